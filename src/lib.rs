@@ -1,0 +1,26 @@
+//! An ICAP client (RFC 3507) for Envoy, as one WebAssembly module.
+//!
+//! The module plays two roles, chosen by its plugin configuration: the HTTP filter that holds a request until an ICAP
+//! server has judged it, and the upstream transport filter of an ICAP cluster that turns a gRPC stream into raw bytes.
+//!
+//! Dependencies between the rooms point downwards only:
+//! `filter` → `connection`, `policy`, `verdict`, `report` → `icap`; `icap` knows nobody.
+
+pub mod config;
+pub mod connection;
+pub mod filter;
+#[cfg(target_os = "wasi")]
+pub mod host;
+pub mod icap;
+pub mod policy;
+pub mod report;
+pub mod transport;
+pub mod verdict;
+
+#[cfg(target_os = "wasi")]
+mod entry {
+    proxy_wasm::main! {{
+        proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
+        proxy_wasm::set_root_context(|id| Box::new(crate::filter::PluginRoot::new(id)));
+    }}
+}
