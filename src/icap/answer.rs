@@ -1,0 +1,256 @@
+//! One ICAP answer as it arrives: push bytes, poll events.
+
+use super::chunked::{ChunkDecoder, Piece};
+use super::encapsulated::{BodyKind, Sections};
+use super::error::{AnswerError, LimitKind};
+use super::head::{HttpHeadReader, IcapHead, IcapHeadReader};
+use super::input::Input;
+use super::{Headers, HttpHead, Limits};
+
+/// The ICAP head of a final answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerHead {
+    /// The ICAP status, 200 to 999.
+    pub status: u16,
+    /// The reason phrase, empty if there is none; bytes that are no UTF-8 become U+FFFD, control characters blanks.
+    pub reason: String,
+    /// The header fields.
+    pub headers: Headers,
+    /// The header lines as received, line ends included, without status line and final empty line.
+    pub raw_headers: Vec<u8>,
+    /// Whether the server closes after this answer. ICAP connections persist by default (RFC 3507 section 4.1), so
+    /// only `Connection: close` says so.
+    pub close: bool,
+}
+
+/// What an answer is made of: any number of `Continue`, `Head`, at most one `Http`, any number of `Body`, `End`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// `100 Continue`: the server wants the rest of the body.
+    Continue,
+    /// The ICAP head.
+    Head(AnswerHead),
+    /// The encapsulated HTTP head.
+    Http(HttpHead),
+    /// The next bytes of the encapsulated body, never empty.
+    Body(&'a [u8]),
+    /// The end of the answer.
+    End {
+        /// The trailers after the last chunk.
+        trailers: Headers,
+        /// With status 206: from which offset on the original body follows.
+        use_original_body: Option<u64>,
+    },
+}
+
+/// Parses one final answer and the `100 Continue` before it.
+///
+/// Push bytes as they come; after each push, poll until it gives `None`. An error is final: every later poll repeats it.
+/// The work is linear in the bytes received, however they are split. An `opt-body` is read and dropped.
+#[derive(Debug)]
+pub struct AnswerParser {
+    limits: Limits,
+    /// Whether the request was OPTIONS.
+    options: bool,
+    input: Input,
+    state: State,
+    received: u64,
+    interim: usize,
+    leftover: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    Head(IcapHeadReader),
+    /// The head was given out; this is what it says about the rest.
+    Sections(Result<Sections, AnswerError>),
+    Http(HttpHeadReader, BodyKind),
+    Body(Box<ChunkDecoder>, BodyKind),
+    /// Nothing follows but the end.
+    Empty,
+    Done,
+    Failed(AnswerError),
+}
+
+/// An event whose body bytes are still to be taken.
+enum Step {
+    Event(Event<'static>),
+    Body(usize),
+}
+
+impl AnswerParser {
+    /// For the answer to REQMOD or RESPMOD: 200, 201 and 206 must have an `Encapsulated` header.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            options: false,
+            input: Input::default(),
+            state: State::Head(IcapHeadReader::new(&limits)),
+            received: 0,
+            interim: 0,
+            leftover: 0,
+        }
+    }
+
+    /// For the answer to OPTIONS, where a missing `Encapsulated` header means that there is no body.
+    pub fn for_options(limits: Limits) -> Self {
+        Self {
+            options: true,
+            ..Self::new(limits)
+        }
+    }
+
+    /// Adds bytes. They are moved, not copied, where all earlier ones were polled.
+    pub fn push(&mut self, bytes: Vec<u8>) {
+        self.received = self.received.saturating_add(bytes.len() as u64);
+        match self.state {
+            State::Done => self.leftover = self.leftover.saturating_add(bytes.len()),
+            State::Failed(_) => {}
+            _ => self.input.push(bytes),
+        }
+    }
+
+    /// The next event; `None` if it needs more bytes, or after `End`.
+    pub fn poll(&mut self) -> Result<Option<Event<'_>>, AnswerError> {
+        match self.step() {
+            Ok(None) => Ok(None),
+            Ok(Some(Step::Event(event))) => Ok(Some(event)),
+            Ok(Some(Step::Body(length))) => Ok(Some(Event::Body(self.input.take(length)))),
+            Err(error) => {
+                self.input.clear();
+                self.state = State::Failed(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether a byte of the final answer was seen. The beginning of an answer counts until its status proves to be 1xx.
+    pub fn started(&self) -> bool {
+        match &self.state {
+            State::Head(reader) => match reader.status() {
+                Some(status) => status >= 200,
+                None => self.input.unread().iter().any(|b| !b.is_ascii_whitespace()),
+            },
+            _ => true,
+        }
+    }
+
+    /// How many bytes were pushed.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// How many bytes were pushed beyond `End`; 0 before it. A connection with leftovers is not fit for another request.
+    pub fn leftover(&self) -> usize {
+        self.leftover
+    }
+
+    /// To be called when the connection closed and everything was polled: `Ok` after `End`, otherwise what was missing.
+    pub fn end_of_input(&self) -> Result<(), AnswerError> {
+        let expected = match &self.state {
+            State::Done => return Ok(()),
+            State::Failed(error) => return Err(error.clone()),
+            State::Head(_) if !self.started() => "an answer",
+            State::Head(_) => "the rest of the ICAP head",
+            State::Sections(_) | State::Empty => "the answer to be polled to its end",
+            State::Http(..) => "the rest of the encapsulated head",
+            State::Body(decoder, _) => decoder.expected(),
+        };
+        Err(AnswerError::Closed { expected })
+    }
+
+    fn step(&mut self) -> Result<Option<Step>, AnswerError> {
+        loop {
+            match &mut self.state {
+                State::Head(reader) => {
+                    let Some(head) = reader.read(&mut self.input)? else {
+                        return Ok(None);
+                    };
+                    if let Some(event) = self.head(head)? {
+                        return Ok(Some(Step::Event(event)));
+                    }
+                }
+                State::Sections(sections) => {
+                    let sections = sections.clone()?;
+                    self.state = match sections.head {
+                        Some((kind, length)) => {
+                            let reader = HttpHeadReader::new(kind, length, &self.limits);
+                            State::Http(reader, sections.body)
+                        }
+                        None => self.body(sections.body),
+                    };
+                }
+                State::Http(reader, body) => {
+                    let Some(head) = reader.read(&mut self.input)? else {
+                        return Ok(None);
+                    };
+                    let body = *body;
+                    self.state = self.body(body);
+                    return Ok(Some(Step::Event(Event::Http(head))));
+                }
+                State::Body(decoder, kind) => match decoder.read(&mut self.input)? {
+                    None => return Ok(None),
+                    Some(Piece::Data(length)) if *kind == BodyKind::Options => {
+                        self.input.take(length);
+                    }
+                    Some(Piece::Data(length)) => return Ok(Some(Step::Body(length))),
+                    Some(Piece::End {
+                        trailers,
+                        use_original_body,
+                    }) => return Ok(Some(self.end(trailers, use_original_body))),
+                },
+                State::Empty => return Ok(Some(self.end(Headers::new(), None))),
+                State::Done => return Ok(None),
+                State::Failed(error) => return Err(error.clone()),
+            }
+        }
+    }
+
+    /// Goes on after an ICAP head; `None` for an informational one that means nothing to us.
+    fn head(&mut self, head: IcapHead) -> Result<Option<Event<'static>>, AnswerError> {
+        if head.status < 200 {
+            self.interim = self.interim.saturating_add(1);
+            if self.interim > self.limits.interim_answers {
+                return Err(AnswerError::Limit {
+                    what: LimitKind::InterimAnswers,
+                    limit: self.limits.interim_answers as u64,
+                });
+            }
+            self.state = State::Head(IcapHeadReader::new(&self.limits));
+            return Ok((head.status == 100).then_some(Event::Continue));
+        }
+        self.state = State::Sections(Sections::of_answer(
+            head.status,
+            &head.headers,
+            self.options,
+            &self.limits,
+        ));
+        Ok(Some(Event::Head(AnswerHead {
+            status: head.status,
+            reason: head.reason,
+            close: head.headers.has_token("connection", "close"),
+            headers: head.headers,
+            raw_headers: head.raw,
+        })))
+    }
+
+    fn body(&self, kind: BodyKind) -> State {
+        match kind {
+            BodyKind::None => State::Empty,
+            kind => State::Body(Box::new(ChunkDecoder::new(&self.limits)), kind),
+        }
+    }
+
+    fn end(&mut self, trailers: Headers, use_original_body: Option<u64>) -> Step {
+        self.leftover = self.input.clear();
+        self.state = State::Done;
+        Step::Event(Event::End {
+            trailers,
+            use_original_body,
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "answer_tests/mod.rs"]
+mod tests;

@@ -1,0 +1,4 @@
+mod accepted;
+mod broken;
+#[cfg(not(target_arch = "wasm32"))]
+mod random;

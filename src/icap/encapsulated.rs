@@ -1,0 +1,185 @@
+//! The `Encapsulated` header of an answer (RFC 3507 section 4.4.1): which parts follow the ICAP head, and where.
+
+use super::error::{AnswerError, LimitKind, Snippet};
+use super::{Headers, Limits};
+
+/// Which HTTP head an answer carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeadKind {
+    Request,
+    Response,
+}
+
+/// Which body an answer carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyKind {
+    None,
+    /// `req-body` or `res-body`.
+    Message,
+    /// `opt-body`, whose meaning nobody defined.
+    Options,
+}
+
+/// The parts of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sections {
+    /// The HTTP head and its length in bytes, never 0.
+    pub(super) head: Option<(HeadKind, usize)>,
+    pub(super) body: BodyKind,
+}
+
+impl Sections {
+    const NONE: Self = Self {
+        head: None,
+        body: BodyKind::None,
+    };
+
+    /// Reads the header of a final answer. `options` says that it answers an OPTIONS request, which may leave it out.
+    pub(super) fn of_answer(
+        status: u16,
+        headers: &Headers,
+        options: bool,
+        limits: &Limits,
+    ) -> Result<Self, AnswerError> {
+        // A 204 has no parts by definition; some servers repeat the request's header in it.
+        if status == 204 {
+            return Ok(Self::NONE);
+        }
+        let mut parts = Vec::new();
+        for element in headers.all("encapsulated").flat_map(elements) {
+            add_part(element, &mut parts)?;
+        }
+        if parts.is_empty() {
+            // These three are defined by what they carry. Guessing "nothing" would pass for "unchanged".
+            return match status {
+                200 | 201 | 206 if !options => Err(AnswerError::EncapsulatedMissing { status }),
+                _ => Ok(Self::NONE),
+            };
+        }
+        arrange(&parts)
+            .map_err(|expected| AnswerError::Encapsulated {
+                found: Snippet::new(headers.get("encapsulated").unwrap_or_default()),
+                expected,
+            })
+            .and_then(|sections| sections.within(limits))
+    }
+
+    fn within(self, limits: &Limits) -> Result<Self, AnswerError> {
+        match self.head {
+            Some((_, length)) if length > limits.head_bytes => Err(AnswerError::Limit {
+                what: LimitKind::HeadBytes,
+                limit: limits.head_bytes as u64,
+            }),
+            _ => Ok(self),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    ReqHdr,
+    ResHdr,
+    ReqBody,
+    ResBody,
+    OptBody,
+    NullBody,
+}
+
+const NAMES: [(&str, Name); 6] = [
+    ("req-hdr", Name::ReqHdr),
+    ("res-hdr", Name::ResHdr),
+    ("req-body", Name::ReqBody),
+    ("res-body", Name::ResBody),
+    ("opt-body", Name::OptBody),
+    ("null-body", Name::NullBody),
+];
+
+/// The non-empty elements of a comma-separated list.
+fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value
+        .split(|b| *b == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|element| !element.is_empty())
+}
+
+/// Reads `name=offset`. As no name may come twice, there are at most six parts.
+fn add_part(element: &[u8], parts: &mut Vec<(Name, usize)>) -> Result<(), AnswerError> {
+    let broken = |expected| AnswerError::Encapsulated {
+        found: Snippet::new(element),
+        expected,
+    };
+    let mut halves = element.splitn(2, |b| *b == b'=').map(<[u8]>::trim_ascii);
+    let (name, offset) = (halves.next(), halves.next());
+    let name = name
+        .and_then(|found| {
+            NAMES
+                .iter()
+                .find(|(name, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+        })
+        .map(|(_, name)| *name)
+        .ok_or_else(|| {
+            broken("req-hdr, res-hdr, req-body, res-body, opt-body or null-body and an offset")
+        })?;
+    let offset = offset
+        .and_then(parse_offset)
+        .ok_or_else(|| broken("a decimal offset"))?;
+    if parts.iter().any(|(other, _)| *other == name) {
+        return Err(broken("each part once"));
+    }
+    parts.push((name, offset));
+    Ok(())
+}
+
+fn parse_offset(digits: &[u8]) -> Option<usize> {
+    // `parse` would take a sign.
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// Checks order and combination; the error is the rule that was broken.
+fn arrange(parts: &[(Name, usize)]) -> Result<Sections, &'static str> {
+    let [heads @ .., (body, body_at)] = parts else {
+        return Ok(Sections::NONE);
+    };
+    let (kind, partner) = match body {
+        Name::ReqBody => (BodyKind::Message, Some(HeadKind::Request)),
+        Name::ResBody => (BodyKind::Message, Some(HeadKind::Response)),
+        Name::OptBody => (BodyKind::Options, None),
+        Name::NullBody => (BodyKind::None, None),
+        Name::ReqHdr | Name::ResHdr => return Err("a body or null-body as the last part"),
+    };
+    let head = match heads {
+        [] => None,
+        [(Name::ReqHdr, at)] => Some((HeadKind::Request, at)),
+        [(Name::ResHdr, at)] => Some((HeadKind::Response, at)),
+        [(Name::ReqHdr, _), (Name::ResHdr, _)] | [(Name::ResHdr, _), (Name::ReqHdr, _)] => {
+            return Err("either req-hdr or res-hdr in an answer");
+        }
+        _ => return Err("at most one head, then at most one body"),
+    };
+    let first = head.map_or(body_at, |(_, at)| at);
+    if *first != 0 {
+        return Err("the first part at offset 0");
+    }
+    let Some((head, at)) = head else {
+        return Ok(Sections {
+            head: None,
+            body: kind,
+        });
+    };
+    if kind == BodyKind::Options || partner.is_some_and(|partner| partner != head) {
+        return Err("a head and a body of the same message");
+    }
+    let length = body_at.checked_sub(*at).ok_or("ascending offsets")?;
+    Ok(Sections {
+        // c-icap can be told to say "unchanged" with a head of no bytes.
+        head: (length > 0).then_some((head, length)),
+        body: kind,
+    })
+}
+
+#[cfg(test)]
+#[path = "encapsulated_tests.rs"]
+mod tests;

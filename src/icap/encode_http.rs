@@ -1,0 +1,276 @@
+//! HTTP heads for the ICAP server, made from Envoy's header map (RFC 9112; hop-by-hop fields: RFC 9110 section 7.6.1).
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
+
+use super::error::Snippet;
+use super::fields::is_token;
+
+/// One entry of Envoy's header map: name and value. `:method` and the like are plain entries.
+type Field = (Vec<u8>, Vec<u8>);
+
+/// Fields about one connection, which is not the one to the ICAP server, and credentials meant for a proxy.
+const HOP_BY_HOP: [&[u8]; 9] = [
+    b"connection",
+    b"keep-alive",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+];
+
+/// Why a header map has no HTTP/1.1 form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// A pseudo header is missing.
+    Missing {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A pseudo header is there twice.
+    Duplicate {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A pseudo header whose value cannot stand in a start line.
+    Value {
+        /// Its name.
+        name: &'static str,
+        /// Its value.
+        found: Snippet,
+    },
+    /// A field name that is no token.
+    FieldName {
+        /// The name.
+        found: Snippet,
+    },
+    /// A field value with CR, LF or NUL.
+    FieldValue {
+        /// The field's name.
+        name: Snippet,
+    },
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { name } => write!(f, "found no {name}, expected one"),
+            Self::Duplicate { name } => write!(f, "found {name} twice, expected it once"),
+            Self::Value { name, found } => write!(
+                f,
+                "found {name} {found}, expected what can stand in a start line"
+            ),
+            Self::FieldName { found } => write!(f, "found header name {found}, expected a token"),
+            Self::FieldValue { name } => write!(
+                f,
+                "found CR, LF or NUL in the value of {name}, expected none"
+            ),
+        }
+    }
+}
+
+impl Error for EncodeError {}
+
+/// The HTTP/1.1 head of a request: request line with the path as target, `Host` from `:authority`, then the fields in
+/// their order, `cookie` fields joined into the first one.
+///
+/// Left out: hop-by-hop fields and those that `Connection` names, `Proxy-Authorization`, `Expect`, the `host` field where
+/// there is an `:authority`, further pseudo headers, and a `Content-Length` that is no single number or stands beside
+/// `Transfer-Encoding`.
+pub fn encode_request_head(fields: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<u8>, EncodeError> {
+    let method = required(fields, ":method")?;
+    if !is_token(method) {
+        return Err(bad_value(":method", method));
+    }
+    let path = required(fields, ":path")?;
+    if path.is_empty() || !path.iter().all(|b| is_visible(*b)) {
+        return Err(bad_value(":path", path));
+    }
+    let authority = pseudo(fields, ":authority")?;
+
+    let mut out = Vec::with_capacity(1024);
+    for part in [method, b" ", path, b" HTTP/1.1\r\n"] {
+        out.extend_from_slice(part);
+    }
+    if let Some(authority) = authority {
+        if !authority.iter().all(|b| is_visible(*b)) {
+            return Err(bad_value(":authority", authority));
+        }
+        push_line(&mut out, b"Host", authority);
+    }
+    push_fields(&mut out, fields, |name| {
+        name == b"expect" || (name == b"host" && authority.is_some())
+    })?;
+    out.extend_from_slice(b"\r\n");
+    Ok(out)
+}
+
+/// The HTTP/1.1 head of a response: status line, then the fields in their order. The same fields are left out as with
+/// [`encode_request_head`].
+pub fn encode_response_head(fields: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<u8>, EncodeError> {
+    let status = required(fields, ":status")?;
+    if !matches!(status, [b'1'..=b'5', b, c] if b.is_ascii_digit() && c.is_ascii_digit()) {
+        return Err(bad_value(":status", status));
+    }
+    let mut out = Vec::with_capacity(1024);
+    for part in [b"HTTP/1.1 ", status, b" ", reason(status), b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+    push_fields(&mut out, fields, |_| false)?;
+    out.extend_from_slice(b"\r\n");
+    Ok(out)
+}
+
+fn push_fields(
+    out: &mut Vec<u8>,
+    fields: &[Field],
+    left_out: impl Fn(&[u8]) -> bool,
+) -> Result<(), EncodeError> {
+    let named = named_by_connection(fields);
+    let mut length = content_length(fields);
+    let mut cookies_done = false;
+    for (name, value) in fields {
+        if name.first() == Some(&b':') {
+            continue;
+        }
+        check(name, value)?;
+        let lower = name.to_ascii_lowercase();
+        if HOP_BY_HOP.contains(&lower.as_slice()) || named.contains(&lower) || left_out(&lower) {
+            continue;
+        }
+        match lower.as_slice() {
+            b"content-length" => {
+                if let Some(length) = length.take() {
+                    push_line(out, name, length);
+                }
+            }
+            b"cookie" if cookies_done => {}
+            b"cookie" => {
+                cookies_done = true;
+                push_line(out, name, &joined_cookies(fields));
+            }
+            _ => push_line(out, name, value),
+        }
+    }
+    Ok(())
+}
+
+fn check(name: &[u8], value: &[u8]) -> Result<(), EncodeError> {
+    if !is_token(name) {
+        return Err(EncodeError::FieldName {
+            found: Snippet::new(name),
+        });
+    }
+    if value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
+        return Err(EncodeError::FieldValue {
+            name: Snippet::new(name),
+        });
+    }
+    Ok(())
+}
+
+/// The field names in `Connection`, lower case. What describes the message itself cannot be hidden from the scanner by
+/// naming it there, as the application will see it all the same.
+fn named_by_connection(fields: &[Field]) -> BTreeSet<Vec<u8>> {
+    all(fields, b"connection")
+        .flat_map(|value| value.split(|b| *b == b','))
+        .map(|name| name.trim_ascii().to_ascii_lowercase())
+        .filter(|name| {
+            let end_to_end = name.starts_with(b"content-")
+                || matches!(name.as_slice(), b"host" | b"cookie" | b"authorization");
+            !end_to_end
+        })
+        .collect()
+}
+
+/// The value of `Content-Length`, if it is one number (the same one, where it is repeated).
+fn content_length(fields: &[Field]) -> Option<&[u8]> {
+    if all(fields, b"transfer-encoding").next().is_some() {
+        return None;
+    }
+    let mut values = all(fields, b"content-length").map(<[u8]>::trim_ascii);
+    let first = values.next()?;
+    let number = !first.is_empty() && first.iter().all(u8::is_ascii_digit);
+    (number && values.all(|other| other == first)).then_some(first)
+}
+
+/// HTTP/2 may split the cookies over several fields, HTTP/1.1 may not (RFC 9113 section 8.2.3).
+fn joined_cookies(fields: &[Field]) -> Vec<u8> {
+    let cookies: Vec<&[u8]> = all(fields, b"cookie").collect();
+    cookies.join(b"; ".as_slice())
+}
+
+fn all<'a>(fields: &'a [Field], name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    fields
+        .iter()
+        .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_slice())
+}
+
+fn pseudo<'a>(fields: &'a [Field], name: &'static str) -> Result<Option<&'a [u8]>, EncodeError> {
+    let mut values = all(fields, name.as_bytes());
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(EncodeError::Duplicate { name });
+    }
+    Ok(first)
+}
+
+fn required<'a>(fields: &'a [Field], name: &'static str) -> Result<&'a [u8], EncodeError> {
+    pseudo(fields, name)?.ok_or(EncodeError::Missing { name })
+}
+
+fn bad_value(name: &'static str, value: &[u8]) -> EncodeError {
+    EncodeError::Value {
+        name,
+        found: Snippet::new(value),
+    }
+}
+
+fn is_visible(byte: u8) -> bool {
+    byte > b' ' && byte != 0x7f
+}
+
+fn push_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    for part in [name, b": ", value, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
+/// The reason phrase of a status that applications use often (RFC 9110 section 15); it may be empty.
+fn reason(status: &[u8]) -> &'static [u8] {
+    match status {
+        b"200" => b"OK",
+        b"201" => b"Created",
+        b"202" => b"Accepted",
+        b"204" => b"No Content",
+        b"206" => b"Partial Content",
+        b"301" => b"Moved Permanently",
+        b"302" => b"Found",
+        b"303" => b"See Other",
+        b"304" => b"Not Modified",
+        b"307" => b"Temporary Redirect",
+        b"308" => b"Permanent Redirect",
+        b"400" => b"Bad Request",
+        b"401" => b"Unauthorized",
+        b"403" => b"Forbidden",
+        b"404" => b"Not Found",
+        b"405" => b"Method Not Allowed",
+        b"413" => b"Content Too Large",
+        b"429" => b"Too Many Requests",
+        b"500" => b"Internal Server Error",
+        b"502" => b"Bad Gateway",
+        b"503" => b"Service Unavailable",
+        b"504" => b"Gateway Timeout",
+        _ => b"",
+    }
+}
+
+#[cfg(test)]
+#[path = "encode_http_tests.rs"]
+mod tests;

@@ -1,0 +1,205 @@
+//! Reading heads as they arrive: the ICAP head, and the HTTP head inside an answer.
+
+use super::encapsulated::HeadKind;
+use super::error::{AnswerError, LimitKind, Snippet};
+use super::fields::{FieldReader, Rules};
+use super::input::{Input, trim_line_end};
+use super::start_line::{ICAP_START, http_request, http_status, icap_status};
+use super::{Headers, HttpHead, Limits, RequestHead, ResponseHead};
+
+/// An ICAP head as read.
+#[derive(Debug)]
+pub(super) struct IcapHead {
+    pub(super) status: u16,
+    pub(super) reason: String,
+    pub(super) headers: Headers,
+    /// The header lines as received.
+    pub(super) raw: Vec<u8>,
+}
+
+/// Reads one ICAP head line by line.
+#[derive(Debug)]
+pub(super) struct IcapHeadReader {
+    start: Option<(u16, String)>,
+    fields: FieldReader,
+    raw: Vec<u8>,
+    /// Bytes that this head may still have.
+    budget: usize,
+    head_bytes: usize,
+    /// Empty lines that may still come before the status line.
+    empty_lines: usize,
+    max_empty_lines: usize,
+}
+
+impl IcapHeadReader {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            start: None,
+            fields: FieldReader::new(Rules::Icap, limits),
+            raw: Vec::new(),
+            budget: limits.head_bytes,
+            head_bytes: limits.head_bytes,
+            empty_lines: limits.leading_empty_lines,
+            max_empty_lines: limits.leading_empty_lines,
+        }
+    }
+
+    /// The status, once its line was read.
+    pub(super) fn status(&self) -> Option<u16> {
+        self.start.as_ref().map(|(status, _)| *status)
+    }
+
+    /// Reads on. `None` means that more bytes are needed.
+    pub(super) fn read(&mut self, input: &mut Input) -> Result<Option<IcapHead>, AnswerError> {
+        loop {
+            if self.start.is_none() {
+                refuse_other_protocols(input.unread())?;
+            }
+            let Ok(line) = input.take_line(self.budget) else {
+                return Err(AnswerError::Limit {
+                    what: LimitKind::HeadBytes,
+                    limit: self.head_bytes as u64,
+                });
+            };
+            let Some(line) = line else {
+                return Ok(None);
+            };
+            self.budget = self.budget.saturating_sub(line.len());
+            match (trim_line_end(line), self.start.take()) {
+                ([], None) => self.leading_empty_line()?,
+                ([], Some((status, reason))) => {
+                    return Ok(Some(IcapHead {
+                        status,
+                        reason,
+                        headers: self.fields.finish(),
+                        raw: std::mem::take(&mut self.raw),
+                    }));
+                }
+                (text, None) => {
+                    let start = icap_status(text).ok_or_else(|| AnswerError::StatusLine {
+                        found: Snippet::new(text),
+                    })?;
+                    self.start = Some(start);
+                }
+                (text, start) => {
+                    self.start = start;
+                    self.fields.line(text)?;
+                    self.raw.extend_from_slice(line);
+                }
+            }
+        }
+    }
+
+    fn leading_empty_line(&mut self) -> Result<(), AnswerError> {
+        let Some(left) = self.empty_lines.checked_sub(1) else {
+            return Err(AnswerError::Limit {
+                what: LimitKind::LeadingEmptyLines,
+                limit: self.max_empty_lines as u64,
+            });
+        };
+        self.empty_lines = left;
+        Ok(())
+    }
+}
+
+/// A peer that speaks something else, TLS perhaps, may never send a line end: its first bytes are enough.
+fn refuse_other_protocols(unread: &[u8]) -> Result<(), AnswerError> {
+    let empty_line = matches!(unread.first(), Some(b'\r' | b'\n'));
+    if !empty_line && unread.iter().zip(ICAP_START).any(|(a, b)| a != b) {
+        return Err(AnswerError::StatusLine {
+            found: Snippet::new(unread),
+        });
+    }
+    Ok(())
+}
+
+/// Reads one encapsulated HTTP head, which must fill its section exactly.
+#[derive(Debug)]
+pub(super) struct HttpHeadReader {
+    kind: HeadKind,
+    start: Option<Start>,
+    fields: FieldReader,
+    announced: usize,
+    /// Bytes of the section not read yet.
+    left: usize,
+}
+
+#[derive(Debug)]
+enum Start {
+    Request { method: String, target: String },
+    Response { status: u16 },
+}
+
+impl HttpHeadReader {
+    /// `announced` is the section's length in bytes.
+    pub(super) fn new(kind: HeadKind, announced: usize, limits: &Limits) -> Self {
+        Self {
+            kind,
+            start: None,
+            fields: FieldReader::new(Rules::Http, limits),
+            announced,
+            left: announced,
+        }
+    }
+
+    /// Reads on. `None` means that more bytes are needed.
+    pub(super) fn read(&mut self, input: &mut Input) -> Result<Option<HttpHead>, AnswerError> {
+        loop {
+            let Ok(line) = input.take_line(self.left) else {
+                return Err(self.wrong_length(false));
+            };
+            let Some(line) = line else {
+                return Ok(None);
+            };
+            self.left = self.left.saturating_sub(line.len());
+            match (trim_line_end(line), self.start.take()) {
+                (text, None) => self.start = Some(start_line(self.kind, text)?),
+                ([], Some(start)) if self.left == 0 => {
+                    return Ok(Some(start.into_head(self.fields.finish())));
+                }
+                ([], Some(_)) => return Err(self.wrong_length(true)),
+                (text, start) => {
+                    self.start = start;
+                    self.fields.line(text)?;
+                }
+            }
+        }
+    }
+
+    fn wrong_length(&self, ended_early: bool) -> AnswerError {
+        AnswerError::HttpHeadLength {
+            announced: self.announced,
+            ended_early,
+        }
+    }
+}
+
+impl Start {
+    fn into_head(self, headers: Headers) -> HttpHead {
+        match self {
+            Self::Request { method, target } => HttpHead::Request(RequestHead {
+                method,
+                target,
+                headers,
+            }),
+            Self::Response { status } => HttpHead::Response(ResponseHead { status, headers }),
+        }
+    }
+}
+
+fn start_line(kind: HeadKind, line: &[u8]) -> Result<Start, AnswerError> {
+    let (start, expected) = match kind {
+        HeadKind::Request => (
+            http_request(line).map(|(method, target)| Start::Request { method, target }),
+            "a request line such as \"GET / HTTP/1.1\"",
+        ),
+        HeadKind::Response => (
+            http_status(line).map(|status| Start::Response { status }),
+            "a status line such as \"HTTP/1.1 403 Forbidden\"",
+        ),
+    };
+    start.ok_or_else(|| AnswerError::HttpStartLine {
+        found: Snippet::new(line),
+        expected,
+    })
+}

@@ -1,0 +1,68 @@
+//! The HTTP message heads that an ICAP message encapsulates.
+
+use super::encapsulated::HeadKind;
+use super::head::HttpHeadReader;
+use super::input::Input;
+use super::{Headers, Limits};
+
+/// The head of an encapsulated HTTP request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestHead {
+    /// The method, a token.
+    pub method: String,
+    /// The request target as it stands in the request line.
+    pub target: String,
+    /// The header fields.
+    pub headers: Headers,
+}
+
+/// The head of an encapsulated HTTP response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseHead {
+    /// The status, 100 to 599.
+    pub status: u16,
+    /// The header fields.
+    pub headers: Headers,
+}
+
+/// The HTTP head found in an ICAP answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpHead {
+    /// `req-hdr`: the request to forward.
+    Request(RequestHead),
+    /// `res-hdr`: the response to give to the client.
+    Response(ResponseHead),
+}
+
+impl RequestHead {
+    /// The head that [`encode_request_head`](super::encode_request_head) wrote as `bytes`.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        match parse(HeadKind::Request, bytes)? {
+            HttpHead::Request(head) => Some(head),
+            HttpHead::Response(_) => None,
+        }
+    }
+}
+
+impl ResponseHead {
+    /// The head that [`encode_response_head`](super::encode_response_head) wrote as `bytes`.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        match parse(HeadKind::Response, bytes)? {
+            HttpHead::Response(head) => Some(head),
+            HttpHead::Request(_) => None,
+        }
+    }
+}
+
+fn parse(kind: HeadKind, bytes: &[u8]) -> Option<HttpHead> {
+    let limits = Limits {
+        head_bytes: bytes.len(),
+        header_count: usize::MAX,
+        ..Limits::default()
+    };
+    let mut input = Input::default();
+    input.push(bytes.to_vec());
+    HttpHeadReader::new(kind, bytes.len(), &limits)
+        .read(&mut input)
+        .ok()?
+}

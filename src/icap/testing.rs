@@ -1,0 +1,185 @@
+//! Every answer in the tests is parsed three ways: whole, byte by byte, and with bytes behind it.
+
+use super::{AnswerError, AnswerHead, AnswerParser, Event, Headers, HttpHead, Limits};
+
+/// The test attribute of the platform.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) use core::prelude::v1::test;
+#[cfg(target_arch = "wasm32")]
+pub(super) use wasm_bindgen_test::wasm_bindgen_test as test;
+
+/// What belongs to the next answer, or to nobody.
+const BEHIND: &[u8] = b"ICAP/1.0 404 X\r\n\r\n0";
+
+/// An event that owns its bytes; adjacent `Body` events are one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    Continue,
+    Head(AnswerHead),
+    Http(HttpHead),
+    Body(Vec<u8>),
+    End(Headers, Option<u64>),
+}
+
+/// Polls until there is nothing more.
+pub(super) fn drain(parser: &mut AnswerParser, seen: &mut Vec<Seen>) -> Result<(), AnswerError> {
+    while let Some(event) = parser.poll()? {
+        match event {
+            Event::Continue => seen.push(Seen::Continue),
+            Event::Head(head) => seen.push(Seen::Head(head)),
+            Event::Http(head) => seen.push(Seen::Http(head)),
+            Event::Body(bytes) => {
+                assert!(!bytes.is_empty());
+                match seen.last_mut() {
+                    Some(Seen::Body(body)) => body.extend_from_slice(bytes),
+                    _ => seen.push(Seen::Body(bytes.to_vec())),
+                }
+            }
+            Event::End {
+                trailers,
+                use_original_body,
+            } => seen.push(Seen::End(trailers, use_original_body)),
+        }
+    }
+    Ok(())
+}
+
+/// The events of a complete answer.
+pub(super) fn tr(answer: impl AsRef<[u8]>) -> Vec<Seen> {
+    tr_with(Limits::default(), answer)
+}
+
+/// [`tr`] within limits.
+pub(super) fn tr_with(limits: Limits, answer: impl AsRef<[u8]>) -> Vec<Seen> {
+    tr_in(|| AnswerParser::new(limits), answer)
+}
+
+/// [`tr`] with a parser of one's own.
+pub(super) fn tr_in(new: impl Fn() -> AnswerParser, answer: impl AsRef<[u8]>) -> Vec<Seen> {
+    let answer = answer.as_ref();
+    let mut parser = new();
+    let mut whole = Vec::new();
+    parser.push(answer.to_vec());
+    drain(&mut parser, &mut whole).expect("the whole answer");
+    assert!(matches!(whole.last(), Some(Seen::End(..))), "{whole:?}");
+    assert_eq!(parser.leftover(), 0);
+    assert_eq!(parser.received(), answer.len() as u64);
+    assert_eq!(parser.end_of_input(), Ok(()));
+
+    let mut parser = new();
+    let mut bytewise = Vec::new();
+    for byte in answer {
+        assert!(!matches!(bytewise.last(), Some(Seen::End(..))));
+        assert!(matches!(
+            parser.end_of_input(),
+            Err(AnswerError::Closed { .. })
+        ));
+        parser.push(vec![*byte]);
+        drain(&mut parser, &mut bytewise).expect("byte by byte");
+    }
+    assert_eq!(bytewise, whole, "byte by byte");
+    assert_eq!(parser.end_of_input(), Ok(()));
+    assert_eq!(parser.leftover(), 0);
+
+    let mut parser = new();
+    let mut behind = Vec::new();
+    parser.push([answer, BEHIND].concat());
+    drain(&mut parser, &mut behind).expect("with bytes behind");
+    assert_eq!(behind, whole, "with bytes behind");
+    assert_eq!(parser.leftover(), BEHIND.len());
+    parser.push(vec![b'x']);
+    assert_eq!(parser.poll(), Ok(None));
+    assert_eq!(parser.leftover(), BEHIND.len() + 1);
+    whole
+}
+
+/// The error of a broken answer, which must come without waiting for more bytes.
+pub(super) fn broken(answer: impl AsRef<[u8]>) -> AnswerError {
+    broken_with(Limits::default(), answer)
+}
+
+/// [`broken`] within limits.
+pub(super) fn broken_with(limits: Limits, answer: impl AsRef<[u8]>) -> AnswerError {
+    let answer = answer.as_ref();
+    let mut parser = AnswerParser::new(limits);
+    let mut whole = Vec::new();
+    parser.push(answer.to_vec());
+    let error = drain(&mut parser, &mut whole).expect_err("the whole answer is broken");
+    assert_eq!(parser.poll(), Err(error.clone()), "an error is final");
+    assert_eq!(parser.end_of_input(), Err(error.clone()));
+    parser.push(b"ICAP/1.0 204 OK\r\n\r\n".to_vec());
+    assert_eq!(parser.poll(), Err(error.clone()), "an error is final");
+
+    for bytes in [answer.to_vec(), [answer, BEHIND].concat()] {
+        let mut parser = AnswerParser::new(limits);
+        let mut bytewise = Vec::new();
+        let result = bytes.into_iter().try_for_each(|byte| {
+            parser.push(vec![byte]);
+            drain(&mut parser, &mut bytewise)
+        });
+        let other = result.expect_err("byte by byte it is broken too");
+        assert_eq!(
+            std::mem::discriminant(&other),
+            std::mem::discriminant(&error)
+        );
+        assert_eq!(bytewise, whole);
+    }
+    error
+}
+
+/// What is still expected after the beginning of an answer.
+pub(super) fn unfinished(answer: impl AsRef<[u8]>) -> &'static str {
+    let mut parser = AnswerParser::new(Limits::default());
+    let mut seen = Vec::new();
+    parser.push(answer.as_ref().to_vec());
+    drain(&mut parser, &mut seen).expect("not broken");
+    match parser.end_of_input() {
+        Err(AnswerError::Closed { expected }) => expected,
+        other => panic!("{other:?} after {seen:?}"),
+    }
+}
+
+/// An answer 200 with this `Encapsulated` value and these bytes behind the head.
+pub(super) fn ok(encapsulated: &str, rest: impl AsRef<[u8]>) -> Vec<u8> {
+    let head = format!("ICAP/1.0 200 OK\r\nEncapsulated: {encapsulated}\r\n\r\n");
+    [head.as_bytes(), rest.as_ref()].concat()
+}
+
+/// An answer 200 with an HTTP response head and a body in chunks.
+pub(super) fn with_chunks(chunks: impl AsRef<[u8]>) -> Vec<u8> {
+    ok("res-body=0", chunks)
+}
+
+/// The decoded body among the events.
+pub(super) fn body(seen: &[Seen]) -> Vec<u8> {
+    let bodies = seen.iter().filter_map(|event| match event {
+        Seen::Body(bytes) => Some(bytes.as_slice()),
+        _ => None,
+    });
+    bodies.collect::<Vec<_>>().concat()
+}
+
+/// The ICAP head among the events.
+pub(super) fn head(seen: &[Seen]) -> &AnswerHead {
+    let head = seen.iter().find_map(|event| match event {
+        Seen::Head(head) => Some(head),
+        _ => None,
+    });
+    head.expect("a head")
+}
+
+/// The HTTP head among the events.
+pub(super) fn http(seen: &[Seen]) -> Option<&HttpHead> {
+    seen.iter().find_map(|event| match event {
+        Seen::Http(head) => Some(head),
+        _ => None,
+    })
+}
+
+/// The trailers and `use-original-body` at the end.
+pub(super) fn end(seen: &[Seen]) -> (&Headers, Option<u64>) {
+    match seen.last() {
+        Some(Seen::End(trailers, original)) => (trailers, *original),
+        other => panic!("{other:?} is no end"),
+    }
+}

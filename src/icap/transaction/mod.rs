@@ -1,0 +1,322 @@
+//! One ICAP transaction on one connection: what to send next, and what the answer says.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::{
+    AnswerError, AnswerParser, Event, IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Limits, Method,
+    chunk_header,
+};
+
+/// The most body bytes that one [`Transaction::transmit`] takes: bounds what is copied at once, large enough that the
+/// chunk framing costs nothing.
+pub const PIECE_BYTES: u64 = 256 * 1024;
+
+/// What one transaction asks for; kept to be sent again on another connection.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// REQMOD or RESPMOD.
+    pub method: Method,
+    /// The absolute service URI.
+    pub uri: String,
+    /// The `Host` field.
+    pub host: String,
+    /// The statuses offered in `Allow`, outside of the preview.
+    pub allow: Vec<u16>,
+    /// The largest preview; `None` for no preview.
+    pub preview: Option<u32>,
+    /// Further ICAP fields.
+    pub headers: Vec<(String, String)>,
+    /// The encoded HTTP request head.
+    pub request_head: Option<Vec<u8>>,
+    /// The encoded HTTP response head.
+    pub response_head: Option<Vec<u8>>,
+}
+
+/// How much of the HTTP body is there to be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BodyProgress {
+    /// Bytes received so far.
+    pub available: u64,
+    /// No more will come.
+    pub ended: bool,
+}
+
+/// A `100 Continue` at a time when the server had nothing to continue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransactionError {
+    /// The answer could not be read.
+    Answer(AnswerError),
+    /// `100 Continue` after the whole body had been sent as the preview, or a second one.
+    UnexpectedContinue,
+}
+
+impl std::fmt::Display for TransactionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Answer(e) => e.fmt(f),
+            Self::UnexpectedContinue => f.write_str(
+                "found 100 Continue where nothing is left to send, expected a final status",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TransactionError {}
+
+impl From<AnswerError> for TransactionError {
+    fn from(e: AnswerError) -> Self {
+        Self::Answer(e)
+    }
+}
+
+/// The send half.
+///
+/// ```text
+///             ┌── no body ────────────────────────────────────────▶ Done
+///  Collecting ┼── whole body fits the preview (ieof) ─────────────▶ Done
+///             ├── preview full ──▶ AwaitContinue ──100──▶ Streaming ──end of body──▶ Done
+///             └── no preview ──────────────────────────▶ Streaming ──end of body──▶ Done
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sending {
+    /// Nothing is sent yet: the preview is not full and the body not at its end.
+    Collecting,
+    /// The preview is out; the server says whether it wants the rest from `sent` on.
+    AwaitContinue { sent: u64 },
+    /// The body goes out as it comes.
+    Streaming { sent: u64 },
+    /// The last chunk is out, or there is no body.
+    Done { previewed: bool },
+}
+
+/// One transaction. The driving rule: feed one input, then drain [`transmit`](Self::transmit) and
+/// [`poll`](Self::poll) until both have nothing more, then feed the next.
+#[derive(Debug)]
+pub struct Transaction {
+    request: Rc<Request>,
+    sending: Sending,
+    parser: AnswerParser,
+    headers_sent: Vec<u8>,
+    closes: bool,
+    ended: bool,
+}
+
+impl Transaction {
+    /// A transaction of which nothing has been sent.
+    pub fn new(request: Rc<Request>, limits: Limits) -> Self {
+        Self {
+            request,
+            sending: Sending::Collecting,
+            parser: AnswerParser::new(limits),
+            headers_sent: Vec::new(),
+            closes: false,
+            ended: false,
+        }
+    }
+
+    /// A transaction whose request is OPTIONS.
+    pub fn of_options(request: Rc<Request>, limits: Limits) -> Self {
+        Self {
+            parser: AnswerParser::for_options(limits),
+            ..Self::new(request, limits)
+        }
+    }
+
+    /// Whether [`transmit`](Self::transmit) would send the first bytes now: a connection is wanted from here on.
+    pub fn ready(request: &Request, body: BodyProgress) -> bool {
+        body.ended
+            || request
+                .preview
+                .is_none_or(|preview| body.available > u64::from(preview))
+    }
+
+    /// Appends what can be sent now to `out`; nothing is appended when nothing can. `read` appends that range of the
+    /// HTTP body. Call again until it appends nothing.
+    ///
+    /// # Errors
+    /// What `read` gave.
+    pub fn transmit<E>(
+        &mut self,
+        body: BodyProgress,
+        out: &mut Vec<u8>,
+        mut read: impl FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match self.sending {
+            Sending::Collecting => {
+                if !Self::ready(&self.request, body) {
+                    return Ok(());
+                }
+                self.sending = self.open(body, out, &mut read)?;
+            }
+            Sending::Streaming { sent } => {
+                let end = body.available.min(sent.saturating_add(PIECE_BYTES));
+                append_chunk(sent..end, out, &mut read)?;
+                self.sending = if body.ended && end == body.available {
+                    out.extend_from_slice(LAST_CHUNK);
+                    Sending::Done { previewed: false }
+                } else {
+                    Sending::Streaming { sent: end }
+                };
+            }
+            Sending::AwaitContinue { .. } | Sending::Done { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// The ICAP head and, where a preview is used, the preview (RFC 3507 section 4.5).
+    fn open<E>(
+        &mut self,
+        body: BodyProgress,
+        out: &mut Vec<u8>,
+        read: &mut impl FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<Sending, E> {
+        let whole = body.ended.then_some(body.available);
+        let has_body = whole != Some(0);
+        // A body that is known whole needs no larger preview than itself.
+        let preview = self.request.preview.map(|limit| match whole {
+            Some(len) => u32::try_from(len).map_or(limit, |len| len.min(limit)),
+            None => limit,
+        });
+        let head = self.request.encodable(preview, has_body);
+        self.headers_sent = head.encode_header_lines();
+        out.extend_from_slice(&head.encode());
+        Ok(match preview {
+            _ if !has_body => Sending::Done { previewed: false },
+            None => Sending::Streaming { sent: 0 },
+            Some(preview) => {
+                let preview = u64::from(preview);
+                append_chunk(0..preview, out, read)?;
+                if whole == Some(preview) {
+                    out.extend_from_slice(LAST_CHUNK_IEOF);
+                    Sending::Done { previewed: true }
+                } else {
+                    out.extend_from_slice(LAST_CHUNK);
+                    Sending::AwaitContinue { sent: preview }
+                }
+            }
+        })
+    }
+
+    /// Takes bytes of the answer.
+    pub fn receive(&mut self, bytes: Vec<u8>) {
+        self.parser.push(bytes);
+    }
+
+    /// The next event of the answer, `None` when more bytes are needed. [`Event::Continue`] has been acted upon when it
+    /// is returned: call [`transmit`](Self::transmit).
+    ///
+    /// # Errors
+    /// The answer is not readable; the connection is of no more use.
+    pub fn poll(&mut self) -> Result<Option<Event<'_>>, TransactionError> {
+        let Some(event) = self.parser.poll()? else {
+            return Ok(None);
+        };
+        match &event {
+            Event::Continue => {
+                self.sending = match self.sending {
+                    Sending::AwaitContinue { sent } => Sending::Streaming { sent },
+                    // Without a preview a `100` is needless and harmless.
+                    state @ (Sending::Streaming { .. } | Sending::Done { previewed: false }) => {
+                        state
+                    }
+                    Sending::Collecting | Sending::Done { previewed: true } => {
+                        return Err(TransactionError::UnexpectedContinue);
+                    }
+                };
+            }
+            Event::Head(head) => self.closes = head.close,
+            Event::End { .. } => self.ended = true,
+            Event::Http(_) | Event::Body(_) => {}
+        }
+        Ok(Some(event))
+    }
+
+    /// Whether it is the server that is being waited for, and not the client's upload.
+    pub fn waits_for_server(&self, body: BodyProgress) -> bool {
+        match self.sending {
+            Sending::Collecting => false,
+            Sending::Streaming { sent } => body.ended || sent < body.available,
+            Sending::AwaitContinue { .. } | Sending::Done { .. } => true,
+        }
+    }
+
+    /// Whether any byte of a final answer has come.
+    pub fn answered(&self) -> bool {
+        self.parser.started()
+    }
+
+    /// Whether the connection may carry another transaction: the answer was read to its end, nothing follows it, nothing
+    /// more of the request is owed, and the server did not say `Connection: close`.
+    pub fn reusable(&self) -> bool {
+        self.ended
+            && !self.closes
+            && self.parser.leftover() == 0
+            && matches!(
+                self.sending,
+                Sending::Done { .. } | Sending::AwaitContinue { .. }
+            )
+    }
+
+    /// Whether the whole body went out.
+    pub fn complete_body_sent(&self) -> bool {
+        matches!(self.sending, Sending::Done { .. })
+    }
+
+    /// Whether the body was still only a preview when the answer came.
+    pub fn in_preview(&self) -> bool {
+        matches!(
+            self.sending,
+            Sending::AwaitContinue { .. } | Sending::Done { previewed: true }
+        )
+    }
+
+    /// The ICAP header lines as they were sent.
+    pub fn headers_sent(&self) -> &[u8] {
+        &self.headers_sent
+    }
+
+    /// What is missing when the connection closes now.
+    ///
+    /// # Errors
+    /// Says what was still expected.
+    pub fn end_of_input(&self) -> Result<(), AnswerError> {
+        self.parser.end_of_input()
+    }
+}
+
+impl Request {
+    fn encodable(&self, preview: Option<u32>, has_body: bool) -> IcapRequest<'_> {
+        IcapRequest {
+            method: self.method,
+            uri: &self.uri,
+            host: &self.host,
+            allow: &self.allow,
+            preview: preview.filter(|_| has_body),
+            headers: &self.headers,
+            request_head: self.request_head.as_deref(),
+            response_head: self.response_head.as_deref(),
+            has_body,
+        }
+    }
+}
+
+fn append_chunk<E>(
+    range: Range<u64>,
+    out: &mut Vec<u8>,
+    read: &mut impl FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let Ok(len) = usize::try_from(range.end.saturating_sub(range.start)) else {
+        return Ok(());
+    };
+    if len == 0 {
+        return Ok(());
+    }
+    chunk_header(len, out);
+    read(range, out)?;
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+use super::*;
+use crate::icap::testing::test;
+
+const HEAD: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\n\r\n";
+const BODY: &[u8] = b"0123456789";
+
+fn transaction(preview: Option<u32>) -> Transaction {
+    let request = Request {
+        method: Method::Reqmod,
+        uri: "icap://a/s".into(),
+        host: "a".into(),
+        allow: vec![204],
+        preview,
+        headers: Vec::new(),
+        request_head: Some(HEAD.to_vec()),
+        response_head: None,
+    };
+    Transaction::new(Rc::new(request), Limits::default())
+}
+
+fn some(available: u64) -> BodyProgress {
+    BodyProgress {
+        available,
+        ended: false,
+    }
+}
+
+fn whole(available: u64) -> BodyProgress {
+    BodyProgress {
+        available,
+        ended: true,
+    }
+}
+
+/// What goes out when so much of the body is there.
+fn sent(transaction: &mut Transaction, body: BodyProgress) -> String {
+    let mut all = Vec::new();
+    loop {
+        let mut out = Vec::new();
+        transaction
+            .transmit(body, &mut out, |range, out| {
+                out.extend_from_slice(&BODY[range.start as usize..range.end as usize]);
+                Ok::<_, ()>(())
+            })
+            .unwrap();
+        if out.is_empty() {
+            return String::from_utf8(all).unwrap();
+        }
+        all.extend_from_slice(&out);
+    }
+}
+
+/// The part behind the encapsulated head.
+fn body_of(sent: &str) -> &str {
+    sent.split_once("Host: a\r\n\r\n").unwrap().1
+}
+
+/// Takes bytes of an answer, to its end or as far as it goes.
+fn answer(transaction: &mut Transaction, bytes: &[u8]) -> Result<bool, TransactionError> {
+    transaction.receive(bytes.to_vec());
+    let mut ended = false;
+    while let Some(event) = transaction.poll()? {
+        ended |= matches!(event, Event::End { .. });
+    }
+    Ok(ended)
+}
+
+const CONTINUE: &[u8] = b"ICAP/1.0 100 Continue\r\n\r\n";
+const UNCHANGED: &[u8] = b"ICAP/1.0 204 No Content\r\n\r\n";
+
+#[test]
+fn without_a_body_there_is_none_and_no_preview() {
+    let mut t = transaction(Some(4));
+    let out = sent(&mut t, whole(0));
+    assert!(out.contains("null-body="), "{out}");
+    assert!(!out.contains("Preview"), "{out}");
+    assert_eq!(body_of(&out), "");
+    assert!(t.complete_body_sent());
+    assert_eq!(answer(&mut t, UNCHANGED), Ok(true));
+    assert!(t.reusable());
+}
+
+#[test]
+fn nothing_is_sent_before_the_preview_is_full_or_the_body_at_its_end() {
+    let mut t = transaction(Some(4));
+    assert_eq!(sent(&mut t, some(4)), "");
+    assert!(!t.waits_for_server(some(4)));
+    assert!(sent(&mut t, some(5)).contains("Preview: 4\r\n"));
+}
+
+#[test]
+fn a_body_that_fits_the_preview_ends_with_ieof() {
+    for (preview, len) in [(4, 4), (4, 3), (10, 10)] {
+        let mut t = transaction(Some(preview));
+        let out = sent(&mut t, whole(len));
+        assert!(out.contains(&format!("Preview: {len}\r\n")), "{out}");
+        assert!(body_of(&out).ends_with("\r\n0; ieof\r\n\r\n"), "{out}");
+        assert!(t.complete_body_sent() && t.waits_for_server(whole(len)));
+    }
+}
+
+#[test]
+fn the_rest_waits_for_100_and_follows_as_it_comes() {
+    let mut t = transaction(Some(4));
+    assert_eq!(body_of(&sent(&mut t, some(6))), "4\r\n0123\r\n0\r\n\r\n");
+    assert_eq!(sent(&mut t, some(8)), "");
+    assert!(t.waits_for_server(some(8)) && t.in_preview());
+    assert_eq!(answer(&mut t, CONTINUE), Ok(false));
+    assert_eq!(sent(&mut t, some(8)), "4\r\n4567\r\n");
+    assert!(!t.waits_for_server(some(8)), "now it is the client");
+    assert!(t.waits_for_server(some(9)));
+    assert_eq!(sent(&mut t, whole(10)), "2\r\n89\r\n0\r\n\r\n");
+    assert!(t.waits_for_server(whole(10)) && t.complete_body_sent() && !t.in_preview());
+    assert_eq!(answer(&mut t, UNCHANGED), Ok(true));
+    assert!(t.reusable());
+}
+
+#[test]
+fn an_end_that_comes_alone_is_one_last_chunk() {
+    let mut t = transaction(None);
+    sent(&mut t, some(10));
+    assert_eq!(sent(&mut t, whole(10)), "0\r\n\r\n");
+    assert_eq!(sent(&mut t, whole(10)), "");
+}
+
+#[test]
+fn a_preview_of_nothing_is_the_last_chunk_alone() {
+    let mut t = transaction(Some(0));
+    let out = sent(&mut t, whole(10));
+    assert!(out.contains("Preview: 0\r\n"), "{out}");
+    assert_eq!(body_of(&out), "0\r\n\r\n");
+    assert_eq!(answer(&mut t, CONTINUE), Ok(false));
+    assert_eq!(sent(&mut t, whole(10)), "a\r\n0123456789\r\n0\r\n\r\n");
+}
+
+#[test]
+fn without_a_preview_the_body_goes_out_at_once() {
+    let mut t = transaction(None);
+    let out = sent(&mut t, some(3));
+    assert!(!out.contains("Preview"), "{out}");
+    assert_eq!(body_of(&out), "3\r\n012\r\n");
+}
+
+#[test]
+fn an_answer_to_the_preview_ends_the_transaction_and_keeps_the_connection() {
+    let mut t = transaction(Some(4));
+    sent(&mut t, some(10));
+    assert_eq!(answer(&mut t, UNCHANGED), Ok(true));
+    assert!(t.reusable() && t.in_preview() && !t.complete_body_sent());
+    assert_eq!(
+        sent(&mut t, whole(10)),
+        "",
+        "the server does not want the rest"
+    );
+}
+
+#[test]
+fn a_connection_that_is_owed_body_is_not_reused() {
+    let mut t = transaction(None);
+    sent(&mut t, some(10));
+    assert_eq!(answer(&mut t, UNCHANGED), Ok(true));
+    assert!(!t.reusable());
+}
+
+#[test]
+fn a_connection_is_not_reused_after_close_or_with_bytes_behind_the_answer() {
+    for bytes in [
+        &b"ICAP/1.0 204 No Content\r\nConnection: close\r\n\r\n"[..],
+        b"ICAP/1.0 204 No Content\r\n\r\nICAP",
+    ] {
+        let mut t = transaction(None);
+        sent(&mut t, whole(1));
+        assert_eq!(answer(&mut t, bytes), Ok(true));
+        assert!(!t.reusable());
+    }
+}
+
+#[test]
+fn a_connection_is_not_reused_before_the_answer_has_come_to_its_end() {
+    let mut t = transaction(None);
+    sent(&mut t, whole(1));
+    assert!(!t.answered());
+    assert_eq!(answer(&mut t, b"ICAP/1.0 204 No"), Ok(false));
+    assert!(t.answered() && !t.reusable());
+    assert!(t.end_of_input().is_err());
+}
+
+#[test]
+fn a_100_where_nothing_is_left_to_send_is_an_error_and_one_without_a_preview_is_not() {
+    let mut t = transaction(Some(4));
+    sent(&mut t, whole(4));
+    assert_eq!(
+        answer(&mut t, CONTINUE),
+        Err(TransactionError::UnexpectedContinue)
+    );
+
+    let mut t = transaction(None);
+    sent(&mut t, whole(4));
+    assert_eq!(answer(&mut t, CONTINUE), Ok(false));
+    assert_eq!(answer(&mut t, UNCHANGED), Ok(true));
+    assert!(t.reusable());
+}
+
+#[test]
+fn large_bodies_go_out_in_pieces() {
+    let mut t = transaction(None);
+    let mut pieces = Vec::new();
+    let body = whole(PIECE_BYTES * 2 + 1);
+    sent_lengths(&mut t, body, &mut pieces);
+    assert_eq!(pieces, [PIECE_BYTES, PIECE_BYTES, 1]);
+}
+
+fn sent_lengths(transaction: &mut Transaction, body: BodyProgress, lengths: &mut Vec<u64>) {
+    loop {
+        let mut out = Vec::new();
+        transaction
+            .transmit(body, &mut out, |range, _| {
+                lengths.push(range.end - range.start);
+                Ok::<_, ()>(())
+            })
+            .unwrap();
+        if out.is_empty() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn what_can_not_be_read_is_not_sent() {
+    let mut t = transaction(None);
+    let mut out = Vec::new();
+    assert_eq!(
+        t.transmit(whole(4), &mut out, |_, _| Err("gone")),
+        Ok(()),
+        "the head alone"
+    );
+    assert_eq!(
+        t.transmit(whole(4), &mut out, |_, _| Err("gone")),
+        Err("gone")
+    );
+}
