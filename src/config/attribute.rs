@@ -1,0 +1,204 @@
+//! How the table of attributes is written: one [`Attribute`] per field, one [`Section`] per object.
+//!
+//! The parser takes names, types, ranges and defaults from the table, the reference and the schema are printed from it.
+//! The words of the reference exist in native builds only, so that the module does not carry them.
+
+use std::fmt;
+
+/// The attributes of one kind of object.
+#[derive(Debug)]
+pub(super) struct Section {
+    /// Where such an object stands, such as `profiles[]`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) path: &'static str,
+    /// Its attributes, in the order of the reference.
+    pub(super) attributes: &'static [Attribute],
+    /// What the reference says above the table.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) intro: &'static str,
+}
+
+impl Section {
+    pub(super) const fn new(
+        path: &'static str,
+        intro: &'static str,
+        attributes: &'static [Attribute],
+    ) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        let _ = (path, intro);
+        Self {
+            #[cfg(not(target_arch = "wasm32"))]
+            path,
+            attributes,
+            #[cfg(not(target_arch = "wasm32"))]
+            intro,
+        }
+    }
+
+    /// The attribute of that name.
+    pub(super) fn attribute(&self, name: &str) -> Option<&'static Attribute> {
+        self.attributes.iter().find(|a| a.name == name)
+    }
+}
+
+/// One field of an object.
+#[derive(Debug)]
+pub(super) struct Attribute {
+    /// The field's name.
+    pub(super) name: &'static str,
+    /// Type and range.
+    pub(super) kind: Kind,
+    /// What holds when the field is absent.
+    pub(super) default: Absent,
+    /// What the attribute does, in Markdown.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) effect: &'static str,
+    /// Its name in the Avi `IcapProfile`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) avi: Option<&'static str>,
+}
+
+impl Attribute {
+    pub(super) const fn new(
+        name: &'static str,
+        kind: Kind,
+        default: Absent,
+        effect: &'static str,
+    ) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        let _ = effect;
+        Self {
+            name,
+            kind,
+            default,
+            #[cfg(not(target_arch = "wasm32"))]
+            effect,
+            #[cfg(not(target_arch = "wasm32"))]
+            avi: None,
+        }
+    }
+
+    /// Names the counterpart in the Avi `IcapProfile`.
+    #[cfg_attr(target_arch = "wasm32", allow(unused_mut))]
+    pub(super) const fn avi(mut self, name: &'static str) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        let _ = name;
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            self.avi = Some(name);
+        }
+        self
+    }
+}
+
+/// Type and range of an attribute. `Display` is what an error gives as allowed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// An integer; a double without fraction is one.
+    Integer {
+        /// Lowest value.
+        min: u64,
+        /// Highest value.
+        max: u64,
+        /// `ms`, `s`, `KiB`, `bytes`, or empty for a count.
+        unit: &'static str,
+    },
+    /// A non-empty string without control characters.
+    Text {
+        /// Most bytes.
+        max: usize,
+    },
+    /// Like [`Kind::Text`], but never shown.
+    Secret {
+        /// Most bytes.
+        max: usize,
+    },
+    /// A string that may be empty and may have line breaks.
+    Page {
+        /// Most bytes.
+        max: usize,
+    },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// `true`, `false` or `"auto"`.
+    Switch,
+    /// The name of an HTTP header.
+    HeaderName,
+    /// Names of HTTP headers.
+    HeaderNames,
+    /// ICAP header names and their values.
+    HeaderMap,
+    /// `icap://`, `icaps://` or a path.
+    ServiceUrl,
+    /// An object.
+    Object(&'static Section),
+    /// A list of objects, each with a unique `name` where it has one.
+    Objects {
+        /// The entries' attributes.
+        section: &'static Section,
+        /// Fewest entries.
+        min: usize,
+        /// Most entries.
+        max: usize,
+    },
+    /// One or a list of networks or addresses.
+    Networks,
+    /// One or a list of ports.
+    Ports,
+    /// One or a list of these words.
+    Choices(&'static [&'static str]),
+    /// One or a list of strings (equality) and string matchers.
+    Matchers(&'static Section),
+    /// A string or a list of strings.
+    Texts,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Bool => f.write_str("true or false"),
+            Kind::Integer { min, max, unit: "" } => write!(f, "an integer from {min} to {max}"),
+            Kind::Integer { min, max, unit } => {
+                write!(f, "an integer from {min} to {max} ({unit})")
+            }
+            Kind::Text { max } | Kind::Secret { max } => {
+                write!(f, "a string of 1 to {max} bytes without control characters")
+            }
+            Kind::Page { max } => write!(f, "a string of at most {max} bytes"),
+            Kind::Choice(words) => write!(f, "one of {}", words.join(", ")),
+            Kind::Switch => f.write_str("true, false or \"auto\""),
+            Kind::HeaderName => f.write_str("a header name"),
+            Kind::HeaderNames => f.write_str("a list of different header names"),
+            Kind::HeaderMap => {
+                f.write_str("an object of header names with strings as their values")
+            }
+            Kind::ServiceUrl => f.write_str("icap://HOST[:PORT]/PATH, icaps://… or /PATH"),
+            Kind::Object(_) => f.write_str("an object"),
+            Kind::Objects { min, max, .. } => write!(f, "a list of {min} to {max} objects"),
+            Kind::Networks => f.write_str("a network such as 10.0.0.0/8, or a list of them"),
+            Kind::Ports => f.write_str("a port from 1 to 65535, or a list of them"),
+            Kind::Choices(words) => write!(f, "one or a list of {}", words.join(", ")),
+            Kind::Matchers(_) => f.write_str("a string or a string matcher, or a list of them"),
+            Kind::Texts => f.write_str("a string, or a list of at least one string"),
+        }
+    }
+}
+
+/// What holds when a field is absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// It may not be absent.
+    Required,
+    /// Nothing.
+    Nothing,
+    /// This boolean.
+    Bool(bool),
+    /// This number.
+    Integer(u64),
+    /// This string.
+    Text(&'static str),
+    /// What the words say.
+    Words(&'static str),
+}

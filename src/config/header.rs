@@ -1,0 +1,114 @@
+//! Names and values of headers that a configuration gives.
+
+use super::reader::Fields;
+use super::value::{Value, shown};
+
+/// Headers of an ICAP message that the protocol sets (RFC 3507 sections 4.3 and 4.4), and those that an attribute sets.
+const RESERVED: &[&str] = &[
+    "host",
+    "encapsulated",
+    "preview",
+    "allow",
+    "istag",
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "content-length",
+    "upgrade",
+    "te",
+    "trailer",
+    "expect",
+    "authorization",
+    "x-client-ip",
+    "x-server-ip",
+    "x-authenticated-user",
+];
+
+/// Headers that any ICAP answer may carry: their presence says nothing.
+const ORDINARY: &[&str] = &[
+    "istag",
+    "encapsulated",
+    "connection",
+    "server",
+    "service",
+    "service-id",
+    "date",
+];
+
+const TOKEN: &str = "a header name: letters, digits and !#$%&'*+-.^_`|~";
+
+/// Whether `text` is a token (RFC 9110 section 5.6.2).
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// The header name in the field `name`, in lower case.
+pub(super) fn name(fields: &Fields<'_>, name: &str) -> Option<String> {
+    let text = fields.text(name)?;
+    if !is_token(text) {
+        fields.fault(name, shown(text), TOKEN);
+        return None;
+    }
+    Some(text.to_ascii_lowercase())
+}
+
+/// The list of header names in the field `name`, in lower case.
+pub(super) fn names(fields: &Fields<'_>, name: &str) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    fields.list(name, |value, text| {
+        if !is_token(text) {
+            value.wrong(TOKEN);
+            return None;
+        }
+        let lower = text.to_ascii_lowercase();
+        if seen.contains(&lower) {
+            value.wrong("each header once");
+            return None;
+        }
+        seen.push(lower.clone());
+        Some(lower)
+    })
+}
+
+/// `verdict_headers`.
+pub(super) fn verdict_headers(fields: &Fields<'_>) -> Vec<String> {
+    let names = names(fields, "verdict_headers");
+    for name in &names {
+        if ORDINARY.contains(&name.as_str()) {
+            fields.fault(
+                "verdict_headers",
+                shown(name),
+                "headers that not every answer carries",
+            );
+        }
+    }
+    names
+}
+
+/// `icap_headers`.
+pub(super) fn icap_headers(fields: &Fields<'_>) -> Vec<(String, String)> {
+    fields.text_map("icap_headers", icap_header)
+}
+
+fn icap_header(value: Value<'_>, name: &str, text: &str) -> Option<(String, String)> {
+    if !is_token(name) {
+        value.fault("no header name", TOKEN);
+        return None;
+    }
+    if RESERVED.iter().any(|r| r.eq_ignore_ascii_case(name)) {
+        value.fault(
+            "a header that the protocol or an attribute of its own sets",
+            "other headers",
+        );
+        return None;
+    }
+    if text.trim_ascii() != text || text.chars().any(char::is_control) {
+        value.wrong("a string without control characters and without blanks around it");
+        return None;
+    }
+    Some((name.to_owned(), text.to_owned()))
+}

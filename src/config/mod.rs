@@ -1,0 +1,131 @@
+//! The plugin configuration: JSON in, checked profiles and rules out.
+//!
+//! [`parse`] takes the configuration as the host gives it and finds every fault at once. What fields there are, with their
+//! ranges and defaults, stands in one table, from which the reference and the JSON schema are printed as well.
+
+mod attribute;
+mod authorization;
+mod error;
+mod header;
+mod json;
+mod profile;
+mod protobuf_struct;
+mod read_profile;
+mod read_rule;
+mod reader;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod reference;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod schema;
+mod service_url;
+mod summary;
+mod table;
+mod value;
+
+pub use error::ConfigError;
+pub use profile::{
+    BlockResponse, Cause, FailAction, FailActions, OptionsConfig, Profile, Secret, SelfTestConfig,
+    SendWhen, ServiceUrl, Vendor,
+};
+pub use summary::summary;
+
+use crate::policy::Rule;
+use error::{Errors, Path};
+use json::Json;
+use reader::Fields;
+use std::rc::Rc;
+
+/// What the plugin configuration makes of this instance of the module.
+#[derive(Clone, Debug)]
+pub enum PluginConfig {
+    /// The HTTP filter.
+    Filter(Config),
+    /// The upstream transport filter.
+    Transport,
+}
+
+/// The configuration of the HTTP filter.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The profiles, at least one.
+    pub profiles: Vec<Rc<Profile>>,
+    /// The policy; `None`: every request goes to the first profile.
+    pub rules: Option<Vec<Rule>>,
+    /// Who is told the outcome in headers.
+    pub expose: Expose,
+    /// Headers, lower case, whose values icap_log hides beside the built-in ones.
+    pub redact_headers: Vec<String>,
+}
+
+/// Who is told the outcome in the headers `x-icap-action` and `x-icap-threat`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expose {
+    /// The client, in the response.
+    pub client: bool,
+    /// The application, in the request.
+    pub application: bool,
+}
+
+impl Config {
+    /// The profile of that name.
+    pub fn profile(&self, name: &str) -> Option<&Rc<Profile>> {
+        self.profiles.iter().find(|p| &*p.name == name)
+    }
+}
+
+/// Reads and checks a plugin configuration.
+///
+/// # Errors
+/// Every fault that was found, in the order of the configuration's sections; at least one.
+pub fn parse(bytes: &[u8]) -> Result<PluginConfig, Vec<ConfigError>> {
+    let errors = Errors::default();
+    let config = read(bytes, &errors);
+    let faults = errors.into_vec();
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        _ => Err(faults),
+    }
+}
+
+fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
+    const ALLOWED: &str = "a JSON object with at least \"profiles\", or {\"role\": \"transport\"}";
+    if bytes.trim_ascii().is_empty() {
+        errors.add(Path::Root, "nothing", ALLOWED);
+        return None;
+    }
+    // A StringValue comes as its text, a Struct as its serialized message.
+    let json = match Json::parse(bytes).or_else(|e| protobuf_struct::read(bytes).ok_or(e)) {
+        Ok(json) => json,
+        Err(fault) => {
+            errors.add(Path::Root, format!("no valid JSON: {fault}"), ALLOWED);
+            return None;
+        }
+    };
+    let fields = Fields::open(&json, &table::PLUGIN, Path::Root, errors)?;
+    if fields.choice("role")? == "transport" {
+        for name in ["profiles", "rules", "expose", "redact_headers"] {
+            if fields.has(name) {
+                fields.fault(
+                    name,
+                    "a field of the filter role",
+                    "nothing beside \"role\": \"transport\"",
+                );
+            }
+        }
+        return Some(PluginConfig::Transport);
+    }
+    let profiles = read_profile::profiles(&fields);
+    let rules = read_rule::rules(&fields, profiles.as_deref());
+    let expose = fields.object_or_empty("expose", |expose| {
+        Some(Expose {
+            client: expose.bool("client"),
+            application: expose.bool("application"),
+        })
+    });
+    Some(PluginConfig::Filter(Config {
+        redact_headers: header::names(&fields, "redact_headers"),
+        profiles: profiles?,
+        rules,
+        expose: expose?,
+    }))
+}

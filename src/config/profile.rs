@@ -1,0 +1,237 @@
+//! A profile: how requests are shown to one ICAP service, checked and with every default filled in.
+
+use std::rc::Rc;
+
+/// Where a service is: the parts of `service_url`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceUrl {
+    /// Host and port as the ICAP `Host` header carries them.
+    pub authority: String,
+    /// Path and query, beginning with `/`.
+    pub path: String,
+    /// `icap` or `icaps`.
+    pub scheme: &'static str,
+}
+
+impl ServiceUrl {
+    /// The absolute URI for the request line (RFC 3507 section 4.2).
+    pub fn uri(&self) -> String {
+        format!("{}://{}{}", self.scheme, self.authority, self.path)
+    }
+}
+
+/// Why a scan gave no verdict. Each cause may have its own [`FailAction`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cause {
+    /// No connection, or the connection was lost.
+    Connection,
+    /// The server took longer than `response_timeout_ms`.
+    Timeout,
+    /// The server's answer could not be read.
+    Protocol,
+    /// The server answered with an error that is no verdict.
+    ServerError,
+    /// Too many requests are waiting.
+    Overload,
+    /// A fault on this side.
+    Internal,
+    /// The body is larger than the request buffer.
+    Oversize,
+}
+
+/// What happens to a request whose scan failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailAction {
+    /// The client gets an error; nothing reaches the application.
+    Closed,
+    /// The request is forwarded unscanned.
+    Open,
+}
+
+/// When a header about the client is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendWhen {
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+    /// When the server's OPTIONS answer names it in `X-Include`.
+    Auto,
+}
+
+/// The product behind the service. Presets differ in data, not in code paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vendor {
+    /// No assumption.
+    Generic,
+    /// OPSWAT MetaDefender ICAP Server.
+    Opswat,
+    /// c-icap and its modules, squidclamav.
+    CIcap,
+    /// Symantec Protection Engine, Content Analysis, DLP Network Prevent.
+    Symantec,
+    /// McAfee, Trellix, Skyhigh Web Gateway.
+    Mcafee,
+    /// Trend Micro.
+    TrendMicro,
+    /// Kaspersky Scan Engine.
+    Kaspersky,
+    /// Sophos SAVDI.
+    Sophos,
+    /// ESET Server Security.
+    Eset,
+    /// FortiSandbox.
+    Fortinet,
+}
+
+/// The answer of this side to a blocked request, where the server's is not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockResponse {
+    /// Give the client the server's own response where there is one.
+    pub use_server_response: bool,
+    /// The status otherwise.
+    pub status: u16,
+    /// `content-type` of `body`.
+    pub content_type: String,
+    /// The page.
+    pub body: String,
+}
+
+/// Whether and how the server is asked for its OPTIONS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionsConfig {
+    /// Ask at all.
+    pub enabled: bool,
+    /// How long an answer without `Options-TTL` holds, in seconds.
+    pub default_ttl_s: u32,
+}
+
+/// Whether and how often the server is shown a test file that it has to block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SelfTestConfig {
+    /// Test at all.
+    pub enabled: bool,
+    /// The time between two tests, in minutes.
+    pub interval_minutes: u32,
+    /// A failed test makes every request of the profile fail.
+    pub fail_profile: bool,
+}
+
+/// One entry of `profiles`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// Unique name.
+    pub name: Rc<str>,
+    /// The Envoy cluster that is the pool group.
+    pub cluster: Rc<str>,
+    /// The service for requests (REQMOD).
+    pub service: ServiceUrl,
+    /// The service for responses (RESPMOD).
+    pub response_service: Option<ServiceUrl>,
+    /// The product behind the service.
+    pub vendor: Vendor,
+    /// Name of the pool in icap_log.
+    pub pool_name: Rc<str>,
+    /// UUID of the pool in icap_log.
+    pub pool_uuid: Option<Rc<str>>,
+    /// Largest request body that is scanned, in bytes.
+    pub request_buffer_bytes: u64,
+    /// Largest response body that is scanned or taken from the server, in bytes.
+    pub response_buffer_bytes: u64,
+    /// The largest preview in bytes; `None`: no preview.
+    pub preview_bytes: Option<u32>,
+    /// Whether the preview was asked for in so many words: then it is used also with a server whose OPTIONS names none.
+    pub preview_insisted: bool,
+    /// Offer 204 outside of the preview.
+    pub allow_204: bool,
+    /// How long the server may be waited for, in milliseconds.
+    pub response_timeout_ms: u64,
+    /// From where on a scan counts as slow, in milliseconds.
+    pub slow_threshold_ms: u64,
+    /// What to do on failure, by cause: see [`Profile::fail_action`].
+    pub fail_actions: FailActions,
+    /// Connections per worker.
+    pub max_connections: u32,
+    /// Requests per worker that may wait for a connection.
+    pub max_pending: u32,
+    /// How long a kept connection may idle, in milliseconds.
+    pub idle_timeout_ms: u64,
+    /// Requests on one connection before it is closed.
+    pub max_requests_per_connection: u32,
+    /// When to send `X-Client-IP`.
+    pub send_client_ip: SendWhen,
+    /// When to send `X-Server-IP`.
+    pub send_server_ip: SendWhen,
+    /// Request header whose value becomes `X-Authenticated-User`, lower case.
+    pub authenticated_user_header: Option<String>,
+    /// Scheme in front of that value.
+    pub authenticated_user_scheme: String,
+    /// Value of the `Authorization` header for the ICAP server, ready to send. Secret.
+    pub authorization: Option<Secret>,
+    /// Further ICAP headers.
+    pub icap_headers: Vec<(String, String)>,
+    /// Further headers whose presence in an answer means blocked.
+    pub verdict_headers: Vec<String>,
+    /// OPTIONS.
+    pub options: OptionsConfig,
+    /// The self-test.
+    pub self_test: SelfTestConfig,
+    /// The answer to a blocked request.
+    pub block_response: BlockResponse,
+}
+
+/// The failure action of each cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailActions {
+    /// For [`Cause::Connection`].
+    pub connection: FailAction,
+    /// For [`Cause::Timeout`].
+    pub timeout: FailAction,
+    /// For [`Cause::Protocol`].
+    pub protocol: FailAction,
+    /// For [`Cause::ServerError`].
+    pub server_error: FailAction,
+    /// For [`Cause::Overload`].
+    pub overload: FailAction,
+    /// For [`Cause::Internal`].
+    pub internal: FailAction,
+    /// For [`Cause::Oversize`].
+    pub oversize: FailAction,
+}
+
+impl Profile {
+    /// What to do when a scan fails for `cause`.
+    pub fn fail_action(&self, cause: Cause) -> FailAction {
+        match cause {
+            Cause::Connection => self.fail_actions.connection,
+            Cause::Timeout => self.fail_actions.timeout,
+            Cause::Protocol => self.fail_actions.protocol,
+            Cause::ServerError => self.fail_actions.server_error,
+            Cause::Overload => self.fail_actions.overload,
+            Cause::Internal => self.fail_actions.internal,
+            Cause::Oversize => self.fail_actions.oversize,
+        }
+    }
+}
+
+/// Text that must never be printed: `Debug` shows `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the wire only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}

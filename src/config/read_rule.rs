@@ -1,0 +1,289 @@
+//! Reads `rules` and compiles what they match.
+
+use super::header;
+use super::json::Json;
+use super::profile::Profile;
+use super::read_profile::unique_name;
+use super::reader::Fields;
+use super::value::{Value, shown};
+use crate::policy::{
+    Action, Criterion, MAX_REGEX_BYTES, NamedMatcher, NamedTest, Protocol, RegexFault, Rule,
+    StringMatcher, StringTest, Test,
+};
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+/// The policy. `profiles` is `None` where the list of profiles could not be read.
+pub(super) fn rules(plugin: &Fields<'_>, profiles: Option<&[Rc<Profile>]>) -> Option<Vec<Rule>> {
+    if !plugin.has("rules") {
+        return None;
+    }
+    let known = profile_names(plugin);
+    let mut names: Vec<String> = Vec::new();
+    plugin.objects("rules", |fields| {
+        unique_name(&fields, &mut names);
+        let name = fields.text("name");
+        let enabled = fields.bool("enabled");
+        let criteria = fields.object_or_empty("match", |fields| Some(criteria(&fields)));
+        let action = action(&fields, &known, profiles.unwrap_or_default());
+        Some(Rule {
+            name: name?.into(),
+            enabled,
+            criteria: criteria?,
+            action: action?,
+        })
+    })
+}
+
+/// The profiles' names as written, of faulty profiles too: a reference to those does not dangle.
+fn profile_names<'a>(plugin: &Fields<'a>) -> Vec<&'a str> {
+    let Some(Json::List(profiles)) = plugin.get("profiles") else {
+        return Vec::new();
+    };
+    profiles
+        .iter()
+        .filter_map(|profile| match profile {
+            Json::Object(fields) => fields.iter().find(|(name, _)| name == "name"),
+            _ => None,
+        })
+        .filter_map(|(_, value)| match value {
+            Json::Text(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn action(fields: &Fields<'_>, known: &[&str], profiles: &[Rc<Profile>]) -> Option<Action> {
+    let word = fields.choice("action");
+    let name = fields.text("profile");
+    if let Some(name) = name
+        && !known.contains(&name)
+    {
+        fields.fault("profile", shown(name), "the name of a profile");
+        return None;
+    }
+    match (word?, name) {
+        ("bypass", _) => Some(Action::Bypass),
+        (_, Some(name)) => profiles
+            .iter()
+            .find(|p| &*p.name == name)
+            .map(|p| Action::Scan(Rc::clone(p))),
+        (_, None) => {
+            if !fields.has("profile") {
+                fields.fault(
+                    "profile",
+                    "nothing",
+                    "with enable_icap, the name of a profile",
+                );
+            }
+            None
+        }
+    }
+}
+
+/// Cheap criteria come first: the first that does not hold ends a rule.
+fn criteria(fields: &Fields<'_>) -> Vec<Criterion> {
+    let mut criteria = Vec::new();
+    if let Some(wanted) = fields.optional_bool("has_body") {
+        criteria.push(Criterion {
+            test: Test::HasBody(wanted),
+            negated: false,
+        });
+    }
+    let mut add = |name: &str, read: &dyn Fn(&str) -> Option<Test>| {
+        for (name, negated) in [(name.to_owned(), false), (format!("{name}_not"), true)] {
+            if let Some(test) = read(&name) {
+                criteria.push(Criterion { test, negated });
+            }
+        }
+    };
+    add("method", &|n| strings(fields, n, true).map(Test::Method));
+    add("path", &|n| strings(fields, n, false).map(Test::Path));
+    add("query", &|n| strings(fields, n, false).map(Test::Query));
+    add("host", &|n| strings(fields, n, true).map(Test::Host));
+    add("port", &|n| fields.one_or_list(n, port).map(Test::Port));
+    add("protocol", &|n| {
+        fields.one_or_list(n, protocol).map(Test::Protocol)
+    });
+    add("client_ip", &|n| {
+        fields.one_or_list(n, network).map(Test::ClientIp)
+    });
+    add("content_type", &|n| {
+        strings(fields, n, true).map(Test::ContentType)
+    });
+    add("header", &|n| {
+        fields.objects(n, |f| named(&f, true)).map(Test::Header)
+    });
+    add("cookie", &|n| {
+        fields.objects(n, |f| named(&f, false)).map(Test::Cookie)
+    });
+    criteria
+}
+
+fn network(value: Value<'_>) -> Option<IpNet> {
+    let text = value.text()?;
+    let network = text
+        .parse::<IpNet>()
+        .ok()
+        .or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
+    match network {
+        Some(IpNet::V6(v6)) if v6.prefix_len() >= 96 && v6.addr().to_ipv4_mapped().is_some() => {
+            value.wrong("the IPv4 network itself, not mapped into IPv6");
+            None
+        }
+        Some(network) => Some(network),
+        None => {
+            value.wrong("an IPv4 or IPv6 address or network, such as 10.0.0.0/8");
+            None
+        }
+    }
+}
+
+fn port(value: Value<'_>) -> Option<u16> {
+    let port = match value.json {
+        Json::Integer(port) => u16::try_from(*port).ok().filter(|port| *port > 0),
+        _ => None,
+    };
+    if port.is_none() {
+        value.wrong("an integer from 1 to 65535");
+    }
+    port
+}
+
+fn protocol(value: Value<'_>) -> Option<Protocol> {
+    match value.json {
+        Json::Text(word) if word == "http" => Some(Protocol::Http),
+        Json::Text(word) if word == "https" => Some(Protocol::Https),
+        _ => {
+            value.wrong("http or https");
+            None
+        }
+    }
+}
+
+fn strings(fields: &Fields<'_>, name: &str, any_case: bool) -> Option<Vec<StringMatcher>> {
+    fields.one_or_list(name, |value| match value.json {
+        Json::Text(text) => Some(StringMatcher::new(
+            StringTest::Exact(vec![text.clone()]),
+            any_case,
+            false,
+        )),
+        Json::Object(_) => matcher(&value.matcher()?, any_case),
+        _ => {
+            value.wrong("a string or a string matcher");
+            None
+        }
+    })
+}
+
+const TESTS: [&str; 5] = ["exact", "prefix", "suffix", "contains", "regex"];
+
+fn matcher(fields: &Fields<'_>, any_case: bool) -> Option<StringMatcher> {
+    if !exactly_one(fields, &TESTS) {
+        return None;
+    }
+    let ignore_case = fields.bool("ignore_case") || any_case;
+    let invert = fields.bool("invert");
+    let test = test(fields, ignore_case)?;
+    Some(StringMatcher::new(test, ignore_case, invert))
+}
+
+fn test(fields: &Fields<'_>, ignore_case: bool) -> Option<StringTest> {
+    // An empty text is in every value: a slip that would make a rule match all.
+    let text = |value: Value<'_>| match value.text()? {
+        "" => {
+            value.wrong("a string that is not empty");
+            None
+        }
+        text => Some(text.to_owned()),
+    };
+    if fields.has("exact") {
+        let any = |value: Value<'_>| value.text().map(str::to_owned);
+        fields.one_or_list("exact", any).map(StringTest::Exact)
+    } else if fields.has("prefix") {
+        fields.one_or_list("prefix", text).map(StringTest::Prefix)
+    } else if fields.has("suffix") {
+        fields.one_or_list("suffix", text).map(StringTest::Suffix)
+    } else if fields.has("contains") {
+        fields
+            .one_or_list("contains", text)
+            .map(StringTest::Contains)
+    } else {
+        fields
+            .one_or_list("regex", |value| regex(value, ignore_case))
+            .map(StringTest::Regex)
+    }
+}
+
+fn regex(value: Value<'_>, ignore_case: bool) -> Option<regex_lite::Regex> {
+    let pattern = value.text()?;
+    match StringMatcher::compile_regex(pattern, ignore_case) {
+        Ok(regex) => Some(regex),
+        Err(RegexFault::TooLong) => {
+            value.fault(
+                format!("{} bytes", pattern.len()),
+                format!("a regular expression of at most {MAX_REGEX_BYTES} bytes"),
+            );
+            None
+        }
+        Err(RegexFault::Invalid(reason)) => {
+            value.fault(
+                format!("{}: {}", shown(pattern), reason.escape_debug()),
+                "a regular expression within the bounds of size",
+            );
+            None
+        }
+    }
+}
+
+fn named(fields: &Fields<'_>, is_header: bool) -> Option<NamedMatcher> {
+    let name = if is_header {
+        header::name(fields, "name")
+    } else {
+        cookie_name(fields)
+    };
+    let [exact, prefix, suffix, contains, regex] = TESTS;
+    if !exactly_one(fields, &["present", exact, prefix, suffix, contains, regex]) {
+        return None;
+    }
+    let test = match fields.optional_bool("present") {
+        Some(present) => {
+            for name in ["ignore_case", "invert"] {
+                if fields.has(name) {
+                    fields.fault(
+                        name,
+                        "it beside present",
+                        "it with a kind of string matcher",
+                    );
+                }
+            }
+            NamedTest::Present(present)
+        }
+        None => NamedTest::Value(matcher(fields, false)?),
+    };
+    Some(NamedMatcher { name: name?, test })
+}
+
+/// Names of cookies are tokens whose case counts (RFC 6265 section 4.1.1).
+fn cookie_name(fields: &Fields<'_>) -> Option<String> {
+    let name = fields.text("name")?;
+    if !header::is_token(name) {
+        fields.fault("name", shown(name), "the name of a cookie");
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+fn exactly_one(fields: &Fields<'_>, names: &[&str]) -> bool {
+    let given: Vec<_> = names.iter().filter(|n| fields.has(n)).copied().collect();
+    if given.len() == 1 {
+        return true;
+    }
+    let found = match given.as_slice() {
+        [] => "none".to_owned(),
+        given => given.join(" and "),
+    };
+    fields.fault_here(found, format!("exactly one of {}", names.join(", ")));
+    false
+}

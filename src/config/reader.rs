@@ -1,0 +1,357 @@
+//! Reads the fields of an object against its [`Section`]: every fault is noted with its path, none is passed over.
+
+use super::attribute::{Absent, Attribute, Kind, Section};
+use super::error::{Errors, Path};
+use super::json::Json;
+use super::value::{Value, found};
+
+/// An object whose field names have been checked.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a> {
+    entries: &'a [(String, Json)],
+    section: &'static Section,
+    path: Path<'a>,
+    errors: &'a Errors,
+}
+
+impl<'a> Fields<'a> {
+    /// Opens an object; notes duplicate and unknown fields. `None` when `value` is no object.
+    pub(super) fn open(
+        value: &'a Json,
+        section: &'static Section,
+        path: Path<'a>,
+        errors: &'a Errors,
+    ) -> Option<Self> {
+        let Json::Object(entries) = value else {
+            errors.add(path, value.type_name(), "an object");
+            return None;
+        };
+        let fields = Self {
+            entries,
+            section,
+            path,
+            errors,
+        };
+        fields.check_names();
+        Some(fields)
+    }
+
+    fn check_names(&self) {
+        for (index, (name, _)) in self.entries.iter().enumerate() {
+            if self.section.attribute(name).is_none() {
+                let allowed = match self.nearest(name) {
+                    Some(near) => format!("no such field; did you mean {near}?"),
+                    None => format!("one of {}", self.names().collect::<Vec<_>>().join(", ")),
+                };
+                self.fault(name, "an unknown field", allowed);
+            } else if self.entries.iter().take(index).any(|(n, _)| n == name) {
+                self.fault(name, "the field a second time", "each field once");
+            }
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.section.attributes.iter().map(|a| a.name)
+    }
+
+    fn nearest(&self, name: &str) -> Option<&'static str> {
+        // Longer names cannot be near any of ours, and are not worth the time.
+        if name.len() > 64 {
+            return None;
+        }
+        self.names()
+            .map(|known| (edit_distance(known, name), known))
+            .filter(|(distance, known)| *distance <= known.len() / 3)
+            .min()
+            .map(|(_, known)| known)
+    }
+
+    /// Notes a fault of the field `name`.
+    pub(super) fn fault(&self, name: &str, found: impl Into<String>, allowed: impl Into<String>) {
+        self.errors
+            .add(Path::Field(&self.path, name), found, allowed);
+    }
+
+    /// Notes a fault of the object.
+    pub(super) fn fault_here(&self, found: impl Into<String>, allowed: impl Into<String>) {
+        self.errors.add(self.path, found, allowed);
+    }
+
+    /// The value as written, whatever it is.
+    pub(super) fn get(&self, name: &str) -> Option<&'a Json> {
+        self.entries.iter().find(|(n, _)| n == name).map(|(_, v)| v)
+    }
+
+    /// Whether the field is there.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    fn attribute(&self, name: &str) -> Option<&'static Attribute> {
+        let found = self.section.attribute(name);
+        if found.is_none() {
+            self.fault(name, "a field that is not in the table", "");
+        }
+        found
+    }
+
+    /// Converts the field's value. `None` when it is absent or wrong; the latter, and the absence of a required field,
+    /// are noted.
+    fn read<T>(&self, name: &str, convert: impl FnOnce(&'a Json, Kind) -> Option<T>) -> Option<T> {
+        let attribute = self.attribute(name)?;
+        let Some(value) = self.get(name) else {
+            if attribute.default == Absent::Required {
+                self.fault(name, "nothing", attribute.kind.to_string());
+            }
+            return None;
+        };
+        let converted = convert(value, attribute.kind);
+        if converted.is_none() {
+            self.wrong(name, value, attribute.kind);
+        }
+        converted
+    }
+
+    fn wrong(&self, name: &str, value: &Json, kind: Kind) {
+        self.fault(name, found(value, kind), kind.to_string());
+    }
+
+    /// A [`Kind::Bool`].
+    pub(super) fn bool(&self, name: &str) -> bool {
+        self.read(name, |value, _| match value {
+            Json::Bool(value) => Some(*value),
+            _ => None,
+        })
+        .unwrap_or_else(|| self.default(name) == Some(Absent::Bool(true)))
+    }
+
+    /// A [`Kind::Bool`] without default.
+    pub(super) fn optional_bool(&self, name: &str) -> Option<bool> {
+        self.has(name).then(|| self.bool(name))
+    }
+
+    /// A [`Kind::Integer`] whose range `T` can hold.
+    pub(super) fn integer<T: TryFrom<u64> + Default>(&self, name: &str) -> T {
+        let value = self.read(name, |value, kind| match (value, kind) {
+            (Json::Integer(value), Kind::Integer { min, max, .. }) => u64::try_from(*value)
+                .ok()
+                .filter(|value| (min..=max).contains(value)),
+            _ => None,
+        });
+        let value = value.or(match self.default(name) {
+            Some(Absent::Integer(value)) => Some(value),
+            _ => None,
+        });
+        value
+            .and_then(|value| T::try_from(value).ok())
+            .unwrap_or_default()
+    }
+
+    /// A [`Kind::Text`], [`Kind::Secret`], [`Kind::Page`], [`Kind::ServiceUrl`] or [`Kind::HeaderName`], or its default.
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        let text = self.read(name, |value, kind| match value {
+            Json::Text(text) if fits(text, kind) => Some(text.as_str()),
+            _ => None,
+        });
+        text.or_else(|| match self.default(name) {
+            Some(Absent::Text(text)) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// A [`Kind::Choice`], as the word itself.
+    pub(super) fn choice(&self, name: &str) -> Option<&'static str> {
+        let word = self.read(name, |value, kind| match (value, kind) {
+            (Json::Text(text), Kind::Choice(words)) => words.iter().find(|w| *w == text).copied(),
+            _ => None,
+        });
+        word.or_else(|| match self.default(name) {
+            Some(Absent::Text(word)) => Some(word),
+            _ => None,
+        })
+    }
+
+    /// A [`Kind::Switch`]: `None` is `"auto"`.
+    pub(super) fn switch(&self, name: &str) -> Option<bool> {
+        self.read(name, |value, _| match value {
+            Json::Bool(value) => Some(Some(*value)),
+            Json::Text(text) if text == "auto" => Some(None),
+            _ => None,
+        })
+        .unwrap_or_else(|| Some(self.default(name) == Some(Absent::Bool(true))))
+    }
+
+    /// A [`Kind::Object`] that has no value when absent.
+    pub(super) fn object<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(Fields<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let (Kind::Object(section), Some(value)) = (self.attribute(name)?.kind, self.get(name))
+        else {
+            return None;
+        };
+        let path = Path::Field(&self.path, name);
+        read(Fields::open(value, section, path, self.errors)?)
+    }
+
+    /// A [`Kind::Object`] that is as if empty when absent.
+    pub(super) fn object_or_empty<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(Fields<'_>) -> Option<T>,
+    ) -> Option<T> {
+        if self.has(name) {
+            return self.object(name, read);
+        }
+        let Kind::Object(section) = self.attribute(name)?.kind else {
+            return None;
+        };
+        read(Fields {
+            entries: &[],
+            section,
+            path: Path::Field(&self.path, name),
+            errors: self.errors,
+        })
+    }
+
+    /// A [`Kind::Objects`]: those of its entries that `read` made something of.
+    pub(super) fn objects<T>(
+        &self,
+        name: &str,
+        mut read: impl FnMut(Fields<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let list = self.read(name, |value, kind| match (value, kind) {
+            (Json::List(list), Kind::Objects { section, min, max })
+                if (min..=max).contains(&list.len()) =>
+            {
+                Some((list, section))
+            }
+            _ => None,
+        });
+        let (list, section) = list?;
+        let path = Path::Field(&self.path, name);
+        let entries = list.iter().enumerate().filter_map(|(index, value)| {
+            let path = Path::Entry(&path, index);
+            read(Fields::open(value, section, path, self.errors)?)
+        });
+        Some(entries.collect())
+    }
+
+    /// One value or a list of at least one: those that `convert` made something of. `None` when the field is absent.
+    pub(super) fn one_or_list<T>(
+        &self,
+        name: &str,
+        mut convert: impl FnMut(Value<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let kind = self.attribute(name)?.kind;
+        let value = self.get(name)?;
+        let path = Path::Field(&self.path, name);
+        let mut convert =
+            |json: &Json, path: Path<'_>| convert(Value::new(json, path, kind, self.errors));
+        match value {
+            Json::List(list) if list.is_empty() => {
+                self.wrong(name, value, kind);
+                None
+            }
+            Json::List(list) => Some(
+                list.iter()
+                    .enumerate()
+                    .filter_map(|(index, json)| convert(json, Path::Entry(&path, index)))
+                    .collect(),
+            ),
+            json => Some(convert(json, path).into_iter().collect()),
+        }
+    }
+
+    /// A list of strings, as [`Fields::one_or_list`], but a list it must be; it may be empty.
+    pub(super) fn list<T>(
+        &self,
+        name: &str,
+        mut convert: impl FnMut(Value<'_>, &str) -> Option<T>,
+    ) -> Vec<T> {
+        let list = self.read(name, |value, _| match value {
+            Json::List(list) => Some(list),
+            _ => None,
+        });
+        if list.is_none_or(Vec::is_empty) {
+            return Vec::new();
+        }
+        self.one_or_list(name, |value| value.text().and_then(|t| convert(value, t)))
+            .unwrap_or_default()
+    }
+
+    /// A [`Kind::HeaderMap`]: each name with its value's text, duplicates noted. A value is never part of an error.
+    pub(super) fn text_map<T>(
+        &self,
+        name: &str,
+        mut convert: impl FnMut(Value<'_>, &str, &str) -> Option<T>,
+    ) -> Vec<T> {
+        let Some(map) = self.read(name, |value, _| match value {
+            Json::Object(map) => Some(map),
+            _ => None,
+        }) else {
+            return Vec::new();
+        };
+        let path = Path::Field(&self.path, name);
+        let entries = map.iter().enumerate().filter_map(|(index, (key, json))| {
+            let value = Value::new(
+                json,
+                Path::Field(&path, key),
+                Kind::Secret { max: usize::MAX },
+                self.errors,
+            );
+            let mut before = map.iter().take(index);
+            if before.any(|(earlier, _)| earlier.eq_ignore_ascii_case(key)) {
+                value.fault("the header a second time", "each header once");
+                return None;
+            }
+            let Json::Text(text) = json else {
+                value.wrong("a string");
+                return None;
+            };
+            convert(value, key, text)
+        });
+        entries.collect()
+    }
+
+    fn default(&self, name: &str) -> Option<Absent> {
+        Some(self.section.attribute(name)?.default)
+    }
+}
+
+fn fits(text: &str, kind: Kind) -> bool {
+    match kind {
+        Kind::Text { max } | Kind::Secret { max } => {
+            (1..=max).contains(&text.len()) && !text.chars().any(char::is_control)
+        }
+        Kind::Page { max } => text.len() <= max,
+        _ => true,
+    }
+}
+
+/// The Levenshtein distance of two names, in bytes.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i.saturating_add(1);
+        for (cell, y) in row
+            .iter_mut()
+            .zip(std::iter::once(0).chain(b.bytes()))
+            .skip(1)
+        {
+            let cost = usize::from(x != y);
+            let best = diagonal
+                .saturating_add(cost)
+                .min(left.saturating_add(1))
+                .min(cell.saturating_add(1));
+            diagonal = std::mem::replace(cell, best);
+            left = best;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i.saturating_add(1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}

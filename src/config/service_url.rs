@@ -1,0 +1,187 @@
+//! `service_url`: an absolute ICAP URI (RFC 3507 section 4.2), or a path on the cluster.
+
+use super::profile::ServiceUrl;
+use super::reader::Fields;
+use super::value::shown;
+
+const ALLOWED: &str = "icap://HOST[:PORT]/PATH, icaps://HOST[:PORT]/PATH or /PATH";
+/// Longest URL, in bytes: it has to fit a request line.
+const MAX_BYTES: usize = 2048;
+
+/// The URL in the field `name`.
+pub(super) fn service_url(
+    fields: &Fields<'_>,
+    name: &str,
+    cluster: Option<&str>,
+) -> Option<ServiceUrl> {
+    let text = fields.text(name)?;
+    match split(text, cluster) {
+        Ok(url) => url,
+        Err(fault) => {
+            // What is before an @ may be a password.
+            let found = if text.contains('@') {
+                fault.to_owned()
+            } else {
+                format!("{} ({fault})", shown(text))
+            };
+            fields.fault(name, found, ALLOWED);
+            None
+        }
+    }
+}
+
+/// `Ok(None)`: the path is right, but the cluster it is to be combined with is missing, which is noted elsewhere.
+fn split(text: &str, cluster: Option<&str>) -> Result<Option<ServiceUrl>, &'static str> {
+    if text.len() > MAX_BYTES {
+        return Err("longer than 2048 bytes");
+    }
+    if !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err("a blank, a control character or a character beyond ASCII");
+    }
+    if text.contains('#') {
+        return Err("a fragment");
+    }
+    if text.starts_with('/') {
+        let Some(cluster) = cluster else {
+            return Ok(None);
+        };
+        check_host(cluster)
+            .map_err(|_| "only a path, but the cluster's name cannot serve as the host")?;
+        return Ok(Some(ServiceUrl {
+            authority: cluster.to_owned(),
+            path: text.to_owned(),
+            scheme: "icap",
+        }));
+    }
+    let (scheme, rest) = text
+        .split_once("://")
+        .ok_or("neither a scheme nor a path")?;
+    let scheme = if scheme.eq_ignore_ascii_case("icap") {
+        "icap"
+    } else if scheme.eq_ignore_ascii_case("icaps") {
+        "icaps"
+    } else {
+        return Err("another scheme");
+    };
+    let (authority, path) = match rest
+        .find(['/', '?'])
+        .and_then(|at| rest.split_at_checked(at))
+    {
+        Some((authority, path)) if path.starts_with('/') => (authority, path.to_owned()),
+        Some((authority, query)) => (authority, format!("/{query}")),
+        None => (rest, "/".to_owned()),
+    };
+    check_authority(authority)?;
+    Ok(Some(ServiceUrl {
+        authority: authority.to_owned(),
+        path,
+        scheme,
+    }))
+}
+
+fn check_authority(authority: &str) -> Result<(), &'static str> {
+    if authority.contains('@') {
+        return Err("a user in the URL");
+    }
+    if let Some(bracketed) = authority.strip_prefix('[') {
+        let (address, port) = bracketed.split_once(']').ok_or("an unclosed bracket")?;
+        address
+            .parse::<std::net::Ipv6Addr>()
+            .map_err(|_| "no IPv6 address between the brackets")?;
+        return match port.strip_prefix(':') {
+            Some(port) => check_port(port),
+            None if port.is_empty() => Ok(()),
+            None => Err("something behind the bracket"),
+        };
+    }
+    match authority.split_once(':') {
+        Some((host, port)) => check_host(host).and_then(|()| check_port(port)),
+        None => check_host(authority),
+    }
+}
+
+fn check_host(host: &str) -> Result<(), &'static str> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    if host.is_empty() {
+        Err("no host")
+    } else if host.bytes().all(legal) {
+        Ok(())
+    } else {
+        Err("a character that no host has")
+    }
+}
+
+fn check_port(port: &str) -> Result<(), &'static str> {
+    let digits = port.bytes().all(|b| b.is_ascii_digit());
+    match port.parse::<u16>() {
+        Ok(1..) if digits => Ok(()),
+        _ => Err("no port from 1 to 65535 behind the colon"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    fn parts(text: &str) -> Result<(String, String, String), &'static str> {
+        split(text, Some("icap_pool")).map(|url| {
+            let url = url.unwrap();
+            (url.scheme.to_owned(), url.authority, url.path)
+        })
+    }
+
+    #[test]
+    fn urls_and_paths_are_split() {
+        for (text, scheme, authority, path) in [
+            ("icap://h:1344/a?b=c", "icap", "h:1344", "/a?b=c"),
+            ("icaps://h/a", "icaps", "h", "/a"),
+            ("ICAP://H.example", "icap", "H.example", "/"),
+            ("icap://h?x=/y", "icap", "h", "/?x=/y"),
+            (
+                "icap://[2001:db8::1]:1344/a",
+                "icap",
+                "[2001:db8::1]:1344",
+                "/a",
+            ),
+            ("icap://[::1]/a", "icap", "[::1]", "/a"),
+            ("/avscan?x=y", "icap", "icap_pool", "/avscan?x=y"),
+        ] {
+            let expected = (scheme.to_owned(), authority.to_owned(), path.to_owned());
+            assert_eq!(parts(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_service_is_refused() {
+        for text in [
+            "",
+            "avscan",
+            "http://h/a",
+            "icap:///a",
+            "icap://:1344/a",
+            "icap://h:/a",
+            "icap://h:0/a",
+            "icap://h:65536/a",
+            "icap://h:+1/a",
+            "icap://h:1:2/a",
+            "icap://u:p@h/a",
+            "icap://h/a#b",
+            "icap://h/a b",
+            "icap://h/a\r\nX: y",
+            "icap://h/ä",
+            "icap://[::1/a",
+            "icap://[zz]/a",
+            "icap://[::1]x/a",
+            "icap://a|b/a",
+            "/a#b",
+        ] {
+            assert!(parts(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_whose_name_is_no_host_needs_a_whole_url() {
+        assert!(split("/a", Some("outbound|1344||icap.svc")).is_err());
+        assert_eq!(split("/a", None), Ok(None));
+    }
+}

@@ -1,0 +1,95 @@
+//! The configuration in one line for the log, without anything secret.
+
+use super::{Config, FailAction, Profile, ServiceUrl};
+use crate::policy::{Action, Rule};
+
+/// What is in force: profiles and rules by name, and what an operator looks for first. No credentials, no values of headers,
+/// no queries.
+pub fn summary(config: &Config) -> String {
+    let profiles: Vec<String> = config.profiles.iter().map(|p| profile(p)).collect();
+    let rules = match &config.rules {
+        None => "no rules: every request goes to the first profile".to_owned(),
+        Some(rules) => {
+            let rules: Vec<String> = rules.iter().map(rule).collect();
+            format!("{} rules: [{}]", rules.len(), rules.join(", "))
+        }
+    };
+    format!(
+        "{} profiles: [{}]; {rules}",
+        profiles.len(),
+        profiles.join("; ")
+    )
+}
+
+fn profile(profile: &Profile) -> String {
+    let mut text = format!(
+        "{}: cluster {}, {}",
+        profile.name.escape_debug(),
+        profile.cluster.escape_debug(),
+        url(&profile.service)
+    );
+    let mut add = |part: String| {
+        text.push_str(", ");
+        text.push_str(&part);
+    };
+    if let Some(service) = &profile.response_service {
+        add(format!("responses to {}", url(service)));
+    }
+    add(format!("buffer {} bytes", profile.request_buffer_bytes));
+    add(match profile.preview_bytes {
+        Some(bytes) => format!("preview {bytes} bytes"),
+        None => "no preview".to_owned(),
+    });
+    add(format!("timeout {} ms", profile.response_timeout_ms));
+    add(fail_actions(profile));
+    if profile.authorization.is_some() {
+        add("authorization ***".to_owned());
+    }
+    if !profile.icap_headers.is_empty() {
+        let names: Vec<&str> = profile
+            .icap_headers
+            .iter()
+            .map(|(n, _)| n.as_str())
+            .collect();
+        add(format!("headers {}", names.join(" ")));
+    }
+    text
+}
+
+fn url(service: &ServiceUrl) -> String {
+    match service.uri().split_once('?') {
+        Some((before, _)) => format!("{before}?***"),
+        None => service.uri(),
+    }
+}
+
+fn fail_actions(profile: &Profile) -> String {
+    let actions = profile.fail_actions;
+    let open: Vec<&str> = [
+        ("connection", actions.connection),
+        ("timeout", actions.timeout),
+        ("protocol", actions.protocol),
+        ("server_error", actions.server_error),
+        ("overload", actions.overload),
+        ("internal", actions.internal),
+        ("large upload", actions.oversize),
+    ]
+    .into_iter()
+    .filter(|(_, action)| *action == FailAction::Open)
+    .map(|(cause, _)| cause)
+    .collect();
+    if open.is_empty() {
+        "fails closed".to_owned()
+    } else {
+        format!("fails open on {}", open.join(", "))
+    }
+}
+
+fn rule(rule: &Rule) -> String {
+    let action = match &rule.action {
+        Action::Scan(profile) => format!("→ {}", profile.name.escape_debug()),
+        Action::Bypass => "→ bypass".to_owned(),
+    };
+    let enabled = if rule.enabled { "" } else { " (not enabled)" };
+    format!("{} {action}{enabled}", rule.name.escape_debug())
+}

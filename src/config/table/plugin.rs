@@ -1,0 +1,73 @@
+//! The plugin configuration itself.
+
+use super::super::attribute::{Absent, Attribute, Kind, Section};
+use super::{PROFILE, RULE};
+
+pub(in super::super) static PLUGIN: Section = Section::new(
+    "",
+    "The plugin configuration is one JSON object, given to the Wasm filter as a `google.protobuf.Struct` or as a \
+     `google.protobuf.StringValue` that holds the JSON text. The transport role takes `role` and nothing else.",
+    &[
+        Attribute::new(
+            "role",
+            Kind::Choice(&["filter", "transport"]),
+            Absent::Text("filter"),
+            "`filter`: the HTTP filter that has requests scanned. `transport`: the upstream filter of the cluster \
+             that leads to the ICAP servers; it needs a `vm_id` of its own.",
+        ),
+        Attribute::new(
+            "profiles",
+            Kind::Objects {
+                section: &PROFILE,
+                min: 1,
+                max: 100,
+            },
+            Absent::Required,
+            "The ICAP services and how requests are shown to them. Names are unique. Required for the filter role.",
+        ),
+        Attribute::new(
+            "rules",
+            Kind::Objects {
+                section: &RULE,
+                min: 0,
+                max: 1000,
+            },
+            Absent::Words("every request goes to the first profile"),
+            "The HTTP security policy; the first rule that matches decides. Where none matches, the request is not \
+             scanned (`ICAP_DISABLED`). Names are unique.",
+        ),
+        Attribute::new(
+            "expose",
+            Kind::Object(&EXPOSE),
+            Absent::Words("all `false`"),
+            "Headers that tell the outcome to client or application.",
+        ),
+        Attribute::new(
+            "redact_headers",
+            Kind::HeaderNames,
+            Absent::Words("`[]`"),
+            "Further headers whose values icap_log shows as `***`, beside `authorization`, `proxy-authorization`, \
+             `cookie`, `set-cookie` and `x-authenticated-user`.",
+        ),
+    ],
+);
+
+pub(in super::super) static EXPOSE: Section = Section::new(
+    "expose",
+    "The headers are `x-icap-action` (such as `ICAP_PASSED`) and `x-icap-threat` (where there is one). Headers of these \
+     names that come from a client or an application are removed in any case.",
+    &[
+        Attribute::new(
+            "client",
+            Kind::Bool,
+            Absent::Bool(false),
+            "Add them to the response that the client gets.",
+        ),
+        Attribute::new(
+            "application",
+            Kind::Bool,
+            Absent::Bool(false),
+            "Add them to the request that the application gets.",
+        ),
+    ],
+);

@@ -1,0 +1,375 @@
+//! `profiles[]` and the objects in it.
+
+use super::super::attribute::{Absent, Attribute, Kind, Section};
+use super::NAME_BYTES;
+
+const FAIL_ACTIONS: &[&str] = &["fail_closed", "fail_open"];
+
+const fn integer(min: u64, max: u64, unit: &'static str) -> Kind {
+    Kind::Integer { min, max, unit }
+}
+
+pub(in super::super) static PROFILE: Section = Section::new(
+    "profiles[]",
+    "One ICAP service, the pool of servers behind it, and how requests are shown to it.",
+    &[
+        Attribute::new(
+            "name",
+            Kind::Text { max: NAME_BYTES },
+            Absent::Required,
+            "Unique. Rules, route metadata, logs and statistics call the profile by it.",
+        )
+        .avi("name"),
+        Attribute::new(
+            "cluster",
+            Kind::Text { max: 512 },
+            Absent::Required,
+            "The Envoy cluster of the ICAP servers: load balancing, health checks and TLS are set there.",
+        )
+        .avi("pool_group_ref"),
+        Attribute::new(
+            "service_url",
+            Kind::ServiceUrl,
+            Absent::Required,
+            "The service that requests are sent to (REQMOD). With only a path and query, the authority is the cluster's \
+             name. No port is added. `icaps` is for the request line only: TLS is the cluster's transport socket.",
+        )
+        .avi("service_uri"),
+        Attribute::new(
+            "response_service_url",
+            Kind::ServiceUrl,
+            Absent::Words("responses are not scanned"),
+            "The service that responses are sent to (RESPMOD).",
+        ),
+        Attribute::new(
+            "vendor",
+            Kind::Choice(&[
+                "generic",
+                "opswat",
+                "c_icap",
+                "symantec",
+                "mcafee",
+                "trend_micro",
+                "kaspersky",
+                "sophos",
+                "eset",
+                "fortinet",
+            ]),
+            Absent::Text("generic"),
+            "The product behind the service: which further answers count as a verdict. Logged.",
+        )
+        .avi("vendor"),
+        Attribute::new(
+            "pool_name",
+            Kind::Text { max: 512 },
+            Absent::Words("the cluster's name"),
+            "Name of the pool in icap_log.",
+        ),
+        Attribute::new(
+            "pool_uuid",
+            Kind::Text { max: 512 },
+            Absent::Nothing,
+            "UUID of the pool in icap_log.",
+        ),
+        Attribute::new(
+            "request_buffer_size_kb",
+            integer(1, 1_048_576, "KiB"),
+            Absent::Integer(51_200),
+            "The largest request body that is scanned. A larger one is handled as `large_upload_fail_action` says. \
+             The listener's `per_connection_buffer_limit_bytes` must be larger, and for HTTP/2 its \
+             `initial_stream_window_size`: past these Envoy itself answers 413.",
+        )
+        .avi("buffer_size"),
+        Attribute::new(
+            "response_buffer_size_kb",
+            integer(1, 1_048_576, "KiB"),
+            Absent::Integer(51_200),
+            "The largest response body that is scanned, and the largest body that is taken from the ICAP server.",
+        ),
+        Attribute::new(
+            "enable_preview",
+            Kind::Bool,
+            Absent::Bool(true),
+            "Send the start of the body first, the rest only when the server asks for it.",
+        )
+        .avi("enable_preview"),
+        Attribute::new(
+            "preview_size_bytes",
+            integer(0, 65_536, "bytes"),
+            Absent::Integer(5000),
+            "Length of that start. The server's OPTIONS may lower it. 0: only the headers. A server whose OPTIONS names no preview gets none, unless this or `enable_preview` is written.",
+        )
+        .avi("preview_size"),
+        Attribute::new(
+            "allow_204",
+            Kind::Bool,
+            Absent::Bool(true),
+            "Let the server answer \"unchanged\" (204) to a body that it has read past the preview.",
+        )
+        .avi("allow_204"),
+        Attribute::new(
+            "response_timeout_ms",
+            integer(50, 3_600_000, "ms"),
+            Absent::Integer(60_000),
+            "The total time per request in which the server, and not the client's upload, is waited for.",
+        )
+        .avi("response_timeout"),
+        Attribute::new(
+            "slow_response_warning_threshold_ms",
+            integer(50, 3_600_000, "ms"),
+            Absent::Integer(10_000),
+            "From where on a scan is logged as slow (`ADF_ICAP_SERVER_HIGH_RESPONSE_TIME`).",
+        )
+        .avi("slow_response_warning_threshold"),
+        Attribute::new(
+            "fail_action",
+            Kind::Choice(FAIL_ACTIONS),
+            Absent::Text("fail_closed"),
+            "What happens to a request whose scan failed: `fail_closed` answers 503, `fail_open` forwards it unscanned.",
+        )
+        .avi("fail_action"),
+        Attribute::new(
+            "fail_action_by_cause",
+            Kind::Object(&FAIL_ACTION_BY_CAUSE),
+            Absent::Words("`{}`"),
+            "Another action for some causes.",
+        ),
+        Attribute::new(
+            "large_upload_fail_action",
+            Kind::Choice(FAIL_ACTIONS),
+            Absent::Text("fail_closed"),
+            "What happens to a request whose body is larger than the buffer: `fail_closed` answers 413, `fail_open` \
+             forwards it unscanned.",
+        )
+        .avi("buffer_size_exceed_action"),
+        Attribute::new(
+            "max_connections",
+            integer(1, 4096, ""),
+            Absent::Integer(32),
+            "Connections per worker. The server's Max-Connections may lower it.",
+        ),
+        Attribute::new(
+            "max_pending",
+            integer(0, 65_536, ""),
+            Absent::Integer(1024),
+            "Requests per worker that may wait for a connection; one more fails with the cause `overload`.",
+        ),
+        Attribute::new(
+            "connection_idle_timeout_ms",
+            integer(100, 3_600_000, "ms"),
+            Absent::Integer(30_000),
+            "How long a connection is kept without a request. Most ICAP servers give a thread to each.",
+        ),
+        Attribute::new(
+            "max_requests_per_connection",
+            integer(1, 1_000_000, ""),
+            Absent::Integer(1000),
+            "After so many requests a connection is closed.",
+        ),
+        Attribute::new(
+            "send_client_ip",
+            Kind::Switch,
+            Absent::Bool(true),
+            "Send `X-Client-IP`, the downstream address that Envoy trusts. `\"auto\"`: when the server's OPTIONS names it \
+             in `X-Include`.",
+        ),
+        Attribute::new(
+            "send_server_ip",
+            Kind::Switch,
+            Absent::Bool(false),
+            "Send `X-Server-IP`, likewise.",
+        ),
+        Attribute::new(
+            "authenticated_user_header",
+            Kind::HeaderName,
+            Absent::Nothing,
+            "The request header whose value is sent as `X-Authenticated-User`, in base64. Only a header that Envoy \
+             itself sets or removes can be trusted.",
+        ),
+        Attribute::new(
+            "authenticated_user_scheme",
+            Kind::Text { max: 64 },
+            Absent::Text("Local"),
+            "What stands before `://` in that value: letters, digits, `+`, `-`, `.`.",
+        ),
+        Attribute::new(
+            "authorization",
+            Kind::Object(&AUTHORIZATION),
+            Absent::Nothing,
+            "Credentials for the ICAP server. Never logged.",
+        ),
+        Attribute::new(
+            "icap_headers",
+            Kind::HeaderMap,
+            Absent::Words("`{}`"),
+            "Further headers of each ICAP request. Refused: `Host`, `Encapsulated`, `Preview`, `Allow`, `ISTag`, \
+             `Connection`, `Keep-Alive`, `Proxy-Connection`, `Transfer-Encoding`, `Content-Length`, `Upgrade`, `TE`, \
+             `Trailer`, `Expect`, and those with an attribute of their own: `Authorization`, `X-Client-IP`, \
+             `X-Server-IP`, `X-Authenticated-User`.",
+        ),
+        Attribute::new(
+            "verdict_headers",
+            Kind::HeaderNames,
+            Absent::Words("`[]`"),
+            "Headers of the server's answer whose presence means blocked, beside the known ones.",
+        ),
+        Attribute::new(
+            "options",
+            Kind::Object(&OPTIONS),
+            Absent::Words("its defaults"),
+            "Asking the server for its OPTIONS.",
+        ),
+        Attribute::new(
+            "self_test",
+            Kind::Object(&SELF_TEST),
+            Absent::Words("its defaults"),
+            "Showing the server the EICAR test file now and then, to notice a scanner that no longer scans.",
+        ),
+        Attribute::new(
+            "block_response",
+            Kind::Object(&BLOCK_RESPONSE),
+            Absent::Words("its defaults"),
+            "What the client of a blocked request gets.",
+        ),
+    ],
+);
+
+pub(in super::super) static FAIL_ACTION_BY_CAUSE: Section = Section::new(
+    "profiles[].fail_action_by_cause",
+    "Each is `fail_closed` or `fail_open`, and without value is as `fail_action`. A body that is too large is no such \
+     cause: see `large_upload_fail_action`.",
+    &[
+        cause("connection", "No connection, or the connection was lost."),
+        cause("timeout", "`response_timeout_ms` is over."),
+        cause("protocol", "The server's answer could not be read."),
+        cause("server_error", "ICAP 4xx or 5xx that is no verdict."),
+        cause("overload", "Too many requests wait for a connection."),
+        cause("internal", "A fault of the filter or of Envoy's buffers."),
+    ],
+);
+
+const fn cause(name: &'static str, effect: &'static str) -> Attribute {
+    Attribute::new(
+        name,
+        Kind::Choice(FAIL_ACTIONS),
+        Absent::Words("as `fail_action`"),
+        effect,
+    )
+}
+
+pub(in super::super) static AUTHORIZATION: Section = Section::new(
+    "profiles[].authorization",
+    "Exactly one of the two.",
+    &[
+        Attribute::new(
+            "basic",
+            Kind::Object(&BASIC),
+            Absent::Nothing,
+            "User name and password (RFC 7617).",
+        ),
+        Attribute::new(
+            "bearer",
+            Kind::Secret { max: 8192 },
+            Absent::Nothing,
+            "A token (RFC 6750).",
+        ),
+    ],
+);
+
+pub(in super::super) static BASIC: Section = Section::new(
+    "profiles[].authorization.basic",
+    "",
+    &[
+        Attribute::new(
+            "username",
+            Kind::Secret { max: 1024 },
+            Absent::Required,
+            "Without a colon.",
+        ),
+        Attribute::new(
+            "password",
+            Kind::Secret { max: 1024 },
+            Absent::Required,
+            "The password.",
+        ),
+    ],
+);
+
+pub(in super::super) static OPTIONS: Section = Section::new(
+    "profiles[].options",
+    "",
+    &[
+        Attribute::new(
+            "enabled",
+            Kind::Bool,
+            Absent::Bool(true),
+            "Ask the server what it can do before the first request and when that knowledge is out of date.",
+        ),
+        Attribute::new(
+            "default_ttl_s",
+            integer(1, 86_400, "s"),
+            Absent::Integer(3600),
+            "How long an answer without `Options-TTL` holds.",
+        ),
+    ],
+);
+
+pub(in super::super) static SELF_TEST: Section = Section::new(
+    "profiles[].self_test",
+    "Each worker tests for itself. A test that is not blocked is logged and counted as `selftest_failed`; one that gets no \
+     verdict at all says nothing and is tried again.",
+    &[
+        Attribute::new(
+            "enabled",
+            Kind::Bool,
+            Absent::Bool(false),
+            "Test at the start and every `interval_minutes`.",
+        ),
+        Attribute::new(
+            "interval_minutes",
+            integer(1, 10_080, "min"),
+            Absent::Integer(60),
+            "The time between two tests.",
+        ),
+        Attribute::new(
+            "fail_profile",
+            Kind::Bool,
+            Absent::Bool(false),
+            "After a failed test let every request of the profile fail with the cause `server_error`, until a test \
+             succeeds.",
+        ),
+    ],
+);
+
+pub(in super::super) static BLOCK_RESPONSE: Section = Section::new(
+    "profiles[].block_response",
+    "",
+    &[
+        Attribute::new(
+            "use_server_response",
+            Kind::Bool,
+            Absent::Bool(true),
+            "Give the client the response that the ICAP server sent, where it sent one.",
+        ),
+        Attribute::new(
+            "status",
+            integer(400, 599, ""),
+            Absent::Integer(403),
+            "HTTP status otherwise.",
+        ),
+        Attribute::new(
+            "content_type",
+            Kind::Text { max: 256 },
+            Absent::Text("text/html"),
+            "`content-type` of `body`.",
+        ),
+        Attribute::new(
+            "body",
+            Kind::Page { max: 65_536 },
+            Absent::Text(
+                "<!doctype html><title>Blocked</title><p>This request was blocked by the content scanner.</p>",
+            ),
+            "The page.",
+        ),
+    ],
+);

@@ -1,0 +1,25 @@
+//! The order of the reference.
+
+use super::super::attribute::Section;
+use super::plugin::{EXPOSE, PLUGIN};
+use super::profile::{
+    AUTHORIZATION, BASIC, BLOCK_RESPONSE, FAIL_ACTION_BY_CAUSE, OPTIONS, PROFILE, SELF_TEST,
+};
+use super::rule::{MATCH, NAMED_MATCHER, RULE, STRING_MATCHER};
+
+/// Every section.
+pub(in super::super) static SECTIONS: &[&Section] = &[
+    &PLUGIN,
+    &EXPOSE,
+    &PROFILE,
+    &FAIL_ACTION_BY_CAUSE,
+    &AUTHORIZATION,
+    &BASIC,
+    &OPTIONS,
+    &SELF_TEST,
+    &BLOCK_RESPONSE,
+    &RULE,
+    &MATCH,
+    &STRING_MATCHER,
+    &NAMED_MATCHER,
+];

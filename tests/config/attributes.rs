@@ -1,0 +1,633 @@
+//! Every attribute: default, lowest, highest, just outside, wrong type, unknown neighbour.
+
+use crate::{accept, base, refuse_at, with};
+use icap_filter::config::{Cause, Config, FailAction, Profile, SendWhen, Vendor};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// `profiles[0].x`: the attribute, what was read of it.
+type Read<T> = fn(&Profile) -> T;
+
+const INTEGERS: &[(&str, Read<u64>, u64, u64, u64)] = &[
+    (
+        "request_buffer_size_kb",
+        |p| p.request_buffer_bytes / 1024,
+        51_200,
+        1,
+        1_048_576,
+    ),
+    (
+        "response_buffer_size_kb",
+        |p| p.response_buffer_bytes / 1024,
+        51_200,
+        1,
+        1_048_576,
+    ),
+    (
+        "preview_size_bytes",
+        |p| p.preview_bytes.unwrap().into(),
+        5000,
+        0,
+        65_536,
+    ),
+    (
+        "response_timeout_ms",
+        |p| p.response_timeout_ms,
+        60_000,
+        50,
+        3_600_000,
+    ),
+    (
+        "slow_response_warning_threshold_ms",
+        |p| p.slow_threshold_ms,
+        10_000,
+        50,
+        3_600_000,
+    ),
+    ("max_connections", |p| p.max_connections.into(), 32, 1, 4096),
+    ("max_pending", |p| p.max_pending.into(), 1024, 0, 65_536),
+    (
+        "connection_idle_timeout_ms",
+        |p| p.idle_timeout_ms,
+        30_000,
+        100,
+        3_600_000,
+    ),
+    (
+        "max_requests_per_connection",
+        |p| p.max_requests_per_connection.into(),
+        1000,
+        1,
+        1_000_000,
+    ),
+    (
+        "options.default_ttl_s",
+        |p| p.options.default_ttl_s.into(),
+        3600,
+        1,
+        86_400,
+    ),
+    (
+        "self_test.interval_minutes",
+        |p| p.self_test.interval_minutes.into(),
+        60,
+        1,
+        10_080,
+    ),
+    (
+        "block_response.status",
+        |p| p.block_response.status.into(),
+        403,
+        400,
+        599,
+    ),
+];
+
+const BOOLEANS: &[(&str, Read<bool>, bool)] = &[
+    ("enable_preview", |p| p.preview_bytes.is_some(), true),
+    ("allow_204", |p| p.allow_204, true),
+    ("options.enabled", |p| p.options.enabled, true),
+    ("self_test.enabled", |p| p.self_test.enabled, false),
+    (
+        "self_test.fail_profile",
+        |p| p.self_test.fail_profile,
+        false,
+    ),
+    (
+        "block_response.use_server_response",
+        |p| p.block_response.use_server_response,
+        true,
+    ),
+];
+
+const SWITCHES: &[(&str, Read<SendWhen>, SendWhen)] = &[
+    ("send_client_ip", |p| p.send_client_ip, SendWhen::Always),
+    ("send_server_ip", |p| p.send_server_ip, SendWhen::Never),
+];
+
+const FAIL_ACTIONS: &[(&str, Cause)] = &[
+    ("fail_action", Cause::Internal),
+    ("large_upload_fail_action", Cause::Oversize),
+    ("fail_action_by_cause.connection", Cause::Connection),
+    ("fail_action_by_cause.timeout", Cause::Timeout),
+    ("fail_action_by_cause.protocol", Cause::Protocol),
+    ("fail_action_by_cause.server_error", Cause::ServerError),
+    ("fail_action_by_cause.overload", Cause::Overload),
+    ("fail_action_by_cause.internal", Cause::Internal),
+];
+
+/// Name, what was read, default, longest, whether it is no secret.
+const TEXTS: &[(&str, Read<String>, Option<&str>, usize)] = &[
+    ("name", |p| p.name.to_string(), None, 128),
+    ("cluster", |p| p.cluster.to_string(), None, 512),
+    ("pool_name", |p| p.pool_name.to_string(), Some("pool"), 512),
+    (
+        "pool_uuid",
+        |p| p.pool_uuid.as_deref().unwrap_or_default().to_owned(),
+        Some(""),
+        512,
+    ),
+    (
+        "authenticated_user_scheme",
+        |p| p.authenticated_user_scheme.clone(),
+        Some("Local"),
+        64,
+    ),
+    (
+        "block_response.content_type",
+        |p| p.block_response.content_type.clone(),
+        Some("text/html"),
+        256,
+    ),
+];
+
+/// Attributes with a test of their own below.
+const OTHERS: &[&str] = &[
+    "service_url",
+    "response_service_url",
+    "vendor",
+    "fail_action_by_cause",
+    "authenticated_user_header",
+    "authorization",
+    "icap_headers",
+    "verdict_headers",
+    "options",
+    "self_test",
+    "block_response",
+    "block_response.body",
+];
+
+fn path(name: &str) -> String {
+    format!("profiles[0].{name}")
+}
+
+fn profile(config: &Value) -> Profile {
+    let config: Config = accept(config);
+    (*config.profiles[0]).clone()
+}
+
+/// A field of nearly that name is unknown, and the error says which one may be meant.
+fn refuse_neighbour(name: &str) {
+    let (parent, last) = name.rsplit_once('.').unwrap_or(("", name));
+    let near = format!("{last}x");
+    let whole = match parent {
+        "" => path(&near),
+        parent => path(&format!("{parent}.{near}")),
+    };
+    let error = refuse_at(&with(&whole, json!(1)), &whole);
+    assert_eq!(error.found, "an unknown field");
+    assert_eq!(
+        error.allowed,
+        format!("no such field; did you mean {last}?")
+    );
+}
+
+fn refuse_types(name: &str, wrong: &[Value]) {
+    for value in wrong {
+        let error = refuse_at(&with(&path(name), value.clone()), &path(name));
+        assert!(!error.allowed.is_empty());
+        let type_name = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::Array(_) => "list",
+            Value::Object(_) => "object",
+        };
+        assert!(error.found.contains(type_name), "{error}");
+    }
+}
+
+#[test]
+fn integers() {
+    for (name, read, default, min, max) in INTEGERS {
+        assert_eq!(read(&profile(&base())), *default, "{name}");
+        for value in [*min, *max] {
+            assert_eq!(read(&profile(&with(&path(name), json!(value)))), value);
+            let double = json!(value as f64);
+            assert_eq!(read(&profile(&with(&path(name), double))), value, "{name}");
+        }
+        for outside in [json!(*min as i64 - 1), json!(max + 1), json!(-1e30)] {
+            let error = refuse_at(&with(&path(name), outside.clone()), &path(name));
+            assert!(
+                error
+                    .allowed
+                    .starts_with(&format!("an integer from {min} to {max}")),
+                "{error}"
+            );
+            assert!(error.found.starts_with("number "), "{error}");
+        }
+        refuse_types(
+            name,
+            &[
+                json!(format!("{min}")),
+                json!(true),
+                json!(null),
+                json!([min]),
+                json!({}),
+                json!(*min as f64 + 0.5),
+            ],
+        );
+        refuse_neighbour(name);
+    }
+}
+
+#[test]
+fn booleans() {
+    for (name, read, default) in BOOLEANS {
+        assert_eq!(read(&profile(&base())), *default, "{name}");
+        for value in [true, false] {
+            assert_eq!(read(&profile(&with(&path(name), json!(value)))), value);
+        }
+        refuse_types(
+            name,
+            &[json!("true"), json!(1), json!(null), json!([]), json!({})],
+        );
+        refuse_neighbour(name);
+    }
+}
+
+#[test]
+fn switches() {
+    for (name, read, default) in SWITCHES {
+        assert_eq!(read(&profile(&base())), *default, "{name}");
+        for (value, when) in [
+            (json!(true), SendWhen::Always),
+            (json!(false), SendWhen::Never),
+            (json!("auto"), SendWhen::Auto),
+        ] {
+            assert_eq!(read(&profile(&with(&path(name), value))), when);
+        }
+        refuse_types(
+            name,
+            &[
+                json!("yes"),
+                json!("true"),
+                json!(1),
+                json!(null),
+                json!([]),
+            ],
+        );
+        refuse_neighbour(name);
+    }
+}
+
+#[test]
+fn fail_actions() {
+    for (name, cause) in FAIL_ACTIONS {
+        assert_eq!(profile(&base()).fail_action(*cause), FailAction::Closed);
+        for (value, action) in [
+            ("fail_open", FailAction::Open),
+            ("fail_closed", FailAction::Closed),
+        ] {
+            let profile = profile(&with(&path(name), json!(value)));
+            assert_eq!(profile.fail_action(*cause), action, "{name}");
+        }
+        refuse_types(
+            name,
+            &[
+                json!("open"),
+                json!("FAIL_OPEN"),
+                json!(true),
+                json!(null),
+                json!([]),
+            ],
+        );
+        refuse_neighbour(name);
+    }
+}
+
+#[test]
+fn a_cause_has_its_own_action_and_the_others_the_general_one() {
+    let mut config = with("profiles[0].fail_action", json!("fail_open"));
+    crate::set(
+        &mut config,
+        "profiles[0].fail_action_by_cause",
+        json!({"timeout": "fail_closed"}),
+    );
+    let profile = profile(&config);
+    assert_eq!(profile.fail_action(Cause::Timeout), FailAction::Closed);
+    assert_eq!(profile.fail_action(Cause::Connection), FailAction::Open);
+    assert_eq!(profile.fail_action(Cause::Oversize), FailAction::Closed);
+    refuse_types(
+        "fail_action_by_cause",
+        &[json!("fail_open"), json!([]), json!(null)],
+    );
+    refuse_neighbour("fail_action_by_cause");
+    let oversize = "profiles[0].fail_action_by_cause.oversize";
+    refuse_at(&with(oversize, json!("fail_open")), oversize);
+}
+
+#[test]
+fn texts() {
+    for (name, read, default, max) in TEXTS {
+        if let Some(default) = default {
+            assert_eq!(read(&profile(&base())), *default, "{name}");
+        }
+        for value in ["x".to_owned(), "x".repeat(*max)] {
+            let mut config = with(&path(name), json!(value));
+            crate::set(&mut config, "rules", json!([]));
+            assert_eq!(read(&profile(&config)), value, "{name}");
+        }
+        for (value, found) in [
+            (json!(""), "string \"\"".to_owned()),
+            (
+                json!("x".repeat(max + 1)),
+                format!("string of {} bytes", max + 1),
+            ),
+            (json!("a\nb"), "string \"a\\nb\"".to_owned()),
+            (json!("a\u{0}b"), "string \"a\\0b\"".to_owned()),
+            (json!(1), "number 1".to_owned()),
+            (json!(null), "null".to_owned()),
+            (json!([]), "empty list".to_owned()),
+            (json!({}), "object".to_owned()),
+        ] {
+            let mut config = with(&path(name), value);
+            crate::set(&mut config, "rules", json!([]));
+            assert_eq!(refuse_at(&config, &path(name)).found, found, "{name}");
+        }
+        refuse_neighbour(name);
+    }
+}
+
+#[test]
+fn what_is_required_is_missed() {
+    for name in ["name", "cluster", "service_url"] {
+        let mut config = base();
+        crate::set(&mut config, "rules", json!([]));
+        config["profiles"][0].as_object_mut().unwrap().remove(name);
+        assert_eq!(refuse_at(&config, &path(name)).found, "nothing");
+    }
+}
+
+#[test]
+fn service_urls() {
+    assert_eq!(profile(&base()).service.uri(), "icap://pool/avscan");
+    assert_eq!(profile(&base()).response_service, None);
+    for name in ["service_url", "response_service_url"] {
+        let read = |config: &Value| match name {
+            "service_url" => profile(config).service,
+            _ => profile(config).response_service.unwrap(),
+        };
+        for url in ["icap://h:1344/a?b", "icaps://h/a", "icap://[::1]:1344/a"] {
+            assert_eq!(read(&with(&path(name), json!(url))).uri(), url);
+        }
+        refuse_types(
+            name,
+            &[
+                json!(""),
+                json!("http://h/a"),
+                json!("icap:///a"),
+                json!("icap://h/a#b"),
+                json!("icap://h/a b"),
+                json!(format!("/{}", "x".repeat(2048))),
+                json!(1),
+                json!(null),
+                json!({}),
+            ],
+        );
+        refuse_neighbour(name);
+        let error = refuse_at(
+            &with(&path(name), json!("icap://user:hunter2@h/a")),
+            &path(name),
+        );
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn vendors() {
+    assert_eq!(profile(&base()).vendor, Vendor::Generic);
+    for (name, vendor) in [
+        ("generic", Vendor::Generic),
+        ("opswat", Vendor::Opswat),
+        ("c_icap", Vendor::CIcap),
+        ("symantec", Vendor::Symantec),
+        ("mcafee", Vendor::Mcafee),
+        ("trend_micro", Vendor::TrendMicro),
+        ("kaspersky", Vendor::Kaspersky),
+        ("sophos", Vendor::Sophos),
+        ("eset", Vendor::Eset),
+        ("fortinet", Vendor::Fortinet),
+    ] {
+        let config = with("profiles[0].vendor", json!(name));
+        assert_eq!(profile(&config).vendor, vendor);
+    }
+    refuse_types(
+        "vendor",
+        &[json!("OPSWAT"), json!(""), json!(1), json!(null)],
+    );
+    refuse_neighbour("vendor");
+}
+
+#[test]
+fn the_header_of_the_authenticated_user() {
+    let name = "authenticated_user_header";
+    assert_eq!(profile(&base()).authenticated_user_header, None);
+    let read = profile(&with(&path(name), json!("X-User"))).authenticated_user_header;
+    assert_eq!(read.as_deref(), Some("x-user"));
+    refuse_types(
+        name,
+        &[
+            json!(""),
+            json!("x user"),
+            json!(":path"),
+            json!(1),
+            json!([]),
+        ],
+    );
+    refuse_neighbour(name);
+    let scheme = path("authenticated_user_scheme");
+    refuse_at(&with(&scheme, json!("Local://")), &scheme);
+}
+
+#[test]
+fn credentials_are_ready_to_send_and_never_shown() {
+    assert_eq!(profile(&base()).authorization, None);
+    let name = path("authorization");
+    for (value, sent) in [
+        (
+            json!({"basic": {"username": "Aladdin", "password": "open sesame"}}),
+            "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+        ),
+        (
+            json!({"bearer": "abc.DEF-1_2~+/="}),
+            "Bearer abc.DEF-1_2~+/=",
+        ),
+    ] {
+        let secret = profile(&with(&name, value)).authorization.unwrap();
+        assert_eq!(secret.expose(), sent);
+        assert_eq!(format!("{secret:?}"), "***");
+    }
+    for (value, at) in [
+        (json!("hunter2"), ""),
+        (json!(["hunter2"]), ""),
+        (json!({}), ""),
+        (
+            json!({"bearer": "x", "basic": {"username": "u", "password": "hunter2"}}),
+            "",
+        ),
+        (json!({"bearer": "hunter2 x"}), ".bearer"),
+        (json!({"bearer": "hunter2\r\nx: y"}), ".bearer"),
+        (json!({"bearer": ["hunter2"]}), ".bearer"),
+        (json!({"bearer": ""}), ".bearer"),
+        (json!({"bearer": "=="}), ".bearer"),
+        (
+            json!({"bearer": format!("hunter2{}", "x".repeat(8186))}),
+            ".bearer",
+        ),
+        (json!({"basic": "u:hunter2"}), ".basic"),
+        (json!({"basic": {"username": "u"}}), ".basic.password"),
+        (
+            json!({"basic": {"username": "u:hunter2", "password": "p"}}),
+            ".basic.username",
+        ),
+        (
+            json!({"basic": {"username": "u", "password": "hunter2\n"}}),
+            ".basic.password",
+        ),
+        (
+            json!({"basic": {"username": "u", "password": 1.5}}),
+            ".basic.password",
+        ),
+        (
+            json!({"basic": {"username": "u", "password": "p", "passwordx": "hunter2"}}),
+            ".basic.passwordx",
+        ),
+    ] {
+        let error = refuse_at(&with(&name, value), &format!("{name}{at}"));
+        let line = error.to_string();
+        assert!(!line.contains("hunter2") && !line.contains("1.5"), "{line}");
+    }
+    refuse_neighbour("authorization");
+}
+
+#[test]
+fn icap_headers() {
+    let name = path("icap_headers");
+    assert!(profile(&base()).icap_headers.is_empty());
+    let headers = profile(&with(&name, json!({"X-Custom": "v", "User-Agent": ""}))).icap_headers;
+    let expected =
+        [("User-Agent", ""), ("X-Custom", "v")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+    assert_eq!(headers, expected);
+    for reserved in [
+        "Host",
+        "Encapsulated",
+        "preview",
+        "ALLOW",
+        "ISTag",
+        "Connection",
+        "Keep-Alive",
+        "Proxy-Connection",
+        "Transfer-Encoding",
+        "Content-Length",
+        "Upgrade",
+        "TE",
+        "Trailer",
+        "Expect",
+        "Authorization",
+        "X-Client-IP",
+        "X-Server-IP",
+        "X-Authenticated-User",
+    ] {
+        let error = refuse_at(
+            &with(&name, json!({reserved: "hunter2"})),
+            &format!("{name}.{reserved}"),
+        );
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+    for value in [
+        "hunter2\r\nX: y",
+        "hunter2\n",
+        "hunter2\0",
+        " hunter2",
+        "hunter2 ",
+    ] {
+        let error = refuse_at(
+            &with(&name, json!({"X-Key": value})),
+            &format!("{name}.X-Key"),
+        );
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+    refuse_at(&with(&name, json!({"X-Key": 1})), &format!("{name}.X-Key"));
+    refuse_at(&with(&name, json!({"": "v"})), &format!("{name}."));
+    refuse_at(&with(&name, json!({"X Y": "v"})), &format!("{name}.X Y"));
+    refuse_at(
+        &with(&name, json!({"X-A": "v", "x-a": "w"})),
+        &format!("{name}.x-a"),
+    );
+    refuse_types("icap_headers", &[json!([]), json!("X: y"), json!(null)]);
+    refuse_neighbour("icap_headers");
+}
+
+#[test]
+fn verdict_headers() {
+    let name = path("verdict_headers");
+    assert!(profile(&base()).verdict_headers.is_empty());
+    let headers = profile(&with(&name, json!(["X-My-Verdict", "x-other"]))).verdict_headers;
+    assert_eq!(headers, ["x-my-verdict", "x-other"]);
+    assert!(profile(&with(&name, json!([]))).verdict_headers.is_empty());
+    for (value, at) in [
+        (json!(["x y"]), "[0]"),
+        (json!(["x-a", 1]), "[1]"),
+        (json!(["x-a", "X-A"]), "[1]"),
+        (json!(["ISTag"]), ""),
+        (json!("x-a"), ""),
+        (json!({}), ""),
+        (json!(null), ""),
+    ] {
+        refuse_at(&with(&name, value), &format!("{name}{at}"));
+    }
+    refuse_neighbour("verdict_headers");
+}
+
+#[test]
+fn the_page_of_a_blocked_request() {
+    let name = path("block_response.body");
+    assert!(!profile(&base()).block_response.body.is_empty());
+    for page in [String::new(), "a\nb".to_owned(), "x".repeat(65_536)] {
+        assert_eq!(profile(&with(&name, json!(page))).block_response.body, page);
+    }
+    let error = refuse_at(&with(&name, json!("x".repeat(65_537))), &name);
+    assert_eq!(error.found, "string of 65537 bytes");
+    refuse_types(
+        "block_response.body",
+        &[json!(1), json!(null), json!([]), json!({})],
+    );
+    refuse_neighbour("block_response.body");
+    for object in ["options", "self_test", "block_response"] {
+        refuse_types(object, &[json!(true), json!([]), json!(null), json!("x")]);
+        refuse_neighbour(object);
+    }
+}
+
+/// The tables above leave none of the profile's attributes out.
+#[test]
+fn every_attribute_of_a_profile_is_tested() {
+    let schema: Value = serde_json::from_str(&icap_filter::config::schema::schema()).unwrap();
+    let mut known = BTreeSet::new();
+    names(&schema, "profiles", "", &mut known);
+    let tested: BTreeSet<String> = INTEGERS
+        .iter()
+        .map(|case| case.0)
+        .chain(BOOLEANS.iter().map(|case| case.0))
+        .chain(SWITCHES.iter().map(|case| case.0))
+        .chain(FAIL_ACTIONS.iter().map(|case| case.0))
+        .chain(TEXTS.iter().map(|case| case.0))
+        .chain(OTHERS.iter().copied())
+        .map(str::to_owned)
+        .collect();
+    known.retain(|name| !name.starts_with("authorization."));
+    assert_eq!(known, tested);
+}
+
+fn names(schema: &Value, section: &str, prefix: &str, into: &mut BTreeSet<String>) {
+    let properties = schema["$defs"][section]["properties"].as_object().unwrap();
+    for (name, property) in properties {
+        if let Some(reference) = property["$ref"].as_str() {
+            let section = reference.strip_prefix("#/$defs/").unwrap();
+            names(schema, section, &format!("{prefix}{name}."), into);
+        }
+        into.insert(format!("{prefix}{name}"));
+    }
+}
