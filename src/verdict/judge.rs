@@ -1,0 +1,226 @@
+//! The verdict on one answer.
+
+use crate::config::{Cause, Profile};
+use crate::icap::{Headers, HttpHead, ResponseHead};
+
+use super::evidence::{Evidence, Standing};
+use super::vendor::Habits;
+use super::{Findings, status};
+
+/// Which message was scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// A request, by REQMOD.
+    Request,
+    /// A response, by RESPMOD.
+    Response,
+}
+
+/// What the body of an answer is against the body that was scanned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyChange {
+    /// The answer has no body and takes none away: it has no HTTP head either, or the scanned message had no body.
+    None,
+    /// The decoded body is the original, byte for byte.
+    Same,
+    /// The body is another one; also where an HTTP head with `null-body` answers a message that had a body.
+    Changed,
+}
+
+/// One complete final answer of an ICAP server.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerView<'a> {
+    /// Which message was scanned.
+    pub scan: Scan,
+    /// The ICAP status.
+    pub status: u16,
+    /// The ICAP headers; trailers too, if there were any.
+    pub headers: &'a Headers,
+    /// The encapsulated HTTP head.
+    pub http: Option<&'a HttpHead>,
+    /// The response that was scanned, as it was shown to the server; `None` for a request.
+    pub original_response: Option<&'a ResponseHead>,
+    /// Whether `http` differs from the head that was shown: see [`same_request`](super::same_request) and
+    /// [`same_response`](super::same_response). False where there is no `http`.
+    pub head_changed: bool,
+    /// The body.
+    pub body: BodyChange,
+}
+
+/// What [`judge`] makes of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// What is to be done.
+    pub verdict: Verdict,
+    /// What was found; empty for [`Verdict::Pass`] and [`Verdict::Fail`].
+    pub findings: Findings,
+}
+
+/// What is to be done with the message that was scanned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Forward it as it is.
+    Pass,
+    /// Forward the message of the answer in its place.
+    Modify,
+    /// Do not forward it.
+    Block(BlockWith),
+    /// There is no verdict: the profile's failure action for `cause` decides.
+    Fail {
+        /// The cause.
+        cause: Cause,
+        /// One short sentence of what failed.
+        reason: String,
+    },
+}
+
+/// What the client gets for a blocked message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockWith {
+    /// The response of the answer.
+    ServerResponse,
+    /// The profile's `block_response`, because the answer has no response of its own or the profile does not want it.
+    OwnPage,
+}
+
+/// Judges one complete final answer.
+///
+/// The order, for a 2xx status:
+/// 1. REQMOD, and the answer is an HTTP response: blocked, whatever its status (403, 200, 307), unless the vendor reports its
+///    own trouble by that status and no verdict header is there.
+/// 2. Verdict headers say that something was found and not repaired, or that the server blocked: blocked, be it a 204 or
+///    an unchanged 200.
+/// 3. The wrong kind of HTTP head: failed.
+/// 4. Verdict headers say that all was repaired: modified if there is another body, else blocked.
+/// 5. 202, the scan is still pending: failed.
+/// 6. RESPMOD, and a page of refusal stands in place of another status: blocked; a status of vendor's trouble: failed.
+/// 7. A status that is a verdict of that vendor, and no HTTP message: blocked.
+/// 8. Modified if head or body changed, else passed. A 204 is honoured also where it was not offered: the
+///    original is still at hand.
+///
+/// Any other status: blocked by a verdict header, an error code that refuses the content, or a status that is itself a
+/// verdict (403); else failed. An encapsulated page alone makes no verdict of an error.
+pub fn judge(view: &AnswerView<'_>, profile: &Profile) -> Judgement {
+    let evidence = Evidence::gather(view, profile);
+    let habits = Habits::of(profile.vendor);
+    let verdict = match view.status {
+        200..=299 => of_success(view, profile, habits, evidence.standing()),
+        status => {
+            if evidence.standing() != Standing::Silent
+                || evidence.refused_by_code()
+                || habits.verdict_statuses.contains(&status)
+            {
+                block(view, profile)
+            } else {
+                fail_with_status(status)
+            }
+        }
+    };
+    let findings = match verdict {
+        Verdict::Block(_) | Verdict::Modify => evidence.into_findings(),
+        Verdict::Pass | Verdict::Fail { .. } => Findings::default(),
+    };
+    Judgement { verdict, findings }
+}
+
+fn of_success(
+    view: &AnswerView<'_>,
+    profile: &Profile,
+    habits: &Habits,
+    standing: Standing,
+) -> Verdict {
+    let response = match view.http {
+        Some(HttpHead::Response(response)) => Some(response),
+        Some(HttpHead::Request(_)) | None => None,
+    };
+    if let (Scan::Request, Some(response)) = (view.scan, response) {
+        return match trouble(habits, response.status) {
+            Some(failed) if standing == Standing::Silent => failed,
+            _ => block(view, profile),
+        };
+    }
+    if standing == Standing::Harmful {
+        return block(view, profile);
+    }
+    if let (Scan::Response, Some(HttpHead::Request(_))) = (view.scan, view.http) {
+        return Verdict::Fail {
+            cause: Cause::Protocol,
+            reason: "HTTP request in the answer to RESPMOD".to_owned(),
+        };
+    }
+    if standing == Standing::Repaired {
+        return match view.body {
+            BodyChange::Changed => Verdict::Modify,
+            BodyChange::None | BodyChange::Same => block(view, profile),
+        };
+    }
+    if view.status == 202 {
+        return fail_with_status(view.status);
+    }
+    if let Some(response) = response.filter(|response| replaces_status(view, response)) {
+        if let Some(failed) = trouble(habits, response.status) {
+            return failed;
+        }
+        if habits.blocking_responses.contains(&response.status) {
+            return block(view, profile);
+        }
+    }
+    if view.http.is_none()
+        && view.body == BodyChange::None
+        && habits.verdict_statuses.contains(&view.status)
+    {
+        return block(view, profile);
+    }
+    if view.head_changed || view.body == BodyChange::Changed {
+        Verdict::Modify
+    } else {
+        Verdict::Pass
+    }
+}
+
+/// Blocks, with the server's response where it is wanted, can end an exchange, and is not the scanned response itself.
+fn block(view: &AnswerView<'_>, profile: &Profile) -> Verdict {
+    let usable = match view.http {
+        Some(HttpHead::Response(response)) => {
+            response.status >= 200
+                && match view.scan {
+                    Scan::Request => true,
+                    Scan::Response => {
+                        replaces_status(view, response) || view.body == BodyChange::Changed
+                    }
+                }
+        }
+        Some(HttpHead::Request(_)) | None => false,
+    };
+    Verdict::Block(if usable && profile.block_response.use_server_response {
+        BlockWith::ServerResponse
+    } else {
+        BlockWith::OwnPage
+    })
+}
+
+/// Whether the response of an answer has another status than the one that was scanned.
+fn replaces_status(view: &AnswerView<'_>, response: &ResponseHead) -> bool {
+    view.original_response
+        .is_none_or(|original| original.status != response.status)
+}
+
+fn trouble(habits: &Habits, status: u16) -> Option<Verdict> {
+    let (_, what) = habits.trouble.iter().find(|(known, _)| *known == status)?;
+    Some(Verdict::Fail {
+        cause: Cause::ServerError,
+        reason: format!("ICAP server answered with HTTP {status}: {what}"),
+    })
+}
+
+fn fail_with_status(status: u16) -> Verdict {
+    let cause = match status {
+        // 100 is no final answer, and the rest does not exist in ICAP.
+        0..=199 | 600.. => Cause::Protocol,
+        _ => Cause::ServerError,
+    };
+    Verdict::Fail {
+        cause,
+        reason: status::sentence(status),
+    }
+}

@@ -1,0 +1,164 @@
+//! Verdicts on answers in the shape in which real servers send them.
+
+mod order;
+mod vendors;
+
+use std::rc::Rc;
+
+use crate::config::{
+    BlockResponse, FailAction, FailActions, OptionsConfig, Profile, SelfTestConfig, SendWhen,
+    ServiceUrl, Vendor,
+};
+use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
+
+use super::{AnswerView, BodyChange, Judgement, Scan, judge};
+
+pub(crate) fn profile(vendor: Vendor) -> Profile {
+    let name: Rc<str> = Rc::from("av");
+    Profile {
+        name: Rc::clone(&name),
+        cluster: Rc::clone(&name),
+        service: ServiceUrl {
+            authority: "icap.example.net:1344".to_owned(),
+            path: "/avscan".to_owned(),
+            scheme: "icap",
+        },
+        response_service: None,
+        vendor,
+        pool_name: name,
+        pool_uuid: None,
+        request_buffer_bytes: 1024,
+        response_buffer_bytes: 1024,
+        preview_bytes: None,
+        preview_insisted: false,
+        allow_204: true,
+        response_timeout_ms: 1000,
+        slow_threshold_ms: 100,
+        fail_actions: FailActions {
+            connection: FailAction::Closed,
+            timeout: FailAction::Closed,
+            protocol: FailAction::Closed,
+            server_error: FailAction::Closed,
+            overload: FailAction::Closed,
+            internal: FailAction::Closed,
+            oversize: FailAction::Closed,
+        },
+        max_connections: 1,
+        max_pending: 1,
+        idle_timeout_ms: 1000,
+        max_requests_per_connection: 1,
+        send_client_ip: SendWhen::Never,
+        send_server_ip: SendWhen::Never,
+        authenticated_user_header: None,
+        authenticated_user_scheme: "Local".to_owned(),
+        authorization: None,
+        icap_headers: Vec::new(),
+        verdict_headers: Vec::new(),
+        options: OptionsConfig {
+            enabled: false,
+            default_ttl_s: 60,
+        },
+        self_test: SelfTestConfig {
+            enabled: false,
+            interval_minutes: 60,
+            fail_profile: false,
+        },
+        block_response: BlockResponse {
+            use_server_response: true,
+            status: 403,
+            content_type: "text/plain".to_owned(),
+            body: String::new(),
+        },
+    }
+}
+
+/// An answer, written down; by default a 204 to REQMOD without headers.
+#[derive(Clone)]
+struct Answer {
+    scan: Scan,
+    status: u16,
+    headers: Headers,
+    http: Option<HttpHead>,
+    original: Option<ResponseHead>,
+    head_changed: bool,
+    body: BodyChange,
+}
+
+fn reqmod(status: u16) -> Answer {
+    Answer {
+        scan: Scan::Request,
+        status,
+        headers: Headers::new(),
+        http: None,
+        original: None,
+        head_changed: false,
+        body: BodyChange::None,
+    }
+}
+
+/// An answer to RESPMOD of a 200 without headers.
+fn respmod(status: u16) -> Answer {
+    Answer {
+        scan: Scan::Response,
+        original: Some(ResponseHead {
+            status: 200,
+            headers: Headers::new(),
+        }),
+        ..reqmod(status)
+    }
+}
+
+impl Answer {
+    fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push(name, value);
+        self
+    }
+
+    /// The answer carries a response with `body`.
+    fn response(mut self, status: u16, headers: &[(&str, &str)], body: BodyChange) -> Self {
+        self.head_changed = self.original.as_ref().is_none_or(|o| o.status != status);
+        self.http = Some(HttpHead::Response(ResponseHead {
+            status,
+            headers: headers.iter().copied().collect(),
+        }));
+        self.body = body;
+        self
+    }
+
+    /// The response that was scanned.
+    fn original(mut self, status: u16, headers: &[(&str, &str)]) -> Self {
+        self.original = Some(ResponseHead {
+            status,
+            headers: headers.iter().copied().collect(),
+        });
+        self
+    }
+
+    /// The answer echoes the request, with `body`.
+    fn request(mut self, headers: &[(&str, &str)], body: BodyChange) -> Self {
+        self.http = Some(HttpHead::Request(RequestHead {
+            method: "POST".to_owned(),
+            target: "/upload".to_owned(),
+            headers: headers.iter().copied().collect(),
+        }));
+        self.body = body;
+        self
+    }
+
+    fn judge_for(&self, profile: &Profile) -> Judgement {
+        let view = AnswerView {
+            scan: self.scan,
+            status: self.status,
+            headers: &self.headers,
+            http: self.http.as_ref(),
+            original_response: self.original.as_ref(),
+            head_changed: self.head_changed,
+            body: self.body,
+        };
+        judge(&view, profile)
+    }
+
+    fn judge(&self) -> Judgement {
+        self.judge_for(&profile(Vendor::Generic))
+    }
+}

@@ -1,0 +1,388 @@
+//! One test for each rule of the order, built so that it fails without that rule.
+
+use super::super::{BlockWith, BodyChange, Findings, Verdict};
+use super::{Answer, profile, reqmod, respmod};
+use crate::config::{Cause, Vendor};
+
+const SERVER_PAGE: Verdict = Verdict::Block(BlockWith::ServerResponse);
+const OWN_PAGE: Verdict = Verdict::Block(BlockWith::OwnPage);
+const INFECTED: &str = "Type=0; Resolution=0; Threat=X;";
+const REPAIRED: &str = "Type=0; Resolution=1; Threat=X;";
+
+fn verdict(answer: &Answer) -> Verdict {
+    answer.judge().verdict
+}
+
+fn cause(answer: &Answer) -> Option<Cause> {
+    match verdict(answer) {
+        Verdict::Fail { cause, .. } => Some(cause),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_response_to_reqmod_blocks_whatever_its_status() {
+    for status in [200, 201, 206, 299] {
+        for http in [200, 204, 302, 307, 403, 404, 500] {
+            let answer = reqmod(status).response(http, &[], BodyChange::Same);
+            assert_eq!(verdict(&answer), SERVER_PAGE, "{status} with HTTP {http}");
+        }
+    }
+}
+
+#[test]
+fn a_response_to_reqmod_outweighs_a_pending_scan_and_a_repair() {
+    let pending = reqmod(202).response(403, &[], BodyChange::Changed);
+    assert_eq!(verdict(&pending), SERVER_PAGE);
+    let repaired =
+        reqmod(200)
+            .header("X-Infection-Found", REPAIRED)
+            .response(403, &[], BodyChange::Changed);
+    assert_eq!(verdict(&repaired), SERVER_PAGE);
+}
+
+#[test]
+fn an_interim_response_cannot_answer_the_client() {
+    let answer = reqmod(200).response(103, &[], BodyChange::None);
+    assert_eq!(verdict(&answer), OWN_PAGE);
+}
+
+#[test]
+fn verdict_headers_outweigh_a_vendors_trouble_status() {
+    let answer = reqmod(200)
+        .header("X-Virus-ID", "X")
+        .response(500, &[], BodyChange::Changed);
+    let judgement = answer.judge_for(&profile(Vendor::TrendMicro));
+    assert_eq!(judgement.verdict, SERVER_PAGE);
+}
+
+#[test]
+fn each_verdict_header_blocks_a_204_and_an_echo() {
+    for (name, value) in [
+        ("X-Infection-Found", INFECTED),
+        ("x-infection-found", "Type=1; Resolution=2; Threat=Policy"),
+        ("X-Infection-Found", "yes"),
+        ("X-Violations-Found", "1\nf\nX\n0\n0"),
+        ("X-Violations-Found", "2"),
+        ("X-Virus-ID", "X"),
+        ("X-Response-Info", "Blocked"),
+        ("X-Response-Info", "DENIED"),
+        ("X-Blocked-Reason", "Infected"),
+    ] {
+        let no_content = reqmod(204).header(name, value);
+        assert_eq!(verdict(&no_content), OWN_PAGE, "{name}: {value} on 204");
+        let echo = reqmod(200)
+            .header(name, value)
+            .request(&[], BodyChange::Same);
+        assert_eq!(verdict(&echo), OWN_PAGE, "{name}: {value} on an echo");
+        let pending = reqmod(202).header(name, value);
+        assert_eq!(verdict(&pending), OWN_PAGE, "{name}: {value} on 202");
+    }
+}
+
+#[test]
+fn headers_that_say_nothing_do_not_block() {
+    for (name, value) in [
+        ("X-Infection-Found", "none"),
+        ("X-Violations-Found", "0"),
+        ("X-Violations-Found", ""),
+        ("X-Virus-ID", ""),
+        ("X-Virus-ID", "None"),
+        ("X-Virus-ID", "no threats"),
+        ("X-Response-Info", "Allowed"),
+        ("X-Response-Info", "Options"),
+        ("X-Blocked-Reason", ""),
+        ("X-Response-Desc", "Clean"),
+        ("X-Error-Code", "decode_error"),
+        ("X-My-Verdict", "bad"),
+    ] {
+        let answer = reqmod(204).header(name, value);
+        let judgement = answer.judge();
+        assert_eq!(judgement.verdict, Verdict::Pass, "{name}: {value}");
+        assert_eq!(judgement.findings, Findings::default(), "{name}: {value}");
+    }
+}
+
+#[test]
+fn a_custom_verdict_header_blocks_by_its_presence() {
+    let mut profile = profile(Vendor::Generic);
+    profile.verdict_headers = vec!["X-My-Verdict".to_owned()];
+    let answer = reqmod(204).header("x-my-verdict", "");
+    assert_eq!(answer.judge_for(&profile).verdict, OWN_PAGE);
+    let judgement = reqmod(200)
+        .header("X-My-Verdict", "score 9")
+        .request(&[], BodyChange::Changed)
+        .judge_for(&profile);
+    assert_eq!(judgement.verdict, OWN_PAGE);
+    assert_eq!(
+        judgement.findings.reason.as_deref(),
+        Some("X-My-Verdict: score 9")
+    );
+}
+
+#[test]
+fn the_clients_own_headers_are_no_verdict() {
+    let mut profile = profile(Vendor::Generic);
+    profile.verdict_headers = vec!["X-My-Verdict".to_owned()];
+    let answer = reqmod(200).request(
+        &[
+            ("X-Virus-ID", "X"),
+            ("X-Infection-Found", INFECTED),
+            ("X-My-Verdict", "1"),
+        ],
+        BodyChange::Same,
+    );
+    assert_eq!(answer.judge_for(&profile).verdict, Verdict::Pass);
+}
+
+#[test]
+fn the_applications_own_headers_are_no_verdict() {
+    let own = [("X-Virus-ID", "X")];
+    let echoed = respmod(200)
+        .original(200, &own)
+        .response(200, &own, BodyChange::Same);
+    assert_eq!(verdict(&echoed), Verdict::Pass);
+    let added =
+        respmod(200)
+            .original(200, &[("X-Virus-ID", "Y")])
+            .response(200, &own, BodyChange::Same);
+    assert_eq!(verdict(&added), OWN_PAGE);
+}
+
+#[test]
+fn a_request_in_answer_to_respmod_is_a_protocol_error() {
+    let answer = respmod(200).request(&[], BodyChange::Changed);
+    assert_eq!(cause(&answer), Some(Cause::Protocol));
+    let infected = answer.header("X-Virus-ID", "X");
+    assert_eq!(verdict(&infected), OWN_PAGE);
+}
+
+#[test]
+fn a_repair_is_modified_only_with_another_body() {
+    let answer = |body| {
+        reqmod(200)
+            .header("X-Infection-Found", REPAIRED)
+            .header("X-Virus-ID", "X")
+            .request(&[], body)
+    };
+    assert_eq!(verdict(&answer(BodyChange::Changed)), Verdict::Modify);
+    assert_eq!(verdict(&answer(BodyChange::Same)), OWN_PAGE);
+    assert_eq!(verdict(&answer(BodyChange::None)), OWN_PAGE);
+    let no_content = reqmod(204).header("X-Infection-Found", REPAIRED);
+    assert_eq!(verdict(&no_content), OWN_PAGE);
+    let response =
+        respmod(200)
+            .header("X-Infection-Found", REPAIRED)
+            .response(200, &[], BodyChange::Changed);
+    assert_eq!(verdict(&response), Verdict::Modify);
+}
+
+#[test]
+fn one_part_not_repaired_outweighs_the_repaired_ones() {
+    for (infection, violations) in [
+        (REPAIRED, "2\na\nX\n0\n1\nb\nY\n0\n0"),
+        (INFECTED, "1\na\nX\n0\n1"),
+    ] {
+        let answer = reqmod(200)
+            .header("X-Infection-Found", infection)
+            .header("X-Violations-Found", violations)
+            .request(&[], BodyChange::Changed);
+        assert_eq!(verdict(&answer), OWN_PAGE, "{infection} {violations}");
+    }
+    let removed = reqmod(200)
+        .header("X-Violations-Found", "2\na\nX\n0\n1\nb\nY\n0\n2")
+        .request(&[], BodyChange::Changed);
+    assert_eq!(verdict(&removed), Verdict::Modify);
+}
+
+#[test]
+fn a_pending_scan_fails() {
+    assert_eq!(cause(&reqmod(202)), Some(Cause::ServerError));
+    let echo = reqmod(202).request(&[], BodyChange::Changed);
+    assert_eq!(cause(&echo), Some(Cause::ServerError));
+}
+
+#[test]
+fn a_page_of_refusal_in_place_of_a_response_blocks() {
+    for status in [403, 451] {
+        let put = respmod(200).response(status, &[], BodyChange::Changed);
+        assert_eq!(verdict(&put), SERVER_PAGE, "{status}");
+        let own = respmod(200)
+            .original(status, &[])
+            .response(status, &[], BodyChange::Same);
+        assert_eq!(verdict(&own), Verdict::Pass, "{status}");
+    }
+    let other = respmod(200).response(404, &[], BodyChange::Changed);
+    assert_eq!(verdict(&other), Verdict::Modify);
+}
+
+#[test]
+fn an_infected_response_is_not_its_own_block_page() {
+    let echoed =
+        respmod(200)
+            .header("X-Infection-Found", INFECTED)
+            .response(200, &[], BodyChange::Same);
+    assert_eq!(verdict(&echoed), OWN_PAGE);
+    let page =
+        respmod(200)
+            .header("X-Infection-Found", INFECTED)
+            .response(200, &[], BodyChange::Changed);
+    assert_eq!(verdict(&page), SERVER_PAGE);
+}
+
+#[test]
+fn a_bare_201_is_a_verdict_for_symantec_only() {
+    let symantec = profile(Vendor::Symantec);
+    assert_eq!(reqmod(201).judge_for(&symantec).verdict, OWN_PAGE);
+    assert_eq!(verdict(&reqmod(201)), Verdict::Pass);
+    let echo = reqmod(201).request(&[], BodyChange::Same);
+    assert_eq!(echo.judge_for(&symantec).verdict, Verdict::Pass);
+    let without_body = reqmod(201).request(&[], BodyChange::None);
+    assert_eq!(without_body.judge_for(&symantec).verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_change_of_head_or_body_is_modified_and_an_echo_passes() {
+    for status in [200, 201, 206, 250] {
+        let echo = reqmod(status).request(&[], BodyChange::Same);
+        assert_eq!(verdict(&echo), Verdict::Pass, "{status}");
+        let body = reqmod(status).request(&[], BodyChange::Changed);
+        assert_eq!(verdict(&body), Verdict::Modify, "{status}");
+        let mut head = echo;
+        head.head_changed = true;
+        assert_eq!(verdict(&head), Verdict::Modify, "{status}");
+    }
+    assert_eq!(verdict(&reqmod(200)), Verdict::Pass);
+    assert_eq!(verdict(&respmod(204)), Verdict::Pass);
+}
+
+#[test]
+fn errors_fail_with_a_sentence() {
+    for (status, sentence) in [
+        (302, "ICAP status 302"),
+        (400, "ICAP status 400 Bad request"),
+        (404, "ICAP status 404 ICAP service not found"),
+        (405, "ICAP status 405 Method not allowed for service"),
+        (408, "ICAP status 408 Request timeout"),
+        (418, "ICAP status 418 Bad composition"),
+        (500, "ICAP status 500 Server error"),
+        (501, "ICAP status 501 Method not implemented"),
+        (502, "ICAP status 502 Bad gateway"),
+        (503, "ICAP status 503 Service overloaded"),
+        (504, "ICAP status 504 Gateway timeout"),
+        (505, "ICAP status 505 ICAP version not supported"),
+        (599, "ICAP status 599"),
+    ] {
+        // Neither a description nor a page makes a verdict of an error.
+        let answer = reqmod(status)
+            .header("X-Response-Desc", "engine not loaded")
+            .response(403, &[], BodyChange::Changed);
+        let failed = Verdict::Fail {
+            cause: Cause::ServerError,
+            reason: sentence.to_owned(),
+        };
+        assert_eq!(verdict(&answer), failed);
+    }
+    assert_eq!(cause(&reqmod(100)), Some(Cause::Protocol));
+}
+
+#[test]
+fn an_error_with_a_verdict_header_blocks() {
+    for (name, value) in [
+        ("X-Infection-Found", INFECTED),
+        ("X-Infection-Found", REPAIRED),
+        ("X-Violations-Found", "1\nf\nX\n0\n0"),
+        ("X-Virus-ID", "X"),
+        ("X-Response-Info", "Blocked"),
+        ("X-Blocked-Reason", "Policy"),
+        ("X-Error-Code", "max_archive_layers_exceeded"),
+        ("X-ICAP-Error", "decode_error"),
+    ] {
+        for status in [400, 404, 500, 503] {
+            let answer = reqmod(status).header(name, value);
+            assert_eq!(verdict(&answer), OWN_PAGE, "{status} {name}: {value}");
+        }
+    }
+    let page =
+        reqmod(500)
+            .header("X-ICAP-Error", "decode_error")
+            .response(403, &[], BodyChange::Changed);
+    assert_eq!(verdict(&page), SERVER_PAGE);
+    let trouble = reqmod(500).header("X-ICAP-Error", "Scan_Timeout");
+    assert_eq!(cause(&trouble), Some(Cause::ServerError));
+}
+
+#[test]
+fn status_403_is_a_verdict_with_the_servers_page_if_there_is_one() {
+    assert_eq!(verdict(&reqmod(403)), OWN_PAGE);
+    let page = reqmod(403).response(403, &[], BodyChange::Changed);
+    assert_eq!(verdict(&page), SERVER_PAGE);
+}
+
+#[test]
+fn the_profile_may_refuse_the_servers_page() {
+    let mut profile = profile(Vendor::Generic);
+    profile.block_response.use_server_response = false;
+    let answer = reqmod(200).response(403, &[], BodyChange::Changed);
+    assert_eq!(answer.judge_for(&profile).verdict, OWN_PAGE);
+}
+
+#[test]
+fn reason_and_threat_take_the_first_source_there_is() {
+    let steps: [(&str, &str, Option<&str>, Option<&str>); 6] = [
+        (
+            "X-Violations-Found",
+            "1\nf\nfrom violations\n0\n0",
+            Some("from violations"),
+            Some("from violations"),
+        ),
+        (
+            "X-Infection-Found",
+            "Type=0; Resolution=0; Threat=from infection;",
+            Some("from infection"),
+            Some("from infection"),
+        ),
+        (
+            "X-Virus-ID",
+            "from virus id",
+            Some("from virus id"),
+            Some("from virus id"),
+        ),
+        (
+            "X-Error-Code",
+            "from code",
+            Some("from code"),
+            Some("from virus id"),
+        ),
+        (
+            "X-Response-Description",
+            "from description",
+            Some("from description"),
+            Some("from virus id"),
+        ),
+        (
+            "X-Blocked-Reason",
+            "from reason",
+            Some("from reason"),
+            Some("from virus id"),
+        ),
+    ];
+    let mut answer = reqmod(200).response(403, &[], BodyChange::Changed);
+    for (name, value, reason, threat_id) in steps {
+        answer = answer.header(name, value);
+        let findings = answer.judge().findings;
+        assert_eq!(findings.reason.as_deref(), reason, "{name}");
+        assert_eq!(findings.threat_id.as_deref(), threat_id, "{name}");
+    }
+}
+
+#[test]
+fn a_list_told_twice_is_listed_once() {
+    let list = "1\nf\nX\n0\n0";
+    let answer = reqmod(200).header("X-Violations-Found", list).response(
+        403,
+        &[("X-Violations-Found", list)],
+        BodyChange::Changed,
+    );
+    assert_eq!(answer.judge().findings.violations.len(), 1);
+}
