@@ -1,0 +1,391 @@
+//! The metrics, as data: names, units, meanings. The page `docs/metrics.md` is written from these tables.
+
+use crate::config::Cause;
+
+use super::Action;
+
+/// The regular expression of the `stats_tags` entry that turns `profile.<name>.` into a label.
+pub const STATS_TAG_REGEX: &str = r"^wasmcustom\.icap_filter\.(profile\.([A-Za-z0-9_-]+)\.)";
+
+const ROOT: &str = "icap_filter.";
+
+/// What kind of metric it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It only grows.
+    Counter,
+    /// The state of now, summed over the workers.
+    Gauge,
+    /// A distribution.
+    Histogram,
+}
+
+/// One row of a table.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric<Id> {
+    /// Which one; as a number, its place in its table.
+    pub id: Id,
+    /// The name behind the prefix.
+    pub name: &'static str,
+    /// What is counted or measured.
+    pub unit: &'static str,
+    /// When it changes.
+    pub meaning: &'static str,
+    /// When to look.
+    pub alert: &'static str,
+}
+
+/// The counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "COUNTERS says what each means")]
+pub enum Counter {
+    Requests,
+    Passed,
+    Modified,
+    Blocked,
+    Failed,
+    Disabled,
+    FailedOpen,
+    FailedConnection,
+    FailedTimeout,
+    FailedProtocol,
+    FailedServerError,
+    FailedOverload,
+    FailedInternal,
+    FailedOversize,
+    Slow,
+    Oversize,
+    Retries,
+    ConnectionsOpened,
+    ConnectionsReused,
+    ConnectionsClosed,
+    PreviewDecided,
+    OptionsFailed,
+    Aborted,
+    IstagChanged,
+    SelftestFailed,
+}
+
+impl Counter {
+    /// The counter of an outcome.
+    pub fn of_action(action: Action) -> Self {
+        match action {
+            Action::Disabled => Self::Disabled,
+            Action::Passed => Self::Passed,
+            Action::Modified => Self::Modified,
+            Action::Blocked => Self::Blocked,
+            Action::Failed => Self::Failed,
+        }
+    }
+
+    /// The counter of a failure cause.
+    pub fn of_cause(cause: Cause) -> Self {
+        match cause {
+            Cause::Connection => Self::FailedConnection,
+            Cause::Timeout => Self::FailedTimeout,
+            Cause::Protocol => Self::FailedProtocol,
+            Cause::ServerError => Self::FailedServerError,
+            Cause::Overload => Self::FailedOverload,
+            Cause::Internal => Self::FailedInternal,
+            Cause::Oversize => Self::FailedOversize,
+        }
+    }
+}
+
+/// The gauges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "GAUGES says what each means")]
+pub enum Gauge {
+    ConnectionsIdle,
+    ConnectionsActive,
+    Pending,
+}
+
+/// The histograms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "HISTOGRAMS says what each means")]
+pub enum Histogram {
+    LatencyMs,
+    BodyBytes,
+}
+
+const fn row<Id: Copy>(
+    id: Id,
+    name: &'static str,
+    unit: &'static str,
+    meaning: &'static str,
+    alert: &'static str,
+) -> Metric<Id> {
+    Metric {
+        id,
+        name,
+        unit,
+        meaning,
+        alert,
+    }
+}
+
+/// Every counter, in the order of [`Counter`].
+pub const COUNTERS: [Metric<Counter>; 25] = [
+    row(
+        Counter::Requests,
+        "requests",
+        "requests",
+        "A request was given to a profile to be scanned.",
+        "Zero while the listener has traffic: no rule matches any more.",
+    ),
+    row(
+        Counter::Passed,
+        "passed",
+        "requests",
+        "Found clean and forwarded as it came.",
+        "",
+    ),
+    row(
+        Counter::Modified,
+        "modified",
+        "requests",
+        "Forwarded as the ICAP server changed it.",
+        "Sudden growth: the server sanitizes or echoes in a changed form.",
+    ),
+    row(
+        Counter::Blocked,
+        "blocked",
+        "requests",
+        "Not forwarded, by the ICAP server's verdict.",
+        "Sudden growth: an attack, or a new signature with false positives.",
+    ),
+    row(
+        Counter::Failed,
+        "failed",
+        "requests",
+        "No verdict; the profile's failure action decided.",
+        "Over 1 % of `requests` for five minutes.",
+    ),
+    row(
+        Counter::Disabled,
+        "disabled",
+        "requests",
+        "Not scanned: no rule matched, a rule or a route said so. It has no profile.",
+        "Growth where everything should be scanned.",
+    ),
+    row(
+        Counter::FailedOpen,
+        "failed_open",
+        "requests",
+        "Failed, and forwarded unscanned because the profile says so.",
+        "Any growth: unscanned content reaches the application.",
+    ),
+    row(
+        Counter::FailedConnection,
+        "failed.connection",
+        "requests",
+        "Failed: no connection to the ICAP server, or it was lost.",
+        "Any lasting growth: the server or the way to it is down.",
+    ),
+    row(
+        Counter::FailedTimeout,
+        "failed.timeout",
+        "requests",
+        "Failed: the server took longer than `response_timeout_ms`.",
+        "Any lasting growth: the server is too slow or has too few workers.",
+    ),
+    row(
+        Counter::FailedProtocol,
+        "failed.protocol",
+        "requests",
+        "Failed: the server's answer could not be read.",
+        "Any growth: what answers is no ICAP server, or it has a fault.",
+    ),
+    row(
+        Counter::FailedServerError,
+        "failed.server_error",
+        "requests",
+        "Failed: the server answered with an error that is no verdict.",
+        "Any lasting growth: see the reason in icap_log.",
+    ),
+    row(
+        Counter::FailedOverload,
+        "failed.overload",
+        "requests",
+        "Failed: more than `max_pending` requests waited for a connection.",
+        "Any growth: raise `max_connections` or add servers.",
+    ),
+    row(
+        Counter::FailedInternal,
+        "failed.internal",
+        "requests",
+        "Failed: a fault of the filter or of its set-up.",
+        "Any growth: see Envoy's log.",
+    ),
+    row(
+        Counter::FailedOversize,
+        "failed.oversize",
+        "requests",
+        "Failed: the body is larger than the profile's buffer.",
+        "Growth: uploads are refused or unscanned for their size.",
+    ),
+    row(
+        Counter::Slow,
+        "slow",
+        "scans",
+        "A scan took longer than `slow_response_warning_threshold_ms`.",
+        "Over 5 % of `requests` for five minutes.",
+    ),
+    row(
+        Counter::Oversize,
+        "oversize",
+        "bodies",
+        "A body was found to be larger than the profile's buffer.",
+        "Growth: compare the buffer with what the application takes.",
+    ),
+    row(
+        Counter::Retries,
+        "retries",
+        "scans",
+        "A kept connection was dead and the scan was repeated on a fresh one.",
+        "Steady growth: the server closes idle connections sooner than `connection_idle_timeout_ms`.",
+    ),
+    row(
+        Counter::ConnectionsOpened,
+        "connections_opened",
+        "connections",
+        "A connection to the ICAP server was opened.",
+        "Close to `requests`: connections are not reused.",
+    ),
+    row(
+        Counter::ConnectionsReused,
+        "connections_reused",
+        "scans",
+        "A scan went over a connection that had carried one before.",
+        "",
+    ),
+    row(
+        Counter::ConnectionsClosed,
+        "connections_closed",
+        "connections",
+        "A connection ended, by either side.",
+        "",
+    ),
+    row(
+        Counter::PreviewDecided,
+        "preview_decided",
+        "scans",
+        "The server decided on the preview and did not ask for the rest of the body.",
+        "Zero with previews on: the server always wants everything, a preview only costs time.",
+    ),
+    row(
+        Counter::OptionsFailed,
+        "options_failed",
+        "requests",
+        "An OPTIONS request got no usable answer.",
+        "Any lasting growth: wrong service path, or the server is down.",
+    ),
+    row(
+        Counter::Aborted,
+        "aborted",
+        "requests",
+        "The client left before the verdict; the connection to the ICAP server was closed.",
+        "A rise with `slow`: clients give up on slow scans.",
+    ),
+    row(
+        Counter::IstagChanged,
+        "istag_changed",
+        "changes",
+        "An answer carried another ISTag than the one known: new signatures or another configuration at the server.",
+        "None for days: the server's signatures may be old.",
+    ),
+    row(
+        Counter::SelftestFailed,
+        "selftest_failed",
+        "tests",
+        "The server did not block the EICAR test file of the self-test.",
+        "Any: the scanner does not scan.",
+    ),
+];
+
+/// Every gauge, in the order of [`Gauge`].
+pub const GAUGES: [Metric<Gauge>; 3] = [
+    row(
+        Gauge::ConnectionsIdle,
+        "connections_idle",
+        "connections",
+        "Kept connections without a scan.",
+        "",
+    ),
+    row(
+        Gauge::ConnectionsActive,
+        "connections_active",
+        "connections",
+        "Connections with a scan under way.",
+        "Over 80 % of `max_connections` times workers.",
+    ),
+    row(
+        Gauge::Pending,
+        "pending",
+        "requests",
+        "Requests that wait for a connection.",
+        "Above zero for more than a minute; `max_pending` times workers is the end.",
+    ),
+];
+
+/// Every histogram, in the order of [`Histogram`].
+pub const HISTOGRAMS: [Metric<Histogram>; 2] = [
+    row(
+        Histogram::LatencyMs,
+        "latency_ms",
+        "milliseconds",
+        "A scan, from the first byte sent to the last one received.",
+        "The 99th percentile over `slow_response_warning_threshold_ms`.",
+    ),
+    row(
+        Histogram::BodyBytes,
+        "body_bytes",
+        "bytes",
+        "The length of a scanned body.",
+        "The 99th percentile near the profile's buffer.",
+    ),
+];
+
+/// The full stat names of one scope: of the whole filter, or of one profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatNames {
+    prefix: String,
+}
+
+impl StatNames {
+    /// The totals: `icap_filter.requests`.
+    pub fn total() -> Self {
+        Self {
+            prefix: ROOT.to_owned(),
+        }
+    }
+
+    /// Those of a profile: `icap_filter.profile.<name>.requests`. Characters of `profile` other than ASCII
+    /// letters, digits, `_` and `-` become `_`, so two profiles whose names differ in nothing else share their metrics.
+    pub fn of_profile(profile: &str) -> Self {
+        let name = profile.chars().map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
+                c
+            } else {
+                '_'
+            }
+        });
+        let prefix = ROOT.chars().chain("profile.".chars()).chain(name);
+        Self {
+            prefix: prefix.chain(['.']).collect(),
+        }
+    }
+
+    /// Every full name with its kind: the counters, the gauges, the histograms, each in the order of their table. Envoy
+    /// puts `wasmcustom.` in front.
+    pub fn iter(&self) -> impl Iterator<Item = (Kind, String)> {
+        let counters = COUNTERS.iter().map(|m| (Kind::Counter, m.name));
+        let gauges = GAUGES.iter().map(|m| (Kind::Gauge, m.name));
+        let histograms = HISTOGRAMS.iter().map(|m| (Kind::Histogram, m.name));
+        counters
+            .chain(gauges)
+            .chain(histograms)
+            .map(|(kind, name)| (kind, format!("{}{name}", self.prefix)))
+    }
+}

@@ -1,0 +1,22 @@
+//! What is told about a scan: icap_log, significance, metrics.
+//!
+//! Nothing in here calls the host: the results are text, bytes and names.
+
+mod icap_log;
+mod json;
+mod metrics;
+mod outcome;
+mod protobuf;
+mod redact;
+mod value;
+
+#[cfg(test)]
+mod tests;
+
+pub use icap_log::{IcapLog, ScanRecord};
+pub use metrics::{
+    COUNTERS, Counter, GAUGES, Gauge, HISTOGRAMS, Histogram, Kind, Metric, STATS_TAG_REGEX,
+    StatNames,
+};
+pub use outcome::{Action, Significance, cause_name, failure_status};
+pub use redact::{MAX_HEADERS_TEXT_BYTES, redact_headers};

@@ -1,0 +1,220 @@
+//! Outcomes and failure causes by the names that logs use.
+
+use crate::config::Cause;
+
+/// What became of a message, the graver the later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// It was not scanned.
+    Disabled,
+    /// It was forwarded as it came.
+    Passed,
+    /// It was forwarded as the ICAP server changed it.
+    Modified,
+    /// It was not forwarded, by the server's verdict.
+    Blocked,
+    /// There was no verdict; the profile's failure action decided.
+    Failed,
+}
+
+impl Action {
+    /// The name in icap_log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disabled => "ICAP_DISABLED",
+            Self::Passed => "ICAP_PASSED",
+            Self::Modified => "ICAP_MODIFIED",
+            Self::Blocked => "ICAP_BLOCKED",
+            Self::Failed => "ICAP_FAILED",
+        }
+    }
+}
+
+/// Why an entry deserves attention: a set of reasons.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Significance(u16);
+
+impl Significance {
+    /// No reason.
+    pub const NONE: Self = Self(0);
+    /// The message was modified.
+    pub const MODIFIED: Self = Self(1);
+    /// The message was blocked.
+    pub const BLOCKED: Self = Self(1 << 1);
+    /// The body was larger than the profile's buffer.
+    pub const BODY_SIZE: Self = Self(1 << 2);
+    /// The server took longer than `response_timeout_ms`.
+    pub const TIMED_OUT: Self = Self(1 << 3);
+    /// No connection, or the connection was lost.
+    pub const CONNECTION_ERROR: Self = Self(1 << 4);
+    /// An error status, or an answer that could not be read.
+    pub const SERVER_ERROR: Self = Self(1 << 5);
+    /// Too many requests were waiting.
+    pub const OVERLOAD: Self = Self(1 << 6);
+    /// A fault on this side.
+    pub const FAILED: Self = Self(1 << 7);
+    /// The scan took longer than `slow_response_warning_threshold_ms`.
+    pub const SLOW: Self = Self(1 << 8);
+
+    const NAMES: [(Self, &'static str); 9] = [
+        (Self::MODIFIED, "ADF_ICAP_MODIFIED"),
+        (Self::BLOCKED, "ADF_ICAP_BLOCKED"),
+        (Self::BODY_SIZE, "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED"),
+        (Self::TIMED_OUT, "ADF_ICAP_TIMEDOUT"),
+        (Self::CONNECTION_ERROR, "ADF_ICAP_CONNECTION_ERROR"),
+        (Self::SERVER_ERROR, "ADF_ICAP_SERVER_ERROR"),
+        (Self::OVERLOAD, "ADF_ICAP_OVERLOAD"),
+        (Self::FAILED, "ADF_ICAP_FAILED"),
+        (Self::SLOW, "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME"),
+    ];
+
+    /// The significance of an outcome. `cause` counts for [`Action::Failed`] only; `slow` does not count there,
+    /// because a failure says by itself what went wrong.
+    pub fn of(action: Action, cause: Option<Cause>, slow: bool) -> Self {
+        let outcome = match action {
+            Action::Failed => return cause.map_or(Self::FAILED, Self::of_cause),
+            Action::Disabled => return Self::NONE,
+            Action::Passed => Self::NONE,
+            Action::Modified => Self::MODIFIED,
+            Action::Blocked => Self::BLOCKED,
+        };
+        if slow {
+            outcome.with(Self::SLOW)
+        } else {
+            outcome
+        }
+    }
+
+    /// The significance of a failure.
+    pub fn of_cause(cause: Cause) -> Self {
+        match cause {
+            Cause::Connection => Self::CONNECTION_ERROR,
+            Cause::Timeout => Self::TIMED_OUT,
+            Cause::Protocol | Cause::ServerError => Self::SERVER_ERROR,
+            Cause::Overload => Self::OVERLOAD,
+            Cause::Internal => Self::FAILED,
+            Cause::Oversize => Self::BODY_SIZE,
+        }
+    }
+
+    /// Both sets together: that of an entry is the union over its transactions.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other` are among them.
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether there is no reason.
+    pub fn is_empty(self) -> bool {
+        self == Self::NONE
+    }
+
+    /// The names in icap_log, the outcome first.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES
+            .into_iter()
+            .filter(move |(flag, _)| self.0 & flag.0 != 0)
+            .map(|(_, name)| name)
+    }
+}
+
+/// The name of a cause, as `fail_action_by_cause` and the metrics `failed.<cause>` have it.
+pub fn cause_name(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Connection => "connection",
+        Cause::Timeout => "timeout",
+        Cause::Protocol => "protocol",
+        Cause::ServerError => "server_error",
+        Cause::Overload => "overload",
+        Cause::Internal => "internal",
+        Cause::Oversize => "oversize",
+    }
+}
+
+/// The HTTP status that the client gets for a failure with `fail_closed`.
+pub fn failure_status(cause: Cause) -> u16 {
+    match cause {
+        Cause::Oversize => 413,
+        Cause::Connection
+        | Cause::Timeout
+        | Cause::Protocol
+        | Cause::ServerError
+        | Cause::Overload
+        | Cause::Internal => 503,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(significance: Significance) -> Vec<&'static str> {
+        significance.names().collect()
+    }
+
+    #[test]
+    fn each_failure_has_its_significance_name_and_status() {
+        for (cause, name, significance, status) in [
+            (
+                Cause::Connection,
+                "connection",
+                "ADF_ICAP_CONNECTION_ERROR",
+                503,
+            ),
+            (Cause::Timeout, "timeout", "ADF_ICAP_TIMEDOUT", 503),
+            (Cause::Protocol, "protocol", "ADF_ICAP_SERVER_ERROR", 503),
+            (
+                Cause::ServerError,
+                "server_error",
+                "ADF_ICAP_SERVER_ERROR",
+                503,
+            ),
+            (Cause::Overload, "overload", "ADF_ICAP_OVERLOAD", 503),
+            (Cause::Internal, "internal", "ADF_ICAP_FAILED", 503),
+            (
+                Cause::Oversize,
+                "oversize",
+                "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED",
+                413,
+            ),
+        ] {
+            for slow in [false, true] {
+                let got = Significance::of(Action::Failed, Some(cause), slow);
+                assert_eq!(names(got), [significance]);
+            }
+            assert_eq!(cause_name(cause), name);
+            assert_eq!(failure_status(cause), status);
+        }
+        let unknown = Significance::of(Action::Failed, None, false);
+        assert_eq!(names(unknown), ["ADF_ICAP_FAILED"]);
+    }
+
+    #[test]
+    fn slowness_is_added_to_a_verdict() {
+        const SLOW: &str = "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME";
+        for (action, significance) in [
+            (Action::Passed, None),
+            (Action::Modified, Some("ADF_ICAP_MODIFIED")),
+            (Action::Blocked, Some("ADF_ICAP_BLOCKED")),
+        ] {
+            let mut expected: Vec<&str> = significance.into_iter().collect();
+            assert_eq!(names(Significance::of(action, None, false)), expected);
+            expected.push(SLOW);
+            assert_eq!(names(Significance::of(action, None, true)), expected);
+        }
+        assert!(Significance::of(Action::Disabled, None, true).is_empty());
+    }
+
+    #[test]
+    fn transactions_add_up() {
+        let both = Significance::CONNECTION_ERROR.with(Significance::BLOCKED);
+        assert_eq!(
+            names(both),
+            ["ADF_ICAP_BLOCKED", "ADF_ICAP_CONNECTION_ERROR"]
+        );
+    }
+}

@@ -1,0 +1,190 @@
+//! Whole entries, compared field by field and in their order.
+
+use std::borrow::Cow;
+
+use super::super::{Action, IcapLog, ScanRecord, Significance};
+use super::record;
+use crate::config::{Cause, Vendor};
+use crate::verdict::{Findings, Resolution, Scan, Violation};
+
+fn entry<'a>(
+    action: Action,
+    significance: Significance,
+    request_logs: &'a [ScanRecord<'a>],
+) -> IcapLog<'a> {
+    IcapLog {
+        action,
+        rule_name: Some("scan-uploads"),
+        profile: Some("upload-av"),
+        significance,
+        request_logs,
+    }
+}
+
+#[test]
+fn disabled() {
+    assert_eq!(
+        IcapLog::disabled(None).to_json(),
+        r#"{"action":"ICAP_DISABLED"}"#
+    );
+    assert_eq!(
+        IcapLog::disabled(Some("health-checks")).to_json(),
+        r#"{"action":"ICAP_DISABLED","rule_name":"health-checks"}"#
+    );
+}
+
+#[test]
+fn passed_leaves_out_what_there_is_not() {
+    let records = [record()];
+    let log = entry(Action::Passed, Significance::NONE, &records);
+    let expected = concat!(
+        r#"{"action":"ICAP_PASSED","rule_name":"scan-uploads","profile":"upload-av","request_logs":[{"#,
+        r#""icap_response_code":204,"icap_method":"ICAP_METHOD_REQMOD","http_method":"HTTP_METHOD_POST","#,
+        r#""icap_absolute_uri":"icap://icap.example.net:1344/avscan","complete_body_sent":true,"#,
+        r#""pool_name":{"val":"ICAP-POOL-GROUP","crc32":1799851903},"#,
+        r#""pool_uuid":"poolgroup-c7dd3b93-60c1-4190-b6d6-26c22d55dc30","#,
+        r#""icap_server_ip":"10.0.0.9","icap_server_port":1344,"latency":"1275","#,
+        r#""icap_headers_sent_to_server":"Host: icap.example.net:1344\r\nPreview: 653\r\n","#,
+        r#""icap_headers_received_from_server":"ISTag: \"x\"\r\n","#,
+        r#""vendor":"opswat","action":"ICAP_PASSED"}]}"#,
+    );
+    assert_eq!(log.to_json(), expected);
+}
+
+#[test]
+fn blocked_with_everything_found() {
+    let mut blocked = record();
+    blocked.icap_response_code = Some(200);
+    blocked.http_response_code = Some(403);
+    blocked.action = Action::Blocked;
+    blocked.findings = Cow::Owned(Findings {
+        reason: Some("Infected".to_owned()),
+        threat_id: Some("EICAR-Test-File (not a virus)".to_owned()),
+        violations: vec![Violation {
+            file_name: "a.zip/x.com".to_owned(),
+            threat_name: "EICAR".to_owned(),
+            resolution: Resolution::NotRepaired,
+        }],
+    });
+    let records = [blocked];
+    let significance = Significance::of(Action::Blocked, None, false);
+    let log = entry(Action::Blocked, significance, &records);
+    let got: serde_json::Value = serde_json::from_str(&log.to_json()).unwrap();
+    let expected = serde_json::json!({
+        "action": "ICAP_BLOCKED",
+        "rule_name": "scan-uploads",
+        "profile": "upload-av",
+        "significance": ["ADF_ICAP_BLOCKED"],
+        "request_logs": [{
+            "icap_response_code": 200,
+            "icap_method": "ICAP_METHOD_REQMOD",
+            "http_method": "HTTP_METHOD_POST",
+            "http_response_code": 403,
+            "icap_absolute_uri": "icap://icap.example.net:1344/avscan",
+            "complete_body_sent": true,
+            "pool_name": {"val": "ICAP-POOL-GROUP", "crc32": 1_799_851_903_u32},
+            "pool_uuid": "poolgroup-c7dd3b93-60c1-4190-b6d6-26c22d55dc30",
+            "icap_server_ip": "10.0.0.9",
+            "icap_server_port": 1344,
+            "latency": "1275",
+            "icap_headers_sent_to_server": "Host: icap.example.net:1344\r\nPreview: 653\r\n",
+            "icap_headers_received_from_server": "ISTag: \"x\"\r\n",
+            "vendor": "opswat",
+            "action": "ICAP_BLOCKED",
+            "reason": "Infected",
+            "threat_id": "EICAR-Test-File (not a virus)",
+            "violations": [{
+                "file_name": "a.zip/x.com",
+                "threat_name": "EICAR",
+                "resolution": "ICAP_FILE_NOT_REPAIRED",
+            }],
+        }],
+    });
+    assert_eq!(got, expected);
+}
+
+#[test]
+fn modified_tells_the_new_length_even_if_it_is_zero() {
+    let mut modified = record();
+    modified.action = Action::Modified;
+    modified.icap_method = Scan::Response;
+    modified.modified_content_length = Some(0);
+    let records = [modified];
+    let significance = Significance::of(Action::Modified, None, true);
+    let log = entry(Action::Modified, significance, &records);
+    let got: serde_json::Value = serde_json::from_str(&log.to_json()).unwrap();
+    assert_eq!(
+        got["significance"],
+        serde_json::json!(["ADF_ICAP_MODIFIED", "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME"])
+    );
+    assert_eq!(got["request_logs"][0]["modified_content_length"], 0);
+    assert_eq!(got["request_logs"][0]["icap_method"], "ICAP_METHOD_RESPMOD");
+}
+
+#[test]
+fn a_retry_is_a_record_of_its_own() {
+    let mut lost = record();
+    lost.icap_response_code = None;
+    lost.icap_headers_received_from_server = "".into();
+    lost.latency_ms = None;
+    lost.action = Action::Failed;
+    lost.findings = Cow::Owned(Findings {
+        reason: Some("Connection lost".to_owned()),
+        ..Findings::default()
+    });
+    let records = [lost, record()];
+    let significance = Significance::of(Action::Failed, Some(Cause::Connection), false);
+    let log = entry(Action::Passed, significance, &records);
+    let got: serde_json::Value = serde_json::from_str(&log.to_json()).unwrap();
+    assert_eq!(
+        got["significance"],
+        serde_json::json!(["ADF_ICAP_CONNECTION_ERROR"])
+    );
+    let first = got["request_logs"][0].as_object().unwrap();
+    assert_eq!(first["reason"], "Connection lost");
+    for absent in [
+        "icap_response_code",
+        "icap_headers_received_from_server",
+        "latency",
+    ] {
+        assert!(!first.contains_key(absent), "{absent}");
+    }
+    assert_eq!(got["request_logs"][1]["action"], "ICAP_PASSED");
+}
+
+#[test]
+fn methods_and_vendors_have_their_names() {
+    for (method, name) in [
+        ("GET", "HTTP_METHOD_GET"),
+        ("patch", "HTTP_METHOD_PATCH"),
+        ("M-SEARCH", "HTTP_METHOD_M_SEARCH"),
+        ("A\"\n", "HTTP_METHOD_A__"),
+        (&"X".repeat(40), &format!("HTTP_METHOD_{}", "X".repeat(32))),
+    ] {
+        let mut record = record();
+        record.http_method = method.into();
+        let records = [record];
+        let json = entry(Action::Passed, Significance::NONE, &records).to_json();
+        let got: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(got["request_logs"][0]["http_method"], name);
+    }
+    for (vendor, name) in [
+        (Vendor::Generic, "generic"),
+        (Vendor::Opswat, "opswat"),
+        (Vendor::CIcap, "c_icap"),
+        (Vendor::Symantec, "symantec"),
+        (Vendor::Mcafee, "mcafee"),
+        (Vendor::TrendMicro, "trend_micro"),
+        (Vendor::Kaspersky, "kaspersky"),
+        (Vendor::Sophos, "sophos"),
+        (Vendor::Eset, "eset"),
+        (Vendor::Fortinet, "fortinet"),
+    ] {
+        let mut record = record();
+        record.vendor = vendor;
+        let records = [record];
+        let json = entry(Action::Passed, Significance::NONE, &records).to_json();
+        let got: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(got["request_logs"][0]["vendor"], name);
+    }
+}
