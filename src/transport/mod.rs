@@ -1,0 +1,18 @@
+//! The upstream role: between a gRPC stream and the raw bytes of an ICAP connection.
+//!
+//! Envoy carries a gRPC stream of the filter role to a cluster whose connection pool speaks raw TCP. This role takes the
+//! gRPC framing off what goes out and puts it on what comes back, and reports which server the connection leads to.
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod framing;
+
+#[cfg(target_os = "wasi")]
+mod context;
+
+#[cfg(target_os = "wasi")]
+pub use context::{HangUps, TransportContext};
+pub use framing::{Deframer, Outgoing, PREFIX_BYTES, prefix};
+
+/// Name of the metadata field that tells the filter role the address of the ICAP server.
+pub const PEER_FIELD: &str = "x-icap-peer";
