@@ -1,0 +1,13 @@
+//! Connections to the ICAP servers of one cluster: kept alive, reused, bounded; and the requests that wait for one.
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod knowledge;
+mod pool;
+#[cfg(target_os = "wasi")]
+mod streams;
+
+pub use knowledge::Knowledge;
+pub use pool::{Checkout, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken};
+#[cfg(target_os = "wasi")]
+pub use streams::{Connections, Opened, PoolId, Stock, Turnover};

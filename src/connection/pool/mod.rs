@@ -1,0 +1,322 @@
+//! The pool of one cluster on one worker. Pure bookkeeping: it says what to open and what to close, the caller does it.
+
+use std::collections::{HashMap, VecDeque};
+
+/// Names a gRPC stream of the host; one stream is one TCP connection.
+pub type StreamToken = u32;
+
+/// What a connection works for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// The message of that HTTP context.
+    Message(u32),
+    /// The OPTIONS of that service.
+    Options(usize),
+    /// The self-test of that service.
+    SelfTest(usize),
+}
+
+/// The bounds of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolLimits {
+    /// Connections at the same time.
+    pub max_connections: u32,
+    /// Requests that may wait for one.
+    pub max_pending: u32,
+    /// How long a connection may idle, in milliseconds.
+    pub idle_timeout_ms: u64,
+    /// Requests on one connection.
+    pub max_requests: u32,
+}
+
+impl PoolLimits {
+    /// The limits for two users of one pool: of each bound the stricter one.
+    pub fn strictest(self, other: Self) -> Self {
+        Self {
+            max_connections: self.max_connections.min(other.max_connections),
+            max_pending: self.max_pending.min(other.max_pending),
+            idle_timeout_ms: self.idle_timeout_ms.min(other.idle_timeout_ms),
+            max_requests: self.max_requests.min(other.max_requests),
+        }
+    }
+}
+
+/// The answer to a request that wants a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Checkout {
+    /// Here is a kept one.
+    Kept(StreamToken),
+    /// None is free: the request waits until [`Pool::next_to_open`] or [`Pool::release`] names it.
+    Waiting,
+    /// Too many wait already.
+    Overloaded,
+}
+
+/// What becomes of a connection whose request is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Released {
+    /// It idles.
+    Kept,
+    /// It works for this request now.
+    HandedTo(Owner),
+    /// It is no longer in the pool: close it.
+    Retired,
+}
+
+/// A connection that left the pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedConnection {
+    /// The request it worked for.
+    pub owner: Option<Owner>,
+    /// It had served a request before.
+    pub was_kept: bool,
+    /// It had been established.
+    pub was_connected: bool,
+}
+
+#[derive(Debug)]
+struct Connection {
+    /// The request it works for; `None` while it idles.
+    owner: Option<Owner>,
+    /// Requests it has been given.
+    uses: u32,
+    /// The server at its other end; known once it is established.
+    peer: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Waiter {
+    owner: Owner,
+    /// A kept connection will not do: one has just failed this request.
+    fresh: bool,
+}
+
+/// The connections of one cluster and the requests that wait for one, first come first served.
+#[derive(Debug)]
+pub struct Pool {
+    limits: PoolLimits,
+    connections: HashMap<StreamToken, Connection>,
+    /// Oldest first, with the time from which on each idles. The newest is reused first, so that the others can expire.
+    idle: VecDeque<(StreamToken, u64)>,
+    waiting: VecDeque<Waiter>,
+    /// Connections that the server allows this worker, as far as it has said.
+    allowed: Option<u32>,
+    /// The server that was connected to first, and whether there has been another.
+    first_peer: Option<String>,
+    several_servers: bool,
+    /// A server was overloaded: no further connection is opened before that time.
+    paused_until_ms: u64,
+}
+
+impl Pool {
+    /// An empty pool.
+    pub fn new(limits: PoolLimits) -> Self {
+        Self {
+            limits,
+            connections: HashMap::new(),
+            idle: VecDeque::new(),
+            waiting: VecDeque::new(),
+            allowed: None,
+            first_peer: None,
+            several_servers: false,
+            paused_until_ms: 0,
+        }
+    }
+
+    /// Keeps to what the server allows this worker; at least one connection.
+    pub fn allow(&mut self, connections: Option<u32>) {
+        self.allowed = connections.map(|connections| connections.max(1));
+    }
+
+    /// Opens no connection before that time.
+    pub fn pause(&mut self, until_ms: u64) {
+        self.paused_until_ms = self.paused_until_ms.max(until_ms);
+    }
+
+    /// Tightens the bounds for a further user of the pool.
+    pub fn tighten(&mut self, limits: PoolLimits) {
+        self.limits = self.limits.strictest(limits);
+    }
+
+    /// Asks for a connection. `fresh`: not a kept one; such a request waits in front, it has waited before.
+    pub fn checkout(&mut self, owner: Owner, fresh: bool) -> Checkout {
+        if fresh {
+            self.waiting.push_front(Waiter { owner, fresh });
+            return Checkout::Waiting;
+        }
+        // Nobody overtakes those who wait.
+        if self.waiting.is_empty()
+            && let Some((token, _)) = self.idle.pop_back()
+            && let Some(connection) = self.connections.get_mut(&token)
+        {
+            connection.owner = Some(owner);
+            connection.uses = connection.uses.saturating_add(1);
+            return Checkout::Kept(token);
+        }
+        // Those for whom a connection is about to be opened do not count as pending.
+        if self.waiting.len() >= self.room().saturating_add(self.limits.max_pending as usize) {
+            return Checkout::Overloaded;
+        }
+        self.waiting.push_back(Waiter { owner, fresh });
+        Checkout::Waiting
+    }
+
+    /// The request for which a connection is to be opened now, if there is one: open it and say so with
+    /// [`opened`](Self::opened) or give up the request with [`forget`](Self::forget). `closing` connections have left the
+    /// pool, but not the server yet.
+    pub fn next_to_open(&self, closing: usize, now_ms: u64) -> Option<Owner> {
+        self.waiting
+            .front()
+            .filter(|_| self.room() > closing && self.paused_until_ms <= now_ms)
+            .map(|waiter| waiter.owner)
+    }
+
+    /// An idle connection that has to go so that a request which needs a fresh one can have it.
+    pub fn evict(&mut self) -> Option<StreamToken> {
+        if self.room() > 0 || !self.waiting.front().is_some_and(|waiter| waiter.fresh) {
+            return None;
+        }
+        let (token, _) = self.idle.pop_front()?;
+        self.connections.remove(&token);
+        Some(token)
+    }
+
+    /// The stream for `owner` is open.
+    pub fn opened(&mut self, token: StreamToken, owner: Owner) {
+        self.forget(owner);
+        self.connections.insert(
+            token,
+            Connection {
+                owner: Some(owner),
+                uses: 1,
+                peer: None,
+            },
+        );
+    }
+
+    /// The connection is established.
+    pub fn connected(&mut self, token: StreamToken, peer: String) {
+        match &self.first_peer {
+            None => self.first_peer = Some(peer.clone()),
+            Some(first) => self.several_servers |= *first != peer,
+        }
+        if let Some(connection) = self.connections.get_mut(&token) {
+            connection.peer = Some(peer);
+        }
+    }
+
+    /// The server at the other end.
+    pub fn peer(&self, token: StreamToken) -> Option<&str> {
+        self.connections.get(&token)?.peer.as_deref()
+    }
+
+    /// Whether there have been connections to more than one server: what one cannot do another may.
+    pub fn has_several_servers(&self) -> bool {
+        self.several_servers
+    }
+
+    /// The request that the connection works for.
+    pub fn owner(&self, token: StreamToken) -> Option<Owner> {
+        self.connections.get(&token)?.owner
+    }
+
+    /// Whether the connection has served a request before this one.
+    pub fn is_kept(&self, token: StreamToken) -> bool {
+        self.connections
+            .get(&token)
+            .is_some_and(|connection| connection.uses > 1)
+    }
+
+    /// The request is done with a connection that may be used again.
+    pub fn release(&mut self, token: StreamToken, now_ms: u64) -> Released {
+        let over = self.connections.len() > self.bound();
+        let Some(connection) = self.connections.get_mut(&token) else {
+            return Released::Retired;
+        };
+        if connection.uses >= self.limits.max_requests || over {
+            self.connections.remove(&token);
+            return Released::Retired;
+        }
+        if let Some(waiter) = self.waiting.front().copied().filter(|waiter| !waiter.fresh) {
+            self.waiting.pop_front();
+            connection.owner = Some(waiter.owner);
+            connection.uses = connection.uses.saturating_add(1);
+            return Released::HandedTo(waiter.owner);
+        }
+        connection.owner = None;
+        self.idle.push_back((token, now_ms));
+        Released::Kept
+    }
+
+    /// Takes a connection out, because it closed or is to be closed.
+    pub fn remove(&mut self, token: StreamToken) -> Option<ClosedConnection> {
+        let connection = self.connections.remove(&token)?;
+        self.idle.retain(|(idle, _)| *idle != token);
+        Some(ClosedConnection {
+            owner: connection.owner,
+            was_kept: connection.uses > 1 || connection.owner.is_none(),
+            was_connected: connection.peer.is_some(),
+        })
+    }
+
+    /// The request waits no more.
+    pub fn forget(&mut self, owner: Owner) {
+        self.waiting.retain(|waiter| waiter.owner != owner);
+    }
+
+    /// Takes out a connection that has idled for too long, or that is one too many; call until there is none.
+    pub fn expire(&mut self, now_ms: u64) -> Option<StreamToken> {
+        let (token, since) = self.idle.front().copied()?;
+        let over = self.connections.len() > self.bound();
+        if !over && now_ms.saturating_sub(since) < self.limits.idle_timeout_ms {
+            return None;
+        }
+        self.idle.pop_front();
+        self.connections.remove(&token);
+        Some(token)
+    }
+
+    /// Requests that wait.
+    pub fn pending(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Connections that idle.
+    pub fn idle(&self) -> usize {
+        self.idle.len()
+    }
+
+    /// Connections that work for a request.
+    pub fn active(&self) -> usize {
+        self.connections.len().saturating_sub(self.idle.len())
+    }
+
+    /// Whether something can be done for the request that waits in front: it wants a tick soon.
+    pub fn can_open(&self) -> bool {
+        self.waiting
+            .front()
+            .is_some_and(|waiter| self.room() > 0 || (waiter.fresh && !self.idle.is_empty()))
+    }
+
+    /// Whether requests wait that can have no connection before another is done with its own.
+    pub fn starves(&self) -> bool {
+        !self.waiting.is_empty() && self.room() == 0
+    }
+
+    /// How many connections may be opened.
+    fn room(&self) -> usize {
+        self.bound().saturating_sub(self.connections.len())
+    }
+
+    /// How many connections there may be.
+    fn bound(&self) -> usize {
+        self.allowed.map_or(self.limits.max_connections, |allowed| {
+            allowed.min(self.limits.max_connections)
+        }) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+use super::*;
+
+const LIMITS: PoolLimits = PoolLimits {
+    max_connections: 2,
+    max_pending: 2,
+    idle_timeout_ms: 1_000,
+    max_requests: 3,
+};
+
+fn message(id: u32) -> Owner {
+    Owner::Message(id)
+}
+
+/// Opens what the pool wants opened, with tokens from `first` on.
+fn open_all(pool: &mut Pool, first: StreamToken) -> Vec<(Owner, StreamToken)> {
+    let mut opened = Vec::new();
+    let mut token = first;
+    while let Some(owner) = pool.next_to_open(0, 0) {
+        pool.opened(token, owner);
+        opened.push((owner, token));
+        token += 1;
+    }
+    opened
+}
+
+#[test]
+fn a_kept_connection_is_handed_out_again() {
+    let mut pool = Pool::new(LIMITS);
+    assert_eq!(pool.checkout(message(1), false), Checkout::Waiting);
+    assert_eq!(open_all(&mut pool, 10), [(message(1), 10)]);
+    assert!(!pool.is_kept(10));
+    assert_eq!(pool.release(10, 0), Released::Kept);
+    assert_eq!(pool.checkout(message(2), false), Checkout::Kept(10));
+    assert!(pool.is_kept(10));
+    assert_eq!(pool.owner(10), Some(message(2)));
+}
+
+#[test]
+fn the_connection_used_last_is_reused_first() {
+    let mut pool = Pool::new(LIMITS);
+    for id in [1, 2] {
+        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+    }
+    open_all(&mut pool, 10);
+    assert_eq!(pool.release(10, 0), Released::Kept);
+    assert_eq!(pool.release(11, 1), Released::Kept);
+    assert_eq!(pool.checkout(message(3), false), Checkout::Kept(11));
+}
+
+#[test]
+fn those_who_wait_are_served_in_order_and_nobody_overtakes_them() {
+    let mut pool = Pool::new(LIMITS);
+    for id in 1..=4 {
+        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+    }
+    assert_eq!(
+        open_all(&mut pool, 10),
+        [(message(1), 10), (message(2), 11)]
+    );
+    assert_eq!(pool.pending(), 2);
+    assert_eq!(pool.release(11, 0), Released::HandedTo(message(3)));
+    assert_eq!(pool.release(10, 0), Released::HandedTo(message(4)));
+    assert_eq!(pool.release(11, 0), Released::Kept);
+    assert_eq!(pool.checkout(message(5), false), Checkout::Kept(11));
+}
+
+#[test]
+fn past_max_pending_it_is_overload_and_room_does_not_count_as_pending() {
+    let mut pool = Pool::new(LIMITS);
+    for id in 1..=4 {
+        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting, "{id}");
+    }
+    assert_eq!(pool.checkout(message(5), false), Checkout::Overloaded);
+    open_all(&mut pool, 10);
+    assert_eq!(pool.checkout(message(5), false), Checkout::Overloaded);
+    pool.forget(message(3));
+    assert_eq!(pool.checkout(message(5), false), Checkout::Waiting);
+}
+
+#[test]
+fn a_connection_is_retired_after_its_last_request() {
+    let mut pool = Pool::new(LIMITS);
+    assert_eq!(pool.checkout(message(1), false), Checkout::Waiting);
+    open_all(&mut pool, 10);
+    for id in [2, 3] {
+        assert_eq!(pool.release(10, 0), Released::Kept);
+        assert_eq!(pool.checkout(message(id), false), Checkout::Kept(10));
+    }
+    assert_eq!(pool.release(10, 0), Released::Retired);
+    assert_eq!((pool.active(), pool.idle()), (0, 0));
+}
+
+#[test]
+fn a_retry_waits_in_front_for_a_fresh_connection_and_an_idle_one_makes_room() {
+    let mut pool = Pool::new(LIMITS);
+    for id in [1, 2] {
+        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+    }
+    open_all(&mut pool, 10);
+    assert_eq!(pool.release(10, 0), Released::Kept);
+    assert_eq!(pool.checkout(message(3), true), Checkout::Waiting);
+    assert_eq!(pool.next_to_open(0, 0), None);
+    assert!(pool.can_open());
+    assert_eq!(pool.evict(), Some(10));
+    assert_eq!(pool.evict(), None);
+    assert_eq!(open_all(&mut pool, 20), [(message(3), 20)]);
+    assert_eq!(pool.release(11, 0), Released::Kept, "nobody else waits");
+}
+
+#[test]
+fn a_kept_connection_does_not_go_to_a_retry() {
+    let mut pool = Pool::new(LIMITS);
+    assert_eq!(pool.checkout(message(1), false), Checkout::Waiting);
+    open_all(&mut pool, 10);
+    assert_eq!(pool.checkout(message(2), true), Checkout::Waiting);
+    assert_eq!(pool.release(10, 0), Released::Kept);
+}
+
+#[test]
+fn idle_connections_expire_oldest_first() {
+    let mut pool = Pool::new(LIMITS);
+    for id in [1, 2] {
+        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+    }
+    open_all(&mut pool, 10);
+    assert_eq!(pool.release(11, 0), Released::Kept);
+    assert_eq!(pool.release(10, 500), Released::Kept);
+    assert_eq!(pool.expire(999), None);
+    assert_eq!(pool.expire(1_000), Some(11));
+    assert_eq!(pool.expire(1_000), None);
+    assert_eq!(pool.expire(1_500), Some(10));
+}
+
+#[test]
+fn a_closed_connection_tells_whom_it_leaves_behind() {
+    let mut pool = Pool::new(LIMITS);
+    assert_eq!(pool.checkout(message(1), false), Checkout::Waiting);
+    open_all(&mut pool, 10);
+    let lost = |owner, was_kept, was_connected| {
+        Some(ClosedConnection {
+            owner,
+            was_kept,
+            was_connected,
+        })
+    };
+    assert_eq!(pool.remove(10), lost(Some(message(1)), false, false));
+    assert_eq!(pool.remove(10), None);
+    assert_eq!(pool.checkout(message(2), false), Checkout::Waiting);
+    open_all(&mut pool, 11);
+    pool.connected(11, "10.0.0.9:1344".into());
+    assert_eq!(pool.peer(11), Some("10.0.0.9:1344"));
+    assert_eq!(pool.release(11, 0), Released::Kept);
+    assert_eq!(pool.remove(11), lost(None, true, true));
+    assert_eq!(pool.idle(), 0);
+}
+
+#[test]
+fn a_second_server_is_noticed() {
+    let mut pool = Pool::new(LIMITS);
+    for id in [1, 2] {
+        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+    }
+    open_all(&mut pool, 10);
+    pool.connected(10, "10.0.0.9:1344".into());
+    assert!(!pool.has_several_servers());
+    pool.connected(11, "10.0.0.9:1344".into());
+    assert!(!pool.has_several_servers());
+    pool.connected(11, "10.0.0.10:1344".into());
+    assert!(pool.has_several_servers());
+}
+
+#[test]
+fn what_the_server_allows_goes_before_the_limit() {
+    let mut pool = Pool::new(LIMITS);
+    for id in [1, 2] {
+        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+    }
+    open_all(&mut pool, 10);
+    pool.allow(Some(1));
+    assert_eq!(pool.release(10, 0), Released::Retired, "one too many");
+    assert_eq!(pool.release(11, 0), Released::Kept);
+    pool.allow(Some(0));
+    assert_eq!(
+        pool.checkout(message(3), false),
+        Checkout::Kept(11),
+        "at least one"
+    );
+    pool.allow(Some(9));
+    for id in [4, 5] {
+        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+    }
+    assert_eq!(
+        open_all(&mut pool, 20).len(),
+        1,
+        "never more than configured"
+    );
+}
+
+#[test]
+fn an_idle_connection_that_is_one_too_many_is_closed_at_once() {
+    let mut pool = Pool::new(LIMITS);
+    for id in [1, 2] {
+        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+    }
+    open_all(&mut pool, 10);
+    assert_eq!(pool.release(10, 0), Released::Kept);
+    assert_eq!(pool.release(11, 0), Released::Kept);
+    pool.allow(Some(1));
+    assert_eq!(pool.expire(0), Some(10));
+    assert_eq!(pool.expire(0), None);
+}
+
+#[test]
+fn a_pause_holds_back_new_connections_and_not_kept_ones() {
+    let mut pool = Pool::new(LIMITS);
+    assert_eq!(pool.checkout(message(1), false), Checkout::Waiting);
+    open_all(&mut pool, 10);
+    assert_eq!(pool.checkout(message(2), false), Checkout::Waiting);
+    pool.pause(100);
+    assert_eq!(pool.next_to_open(0, 99), None);
+    assert_eq!(pool.release(10, 50), Released::HandedTo(message(2)));
+    assert_eq!(pool.checkout(message(3), false), Checkout::Waiting);
+    assert_eq!(pool.next_to_open(0, 100), Some(message(3)));
+}
+
+#[test]
+fn two_users_of_a_pool_share_the_stricter_bounds() {
+    let other = PoolLimits {
+        max_connections: 9,
+        max_pending: 1,
+        idle_timeout_ms: 10,
+        max_requests: 99,
+    };
+    let both = PoolLimits {
+        max_connections: 2,
+        max_pending: 1,
+        idle_timeout_ms: 10,
+        max_requests: 3,
+    };
+    assert_eq!(LIMITS.strictest(other), both);
+    assert_eq!(other.strictest(LIMITS), both);
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+mod in_any_order {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever happens: no more connections than allowed, none that two own, none idle and owned at once.
+        #[test]
+        fn the_bounds_hold_in_any_order_of_events(events in prop::collection::vec((0_u8..6, 0_u32..12), 0..200)) {
+            let limits = PoolLimits { max_connections: 3, max_pending: 4, idle_timeout_ms: 5, max_requests: 4 };
+            let mut pool = Pool::new(limits);
+            let mut owned: HashMap<StreamToken, Owner> = HashMap::new();
+            let (mut next_token, mut next_owner) = (0, 0);
+            for (now, (event, pick)) in events.into_iter().enumerate() {
+                let now = now as u64;
+                let picked = owned.keys().copied().nth(pick as usize % owned.len().max(1));
+                match (event, picked) {
+                    (0 | 1, _) => {
+                        next_owner += 1;
+                        if let Checkout::Kept(token) = pool.checkout(message(next_owner), event == 1) {
+                            prop_assert!(owned.insert(token, message(next_owner)).is_none());
+                        }
+                    }
+                    (2, _) => {
+                        if let Some(idle) = pool.evict() {
+                            prop_assert!(!owned.contains_key(&idle));
+                        }
+                        while let Some(owner) = pool.next_to_open(0, now) {
+                            next_token += 1;
+                            pool.opened(next_token, owner);
+                            owned.insert(next_token, owner);
+                        }
+                    }
+                    (3, Some(token)) => {
+                        owned.remove(&token);
+                        if let Released::HandedTo(owner) = pool.release(token, now) {
+                            owned.insert(token, owner);
+                        }
+                    }
+                    (4, Some(token)) => {
+                        let closed = pool.remove(token).unwrap();
+                        prop_assert_eq!(closed.owner, owned.remove(&token));
+                    }
+                    _ => while let Some(token) = pool.expire(now) {
+                        prop_assert!(!owned.contains_key(&token));
+                    },
+                }
+                prop_assert_eq!(pool.active(), owned.len());
+                prop_assert!(pool.active() + pool.idle() <= 3);
+                for (token, owner) in &owned {
+                    prop_assert_eq!(pool.owner(*token), Some(*owner));
+                }
+            }
+        }
+    }
+}
