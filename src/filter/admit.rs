@@ -1,0 +1,308 @@
+//! The way in: which messages are scanned, and by which profile.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use super::ask::{address, ask, path};
+use super::clock::ServerClock;
+use super::conclude::write_log;
+use super::describe::Journal;
+use super::exchange::{Body, Exchange, Phase};
+use super::holding::Tally;
+use super::rewrite::find;
+use super::service::Service;
+use super::worker::Worker;
+use crate::config::{Cause, Profile};
+use crate::host::{self, Fields, Half};
+use crate::icap::{Method, Transfer, encode_request_head, encode_response_head};
+use crate::policy::{Decision, Protocol, RequestView, RouteChoice, decide};
+use crate::report::{Action, IcapLog};
+
+/// Where a route says what is to be done with its requests: `metadata.filter_metadata.icap_filter`.
+const ROUTE_METADATA: [&str; 4] = ["xds", "route_metadata", "filter_metadata", "icap_filter"];
+
+/// What is done with a message whose headers have come.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// It is scanned, or has failed already.
+    Scan(Box<Exchange>),
+    /// It goes on as it is.
+    Pass,
+    /// It was answered without being looked at.
+    Refused,
+}
+
+impl Worker {
+    /// Decides about a request.
+    pub(super) fn admit_request(&mut self, id: u32, at_end: bool) -> Admission {
+        let mut fields = match host::headers(Half::Request) {
+            Ok(fields) => fields,
+            Err(e) => return self.refuse(id, &format!("no headers: {e}")),
+        };
+        Self::unexpose(&mut fields);
+        let decision = if is_tunnel(&fields) {
+            Decision::Skip { rule: None }
+        } else {
+            decide(
+                &self.config,
+                &View {
+                    fields: &fields,
+                    at_end,
+                },
+                route_choice(),
+            )
+        };
+        match decision {
+            Decision::Skip { rule } => self.skip(id, rule.as_deref()),
+            Decision::Misconfigured(reason) => match self.config.profiles.first().map(Rc::clone) {
+                Some(profile) => self.misconfigured(id, profile, &fields, at_end, reason),
+                None => self.refuse(id, &reason),
+            },
+            Decision::Scan { profile, rule } if self.is_ignored(&profile, &fields) => {
+                log::debug!(
+                    "context {id}: the service of {} ignores its kind",
+                    profile.name
+                );
+                self.skip(id, rule.as_deref())
+            }
+            Decision::Scan { profile, rule } => {
+                let journal = Journal::new(rule);
+                let message = Message {
+                    half: Half::Request,
+                    fields: &fields,
+                    request_head: None,
+                    at_end,
+                };
+                Admission::Scan(Box::new(self.open(id, profile, journal, message)))
+            }
+        }
+    }
+
+    /// A request that no profile can be found for fails as the first one says.
+    fn misconfigured(
+        &mut self,
+        id: u32,
+        profile: Rc<Profile>,
+        fields: &Fields,
+        at_end: bool,
+        reason: String,
+    ) -> Admission {
+        log::error!("icap: a request can't be scanned: {reason}");
+        let message = Message {
+            half: Half::Request,
+            fields,
+            request_head: None,
+            at_end,
+        };
+        let mut exchange = self.open(id, profile, Journal::new(None), message);
+        if !exchange.is_decided() {
+            self.fail(id, &mut exchange, Cause::Internal, reason);
+        }
+        Admission::Scan(Box::new(exchange))
+    }
+
+    /// Lets a request pass unscanned.
+    fn skip(&mut self, id: u32, rule: Option<&str>) -> Admission {
+        self.metrics.disabled();
+        self.expose(id, Half::Request, Action::Disabled, None);
+        if let Err(e) = write_log(id, &IcapLog::disabled(rule)) {
+            log::debug!("context {id}: {e}");
+        }
+        Admission::Pass
+    }
+
+    /// Whether the service has said, by `Transfer-Ignore`, that it has no use for such a request.
+    fn is_ignored(&self, profile: &Rc<Profile>, fields: &Fields) -> bool {
+        let options = self
+            .service(profile, Half::Request)
+            .and_then(Service::options);
+        options.is_some_and(|options| options.transfer.of(&path(fields)) == Transfer::Ignore)
+    }
+
+    /// Decides about a response: scanned where its request was, by a profile that wants it.
+    pub(super) fn admit_response(&mut self, id: u32, at_end: bool) -> Admission {
+        let Some(request) = self.take_released(id) else {
+            return Admission::Pass;
+        };
+        if request.profile.response_service.is_none() {
+            self.put_back(id, request);
+            return Admission::Pass;
+        }
+        let fields = match host::headers(Half::Response) {
+            Ok(fields) => fields,
+            Err(e) => return self.refuse(id, &format!("no headers: {e}")),
+        };
+        let message = Message {
+            half: Half::Response,
+            fields: &fields,
+            request_head: request.request.request_head.clone(),
+            at_end,
+        };
+        let mut exchange = self.open(id, request.profile, request.journal, message);
+        exchange.http_method = request.http_method;
+        Admission::Scan(Box::new(exchange))
+    }
+
+    /// The exchange of a message that is to be scanned.
+    fn open(
+        &mut self,
+        id: u32,
+        profile: Rc<Profile>,
+        journal: Journal,
+        message: Message<'_>,
+    ) -> Exchange {
+        let Message {
+            half,
+            fields,
+            request_head,
+            at_end,
+        } = message;
+        self.metrics.requested(&profile);
+        let announced = find(fields, "content-length")
+            .and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
+        let (service, method, heads) = match (half, &profile.response_service) {
+            (Half::Response, Some(service)) => {
+                let head = encode_response_head(fields).map(|head| (request_head, Some(head)));
+                (service, Method::Respmod, head)
+            }
+            _ => {
+                let head = encode_request_head(fields).map(|head| (Some(head), None));
+                (&profile.service, Method::Reqmod, head)
+            }
+        };
+        let (heads, fault) = match heads {
+            Ok(heads) => (heads, None),
+            Err(e) => ((None, None), Some(e)),
+        };
+        let watched = self.service(&profile, half);
+        let request = ask(&profile, watched, service, method, fields, heads);
+        let http_method = find(fields, ":method").unwrap_or_default();
+        let mut exchange = Exchange {
+            half,
+            pool: self.connections.pool_of(&profile.cluster),
+            request: Rc::new(request),
+            http_method: String::from_utf8_lossy(http_method).into_owned(),
+            body: Body {
+                available: 0,
+                announced: announced.filter(|_| !at_end),
+                at_end,
+            },
+            tally: Tally::begin(),
+            phase: Phase::Collecting,
+            clock: ServerClock::new(profile.response_timeout_ms),
+            retries: 0,
+            journal,
+            profile,
+        };
+        if let Some(fault) = fault {
+            let reason = format!("the message has no form for the server: {fault}");
+            self.fail(id, &mut exchange, Cause::Internal, reason);
+        } else if self.fails_self_test(&exchange.profile) {
+            let reason = "the self-test found that the server does not block".to_owned();
+            self.fail(id, &mut exchange, Cause::ServerError, reason);
+        } else if exchange
+            .body
+            .announced
+            .is_some_and(|announced| announced > exchange.limit())
+        {
+            self.fail_oversize(id, &mut exchange);
+        }
+        exchange
+    }
+}
+
+/// What one callback brings of a message.
+struct Message<'a> {
+    half: Half,
+    fields: &'a Fields,
+    /// Of a response: the head of its request, as the server gets it.
+    request_head: Option<Vec<u8>>,
+    at_end: bool,
+}
+
+/// Whether this opens a tunnel, whose bytes are no HTTP message: CONNECT, or an upgrade. A message that announces a body of
+/// its own is scanned whatever it says, lest a header be a way around the scan. Envoy takes `transfer-encoding` out before
+/// a filter can see it, so that only the method tells a WebSocket (RFC 6455 section 4.1) from an upload.
+fn is_tunnel(fields: &Fields) -> bool {
+    let method = find(fields, ":method");
+    if method == Some(b"CONNECT") {
+        return true;
+    }
+    let upgrades = find(fields, "connection").is_some_and(|value| {
+        value
+            .split(|b| *b == b',')
+            .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    });
+    let Some(protocol) = find(fields, "upgrade").filter(|_| upgrades) else {
+        return false;
+    };
+    let is_websocket = protocol.trim_ascii().eq_ignore_ascii_case(b"websocket");
+    (method == Some(b"GET") || !is_websocket)
+        && find(fields, "content-length").is_none()
+        && find(fields, "transfer-encoding").is_none()
+}
+
+/// What the route's metadata says. A value of another kind than expected names no profile: it is refused, not passed over.
+fn route_choice() -> RouteChoice {
+    let [xds, route, filters, ours] = ROUTE_METADATA;
+    if !matches!(host::property(&ROUTE_METADATA), Ok(Some(_))) {
+        return RouteChoice::None;
+    }
+    let disabled = host::property(&[xds, route, filters, ours, "disabled"]);
+    if matches!(disabled, Ok(Some(flag)) if flag == [1]) {
+        return RouteChoice::Disabled;
+    }
+    match host::property(&[xds, route, filters, ours, "profile"]) {
+        Ok(Some(name)) => RouteChoice::Profile(String::from_utf8_lossy(&name).into_owned()),
+        _ => RouteChoice::None,
+    }
+}
+
+/// A request as the policy sees it.
+struct View<'a> {
+    fields: &'a Fields,
+    at_end: bool,
+}
+
+impl RequestView for View<'_> {
+    fn client_ip(&self) -> Option<IpAddr> {
+        address("source")
+    }
+
+    fn listener_port(&self) -> Option<u16> {
+        let port = host::property(&["destination", "port"]).ok()??;
+        let port: [u8; 8] = port.try_into().ok()?;
+        u16::try_from(i64::from_le_bytes(port)).ok()
+    }
+
+    fn protocol(&self) -> Protocol {
+        match find(self.fields, ":scheme") {
+            Some(scheme) if scheme.eq_ignore_ascii_case(b"https") => Protocol::Https,
+            _ => Protocol::Http,
+        }
+    }
+
+    fn method(&self) -> &[u8] {
+        find(self.fields, ":method").unwrap_or_default()
+    }
+
+    fn authority(&self) -> &[u8] {
+        find(self.fields, ":authority").unwrap_or_default()
+    }
+
+    fn path_and_query(&self) -> &[u8] {
+        find(self.fields, ":path").unwrap_or_default()
+    }
+
+    fn header(&self, name: &str, visit: &mut dyn FnMut(&[u8]) -> bool) {
+        for (_, value) in self.fields.iter().filter(|(n, _)| n == name.as_bytes()) {
+            if !visit(value) {
+                return;
+            }
+        }
+    }
+
+    fn has_body(&self) -> bool {
+        !self.at_end
+    }
+}

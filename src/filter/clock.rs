@@ -1,0 +1,63 @@
+//! How long a server has been waited for.
+
+/// Runs only while the server is what is being waited for, not the client's upload.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerClock {
+    budget_ms: u64,
+    spent_ms: u64,
+    running_since: Option<u64>,
+}
+
+impl ServerClock {
+    /// A clock that stands still.
+    pub fn new(budget_ms: u64) -> Self {
+        Self {
+            budget_ms,
+            spent_ms: 0,
+            running_since: None,
+        }
+    }
+
+    /// Lets it run from `now_ms` on, or stops it.
+    pub fn run(&mut self, running: bool, now_ms: u64) {
+        self.spent_ms = self.spent(now_ms);
+        self.running_since = running.then_some(now_ms);
+    }
+
+    /// Milliseconds for which it ran.
+    pub fn spent(&self, now_ms: u64) -> u64 {
+        let running = self
+            .running_since
+            .map_or(0, |since| now_ms.saturating_sub(since));
+        self.spent_ms.saturating_add(running)
+    }
+
+    /// Whether the budget is used up.
+    pub fn expired(&self, now_ms: u64) -> bool {
+        self.spent(now_ms) >= self.budget_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_counts_only_while_it_runs() {
+        let mut clock = ServerClock::new(100);
+        clock.run(true, 1_000);
+        clock.run(false, 1_060);
+        assert_eq!(clock.spent(9_000), 60);
+        clock.run(true, 9_000);
+        assert!(!clock.expired(9_039));
+        assert!(clock.expired(9_040));
+    }
+
+    #[test]
+    fn running_on_keeps_what_was_spent() {
+        let mut clock = ServerClock::new(100);
+        clock.run(true, 0);
+        clock.run(true, 50);
+        assert_eq!(clock.spent(70), 70);
+    }
+}

@@ -1,0 +1,274 @@
+//! The end of a scan: the verdict is applied once, and logged.
+
+use std::borrow::Cow;
+use std::mem;
+
+use super::apply::NOT_SCANNED;
+use super::describe;
+use super::exchange::{Exchange, Phase, Scan};
+use super::meaning::{block_page, judge_answer, replacement};
+use super::worker::Worker;
+use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
+use crate::config::{Cause, FailAction};
+use crate::connection::Owner;
+use crate::host::{self, Half, HostResult};
+use crate::report::{Action, IcapLog, ScanRecord, Significance, failure_status};
+use crate::verdict::{BlockWith, Findings, Judgement, Verdict};
+
+/// ICAP status of a server that has too much to do (RFC 3507 section 4.3.3).
+const OVERLOADED: u16 = 503;
+/// How long no connection is opened after that, in milliseconds.
+const OVERLOAD_PAUSE_MS: u64 = 100;
+
+/// HTTP status of a response that could not be scanned.
+const UNAVAILABLE: u16 = 503;
+
+impl Worker {
+    /// The answer is complete.
+    pub(super) fn finish(&mut self, id: u32, exchange: &mut Exchange, now_ms: u64) {
+        let Phase::Scanning(mut scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
+            return;
+        };
+        if scan.needs_rest(exchange.body.progress()) {
+            exchange.phase = Phase::Scanning(scan);
+            return;
+        }
+        if let Err((cause, reason)) = scan.answer.complete(id, exchange) {
+            exchange.phase = Phase::Scanning(scan);
+            return self.fail(id, exchange, cause, reason);
+        }
+        if let Some(head) = &scan.answer.head {
+            self.notice_istag(&exchange.profile, exchange.half, &head.headers);
+        }
+        let judgement = judge_answer(exchange, &scan.answer);
+        log::debug!("context {id}: {judgement:?}");
+        let mut record = self.describe(exchange, Some(&scan));
+        let Judgement { verdict, findings } = judgement;
+        if matches!(verdict, Verdict::Fail { .. })
+            && record.icap_response_code == Some(OVERLOADED)
+            && exchange.retries == 0
+        {
+            return self.retry_elsewhere(id, exchange, &scan, record, now_ms);
+        }
+        if scan.transaction.reusable() {
+            self.release(scan.token, now_ms);
+        } else {
+            self.connections.close(scan.token, now_ms);
+        }
+        if scan.transaction.in_preview() {
+            self.metrics.preview_decided(&exchange.profile);
+        }
+        let slow = self.is_slow(exchange, now_ms);
+        record.findings = Cow::Owned(findings);
+        match verdict {
+            Verdict::Pass => {
+                record.action = Action::Passed;
+                exchange.journal.push(record);
+                self.conclude(
+                    id,
+                    exchange,
+                    Action::Passed,
+                    Significance::of(Action::Passed, None, slow),
+                );
+                self.let_go(id, exchange);
+            }
+            Verdict::Modify => match replacement(id, exchange, scan.answer) {
+                Ok(replacement) => {
+                    record.action = Action::Modified;
+                    record.modified_content_length = Some(
+                        replacement
+                            .body
+                            .as_ref()
+                            .map_or(exchange.body.available, |b| b.len() as u64),
+                    );
+                    exchange.journal.push(record);
+                    let significance = Significance::of(Action::Modified, None, slow);
+                    self.conclude(id, exchange, Action::Modified, significance);
+                    self.replace(id, exchange, replacement);
+                }
+                Err((cause, reason)) => {
+                    exchange.phase = Phase::Collecting;
+                    self.fail(id, exchange, cause, reason);
+                }
+            },
+            Verdict::Block(with) => {
+                let (status, fields, body) = block_page(exchange, with, scan.answer);
+                record.action = Action::Blocked;
+                record.http_response_code = (with == BlockWith::ServerResponse).then_some(status);
+                exchange.journal.push(record);
+                let significance = Significance::of(Action::Blocked, None, slow);
+                self.conclude(id, exchange, Action::Blocked, significance);
+                self.answer(id, exchange, status, "icap_blocked", &fields, &body);
+            }
+            Verdict::Fail { cause, reason } => {
+                record.action = Action::Failed;
+                record.findings = reason_only(reason);
+                exchange.journal.push(record);
+                self.apply_failure(id, exchange, cause);
+            }
+        }
+    }
+
+    /// The server has too much to do: another connection, perhaps to another server, gets the message.
+    fn retry_elsewhere(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        scan: &Scan,
+        mut record: ScanRecord<'static>,
+        now_ms: u64,
+    ) {
+        record.action = Action::Failed;
+        record.findings = reason_only("the server is overloaded".to_owned());
+        exchange.journal.push(record);
+        exchange.retries = exchange.retries.saturating_add(1);
+        self.metrics.retried(&exchange.profile);
+        self.connections.close(scan.token, now_ms);
+        self.connections
+            .pause(exchange.pool, now_ms.saturating_add(OVERLOAD_PAUSE_MS));
+        self.connect(id, exchange, false, now_ms);
+    }
+
+    /// The scan came to nothing: closes its connection and does what the profile says for `cause`.
+    pub(super) fn fail(&mut self, id: u32, exchange: &mut Exchange, cause: Cause, reason: String) {
+        self.record_failure(exchange, cause, &reason);
+        match &exchange.phase {
+            Phase::Waiting => self.connections.forget(exchange.pool, Owner::Message(id)),
+            Phase::Scanning(scan) => self.connections.close(scan.token, self.now_ms),
+            Phase::Collecting | Phase::Draining(_) | Phase::Released | Phase::Answered => {}
+        }
+        self.apply_failure(id, exchange, cause);
+    }
+
+    /// The body is larger than what may be held.
+    pub(super) fn fail_oversize(&mut self, id: u32, exchange: &mut Exchange) {
+        let reason = format!("the body is larger than {} bytes", exchange.limit());
+        self.fail(id, exchange, Cause::Oversize, reason);
+    }
+
+    /// Notes a transaction that failed, tried again or not.
+    pub(super) fn record_failure(&mut self, exchange: &mut Exchange, cause: Cause, reason: &str) {
+        log::debug!("scan by {}: {cause:?}: {reason}", exchange.profile.name);
+        let scan = match &exchange.phase {
+            Phase::Scanning(scan) => Some(&**scan),
+            _ => None,
+        };
+        let mut record = self.describe(exchange, scan);
+        record.action = Action::Failed;
+        record.findings = reason_only(reason.to_owned());
+        exchange.journal.push(record);
+    }
+
+    /// The stream ended before there was a verdict, as a rule because the client left.
+    pub(super) fn log_abandoned(&mut self, id: u32, exchange: &mut Exchange) {
+        self.record_failure(
+            exchange,
+            Cause::Internal,
+            "the stream ended before the verdict",
+        );
+        exchange.journal.note(Action::Failed, Significance::FAILED);
+        let entry = exchange.journal.entry(&exchange.profile.name);
+        if let Err(e) = write_log(id, &entry) {
+            log::debug!("context {id}: {e}");
+        }
+    }
+
+    /// The original is no longer whole: whatever the profile says, nothing of it may go on.
+    pub(super) fn fail_closed(&mut self, id: u32, exchange: &mut Exchange, reason: &str) {
+        self.record_failure(exchange, Cause::Internal, reason);
+        self.conclude_failure(id, exchange, Cause::Internal, FailAction::Closed);
+    }
+
+    fn apply_failure(&mut self, id: u32, exchange: &mut Exchange, cause: Cause) {
+        let action = exchange.profile.fail_action(cause);
+        self.conclude_failure(id, exchange, cause, action);
+    }
+
+    fn conclude_failure(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        cause: Cause,
+        action: FailAction,
+    ) {
+        let slow = self.is_slow(exchange, self.now_ms);
+        self.metrics
+            .failed(&exchange.profile, cause, action == FailAction::Open);
+        self.conclude(
+            id,
+            exchange,
+            Action::Failed,
+            Significance::of(Action::Failed, Some(cause), slow),
+        );
+        match action {
+            FailAction::Open => self.let_go(id, exchange),
+            FailAction::Closed => {
+                let status = match exchange.half {
+                    Half::Request => failure_status(cause),
+                    // It is the application that sent too much, not the client.
+                    Half::Response => UNAVAILABLE,
+                };
+                let text: &[u8] = match cause {
+                    Cause::Oversize => b"The content is too large to be scanned.\n",
+                    _ => NOT_SCANNED,
+                };
+                let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
+                self.answer(id, exchange, status, "icap_failed", &fields, text);
+            }
+        }
+    }
+
+    /// Writes icap_log and the metrics of an outcome.
+    fn conclude(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        action: Action,
+        significance: Significance,
+    ) {
+        self.metrics.concluded(
+            &exchange.profile,
+            action,
+            significance,
+            exchange.journal.last_latency_ms(),
+            exchange.body.available,
+        );
+        exchange.journal.note(action, significance);
+        let entry = exchange.journal.entry(&exchange.profile.name);
+        if let Err(e) = write_log(id, &entry) {
+            log::debug!("context {id}: {e}");
+        }
+    }
+
+    /// The record of a transaction, or of a message that never had one.
+    fn describe(&self, exchange: &Exchange, scan: Option<&Scan>) -> ScanRecord<'static> {
+        let peer = scan.and_then(|scan| self.connections.peer(scan.token));
+        describe::record(exchange, scan, peer, &self.config.redact_headers)
+    }
+
+    fn is_slow(&self, exchange: &Exchange, now_ms: u64) -> bool {
+        exchange.clock.spent(now_ms) > exchange.profile.slow_threshold_ms
+    }
+}
+
+/// Makes icap_log known to the access loggers, as text and as a structure, and beside it what their filters go by.
+pub(super) fn write_log(id: u32, entry: &IcapLog<'_>) -> HostResult {
+    let (json, structured) = entry.to_both();
+    let significant: &[u8] = if entry.significance.is_empty() {
+        b"false"
+    } else {
+        b"true"
+    };
+    host::enter(id)?;
+    host::set_property(LOG_PROPERTY, json.as_bytes())?;
+    host::set_property(LOG_STRUCT_PROPERTY, &structured)?;
+    host::set_property(ACTION_PROPERTY, entry.action.as_str().as_bytes())?;
+    host::set_property(SIGNIFICANT_PROPERTY, significant)
+}
+
+fn reason_only(reason: String) -> Cow<'static, Findings> {
+    Cow::Owned(Findings {
+        reason: Some(reason),
+        ..Findings::default()
+    })
+}

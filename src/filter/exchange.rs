@@ -1,0 +1,324 @@
+//! One HTTP message under scan: where it stands, and its ICAP transaction on a connection.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::answer::Answer;
+use super::clock::ServerClock;
+use super::describe::Journal;
+use super::holding::Tally;
+use crate::config::{Cause, Profile};
+use crate::connection::{Connections, PoolId, StreamToken};
+use crate::host::{self, Half, HostError};
+use crate::icap::{BodyProgress, Event, Limits, Request, Transaction};
+use crate::verdict;
+
+/// A request or a response, from its headers to its verdict.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) half: Half,
+    pub(super) profile: Rc<Profile>,
+    pub(super) pool: PoolId,
+    /// What is asked of the ICAP server; the same for a retry.
+    pub(super) request: Rc<Request>,
+    pub(super) http_method: String,
+    pub(super) body: Body,
+    /// What the host counted of it.
+    pub(super) tally: Tally,
+    pub(super) phase: Phase,
+    pub(super) clock: ServerClock,
+    /// Transactions that failed and were tried again.
+    pub(super) retries: u32,
+    /// What is to be logged, of the other half too.
+    pub(super) journal: Journal,
+}
+
+/// The HTTP body of the message, which stays in the host's buffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Body {
+    /// Bytes received.
+    pub(super) available: u64,
+    /// `content-length`, where the message has one.
+    pub(super) announced: Option<u64>,
+    /// The host said that nothing more comes.
+    pub(super) at_end: bool,
+}
+
+/// Where a message stands.
+///
+/// ```text
+///  Collecting ─enough for the first bytes─▶ Waiting ─connection─▶ Scanning ─┬─▶ Released
+///                                              ▲                    │      ├─▶ Answered
+///                                              └──── lost, retry ───┘      └─▶ Draining ─end of body─▶ Released
+///  any but the last three ──failure──▶ Released (fail open) or Answered (fail closed)
+/// ```
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// More of the body is needed before anything can be sent.
+    Collecting,
+    /// A connection is needed.
+    Waiting,
+    /// The ICAP server has it.
+    Scanning(Box<Scan>),
+    /// It is to be replaced once the original has come to its end, which is thrown away meanwhile.
+    Draining(Box<Replacement>),
+    /// It goes on its way; nothing more is done to it.
+    Released,
+    /// The client has been answered; nothing of it goes on.
+    Answered,
+}
+
+/// What takes the place of a message.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    pub(super) headers: host::Fields,
+    /// `None`: the body stays.
+    pub(super) body: Option<Vec<u8>>,
+}
+
+/// A transaction on a connection.
+#[derive(Debug)]
+pub(super) struct Scan {
+    pub(super) token: StreamToken,
+    pub(super) transaction: Transaction,
+    pub(super) answer: Answer,
+    /// When the first byte went out.
+    pub(super) started_ms: u64,
+    /// When the last byte came in.
+    pub(super) received_ms: u64,
+    /// The answer has come to its end.
+    pub(super) complete: bool,
+}
+
+/// How far the reading of an answer got.
+enum Read {
+    /// All bytes are read.
+    NeedMore,
+    /// The server wants the rest of the body.
+    Continue,
+    /// The answer is complete.
+    Finished,
+    /// It can't be read.
+    Failed(String),
+}
+
+/// How a scan got on.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// It needs more: of the body, of the answer, or of time.
+    Open,
+    /// The answer is complete.
+    Finished,
+    /// It came to nothing.
+    Failed(Cause, String),
+}
+
+impl Body {
+    /// What the transaction may know. Where the length is announced the end is known before the host says so.
+    pub(super) fn progress(self) -> BodyProgress {
+        BodyProgress {
+            available: self.available,
+            ended: self.at_end || self.announced == Some(self.available),
+        }
+    }
+}
+
+impl Exchange {
+    /// Whether the verdict has been applied, or waits for nothing but the end of the body.
+    pub(super) fn is_decided(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Draining(_) | Phase::Released | Phase::Answered
+        )
+    }
+
+    /// Lets the clock run while it is the server that is waited for.
+    pub(super) fn run_clock(&mut self, now_ms: u64) {
+        let running = match &self.phase {
+            Phase::Collecting | Phase::Draining(_) | Phase::Released | Phase::Answered => false,
+            Phase::Waiting => true,
+            Phase::Scanning(scan) => {
+                !scan.complete && scan.transaction.waits_for_server(self.body.progress())
+            }
+        };
+        self.clock.run(running, now_ms);
+    }
+
+    /// Where its body is.
+    pub(super) fn source(&self, id: u32) -> Source<'static> {
+        Source::Host(id, self.half)
+    }
+
+    /// The largest body that is scanned.
+    pub(super) fn limit(&self) -> u64 {
+        match self.half {
+            Half::Request => self.profile.request_buffer_bytes,
+            Half::Response => self.profile.response_buffer_bytes,
+        }
+    }
+
+    /// The largest body that is taken from an answer: it has to fit where the original was, or is a response.
+    pub(super) fn answer_limit(&self) -> u64 {
+        self.profile
+            .request_buffer_bytes
+            .max(self.profile.response_buffer_bytes)
+    }
+
+    /// Which message it is, for verdict and log.
+    pub(super) fn scan_kind(&self) -> verdict::Scan {
+        match self.half {
+            Half::Request => verdict::Scan::Request,
+            Half::Response => verdict::Scan::Response,
+        }
+    }
+}
+
+impl Scan {
+    /// A scan on a connection, of which nothing has been sent.
+    pub(super) fn new(token: StreamToken, request: &Rc<Request>, now_ms: u64) -> Self {
+        Self {
+            token,
+            transaction: Transaction::new(Rc::clone(request), Limits::default()),
+            answer: Answer::default(),
+            started_ms: now_ms,
+            received_ms: now_ms,
+            complete: false,
+        }
+    }
+
+    /// An OPTIONS on a connection, of which nothing has been sent.
+    pub(super) fn of_options(token: StreamToken, request: &Rc<Request>, now_ms: u64) -> Self {
+        Self {
+            transaction: Transaction::of_options(Rc::clone(request), Limits::default()),
+            ..Self::new(token, request, now_ms)
+        }
+    }
+
+    /// Whether the answer goes on with the original body, which has not come to its end yet.
+    pub(super) fn needs_rest(&self, body: BodyProgress) -> bool {
+        self.answer.use_original_body.is_some() && !body.ended
+    }
+
+    /// Takes bytes of the answer; [`drive`](Self::drive) reads them.
+    pub(super) fn receive(&mut self, bytes: Vec<u8>, now_ms: u64) {
+        self.received_ms = now_ms;
+        self.transaction.receive(bytes);
+    }
+
+    /// Reads what has come and sends what can be sent, until neither gives more.
+    pub(super) fn drive(
+        &mut self,
+        source: Source<'_>,
+        body: BodyProgress,
+        limit: u64,
+        connections: &Connections,
+    ) -> Progress {
+        if self.complete {
+            return Progress::Finished;
+        }
+        loop {
+            let progress = self.read(source, body, limit);
+            if let Read::Finished = progress {
+                self.complete = true;
+                return Progress::Finished;
+            }
+            if let Read::Failed(reason) = progress {
+                return Progress::Failed(Cause::Protocol, reason);
+            }
+            if let Err(e) = self.send(source, body, connections) {
+                return Progress::Failed(
+                    Cause::Internal,
+                    format!("the body could not be read: {e}"),
+                );
+            }
+            if let Read::NeedMore = progress {
+                return Progress::Open;
+            }
+        }
+    }
+
+    /// Reads the answer as far as it has come.
+    fn read(&mut self, source: Source<'_>, body: BodyProgress, limit: u64) -> Read {
+        loop {
+            match self.transaction.poll() {
+                Ok(None) => return Read::NeedMore,
+                Ok(Some(Event::Continue)) => return Read::Continue,
+                Ok(Some(Event::Head(head))) => self.answer.head = Some(head),
+                Ok(Some(Event::Http(http))) => self.answer.http = Some(http),
+                Ok(Some(Event::Body(bytes))) => {
+                    self.answer
+                        .body
+                        .push(bytes, body.available, limit, |range| {
+                            let mut original = Vec::new();
+                            source.read(range, &mut original).ok().map(|()| original)
+                        });
+                }
+                Ok(Some(Event::End {
+                    trailers,
+                    use_original_body,
+                })) => {
+                    self.answer.trailers = trailers;
+                    self.answer.use_original_body = use_original_body;
+                    return Read::Finished;
+                }
+                Err(e) => return Read::Failed(format!("unreadable answer: {e}")),
+            }
+        }
+    }
+
+    /// Sends what the transaction has to send.
+    fn send(
+        &mut self,
+        source: Source<'_>,
+        body: BodyProgress,
+        connections: &Connections,
+    ) -> Result<(), HostError> {
+        loop {
+            let mut out = Vec::new();
+            self.transaction
+                .transmit(body, &mut out, |range, out| source.read(range, out))?;
+            if out.is_empty() {
+                return Ok(());
+            }
+            if let Err(e) = connections.send(self.token, &out) {
+                // The close of this stream is about to be reported: that is where it is dealt with.
+                log::debug!("stream {}: {e}", self.token);
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Where the body of a message is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'a> {
+    /// In the host's buffer of that context.
+    Host(u32, Half),
+    /// Here.
+    Memory(&'a [u8]),
+}
+
+impl Source<'_> {
+    /// Appends a range of the body.
+    pub(super) fn read(self, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), HostError> {
+        let short = HostError {
+            call: "get_buffer_bytes",
+            status: u32::MAX,
+        };
+        let start = usize::try_from(range.start).map_err(|_| short)?;
+        let end = usize::try_from(range.end).map_err(|_| short)?;
+        match self {
+            Self::Host(id, half) => {
+                let len = end.saturating_sub(start);
+                host::enter(id)?;
+                let bytes = host::read_body(half, start, len)?;
+                if bytes.len() != len {
+                    return Err(short);
+                }
+                out.extend_from_slice(&bytes);
+            }
+            Self::Memory(body) => out.extend_from_slice(body.get(start..end).ok_or(short)?),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,261 @@
+//! The metrics of a worker, bound to the host: each is counted for the whole filter and for its profile.
+//!
+//! Counters are gathered and told to the host at the end of a callback; how the connections stand and what happens to
+//! them, at each tick of the root context.
+
+use std::rc::Rc;
+
+use crate::config::{Cause, Config, Profile};
+use crate::connection::{Connections, PoolId, Stock};
+use crate::host::{self, MetricKind};
+use crate::report::{
+    Action, COUNTERS, Counter, GAUGES, Gauge, Histogram, Kind, Significance, StatNames,
+};
+
+/// The metrics of one scope: of the whole filter, or of a profile.
+#[derive(Debug)]
+struct Scope {
+    /// Of a profile: its name, and the pool of its cluster, which other profiles may share.
+    profile: Option<(Rc<str>, PoolId)>,
+    counters: Vec<Option<u32>>,
+    gauges: Vec<Option<u32>>,
+    histograms: Vec<Option<u32>>,
+    /// What is to be added to each counter.
+    counted: [u32; COUNTERS.len()],
+    /// What this worker has put into each gauge: Envoy adds the workers up.
+    gauged: [i64; GAUGES.len()],
+}
+
+/// The metrics of a worker.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    /// The whole filter's, then each profile's.
+    scopes: Vec<Scope>,
+    /// Something was counted that the host has not been told.
+    news: bool,
+}
+
+impl Metrics {
+    pub(super) fn new(config: &Config, pool_of: impl Fn(&str) -> PoolId) -> Self {
+        let total = Scope::define(&StatNames::total(), None);
+        let profiles = config.profiles.iter().map(|profile| {
+            let named = (Rc::clone(&profile.name), pool_of(&profile.cluster));
+            Scope::define(&StatNames::of_profile(&profile.name), Some(named))
+        });
+        Self {
+            scopes: std::iter::once(total).chain(profiles).collect(),
+            news: false,
+        }
+    }
+
+    /// A message is to be scanned.
+    pub(super) fn requested(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::Requests);
+    }
+
+    /// A message was not scanned.
+    pub(super) fn disabled(&mut self) {
+        self.count(None, Counter::Disabled);
+    }
+
+    /// A message was refused that no profile was found for.
+    pub(super) fn refused(&mut self) {
+        for counter in [Counter::Requests, Counter::Failed, Counter::FailedInternal] {
+            self.count(None, counter);
+        }
+    }
+
+    /// A message was sent anew.
+    pub(super) fn retried(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::Retries);
+    }
+
+    /// A client left before the verdict.
+    pub(super) fn aborted(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::Aborted);
+    }
+
+    /// The server needed no more than the preview.
+    pub(super) fn preview_decided(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::PreviewDecided);
+    }
+
+    /// A service did not answer OPTIONS.
+    pub(super) fn options_failed(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::OptionsFailed);
+    }
+
+    /// A service did not block the test file.
+    pub(super) fn self_test_failed(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::SelftestFailed);
+    }
+
+    /// A service changed its ISTag.
+    pub(super) fn istag_changed(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::IstagChanged);
+    }
+
+    /// A scan gave no verdict. `open`: its message goes on all the same.
+    pub(super) fn failed(&mut self, profile: &Profile, cause: Cause, open: bool) {
+        self.count(Some(profile), Counter::of_cause(cause));
+        if cause == Cause::Oversize {
+            self.count(Some(profile), Counter::Oversize);
+        }
+        if open {
+            self.count(Some(profile), Counter::FailedOpen);
+        }
+    }
+
+    /// A message has its outcome.
+    pub(super) fn concluded(
+        &mut self,
+        profile: &Profile,
+        action: Action,
+        significance: Significance,
+        latency_ms: Option<u64>,
+        body_bytes: u64,
+    ) {
+        self.count(Some(profile), Counter::of_action(action));
+        if significance.contains(Significance::SLOW) {
+            self.count(Some(profile), Counter::Slow);
+        }
+        if let Some(latency_ms) = latency_ms {
+            self.observe(profile, Histogram::LatencyMs, latency_ms);
+            self.observe(profile, Histogram::BodyBytes, body_bytes);
+        }
+    }
+
+    /// Tells the host what was counted.
+    pub(super) fn flush(&mut self) {
+        if std::mem::take(&mut self.news) {
+            self.scopes.iter_mut().for_each(Scope::flush);
+        }
+    }
+
+    /// Tells the host how the connections stand.
+    pub(super) fn take_stock(&mut self, connections: &mut Connections) {
+        let mut all = Stock::default();
+        for (pool, stock, turnover) in connections.take_stock() {
+            all.active = all.active.saturating_add(stock.active);
+            all.idle = all.idle.saturating_add(stock.idle);
+            all.pending = all.pending.saturating_add(stock.pending);
+            for scope in self.scopes.iter_mut().filter(|scope| scope.has_pool(pool)) {
+                scope.count(Counter::ConnectionsOpened, turnover.opened);
+                scope.count(Counter::ConnectionsReused, turnover.reused);
+                scope.count(Counter::ConnectionsClosed, turnover.closed);
+                if scope.profile.is_some() {
+                    scope.gauge(stock);
+                }
+            }
+        }
+        for scope in &mut self.scopes {
+            if scope.profile.is_none() {
+                scope.gauge(all);
+            }
+            scope.flush();
+        }
+        self.news = false;
+    }
+
+    /// Tells the host the rest, and takes out of the gauges what this worker put in.
+    pub(super) fn retire(&mut self, connections: &mut Connections) {
+        self.take_stock(connections);
+        for scope in &mut self.scopes {
+            scope.gauge(Stock::default());
+        }
+    }
+
+    fn count(&mut self, profile: Option<&Profile>, counter: Counter) {
+        self.news = true;
+        for scope in self.scopes.iter_mut().filter(|scope| scope.covers(profile)) {
+            scope.count(counter, 1);
+        }
+    }
+
+    fn observe(&self, profile: &Profile, histogram: Histogram, value: u64) {
+        for scope in self
+            .scopes
+            .iter()
+            .filter(|scope| scope.covers(Some(profile)))
+        {
+            if let Some(id) = scope.histograms.get(histogram as usize).copied().flatten()
+                && let Err(e) = host::record_metric(id, value)
+            {
+                log::debug!("metric: {e}");
+            }
+        }
+    }
+}
+
+impl Scope {
+    fn define(names: &StatNames, profile: Option<(Rc<str>, PoolId)>) -> Self {
+        let mut scope = Self {
+            profile,
+            counters: Vec::new(),
+            gauges: Vec::new(),
+            histograms: Vec::new(),
+            counted: [0; COUNTERS.len()],
+            gauged: [0; GAUGES.len()],
+        };
+        for (kind, name) in names.iter() {
+            let (kind, of_kind) = match kind {
+                Kind::Counter => (MetricKind::Counter, &mut scope.counters),
+                Kind::Gauge => (MetricKind::Gauge, &mut scope.gauges),
+                Kind::Histogram => (MetricKind::Histogram, &mut scope.histograms),
+            };
+            let id = host::define_metric(kind, &name);
+            if let Err(e) = &id {
+                log::error!("metric {name}: {e}");
+            }
+            of_kind.push(id.ok());
+        }
+        scope
+    }
+
+    /// Whether what happens under that profile is counted here.
+    fn covers(&self, profile: Option<&Profile>) -> bool {
+        self.profile
+            .as_ref()
+            .is_none_or(|(name, _)| profile.is_some_and(|p| p.name == *name))
+    }
+
+    /// Whether the connections of that pool are counted here.
+    fn has_pool(&self, pool: PoolId) -> bool {
+        self.profile
+            .as_ref()
+            .is_none_or(|(_, of_profile)| *of_profile == pool)
+    }
+
+    fn count(&mut self, counter: Counter, n: u32) {
+        if let Some(counted) = self.counted.get_mut(counter as usize) {
+            *counted = counted.saturating_add(n);
+        }
+    }
+
+    fn gauge(&mut self, stock: Stock) {
+        for ((metric, id), gauged) in GAUGES.iter().zip(&self.gauges).zip(&mut self.gauged) {
+            let value = match metric.id {
+                Gauge::ConnectionsActive => stock.active,
+                Gauge::ConnectionsIdle => stock.idle,
+                Gauge::Pending => stock.pending,
+            };
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            add(*id, value.saturating_sub(*gauged));
+            *gauged = value;
+        }
+    }
+
+    fn flush(&mut self) {
+        for (id, counted) in self.counters.iter().zip(&mut self.counted) {
+            add(*id, i64::from(std::mem::take(counted)));
+        }
+    }
+}
+
+fn add(id: Option<u32>, n: i64) {
+    if let Some(id) = id.filter(|_| n != 0)
+        && let Err(e) = host::add_metric(id, n)
+    {
+        log::debug!("metric: {e}");
+    }
+}

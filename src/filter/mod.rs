@@ -1,0 +1,54 @@
+//! The HTTP filter: hold a message, show it to the ICAP server, apply the verdict once.
+
+mod answer;
+mod clock;
+pub mod rewrite;
+
+#[cfg(target_os = "wasi")]
+mod admit;
+#[cfg(target_os = "wasi")]
+mod apply;
+#[cfg(target_os = "wasi")]
+mod ask;
+#[cfg(target_os = "wasi")]
+mod conclude;
+#[cfg(target_os = "wasi")]
+mod connect;
+#[cfg(target_os = "wasi")]
+mod describe;
+#[cfg(target_os = "wasi")]
+mod exchange;
+#[cfg(target_os = "wasi")]
+mod holding;
+#[cfg(target_os = "wasi")]
+mod inbox;
+#[cfg(target_os = "wasi")]
+mod meaning;
+#[cfg(target_os = "wasi")]
+mod metrics;
+#[cfg(target_os = "wasi")]
+mod probe;
+#[cfg(target_os = "wasi")]
+mod root;
+#[cfg(target_os = "wasi")]
+mod self_test;
+#[cfg(target_os = "wasi")]
+mod service;
+#[cfg(target_os = "wasi")]
+mod stream;
+#[cfg(target_os = "wasi")]
+mod worker;
+
+pub use answer::{Answer, AnswerBody};
+pub use clock::ServerClock;
+#[cfg(target_os = "wasi")]
+pub use root::PluginRoot;
+
+/// Property that becomes the filter state `wasm.icap_log`: JSON text.
+pub const LOG_PROPERTY: &str = "icap_log";
+/// Property that becomes the filter state `wasm.icap_log_struct`: a serialized `google.protobuf.Struct`.
+pub const LOG_STRUCT_PROPERTY: &str = "icap_log_struct";
+/// Property that becomes the filter state `wasm.icap_action`: the outcome alone, such as `ICAP_PASSED`.
+pub const ACTION_PROPERTY: &str = "icap_action";
+/// Property that becomes the filter state `wasm.icap_significant`: `true` where the entry has a significance, else `false`.
+pub const SIGNIFICANT_PROPERTY: &str = "icap_significant";

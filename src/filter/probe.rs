@@ -1,0 +1,262 @@
+//! Transactions of the filter's own: asking a service for its OPTIONS, and testing that it blocks.
+
+use std::rc::Rc;
+
+use super::exchange::{Progress, Scan, Source};
+use super::self_test::test_file;
+use super::service::Service;
+use super::worker::Worker;
+use crate::connection::{Checkout, Owner, StreamToken};
+use crate::icap::{BodyProgress, Request};
+
+/// How long a probe may take, the wait for a connection included, in milliseconds.
+const PROBE_TIMEOUT_MS: u64 = 5_000;
+/// How long it may take while requests wait for the connection that it occupies, in milliseconds.
+const PROBE_PATIENCE_MS: u64 = 500;
+
+/// A probe.
+///
+/// ```text
+///  Idle ──due──▶ Waiting ──connection──▶ Asked ──answer, loss, time-out──▶ Idle
+/// ```
+#[derive(Debug)]
+pub(super) enum Probe {
+    /// None is on its way.
+    Idle,
+    /// A connection is needed.
+    Waiting { until_ms: u64 },
+    /// The server has it.
+    Asked { scan: Box<Scan>, until_ms: u64 },
+}
+
+impl Probe {
+    fn is_late(&self, now_ms: u64) -> bool {
+        match self {
+            Self::Idle => false,
+            Self::Waiting { until_ms } | Self::Asked { until_ms, .. } => *until_ms <= now_ms,
+        }
+    }
+
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Idle)
+    }
+}
+
+impl Worker {
+    /// Sends the probes that are due, and gives up on those that take too long. Where there are no requests it is
+    /// enough to have probed once: Envoy's main thread runs the module too.
+    pub(super) fn tend_probes(&mut self, now_ms: u64) {
+        self.share_connections();
+        for index in 0..self.services.len() {
+            for owner in [Owner::Options(index), Owner::SelfTest(index)] {
+                if self.probe(owner).is_some_and(|probe| probe.is_late(now_ms)) {
+                    self.probe_failed(owner, "no answer in time", now_ms);
+                } else if self.probe_is_in_the_way(owner, now_ms) {
+                    let reason = "no answer while requests wait for its connection";
+                    self.probe_failed(owner, reason, now_ms);
+                } else if self.probe_is_due(owner, now_ms) {
+                    self.send_probe(owner, now_ms);
+                }
+            }
+        }
+    }
+
+    /// Whether requests wait for the connection that a slow probe occupies.
+    fn probe_is_in_the_way(&self, owner: Owner, now_ms: u64) -> bool {
+        let (Owner::Options(index) | Owner::SelfTest(index)) = owner else {
+            return false;
+        };
+        let pool = self.services.get(index).map(|service| service.pool);
+        match self.probe(owner) {
+            Some(Probe::Asked { scan, .. }) => {
+                now_ms.saturating_sub(scan.started_ms) >= PROBE_PATIENCE_MS
+                    && pool.is_some_and(|pool| self.connections.starves(pool))
+            }
+            _ => false,
+        }
+    }
+
+    fn probe_is_due(&self, owner: Owner, now_ms: u64) -> bool {
+        let (Owner::Options(index) | Owner::SelfTest(index)) = owner else {
+            return false;
+        };
+        let Some(service) = self.services.get(index) else {
+            return false;
+        };
+        match owner {
+            Owner::Options(_) => {
+                service.knowledge.is_due(now_ms) && (self.serves || service.options().is_none())
+            }
+            _ => service
+                .self_test
+                .as_ref()
+                .is_some_and(|test| test.is_due(now_ms, self.serves)),
+        }
+    }
+
+    fn send_probe(&mut self, owner: Owner, now_ms: u64) {
+        let (Owner::Options(index) | Owner::SelfTest(index)) = owner else {
+            return;
+        };
+        let Some(service) = self.services.get_mut(index) else {
+            return;
+        };
+        if let Owner::Options(_) = owner {
+            service.knowledge.asked();
+        }
+        let pool = service.pool;
+        if let Some(probe) = self.probe_mut(owner) {
+            *probe = Probe::Waiting {
+                until_ms: now_ms.saturating_add(PROBE_TIMEOUT_MS),
+            };
+        }
+        match self.connections.checkout(pool, owner, false) {
+            Checkout::Kept(token) => self.probe_connected(owner, token, now_ms),
+            Checkout::Waiting => {}
+            Checkout::Overloaded => {
+                self.probe_failed(owner, "too many requests are waiting", now_ms)
+            }
+        }
+    }
+
+    /// A connection is there for a probe.
+    pub(super) fn probe_connected(&mut self, owner: Owner, token: StreamToken, now_ms: u64) {
+        let request = match owner {
+            Owner::Options(index) => self.services.get(index).map(Service::options_request),
+            Owner::SelfTest(index) => self.services.get(index).map(Service::self_test_request),
+            Owner::Message(_) => None,
+        };
+        match (request, self.probe_mut(owner)) {
+            (Some(request), Some(probe @ Probe::Waiting { .. })) => {
+                let Probe::Waiting { until_ms } = *probe else {
+                    return;
+                };
+                let scan = Box::new(scan_of(owner, token, &request, now_ms));
+                *probe = Probe::Asked { scan, until_ms };
+                self.drive_probe(owner, now_ms);
+            }
+            _ => self.release(token, now_ms),
+        }
+    }
+
+    /// Bytes of the answer to a probe.
+    pub(super) fn probe_received(&mut self, owner: Owner, bytes: Vec<u8>, now_ms: u64) {
+        if let Some(Probe::Asked { scan, .. }) = self.probe_mut(owner) {
+            scan.receive(bytes, now_ms);
+        }
+        self.drive_probe(owner, now_ms);
+    }
+
+    fn drive_probe(&mut self, owner: Owner, now_ms: u64) {
+        let file = test_file();
+        let body = match owner {
+            Owner::SelfTest(_) => file.as_slice(),
+            Owner::Options(_) | Owner::Message(_) => &[],
+        };
+        let whole = BodyProgress {
+            available: body.len() as u64,
+            ended: true,
+        };
+        let Some(Probe::Asked { scan, until_ms }) = self.probe_mut(owner).map(Probe::take) else {
+            return;
+        };
+        let mut scan = scan;
+        let limit = super::self_test::PAGE_BYTES;
+        let progress = scan.drive(Source::Memory(body), whole, limit, &self.connections);
+        let token = scan.token;
+        let reusable = scan.transaction.reusable();
+        match progress {
+            Progress::Open => {
+                if let Some(probe) = self.probe_mut(owner) {
+                    *probe = Probe::Asked { scan, until_ms };
+                }
+                return;
+            }
+            Progress::Failed(_, reason) => self.probe_missed(owner, &reason, now_ms),
+            Progress::Finished => match owner {
+                Owner::Options(index) => self.options_answered(index, &scan, now_ms),
+                Owner::SelfTest(index) => self.self_test_answered(index, &scan, now_ms),
+                Owner::Message(_) => {}
+            },
+        }
+        // Where there are no requests, as on Envoy's main thread, a kept connection would be one less for the workers.
+        if reusable && (self.serves || !self.limited) {
+            self.release(token, now_ms);
+        } else {
+            self.connections.close(token, now_ms);
+        }
+    }
+
+    /// A probe gets no answer; its connection is closed.
+    pub(super) fn probe_failed(&mut self, owner: Owner, reason: &str, now_ms: u64) {
+        match self.probe_mut(owner).map(Probe::take) {
+            None | Some(Probe::Idle) => return,
+            Some(Probe::Waiting { .. }) => {
+                let (Owner::Options(index) | Owner::SelfTest(index)) = owner else {
+                    return;
+                };
+                if let Some(pool) = self.services.get(index).map(|service| service.pool) {
+                    self.connections.forget(pool, owner);
+                }
+            }
+            Some(Probe::Asked { scan, .. }) => self.connections.close(scan.token, now_ms),
+        }
+        self.probe_missed(owner, reason, now_ms);
+    }
+
+    fn probe_missed(&mut self, owner: Owner, reason: &str, now_ms: u64) {
+        match owner {
+            Owner::Options(index) => self.options_missed(index, reason, now_ms),
+            Owner::SelfTest(index) => self.self_test_missed(index, reason, now_ms),
+            Owner::Message(_) => {}
+        }
+    }
+
+    fn probe(&self, owner: Owner) -> Option<&Probe> {
+        match owner {
+            Owner::Options(index) => Some(&self.services.get(index)?.options_probe),
+            Owner::SelfTest(index) => Some(&self.services.get(index)?.self_test.as_ref()?.probe),
+            Owner::Message(_) => None,
+        }
+    }
+
+    fn probe_mut(&mut self, owner: Owner) -> Option<&mut Probe> {
+        match owner {
+            Owner::Options(index) => Some(&mut self.services.get_mut(index)?.options_probe),
+            Owner::SelfTest(index) => {
+                Some(&mut self.services.get_mut(index)?.self_test.as_mut()?.probe)
+            }
+            Owner::Message(_) => None,
+        }
+    }
+
+    /// Whether a probe is on its way.
+    pub(super) fn probes_are_out(&self) -> bool {
+        let is_out = |probe: &Probe| !matches!(probe, Probe::Idle);
+        self.services.iter().any(|service| {
+            is_out(&service.options_probe)
+                || service
+                    .self_test
+                    .as_ref()
+                    .is_some_and(|test| is_out(&test.probe))
+        })
+    }
+
+    /// Whether time will make a probe due.
+    pub(super) fn probes_will_be_due(&self) -> bool {
+        self.services.iter().any(|service| {
+            (service.knowledge.waits() && (self.serves || service.options().is_none()))
+                || service
+                    .self_test
+                    .as_ref()
+                    .is_some_and(|test| self.serves || test.is_new())
+        })
+    }
+}
+
+fn scan_of(owner: Owner, token: StreamToken, request: &Rc<Request>, now_ms: u64) -> Scan {
+    match owner {
+        Owner::Options(_) => Scan::of_options(token, request, now_ms),
+        Owner::SelfTest(_) | Owner::Message(_) => Scan::new(token, request, now_ms),
+    }
+}

@@ -1,0 +1,154 @@
+//! The self-test: a scanner that silently stopped scanning is shown a file that it has to block.
+
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::ask::allow;
+use super::exchange::Scan;
+use super::meaning::judge_probe;
+use super::probe::Probe;
+use super::service::Service;
+use super::worker::Worker;
+use crate::config::{Profile, SelfTestConfig};
+use crate::host::Fields;
+use crate::icap::{Method, Request, encode_request_head};
+use crate::verdict::Verdict;
+
+/// The EICAR test file, encoded so that no scanner takes the module for it.
+const TEST_FILE: &str =
+    "WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FSLVNUQU5EQVJELUFOVElWSVJVUy1URVNULUZJTEUhJEgrSCo=";
+/// The most of a block page that is read, in bytes.
+pub(super) const PAGE_BYTES: u64 = 1024 * 1024;
+const MINUTE_MS: u64 = 60_000;
+
+/// The self-test of one service.
+#[derive(Debug)]
+pub(super) struct SelfTest {
+    config: SelfTestConfig,
+    pub(super) probe: Probe,
+    /// When to test next; `None` before the first test.
+    next_ms: Option<u64>,
+    /// The last test that gave a verdict was not blocked.
+    failing: bool,
+}
+
+impl SelfTest {
+    pub(super) fn new(config: SelfTestConfig) -> Self {
+        Self {
+            config,
+            probe: Probe::Idle,
+            next_ms: None,
+            failing: false,
+        }
+    }
+
+    pub(super) fn is_new(&self) -> bool {
+        self.next_ms.is_none()
+    }
+
+    pub(super) fn is_due(&self, now_ms: u64, serves: bool) -> bool {
+        matches!(self.probe, Probe::Idle)
+            && self
+                .next_ms
+                .is_none_or(|next_ms| serves && next_ms <= now_ms)
+    }
+
+    fn rest(&mut self, minutes: u32, now_ms: u64) {
+        let pause_ms = u64::from(minutes).saturating_mul(MINUTE_MS);
+        self.next_ms = Some(now_ms.saturating_add(pause_ms));
+    }
+}
+
+impl Service {
+    /// An upload of the test file.
+    pub(super) fn self_test_request(&self) -> Rc<Request> {
+        let length = test_file().len().to_string();
+        let fields: Fields = [
+            (":method", "POST"),
+            (":path", "/icap-filter-self-test/eicar.com"),
+            (":authority", "icap-filter.invalid"),
+            ("content-type", "application/octet-stream"),
+            ("content-length", &length),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+        .collect();
+        let request = self.options_request();
+        Rc::new(Request {
+            method: Method::Reqmod,
+            allow: allow(&self.profile, self.options()),
+            preview: self.profile.preview_bytes,
+            request_head: encode_request_head(&fields).ok(),
+            ..Request::clone(&request)
+        })
+    }
+}
+
+impl Worker {
+    /// The server has answered the test.
+    pub(super) fn self_test_answered(&mut self, index: usize, scan: &Scan, now_ms: u64) {
+        let Some(service) = self.services.get_mut(index) else {
+            return;
+        };
+        let Some(test) = &mut service.self_test else {
+            return;
+        };
+        let verdict = judge_probe(scan, &service.profile);
+        let minutes = test.config.interval_minutes;
+        match verdict {
+            Verdict::Fail { reason, .. } => return self.self_test_missed(index, &reason, now_ms),
+            Verdict::Block(_) => {
+                if test.failing {
+                    log::info!(
+                        "icap profile {}: the self-test is blocked again",
+                        service.profile.name
+                    );
+                }
+                test.failing = false;
+            }
+            Verdict::Pass | Verdict::Modify => {
+                log::error!(
+                    "icap profile {}: the self-test failed: {} does not block the EICAR test file",
+                    service.profile.name,
+                    service.profile.service.uri()
+                );
+                test.failing = true;
+                self.metrics.self_test_failed(&service.profile);
+            }
+        }
+        test.rest(minutes, now_ms);
+    }
+
+    /// The test got no verdict: that says nothing of the scanner. It is tried again soon.
+    pub(super) fn self_test_missed(&mut self, index: usize, reason: &str, now_ms: u64) {
+        let Some(service) = self.services.get_mut(index) else {
+            return;
+        };
+        let Some(test) = &mut service.self_test else {
+            return;
+        };
+        log::debug!(
+            "icap profile {}: no verdict in the self-test: {reason}",
+            service.profile.name
+        );
+        test.rest(1, now_ms);
+    }
+
+    /// Whether requests of that profile have to fail because its self-test did.
+    pub(super) fn fails_self_test(&self, profile: &Rc<Profile>) -> bool {
+        self.services.iter().any(|service| {
+            Rc::ptr_eq(&service.profile, profile)
+                && service
+                    .self_test
+                    .as_ref()
+                    .is_some_and(|test| test.failing && test.config.fail_profile)
+        })
+    }
+}
+
+/// The EICAR test file.
+pub(super) fn test_file() -> Vec<u8> {
+    BASE64.decode(TEST_FILE).unwrap_or_default()
+}
