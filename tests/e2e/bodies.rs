@@ -1,0 +1,230 @@
+//! Clean requests of every size arrive at the application byte-identical and once, whatever the HTTP version, with and
+//! without `content-length`.
+
+use bytes::Bytes;
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::{Method, Request};
+use serde_json::json;
+
+use crate::support::c_icap;
+use crate::support::client::{
+    Body, VERSIONS, Version, empty, fed, post, request, sized, unsized_body,
+};
+use crate::support::icap_server::{Behaviour, IcapServer};
+use crate::support::payload::{MIB, assert_same_bytes, pattern};
+use crate::support::scene::{PREVIEW, Scene};
+
+/// Sizes around every edge that the protocol has.
+const SIZES: [usize; 6] = [0, 1, 1024, PREVIEW, PREVIEW + 1, MIB];
+
+/// The same bytes with and without `content-length`.
+fn both_framings(bytes: &Bytes) -> [(&'static str, Body); 2] {
+    [
+        ("sized", sized(bytes.clone())),
+        ("unsized", unsized_body(bytes.clone())),
+    ]
+}
+
+/// Sends bodies of `sizes`, with both HTTP versions and both framings, and demands each of them back from the
+/// application's record.
+async fn assert_arrive(scene: &Scene, sizes: &[usize]) {
+    let mut sent = 0;
+    for version in VERSIONS {
+        let mut client = scene.client(version).await;
+        for size in sizes {
+            let bytes = pattern(*size);
+            for (framing, body) in both_framings(&bytes) {
+                let case = format!("{version:?} {framing} {size}");
+                let path = format!("/{size}/{framing}");
+                let answer = client.send(post(&path, body)).await;
+                assert_eq!(answer.status, 200, "{case}");
+                assert_eq!(answer.header("x-application"), Some("yes"), "{case}");
+                let received = scene.application.next().await;
+                assert_eq!(received.target(), path);
+                assert_same_bytes(&case, &received.body, &bytes);
+                let log = scene.icap_log(sent).await;
+                assert_eq!(log["action"], "ICAP_PASSED", "{case}: {log}");
+                sent += 1;
+            }
+        }
+    }
+    assert_eq!(scene.application.requests_received(), sent as u64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_allowed_after_the_preview_arrive_once_and_unchanged() {
+    let server = IcapServer::serving(Behaviour::Allow).await;
+    let scene = Scene::new(server.address(), json!({})).await;
+    assert_arrive(&scene, &SIZES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_allowed_after_100_continue_reach_server_and_application_once_and_unchanged() {
+    let server = IcapServer::serving(Behaviour::ContinueThenAllow).await;
+    let scene = Scene::new(server.address(), json!({})).await;
+    assert_arrive(&scene, &SIZES).await;
+    for _ in VERSIONS {
+        for size in SIZES {
+            for framing in ["sized", "unsized"] {
+                let case = format!("{framing} {size} at the ICAP server");
+                let request = server.next_request().await;
+                assert_same_bytes(&case, &request.body, &pattern(size));
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_sent_back_unchanged_arrive_once_and_unchanged() {
+    let server = IcapServer::serving(Behaviour::Echo).await;
+    let scene = Scene::new(server.address(), json!({})).await;
+    assert_arrive(&scene, &SIZES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_scanned_without_a_preview_arrive_once_and_unchanged() {
+    let server = IcapServer::serving(Behaviour::Allow).await;
+    let scene = Scene::new(server.address(), json!({"enable_preview": false})).await;
+    assert_arrive(&scene, &SIZES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clean_bodies_pass_a_real_virus_scanner_once_and_unchanged() {
+    let scene = Scene::new(c_icap::address().await, virus_scan()).await;
+    assert_arrive(&scene, &SIZES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_40_mib_pass_a_real_virus_scanner_once_and_unchanged() {
+    let scene = Scene::new(c_icap::address().await, virus_scan()).await;
+    assert_arrive(&scene, &[40 * MIB]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_40_mib_allowed_after_100_continue_arrive_once_and_unchanged() {
+    let server = IcapServer::serving(Behaviour::ContinueThenAllow).await;
+    let scene = Scene::new(server.address(), json!({})).await;
+    assert_arrive(&scene, &[40 * MIB]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_random_echo_of_c_icap_changes_nothing() {
+    // This service answers 204 or a full 200 at random. It asks for 1024 bytes of preview, and loses what exceeds 4096.
+    let service = json!({"service_url": "icap://icap.test/echo", "preview_size_bytes": 1024});
+    let scene = Scene::new(c_icap::address().await, service).await;
+    assert_arrive(&scene, &SIZES).await;
+}
+
+fn virus_scan() -> serde_json::Value {
+    json!({"service_url": "icap://icap.test/avscan"})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_without_a_body_are_scanned_as_null_body() {
+    let server = IcapServer::serving(Behaviour::Allow).await;
+    let scene = Scene::new(server.address(), json!({})).await;
+    for version in VERSIONS {
+        let mut client = scene.client(version).await;
+        for method in [Method::GET, Method::HEAD, Method::DELETE] {
+            let case = format!("{version:?} {method}");
+            let answer = client.send(request(method.clone(), "/null", empty())).await;
+            assert_eq!(answer.status, 200, "{case}");
+            let received = scene.application.next().await;
+            assert_eq!(received.method(), method.as_str(), "{case}");
+            assert_eq!(received.body, b"", "{case}");
+            let scanned = server.next_request().await;
+            assert!(!scanned.has_body, "{case}: {scanned:?}");
+            assert_eq!(scanned.encapsulated()[1].0, "null-body", "{case}");
+            assert_eq!(
+                scanned.http().first_line.split(' ').next(),
+                Some(method.as_str()),
+                "{case}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http2_body_that_trailers_end_is_scanned_and_arrives() {
+    let server = IcapServer::serving(Behaviour::ContinueThenAllow).await;
+    let scene = Scene::new(server.address(), json!({})).await;
+    let mut client = scene.client(Version::Http2).await;
+    for (sent, size) in [1, PREVIEW, PREVIEW + 1, MIB].into_iter().enumerate() {
+        let bytes = pattern(size);
+        let (mut feed, body) = fed();
+        let feeding = bytes.clone();
+        let feeder = tokio::spawn(async move {
+            feed.send_data(feeding).await.unwrap();
+            let mut trailers = HeaderMap::new();
+            trailers.insert("x-checksum", HeaderValue::from_static("42"));
+            feed.send_trailers(trailers).await.unwrap();
+        });
+        let answer = client.send(post("/trailers", body)).await;
+        feeder.await.unwrap();
+        assert_eq!(answer.status, 200, "{size}");
+        let received = scene.application.next().await;
+        assert_same_bytes("at the application", &received.body, &bytes);
+        let checksum = ("x-checksum".to_owned(), "42".to_owned());
+        assert!(received.trailers.contains(&checksum), "{received:?}");
+        let scanned = server.next_request().await;
+        assert_same_bytes("at the ICAP server", &scanned.body, &bytes);
+        let log = scene.icap_log(sent).await;
+        assert_eq!(log["action"], "ICAP_PASSED", "{size}: {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_comes_in_pieces_arrives_unchanged() {
+    let server = IcapServer::serving(Behaviour::ContinueThenAllow).await;
+    let scene = Scene::new(server.address(), json!({})).await;
+    let whole = pattern(3 * PREVIEW);
+    for (version, piece) in [(Version::Http1, 1000), (Version::Http2, 777)] {
+        let client = scene.client(version).await;
+        let (mut feed, body) = fed();
+        let pending = client.send_in_background(post("/pieces", body));
+        let before = scene.envoy.stat(RX_BYTES).await;
+        let mut given = 0;
+        for bytes in whole.chunks(piece) {
+            feed.send_data(Bytes::copy_from_slice(bytes)).await.unwrap();
+            given += bytes.len() as u64;
+            // The next piece follows only when Envoy has this one: they never arrive together.
+            scene.envoy.until_stat(RX_BYTES, before + given).await;
+        }
+        drop(feed);
+        assert_eq!(pending.answer().await.status, 200, "{version:?}");
+        let received = scene.application.next().await;
+        assert_same_bytes("at the application", &received.body, &whole);
+        let scanned = server.next_request().await;
+        assert_same_bytes("at the ICAP server", &scanned.body, &whole);
+    }
+}
+
+/// Bytes that Envoy has read from its clients.
+const RX_BYTES: &str = "http.ingress.downstream_cx_rx_bytes_total";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_requests_on_one_http2_connection_are_kept_apart() {
+    let server = IcapServer::serving(Behaviour::ContinueThenAllow).await;
+    let scene = Scene::new(server.address(), json!({})).await;
+    let body_of = |n: usize| pattern(n * 1000 + 1);
+    let mut pending = Vec::new();
+    let crate::support::client::Client::Http2(sender) = scene.client(Version::Http2).await else {
+        panic!("asked for HTTP/2");
+    };
+    for n in 0..32 {
+        let client = crate::support::client::Client::Http2(sender.clone());
+        let request: Request<Body> = post(&format!("/{n}"), sized(body_of(n)));
+        pending.push(client.send_in_background(request));
+    }
+    for pending in pending {
+        assert_eq!(pending.answer().await.status, 200);
+    }
+    let mut seen = [false; 32];
+    for _ in 0..32 {
+        let received = scene.application.next().await;
+        let n: usize = received.target()[1..].parse().unwrap();
+        assert!(!seen[n], "{n} came twice");
+        seen[n] = true;
+        assert_same_bytes(&format!("body {n}"), &received.body, &body_of(n));
+    }
+}

@@ -1,0 +1,49 @@
+//! End-to-end tests: a real Envoy with the built module, a recording application, c-icap with ClamAV, and a scriptable
+//! ICAP server.
+//!
+//! `ENVOY_BIN` names the Envoy to run (otherwise `.venv/bin/envoy`, then `envoy` in `PATH`), `ICAP_FILTER_WASM` the module
+//! (otherwise what `make build` leaves in `target/`).
+
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may fail"
+)]
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
+
+#[allow(
+    dead_code,
+    reason = "shared by several test targets, none of which uses all of it"
+)]
+mod support;
+
+mod access_log;
+mod block;
+mod bodies;
+mod config;
+mod departures;
+mod eicar;
+mod encapsulation;
+mod expose;
+mod farm;
+mod faults;
+mod holding;
+mod log;
+mod metrics;
+mod modify;
+mod options;
+mod overload;
+mod oversize;
+mod partial;
+mod policy;
+mod pool;
+mod preview;
+mod reenter;
+mod respmod;
+mod tls;
+mod update;
+mod verdicts;
