@@ -1,0 +1,118 @@
+//! A real Envoy.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::process::Process;
+use crate::{client, eventually, root};
+
+/// A running Envoy. Dropping it ends it.
+pub struct Envoy {
+    /// Its listener.
+    pub listener: SocketAddr,
+    admin: SocketAddr,
+    log: PathBuf,
+    _process: Process,
+}
+
+/// The program: `ENVOY_BIN`, `.venv/bin/envoy`, or `envoy` in `PATH`.
+fn program() -> PathBuf {
+    let installed = root().join(".venv/bin/envoy");
+    match std::env::var_os("ENVOY_BIN") {
+        Some(path) => path.into(),
+        None if installed.is_file() => installed,
+        None => "envoy".into(),
+    }
+}
+
+/// What `envoy --mode validate` complains of.
+pub fn validate(config: &Path) -> Result<(), String> {
+    let output = Command::new(program())
+        .current_dir(root())
+        .args([
+            "--mode",
+            "validate",
+            "--disable-hot-restart",
+            "--log-level",
+            "error",
+            "-c",
+        ])
+        .arg(config)
+        .output()
+        .unwrap();
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+impl Envoy {
+    /// Starts it and waits until it is ready.
+    pub fn start(config: &Path) -> Self {
+        let directory = config.parent().unwrap();
+        let address = directory.join("admin-address");
+        let log = directory.join("envoy.log");
+        let output = File::create(&log).unwrap();
+        let mut process = Process::start(program(), |command| {
+            command
+                .args([
+                    "--disable-hot-restart",
+                    "--concurrency",
+                    "1",
+                    "--log-level",
+                    "warning",
+                ])
+                .arg("--admin-address-path")
+                .arg(&address)
+                .arg("-c")
+                .arg(config)
+                .stdout(output.try_clone().unwrap())
+                .stderr(output);
+        });
+        let admin: SocketAddr = eventually("Envoy's admin address", || {
+            if let Some(status) = process.ended() {
+                panic!("{status}: {}", std::fs::read_to_string(&log).unwrap());
+            }
+            std::fs::read_to_string(&address).ok()?.trim().parse().ok()
+        });
+        eventually("Envoy to be ready", || {
+            (client::get(admin, "/ready")?.body == b"LIVE\n").then_some(())
+        });
+        let listeners = client::get(admin, "/listeners?format=json").unwrap().body;
+        let listeners: Value = serde_json::from_slice(&listeners).unwrap();
+        let socket = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
+        let port: u16 = socket["port_value"].as_u64().unwrap().try_into().unwrap();
+        Self {
+            listener: ([127, 0, 0, 1], port).into(),
+            admin,
+            log,
+            _process: process,
+        }
+    }
+
+    /// All metrics as Prometheus gets them.
+    pub fn prometheus(&self) -> String {
+        let text = client::get(self.admin, "/stats/prometheus").unwrap().body;
+        String::from_utf8(text).unwrap()
+    }
+
+    /// Fails the test when the module has crashed.
+    pub fn assert_vm_alive(&self) {
+        let log = std::fs::read_to_string(&self.log).unwrap();
+        assert!(!log.contains("panicked at"), "{log}");
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(&self.log);
+            eprintln!("{}", log.unwrap_or_default());
+        }
+    }
+}

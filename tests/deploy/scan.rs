@@ -1,0 +1,182 @@
+//! The Envoy part of each manifest, in a real Envoy.
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::bootstrap::{Parts, check_agreement};
+use crate::client::{get, post, post_http2};
+use crate::envoy::{Envoy, validate};
+use crate::servers::{BAD, PAGE, Server, application, icap_server};
+use crate::{envoy_gateway, istio, kustomize};
+
+/// A proxy with a manifest in it, the application behind it and the ICAP server beside it.
+struct Scene {
+    envoy: Envoy,
+    application: Server,
+    icap_server: Server,
+    _directory: TempDir,
+}
+
+impl Scene {
+    fn start(listener: &str, add: impl FnOnce(&mut Parts)) -> Self {
+        let (application, icap_server) = (application(), icap_server());
+        let mut parts = Parts::new(listener, application.port);
+        add(&mut parts);
+        let whole = serde_json::json!([parts.listener, parts.clusters, parts.extensions]);
+        check_agreement(&whole);
+        let directory = tempfile::tempdir().unwrap();
+        let config = parts.write(directory.path(), icap_server.port);
+        validate(&config).unwrap();
+        Self {
+            envoy: Envoy::start(&config),
+            application,
+            icap_server,
+            _directory: directory,
+        }
+    }
+
+    /// A clean upload passes, a bad one is blocked, over both versions of HTTP, and a large one fits the buffers.
+    fn assert_scans(&self) {
+        let listener = self.envoy.listener;
+        let clean = post(listener, "/upload", b"a clean upload");
+        assert_eq!((clean.status, &clean.body[..]), (200, &b"14"[..]));
+        assert_eq!(
+            (self.icap_server.requests(), self.application.requests()),
+            (1, 1)
+        );
+
+        let bad = post(listener, "/upload", BAD);
+        assert_eq!((bad.status, &bad.body[..]), (403, PAGE));
+        let mut long = vec![b'x'; 100_000];
+        long.extend(BAD);
+        assert_eq!(post(listener, "/upload", &long).status, 403);
+        assert_eq!(post_http2(listener, "/upload", long).status, 403);
+        assert_eq!(
+            (self.icap_server.requests(), self.application.requests()),
+            (4, 1)
+        );
+
+        let large = 40 << 20;
+        let answer = post_http2(listener, "/upload", vec![b'x'; large]);
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.body, large.to_string().as_bytes());
+        self.envoy.assert_vm_alive();
+    }
+}
+
+/// The one resource of a directory.
+fn resource(directory: &str) -> Value {
+    let mut resources = kustomize::resources(directory);
+    assert_eq!(resources.len(), 1, "{directory}");
+    resources.remove(0)
+}
+
+fn istio_scene(variant: &str) -> Scene {
+    Scene::start("0.0.0.0_8080", |parts| {
+        istio::apply(&resource(&format!("deploy/istio/{variant}")), parts);
+    })
+}
+
+#[test]
+fn istio_gateway_with_a_file() {
+    istio_scene("gateway-file").assert_scans();
+}
+
+#[test]
+fn istio_gateway_with_an_image() {
+    istio_scene("gateway-oci").assert_scans();
+}
+
+#[test]
+fn istio_sidecar_with_a_file() {
+    istio_scene("sidecar-file").assert_scans();
+}
+
+#[test]
+fn istio_sidecar_with_an_image() {
+    istio_scene("sidecar-oci").assert_scans();
+}
+
+#[test]
+fn istio_routes_choose() {
+    let scene = Scene::start("0.0.0.0_8080", |parts| {
+        istio::apply(&resource("deploy/istio/gateway-file"), parts);
+        istio::apply(&resource("deploy/istio/per-route"), parts);
+    });
+    assert_eq!(post(scene.envoy.listener, "/health", BAD).status, 200);
+    assert_eq!(scene.icap_server.requests(), 0);
+    assert_eq!(post(scene.envoy.listener, "/upload", BAD).status, 403);
+    assert_eq!(scene.icap_server.requests(), 1);
+    assert_eq!(scene.application.requests(), 1);
+}
+
+/// The profile's name must have become a label, and the total must have none.
+fn assert_labelled(scene: &Scene) {
+    assert_eq!(post(scene.envoy.listener, "/upload", BAD).status, 403);
+    let lines = crate::eventually("the metrics", || {
+        let text = scene.envoy.prometheus();
+        let lines: Vec<String> = text
+            .lines()
+            .filter(|line| line.starts_with("icap_filter") && line.contains("blocked"))
+            .map(str::to_owned)
+            .collect();
+        (!lines.is_empty()).then_some(lines)
+    });
+    for expected in [
+        "icap_filter_blocked{} 1",
+        "icap_filter_blocked{icap_profile=\"upload-av\"} 1",
+    ] {
+        assert!(lines.iter().any(|line| line == expected), "{lines:?}");
+    }
+}
+
+#[test]
+fn istio_metrics_have_labels() {
+    assert_labelled(&Scene::start("0.0.0.0_8080", |parts| {
+        istio::apply(&resource("deploy/istio/gateway-file"), parts);
+        let map = resource("deploy/istio/metrics-labels");
+        let text = map["data"]["custom_bootstrap.json"].as_str().unwrap();
+        parts.bootstrap = serde_json::from_str(text).unwrap();
+    }));
+}
+
+fn envoy_gateway_scene(variant: &str) -> Scene {
+    Scene::start("shop/shop/http", |parts| {
+        let resources = kustomize::resources(&format!("deploy/envoy-gateway/{variant}"));
+        envoy_gateway::apply(&resources, parts);
+    })
+}
+
+#[test]
+fn envoy_gateway_with_a_patch_policy() {
+    let scene = envoy_gateway_scene("patch-policy");
+    scene.assert_scans();
+}
+
+#[test]
+fn envoy_gateway_with_an_extension_policy() {
+    envoy_gateway_scene("extension-policy").assert_scans();
+}
+
+#[test]
+fn envoy_gateway_metrics_have_labels() {
+    assert_labelled(&envoy_gateway_scene("patch-policy"));
+}
+
+#[test]
+fn a_dead_icap_server_ends_in_503() {
+    let scene = Scene::start("0.0.0.0_8080", |parts| {
+        istio::apply(&resource("deploy/istio/gateway-file"), parts);
+        for cluster in &mut parts.clusters {
+            if cluster["name"] == "icap_pool" {
+                // Nobody listens on port 1.
+                cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
+                    ["socket_address"] =
+                    serde_json::json!({"address": "127.0.0.1", "port_value": 1});
+            }
+        }
+    });
+    assert_eq!(post(scene.envoy.listener, "/upload", b"clean").status, 503);
+    assert_eq!(get(scene.envoy.listener, "/").unwrap().status, 503);
+    assert_eq!(scene.application.requests(), 0);
+}
