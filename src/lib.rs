@@ -4,7 +4,7 @@
 //! server has judged it, and the upstream transport filter of an ICAP cluster that turns a gRPC stream into raw bytes.
 //!
 //! Dependencies between the rooms point downwards only:
-//! `filter` → `connection`, `policy`, `verdict`, `report` → `icap`; `icap` knows nobody.
+//! `module` → `filter` → `connection`, `policy`, `verdict`, `report` → `icap`; `icap` knows nobody.
 
 pub mod config;
 pub mod connection;
@@ -12,15 +12,9 @@ pub mod filter;
 #[cfg(target_os = "wasi")]
 pub mod host;
 pub mod icap;
+#[cfg(target_os = "wasi")]
+mod module;
 pub mod policy;
 pub mod report;
 pub mod transport;
 pub mod verdict;
-
-#[cfg(target_os = "wasi")]
-mod entry {
-    proxy_wasm::main! {{
-        proxy_wasm::set_log_level(proxy_wasm::types::LogLevel::Info);
-        proxy_wasm::set_root_context(|id| Box::new(crate::filter::PluginRoot::new(id)));
-    }}
-}

@@ -63,15 +63,16 @@ struct Streams {
     connecting: HashSet<StreamToken>,
     /// Those that are to close.
     closing: Vec<Closing>,
+    /// The one whose bytes are being read: nothing may be sent on it.
+    receiving: Option<StreamToken>,
     /// Of each pool.
     turnover: Vec<Turnover>,
 }
 
 /// A connection that is to close.
 ///
-/// One that is not established yet is told so once it is: to give it up earlier makes Envoy's pool fail others that are
-/// being established, at once and in the midst of the callback, which the SDK does not survive. Envoy's `connect_timeout`
-/// bounds that time.
+/// One that is not established yet is told so once it is: to give it up earlier makes Envoy's pool fail all others that are
+/// being established. Envoy's `connect_timeout` bounds that time.
 #[derive(Debug)]
 struct Closing {
     token: StreamToken,
@@ -100,6 +101,7 @@ impl Connections {
             open: HashMap::new(),
             connecting: HashSet::new(),
             closing: Vec::new(),
+            receiving: None,
             turnover: vec![Turnover::default(); pools.len()],
         };
         Self { pools, streams }
@@ -153,6 +155,29 @@ impl Connections {
     /// The stream is gone; its close is about to be reported.
     pub fn send(&self, token: StreamToken, bytes: &[u8]) -> HostResult {
         self.streams.send(token, bytes)
+    }
+
+    /// The bytes of that stream are being read, or of none any more.
+    pub fn receive_from(&mut self, token: Option<StreamToken>) {
+        self.streams.receiving = token;
+    }
+
+    /// Whether the bytes of that stream are being read: nothing may be sent on it.
+    pub fn is_receiving(&self, token: StreamToken) -> bool {
+        self.streams.receiving == Some(token)
+    }
+
+    /// Whether a connection is to be told to close, as soon as something may be sent on it.
+    pub fn has_untold(&self) -> bool {
+        self.streams.untold().next().is_some()
+    }
+
+    /// Tells those to close that could not be told before.
+    pub fn tell_untold(&mut self, now_ms: u64) {
+        let untold: Vec<StreamToken> = self.streams.untold().collect();
+        for token in untold {
+            self.streams.tell(token, now_ms);
+        }
     }
 
     /// The stream is established, to the server at `peer`.
@@ -337,9 +362,18 @@ impl Streams {
             pool,
             until_ms: None,
         });
-        if !self.connecting.contains(&token) {
+        if !self.connecting.contains(&token) && self.receiving != Some(token) {
             self.tell(token, now_ms);
         }
+    }
+
+    /// Those that are established and to close, and were not told.
+    fn untold(&self) -> impl Iterator<Item = StreamToken> {
+        self.closing
+            .iter()
+            .filter(|closing| closing.until_ms.is_none())
+            .map(|closing| closing.token)
+            .filter(|token| !self.connecting.contains(token))
     }
 
     /// Tells a connection to close, where it is to.

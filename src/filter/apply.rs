@@ -7,7 +7,7 @@ use super::exchange::{Exchange, Phase, Replacement};
 use super::rewrite;
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::host::{self, Half};
+use crate::host::{self, Half, Next};
 use crate::report::{Action, Significance};
 
 /// What the client reads where a scan failed.
@@ -25,6 +25,15 @@ fn header_text(text: &str) -> String {
         .filter(|c| *c == ' ' || c.is_ascii_graphic())
         .take(MAX_CHARS)
         .collect()
+}
+
+/// Answers a message that nobody can look at: nothing of it passes.
+pub fn refuse(reason: &str) -> Next {
+    log::error!("icap: a message is refused: {reason}");
+    if let Err(e) = host::respond(503, "icap_refused", &Vec::new(), NOT_SCANNED) {
+        log::error!("icap: {e}");
+    }
+    Next::Pause
 }
 
 impl Worker {

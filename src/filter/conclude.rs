@@ -25,7 +25,7 @@ const UNAVAILABLE: u16 = 503;
 
 impl Worker {
     /// The answer is complete.
-    pub(super) fn finish(&mut self, id: u32, exchange: &mut Exchange, now_ms: u64) {
+    pub(super) fn finish(&mut self, id: u32, exchange: &mut Exchange) {
         let Phase::Scanning(mut scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
             return;
         };
@@ -48,17 +48,17 @@ impl Worker {
             && record.icap_response_code == Some(OVERLOADED)
             && exchange.retries == 0
         {
-            return self.retry_elsewhere(id, exchange, &scan, record, now_ms);
+            return self.retry_elsewhere(id, exchange, &scan, record);
         }
         if scan.transaction.reusable() {
-            self.release(scan.token, now_ms);
+            self.release(scan.token);
         } else {
-            self.connections.close(scan.token, now_ms);
+            self.connections.close(scan.token, self.now_ms);
         }
         if scan.transaction.in_preview() {
             self.metrics.preview_decided(&exchange.profile);
         }
-        let slow = self.is_slow(exchange, now_ms);
+        let slow = self.is_slow(exchange);
         record.findings = Cow::Owned(findings);
         match verdict {
             Verdict::Pass => {
@@ -116,17 +116,16 @@ impl Worker {
         exchange: &mut Exchange,
         scan: &Scan,
         mut record: ScanRecord<'static>,
-        now_ms: u64,
     ) {
         record.action = Action::Failed;
         record.findings = reason_only("the server is overloaded".to_owned());
         exchange.journal.push(record);
         exchange.retries = exchange.retries.saturating_add(1);
         self.metrics.retried(&exchange.profile);
-        self.connections.close(scan.token, now_ms);
+        self.connections.close(scan.token, self.now_ms);
         self.connections
-            .pause(exchange.pool, now_ms.saturating_add(OVERLOAD_PAUSE_MS));
-        self.connect(id, exchange, false, now_ms);
+            .pause(exchange.pool, self.now_ms.saturating_add(OVERLOAD_PAUSE_MS));
+        self.connect(id, exchange, false);
     }
 
     /// The scan came to nothing: closes its connection and does what the profile says for `cause`.
@@ -191,7 +190,7 @@ impl Worker {
         cause: Cause,
         action: FailAction,
     ) {
-        let slow = self.is_slow(exchange, self.now_ms);
+        let slow = self.is_slow(exchange);
         self.metrics
             .failed(&exchange.profile, cause, action == FailAction::Open);
         self.conclude(
@@ -246,8 +245,8 @@ impl Worker {
         describe::record(exchange, scan, peer, &self.config.redact_headers)
     }
 
-    fn is_slow(&self, exchange: &Exchange, now_ms: u64) -> bool {
-        exchange.clock.spent(now_ms) > exchange.profile.slow_threshold_ms
+    fn is_slow(&self, exchange: &Exchange) -> bool {
+        exchange.clock.spent(self.now_ms) > exchange.profile.slow_threshold_ms
     }
 }
 

@@ -21,7 +21,7 @@ fn retries(was_connected: bool, several_servers: bool) -> u32 {
 
 impl Worker {
     /// Takes a connection, or waits for one.
-    pub(super) fn connect(&mut self, id: u32, exchange: &mut Exchange, fresh: bool, now_ms: u64) {
+    pub(super) fn connect(&mut self, id: u32, exchange: &mut Exchange, fresh: bool) {
         exchange.phase = Phase::Waiting;
         match self
             .connections
@@ -29,8 +29,8 @@ impl Worker {
         {
             Checkout::Kept(token) => {
                 exchange.phase =
-                    Phase::Scanning(Box::new(Scan::new(token, &exchange.request, now_ms)));
-                self.step(id, exchange, now_ms);
+                    Phase::Scanning(Box::new(Scan::new(token, &exchange.request, self.now_ms)));
+                self.step(id, exchange);
             }
             Checkout::Waiting => {}
             Checkout::Overloaded => {
@@ -41,18 +41,18 @@ impl Worker {
     }
 
     /// Starts the messages to which connections were handed.
-    pub(super) fn hand_out(&mut self, now_ms: u64) {
+    pub(super) fn hand_out(&mut self) {
         while let Some((owner, token)) = self.handed.pop_front() {
             let id = match owner {
                 Owner::Message(id) => id,
                 Owner::Options(_) | Owner::SelfTest(_) => {
-                    self.probe_connected(owner, token, now_ms);
+                    self.probe_connected(owner, token);
                     continue;
                 }
             };
             match self.take(id) {
                 Some(mut exchange) if matches!(exchange.phase, Phase::Waiting) => {
-                    let scan = Scan::new(token, &exchange.request, now_ms);
+                    let scan = Scan::new(token, &exchange.request, self.now_ms);
                     exchange.phase = Phase::Scanning(Box::new(scan));
                     self.put_back(id, exchange);
                     self.drive(id);
@@ -61,16 +61,16 @@ impl Worker {
                     if let Some(exchange) = other {
                         self.put_back(id, exchange);
                     }
-                    self.release(token, now_ms);
+                    self.release(token);
                 }
             }
         }
     }
 
     /// No connection could be opened for whom it was wanted.
-    pub(super) fn without_connection(&mut self, owner: Owner, reason: &str, now_ms: u64) {
+    pub(super) fn without_connection(&mut self, owner: Owner, reason: &str) {
         match owner {
-            Owner::Options(_) | Owner::SelfTest(_) => self.probe_failed(owner, reason, now_ms),
+            Owner::Options(_) | Owner::SelfTest(_) => self.probe_failed(owner, reason),
             Owner::Message(id) => {
                 let Some(mut exchange) = self.take(id) else {
                     return;
@@ -80,34 +80,34 @@ impl Worker {
                 {
                     // A worker learns a moment later than Envoy as a whole which servers live.
                     exchange.retries = exchange.retries.saturating_add(1);
-                    let until_ms = now_ms.saturating_add(NO_SERVER_PAUSE_MS);
+                    let until_ms = self.now_ms.saturating_add(NO_SERVER_PAUSE_MS);
                     self.connections.pause(exchange.pool, until_ms);
-                    self.connect(id, &mut exchange, false, now_ms);
+                    self.connect(id, &mut exchange, false);
                 } else {
                     self.fail(id, &mut exchange, Cause::Connection, reason.to_owned());
                 }
-                exchange.run_clock(now_ms);
+                exchange.run_clock(self.now_ms);
                 self.put_back(id, exchange);
             }
         }
     }
 
     /// Gives a connection back that may be used again.
-    pub(super) fn release(&mut self, token: StreamToken, now_ms: u64) {
-        if let Released::HandedTo(id) = self.connections.release(token, now_ms) {
+    pub(super) fn release(&mut self, token: StreamToken) {
+        if let Released::HandedTo(id) = self.connections.release(token, self.now_ms) {
             self.handed.push_back((id, token));
         }
     }
 
     /// A connection is gone. A message that had it and got no byte of an answer is sent anew on another.
-    pub(super) fn lost(&mut self, token: StreamToken, now_ms: u64) {
+    pub(super) fn lost(&mut self, token: StreamToken) {
         let Some(closed) = self.connections.closed(token) else {
             return;
         };
         let id = match closed.owner {
             None => return,
             Some(owner @ (Owner::Options(_) | Owner::SelfTest(_))) => {
-                return self.probe_failed(owner, "connection lost", now_ms);
+                return self.probe_failed(owner, "connection lost");
             }
             Some(Owner::Message(id)) => id,
         };
@@ -129,9 +129,9 @@ impl Worker {
                 exchange.retries = exchange.retries.saturating_add(1);
                 self.metrics.retried(&exchange.profile);
                 self.record_failure(&mut exchange, Cause::Connection, &reason);
-                self.connect(id, &mut exchange, true, now_ms);
+                self.connect(id, &mut exchange, true);
             }
-            exchange.run_clock(now_ms);
+            exchange.run_clock(self.now_ms);
         }
         self.put_back(id, exchange);
     }

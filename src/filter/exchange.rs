@@ -107,6 +107,8 @@ enum Read {
 pub(super) enum Progress {
     /// It needs more: of the body, of the answer, or of time.
     Open,
+    /// It has something to send, which has to wait for another callback.
+    Recall,
     /// The answer is complete.
     Finished,
     /// It came to nothing.
@@ -224,6 +226,13 @@ impl Scan {
             }
             if let Read::Failed(reason) = progress {
                 return Progress::Failed(Cause::Protocol, reason);
+            }
+            if connections.is_receiving(self.token) {
+                // Only with the server's leave is there more to send than when it was last tried.
+                return match progress {
+                    Read::Continue => Progress::Recall,
+                    _ => Progress::Open,
+                };
             }
             if let Err(e) = self.send(source, body, connections) {
                 return Progress::Failed(

@@ -21,28 +21,28 @@ mod exchange;
 #[cfg(target_os = "wasi")]
 mod holding;
 #[cfg(target_os = "wasi")]
-mod inbox;
-#[cfg(target_os = "wasi")]
 mod meaning;
 #[cfg(target_os = "wasi")]
 mod metrics;
 #[cfg(target_os = "wasi")]
 mod probe;
 #[cfg(target_os = "wasi")]
-mod root;
+mod recall;
+#[cfg(target_os = "wasi")]
+mod role;
 #[cfg(target_os = "wasi")]
 mod self_test;
 #[cfg(target_os = "wasi")]
 mod service;
 #[cfg(target_os = "wasi")]
-mod stream;
-#[cfg(target_os = "wasi")]
 mod worker;
 
 pub use answer::{Answer, AnswerBody};
+#[cfg(target_os = "wasi")]
+pub use apply::refuse;
 pub use clock::ServerClock;
 #[cfg(target_os = "wasi")]
-pub use root::PluginRoot;
+pub use role::FilterRole;
 
 /// Property that becomes the filter state `wasm.icap_log`: JSON text.
 pub const LOG_PROPERTY: &str = "icap_log";

@@ -45,38 +45,41 @@ impl Probe {
 impl Worker {
     /// Sends the probes that are due, and gives up on those that take too long. Where there are no requests it is
     /// enough to have probed once: Envoy's main thread runs the module too.
-    pub(super) fn tend_probes(&mut self, now_ms: u64) {
+    pub(super) fn tend_probes(&mut self) {
         self.share_connections();
         for index in 0..self.services.len() {
             for owner in [Owner::Options(index), Owner::SelfTest(index)] {
-                if self.probe(owner).is_some_and(|probe| probe.is_late(now_ms)) {
-                    self.probe_failed(owner, "no answer in time", now_ms);
-                } else if self.probe_is_in_the_way(owner, now_ms) {
+                if self
+                    .probe(owner)
+                    .is_some_and(|probe| probe.is_late(self.now_ms))
+                {
+                    self.probe_failed(owner, "no answer in time");
+                } else if self.probe_is_in_the_way(owner) {
                     let reason = "no answer while requests wait for its connection";
-                    self.probe_failed(owner, reason, now_ms);
-                } else if self.probe_is_due(owner, now_ms) {
-                    self.send_probe(owner, now_ms);
+                    self.probe_failed(owner, reason);
+                } else if self.probe_is_due(owner) {
+                    self.send_probe(owner);
                 }
             }
         }
     }
 
     /// Whether requests wait for the connection that a slow probe occupies.
-    fn probe_is_in_the_way(&self, owner: Owner, now_ms: u64) -> bool {
+    fn probe_is_in_the_way(&self, owner: Owner) -> bool {
         let (Owner::Options(index) | Owner::SelfTest(index)) = owner else {
             return false;
         };
         let pool = self.services.get(index).map(|service| service.pool);
         match self.probe(owner) {
             Some(Probe::Asked { scan, .. }) => {
-                now_ms.saturating_sub(scan.started_ms) >= PROBE_PATIENCE_MS
+                self.now_ms.saturating_sub(scan.started_ms) >= PROBE_PATIENCE_MS
                     && pool.is_some_and(|pool| self.connections.starves(pool))
             }
             _ => false,
         }
     }
 
-    fn probe_is_due(&self, owner: Owner, now_ms: u64) -> bool {
+    fn probe_is_due(&self, owner: Owner) -> bool {
         let (Owner::Options(index) | Owner::SelfTest(index)) = owner else {
             return false;
         };
@@ -85,16 +88,17 @@ impl Worker {
         };
         match owner {
             Owner::Options(_) => {
-                service.knowledge.is_due(now_ms) && (self.serves || service.options().is_none())
+                service.knowledge.is_due(self.now_ms)
+                    && (self.serves || service.options().is_none())
             }
             _ => service
                 .self_test
                 .as_ref()
-                .is_some_and(|test| test.is_due(now_ms, self.serves)),
+                .is_some_and(|test| test.is_due(self.now_ms, self.serves)),
         }
     }
 
-    fn send_probe(&mut self, owner: Owner, now_ms: u64) {
+    fn send_probe(&mut self, owner: Owner) {
         let (Owner::Options(index) | Owner::SelfTest(index)) = owner else {
             return;
         };
@@ -105,27 +109,25 @@ impl Worker {
             service.knowledge.asked();
         }
         let pool = service.pool;
+        let until_ms = self.now_ms.saturating_add(PROBE_TIMEOUT_MS);
         if let Some(probe) = self.probe_mut(owner) {
-            *probe = Probe::Waiting {
-                until_ms: now_ms.saturating_add(PROBE_TIMEOUT_MS),
-            };
+            *probe = Probe::Waiting { until_ms };
         }
         match self.connections.checkout(pool, owner, false) {
-            Checkout::Kept(token) => self.probe_connected(owner, token, now_ms),
+            Checkout::Kept(token) => self.probe_connected(owner, token),
             Checkout::Waiting => {}
-            Checkout::Overloaded => {
-                self.probe_failed(owner, "too many requests are waiting", now_ms)
-            }
+            Checkout::Overloaded => self.probe_failed(owner, "too many requests are waiting"),
         }
     }
 
     /// A connection is there for a probe.
-    pub(super) fn probe_connected(&mut self, owner: Owner, token: StreamToken, now_ms: u64) {
+    pub(super) fn probe_connected(&mut self, owner: Owner, token: StreamToken) {
         let request = match owner {
             Owner::Options(index) => self.services.get(index).map(Service::options_request),
             Owner::SelfTest(index) => self.services.get(index).map(Service::self_test_request),
             Owner::Message(_) => None,
         };
+        let now_ms = self.now_ms;
         match (request, self.probe_mut(owner)) {
             (Some(request), Some(probe @ Probe::Waiting { .. })) => {
                 let Probe::Waiting { until_ms } = *probe else {
@@ -133,25 +135,26 @@ impl Worker {
                 };
                 let scan = Box::new(scan_of(owner, token, &request, now_ms));
                 *probe = Probe::Asked { scan, until_ms };
-                self.drive_probe(owner, now_ms);
+                self.drive_probe(owner);
             }
-            _ => self.release(token, now_ms),
+            _ => self.release(token),
         }
     }
 
     /// Bytes of the answer to a probe.
-    pub(super) fn probe_received(&mut self, owner: Owner, bytes: Vec<u8>, now_ms: u64) {
+    pub(super) fn probe_received(&mut self, owner: Owner, bytes: Vec<u8>) {
+        let now_ms = self.now_ms;
         if let Some(Probe::Asked { scan, .. }) = self.probe_mut(owner) {
             scan.receive(bytes, now_ms);
         }
-        self.drive_probe(owner, now_ms);
+        self.drive_probe(owner);
     }
 
-    fn drive_probe(&mut self, owner: Owner, now_ms: u64) {
-        let file = test_file();
+    /// Moves a probe on as far as it goes.
+    pub(super) fn drive_probe(&mut self, owner: Owner) {
         let body = match owner {
-            Owner::SelfTest(_) => file.as_slice(),
-            Owner::Options(_) | Owner::Message(_) => &[],
+            Owner::SelfTest(_) => test_file(),
+            Owner::Options(_) | Owner::Message(_) => Vec::new(),
         };
         let whole = BodyProgress {
             available: body.len() as u64,
@@ -162,33 +165,36 @@ impl Worker {
         };
         let mut scan = scan;
         let limit = super::self_test::PAGE_BYTES;
-        let progress = scan.drive(Source::Memory(body), whole, limit, &self.connections);
+        let progress = scan.drive(Source::Memory(&body), whole, limit, &self.connections);
         let token = scan.token;
         let reusable = scan.transaction.reusable();
         match progress {
-            Progress::Open => {
+            Progress::Open | Progress::Recall => {
+                if matches!(progress, Progress::Recall) {
+                    self.recall.add(owner);
+                }
                 if let Some(probe) = self.probe_mut(owner) {
                     *probe = Probe::Asked { scan, until_ms };
                 }
                 return;
             }
-            Progress::Failed(_, reason) => self.probe_missed(owner, &reason, now_ms),
+            Progress::Failed(_, reason) => self.probe_missed(owner, &reason),
             Progress::Finished => match owner {
-                Owner::Options(index) => self.options_answered(index, &scan, now_ms),
-                Owner::SelfTest(index) => self.self_test_answered(index, &scan, now_ms),
+                Owner::Options(index) => self.options_answered(index, &scan),
+                Owner::SelfTest(index) => self.self_test_answered(index, &scan),
                 Owner::Message(_) => {}
             },
         }
         // Where there are no requests, as on Envoy's main thread, a kept connection would be one less for the workers.
         if reusable && (self.serves || !self.limited) {
-            self.release(token, now_ms);
+            self.release(token);
         } else {
-            self.connections.close(token, now_ms);
+            self.connections.close(token, self.now_ms);
         }
     }
 
     /// A probe gets no answer; its connection is closed.
-    pub(super) fn probe_failed(&mut self, owner: Owner, reason: &str, now_ms: u64) {
+    pub(super) fn probe_failed(&mut self, owner: Owner, reason: &str) {
         match self.probe_mut(owner).map(Probe::take) {
             None | Some(Probe::Idle) => return,
             Some(Probe::Waiting { .. }) => {
@@ -199,15 +205,15 @@ impl Worker {
                     self.connections.forget(pool, owner);
                 }
             }
-            Some(Probe::Asked { scan, .. }) => self.connections.close(scan.token, now_ms),
+            Some(Probe::Asked { scan, .. }) => self.connections.close(scan.token, self.now_ms),
         }
-        self.probe_missed(owner, reason, now_ms);
+        self.probe_missed(owner, reason);
     }
 
-    fn probe_missed(&mut self, owner: Owner, reason: &str, now_ms: u64) {
+    fn probe_missed(&mut self, owner: Owner, reason: &str) {
         match owner {
-            Owner::Options(index) => self.options_missed(index, reason, now_ms),
-            Owner::SelfTest(index) => self.self_test_missed(index, reason, now_ms),
+            Owner::Options(index) => self.options_missed(index, reason),
+            Owner::SelfTest(index) => self.self_test_missed(index, reason),
             Owner::Message(_) => {}
         }
     }

@@ -88,7 +88,7 @@ impl Service {
 
 impl Worker {
     /// The server has answered the test.
-    pub(super) fn self_test_answered(&mut self, index: usize, scan: &Scan, now_ms: u64) {
+    pub(super) fn self_test_answered(&mut self, index: usize, scan: &Scan) {
         let Some(service) = self.services.get_mut(index) else {
             return;
         };
@@ -98,7 +98,7 @@ impl Worker {
         let verdict = judge_probe(scan, &service.profile);
         let minutes = test.config.interval_minutes;
         match verdict {
-            Verdict::Fail { reason, .. } => return self.self_test_missed(index, &reason, now_ms),
+            Verdict::Fail { reason, .. } => return self.self_test_missed(index, &reason),
             Verdict::Block(_) => {
                 if test.failing {
                     log::info!(
@@ -118,11 +118,11 @@ impl Worker {
                 self.metrics.self_test_failed(&service.profile);
             }
         }
-        test.rest(minutes, now_ms);
+        test.rest(minutes, self.now_ms);
     }
 
     /// The test got no verdict: that says nothing of the scanner. It is tried again soon.
-    pub(super) fn self_test_missed(&mut self, index: usize, reason: &str, now_ms: u64) {
+    pub(super) fn self_test_missed(&mut self, index: usize, reason: &str) {
         let Some(service) = self.services.get_mut(index) else {
             return;
         };
@@ -133,7 +133,7 @@ impl Worker {
             "icap profile {}: no verdict in the self-test: {reason}",
             service.profile.name
         );
-        test.rest(1, now_ms);
+        test.rest(1, self.now_ms);
     }
 
     /// Whether requests of that profile have to fail because its self-test did.

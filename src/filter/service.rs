@@ -95,7 +95,7 @@ impl Service {
 
 impl Worker {
     /// A service answered its OPTIONS.
-    pub(super) fn options_answered(&mut self, index: usize, scan: &Scan, now_ms: u64) {
+    pub(super) fn options_answered(&mut self, index: usize, scan: &Scan) {
         let Some(service) = self.services.get_mut(index) else {
             return;
         };
@@ -112,11 +112,11 @@ impl Worker {
                     );
                 }
                 log::debug!("icap profile {}: {options:?}", service.profile.name);
-                service.knowledge.learned(options, now_ms);
+                service.knowledge.learned(options, self.now_ms);
                 self.share_connections();
             }
-            Some(Err(e)) => self.options_missed(index, &e.to_string(), now_ms),
-            None => self.options_missed(index, "the answer has no head", now_ms),
+            Some(Err(e)) => self.options_missed(index, &e.to_string()),
+            None => self.options_missed(index, "the answer has no head"),
         }
     }
 
@@ -139,12 +139,12 @@ impl Worker {
     }
 
     /// The OPTIONS of a service came to nothing.
-    pub(super) fn options_missed(&mut self, index: usize, reason: &str, now_ms: u64) {
+    pub(super) fn options_missed(&mut self, index: usize, reason: &str) {
         let Some(service) = self.services.get_mut(index) else {
             return;
         };
         self.metrics.options_failed(&service.profile);
-        if service.knowledge.failed(now_ms) {
+        if service.knowledge.failed(self.now_ms) {
             log::warn!(
                 "icap profile {}: no OPTIONS from {}: {reason}; it goes on with what it knows",
                 service.profile.name,

@@ -3,17 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use proxy_wasm::types::Action as Next;
-
 use super::admit::Admission;
 use super::exchange::{Exchange, Phase, Progress};
 use super::holding::Holding;
-use super::inbox::Inbox;
 use super::metrics::Metrics;
+use super::recall::Recall;
 use super::service::{self, Service};
 use crate::config::{Cause, Config};
 use crate::connection::{Connections, Opened, Owner, StreamToken};
-use crate::host::{self, Half};
+use crate::host::{self, Half, Next};
 use crate::icap::Transaction;
 use crate::report::Action;
 
@@ -46,8 +44,8 @@ pub(super) struct Worker {
     exchanges: HashMap<u32, Exchange>,
     /// Connections that were handed on and messages that they were handed to.
     pub(super) handed: VecDeque<(Owner, StreamToken)>,
-    /// What servers have sent.
-    inbox: Inbox,
+    /// Those who have something to send, in a callback of their own.
+    pub(super) recall: Recall,
     /// The HTTP context whose callback is running: it goes on by what the callback returns, not by a resume.
     inside: Option<u32>,
     tick_ms: u32,
@@ -70,7 +68,7 @@ impl Worker {
             config,
             exchanges: HashMap::new(),
             handed: VecDeque::new(),
-            inbox: Inbox::new(),
+            recall: Recall::new(),
             inside: None,
             tick_ms: 0,
             now_ms: host::now_ms(),
@@ -167,7 +165,6 @@ impl Worker {
     /// The HTTP context is about to go, because all is done or because the client left.
     pub(super) fn on_done(&mut self, id: u32) {
         self.begin(None);
-        let now_ms = self.now_ms;
         if let Some(exchange) = self.exchanges.remove(&id) {
             if !exchange.is_decided() {
                 self.metrics.aborted(&exchange.profile);
@@ -175,11 +172,11 @@ impl Worker {
             match &exchange.phase {
                 Phase::Waiting => self.connections.forget(exchange.pool, Owner::Message(id)),
                 // No last chunk: what the client did not finish must not look finished.
-                Phase::Scanning(scan) => self.connections.close(scan.token, now_ms),
+                Phase::Scanning(scan) => self.connections.close(scan.token, self.now_ms),
                 Phase::Collecting | Phase::Draining(_) | Phase::Released | Phase::Answered => {}
             }
         }
-        self.settle(now_ms);
+        self.settle();
     }
 
     /// The stream is established, to the server at `peer`.
@@ -188,98 +185,113 @@ impl Worker {
         self.connections.connected(token, peer, self.now_ms);
     }
 
-    /// Bytes from a server. They are seen to once this callback is over.
-    pub(super) fn on_message(&mut self, token: StreamToken, len: usize) {
+    /// Bytes from a server.
+    pub(super) fn on_message(&mut self, token: StreamToken, bytes: Vec<u8>) {
         self.begin(None);
-        match host::stream_message(len) {
-            Ok(bytes) => {
-                if !self.inbox.push(token, bytes) {
-                    self.set_tick(TICK_OPENING_MS);
+        self.connections.receive_from(Some(token));
+        match self.connections.owner(token) {
+            Some(owner @ (Owner::Options(_) | Owner::SelfTest(_))) => {
+                self.probe_received(owner, bytes);
+            }
+            Some(Owner::Message(id)) => {
+                if let Some(Exchange {
+                    phase: Phase::Scanning(scan),
+                    ..
+                }) = self.exchanges.get_mut(&id)
+                {
+                    scan.receive(bytes, self.now_ms);
                 }
+                self.drive(id);
             }
-            Err(e) => {
-                log::error!("stream {token}: {e}");
-                let now_ms = self.now_ms;
-                self.connections.close(token, now_ms);
-                self.lost(token, now_ms);
-                self.settle(now_ms);
-            }
+            // Nothing was asked: whatever this is, the next answer would begin in the middle of it.
+            None => self.connections.close(token, self.now_ms),
         }
+        self.finish_receiving();
     }
 
-    /// It is safe to answer what servers have sent.
-    pub(super) fn on_called(&mut self) {
+    /// Bytes from a server that the host did not hand over.
+    pub(super) fn on_unreadable(&mut self, token: StreamToken) {
         self.begin(None);
-        self.inbox.answer_call();
-        let now_ms = self.now_ms;
-        self.read_messages(now_ms);
-        self.settle(now_ms);
+        self.connections.receive_from(Some(token));
+        self.connections.close(token, self.now_ms);
+        self.lost(token);
+        self.finish_receiving();
     }
 
-    fn read_messages(&mut self, now_ms: u64) {
-        while let Some((token, bytes)) = self.inbox.pop() {
-            match self.connections.owner(token) {
-                Some(owner @ (Owner::Options(_) | Owner::SelfTest(_))) => {
-                    self.probe_received(owner, bytes, now_ms);
-                }
-                Some(Owner::Message(id)) => {
-                    if let Some(Exchange {
-                        phase: Phase::Scanning(scan),
-                        ..
-                    }) = self.exchanges.get_mut(&id)
-                    {
-                        scan.receive(bytes, now_ms);
-                    }
-                    self.drive(id);
-                }
-                // Nothing was asked: whatever this is, the next answer would begin in the middle of it.
-                None => self.connections.close(token, now_ms),
+    /// Ends the callback that brought bytes; what may not be sent in it gets one of its own.
+    fn finish_receiving(&mut self) {
+        let waits =
+            self.recall.is_wanted() || !self.handed.is_empty() || self.connections.has_untold();
+        if waits && !self.recall.call() {
+            self.set_tick(TICK_OPENING_MS);
+        }
+        self.flush();
+        self.connections.receive_from(None);
+    }
+
+    /// The callback has come in which anything may be sent.
+    pub(super) fn on_recall(&mut self) {
+        self.begin(None);
+        self.recall.answer_call();
+        self.catch_up();
+        self.settle();
+    }
+
+    /// Sends what had to wait.
+    fn catch_up(&mut self) {
+        self.connections.tell_untold(self.now_ms);
+        self.hand_out();
+        while let Some(owner) = self.recall.next() {
+            match owner {
+                Owner::Message(id) => self.drive(id),
+                Owner::Options(_) | Owner::SelfTest(_) => self.drive_probe(owner),
             }
-            self.hand_out(now_ms);
+            self.hand_out();
         }
     }
 
     /// A connection was closed by the other side, or could not be established.
     pub(super) fn on_closed(&mut self, token: StreamToken) {
         self.begin(None);
-        let now_ms = self.now_ms;
-        // What it said last counts; what would be sent on it now fails.
+        // What is still to be sent on it fails from now on.
         self.connections.drop_stream(token);
-        self.read_messages(now_ms);
-        self.lost(token, now_ms);
-        self.settle(now_ms);
+        self.catch_up();
+        self.lost(token);
+        self.settle();
     }
 
     /// Time has passed.
     pub(super) fn on_tick(&mut self) {
         self.begin(None);
-        let now_ms = self.now_ms;
         if !self.enlisted {
             // Here and not when it was configured: the instance that only tries the configuration never gets a tick.
             service::enlist(true);
             self.enlisted = true;
         }
-        // First of all, and with nothing in between: an open that fails at once makes the host do in its midst what this
-        // callback has asked for so far.
-        let mut failed = Vec::new();
-        while let Some(opened) = self.connections.open_next(now_ms) {
-            match opened {
-                Opened::For(owner, token) => self.handed.push_back((owner, token)),
-                Opened::Failed(owner, e) => failed.push((owner, format!("no connection: {e}"))),
-            }
+        let failed = self.open_connections();
+        self.catch_up();
+        if let Some((owner, reason)) = failed {
+            self.without_connection(owner, &reason);
         }
-        self.hand_out(now_ms);
-        for (owner, reason) in failed {
-            self.without_connection(owner, &reason, now_ms);
-        }
-        self.read_messages(now_ms);
-        self.tend_probes(now_ms);
+        self.tend_probes();
         self.watch_holding();
-        self.expire(now_ms);
-        self.connections.expire(now_ms);
-        self.settle(now_ms);
+        self.expire();
+        self.connections.expire(self.now_ms);
+        self.settle();
         self.metrics.take_stock(&mut self.connections);
         self.slow_down();
+    }
+
+    /// Opens connections for those who wait. First of all in a callback, and no more after one that fails at once, for
+    /// whom that is given: see [`host::open_stream`].
+    fn open_connections(&mut self) -> Option<(Owner, String)> {
+        while let Some(opened) = self.connections.open_next(self.now_ms) {
+            match opened {
+                Opened::For(owner, token) => self.handed.push_back((owner, token)),
+                Opened::Failed(owner, e) => return Some((owner, format!("no connection: {e}"))),
+            }
+        }
+        None
     }
 
     /// The request of that context, once it has gone on its way.
@@ -324,7 +336,7 @@ impl Worker {
 
     /// What the host is to do with the message whose callback is running.
     fn leave(&mut self, id: u32, half: Half) -> Next {
-        self.settle(self.now_ms);
+        self.settle();
         self.inside = None;
         let held = self
             .exchanges
@@ -342,13 +354,12 @@ impl Worker {
         let Some(mut exchange) = self.exchanges.remove(&id) else {
             return;
         };
-        let now_ms = self.now_ms;
-        self.step(id, &mut exchange, now_ms);
-        exchange.run_clock(now_ms);
+        self.step(id, &mut exchange);
+        exchange.run_clock(self.now_ms);
         self.exchanges.insert(id, exchange);
     }
 
-    pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange, now_ms: u64) {
+    pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange) {
         if !exchange.is_decided() && exchange.body.available > exchange.limit() {
             return self.fail_oversize(id, exchange);
         }
@@ -357,14 +368,15 @@ impl Worker {
         match &mut exchange.phase {
             Phase::Collecting => {
                 if Transaction::ready(&exchange.request, exchange.body.progress()) {
-                    self.connect(id, exchange, false, now_ms);
+                    self.connect(id, exchange, false);
                 }
             }
             Phase::Scanning(scan) => {
                 let body = exchange.body.progress();
                 match scan.drive(source, body, limit, &self.connections) {
                     Progress::Open => {}
-                    Progress::Finished => self.finish(id, exchange, now_ms),
+                    Progress::Recall => self.recall.add(Owner::Message(id)),
+                    Progress::Finished => self.finish(id, exchange),
                     Progress::Failed(cause, reason) => self.fail(id, exchange, cause, reason),
                 }
             }
@@ -374,11 +386,11 @@ impl Worker {
     }
 
     /// Fails what has been waited for too long.
-    fn expire(&mut self, now_ms: u64) {
+    fn expire(&mut self) {
         let expired: Vec<u32> = self
             .exchanges
             .iter()
-            .filter(|(_, exchange)| !exchange.is_decided() && exchange.clock.expired(now_ms))
+            .filter(|(_, exchange)| !exchange.is_decided() && exchange.clock.expired(self.now_ms))
             .map(|(id, _)| *id)
             .collect();
         for id in expired {
@@ -390,24 +402,24 @@ impl Worker {
                 exchange.profile.response_timeout_ms
             );
             self.fail(id, &mut exchange, Cause::Timeout, reason);
-            exchange.run_clock(now_ms);
+            exchange.run_clock(self.now_ms);
             self.exchanges.insert(id, exchange);
         }
     }
 
     /// Ends a callback: serves those to whom connections were handed, and sees that the next tick comes in time.
-    fn settle(&mut self, now_ms: u64) {
-        self.hand_out(now_ms);
+    fn settle(&mut self) {
+        self.hand_out();
+        self.flush();
+    }
+
+    /// Tells the metrics, and sees that the next tick comes in time.
+    fn flush(&mut self) {
         self.metrics.flush();
         if self.tick_ms != TICK_OPENING_MS && self.connections.can_open() {
             self.set_tick(TICK_OPENING_MS);
         } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_undecided() {
             self.set_tick(TICK_SCANNING_MS);
-        }
-        if let Some(id) = self.inside
-            && let Err(e) = host::enter(id)
-        {
-            log::debug!("context {id}: {e}");
         }
     }
 

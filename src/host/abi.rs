@@ -2,6 +2,7 @@
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
+    pub(super) fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
     pub(super) fn proxy_set_effective_context(context: u32) -> u32;
     pub(super) fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     pub(super) fn proxy_get_buffer_bytes(
@@ -58,6 +59,17 @@ unsafe extern "C" {
         headers: *const u8,
         headers_size: usize,
         grpc_status: i32,
+    ) -> u32;
+    pub(super) fn proxy_grpc_stream(
+        service: *const u8,
+        service_size: usize,
+        name: *const u8,
+        name_size: usize,
+        method: *const u8,
+        method_size: usize,
+        metadata: *const u8,
+        metadata_size: usize,
+        token: *mut u32,
     ) -> u32;
     pub(super) fn proxy_grpc_send(
         token: u32,

@@ -4,11 +4,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::Action;
-
 use super::{Deframer, PEER_FIELD, prefix};
-use crate::host::{self, Half, HostResult};
+use crate::host::{self, Half, HostResult, Next};
 
 /// Connections that are to be closed.
 ///
@@ -63,7 +60,7 @@ impl HangUps {
 #[derive(Debug)]
 pub struct TransportContext {
     id: u32,
-    outgoing: Deframer,
+    outgoing: RefCell<Deframer>,
     hang_ups: Rc<HangUps>,
 }
 
@@ -72,14 +69,14 @@ impl TransportContext {
     pub fn new(id: u32, hang_ups: Rc<HangUps>) -> Self {
         Self {
             id,
-            outgoing: Deframer::default(),
+            outgoing: RefCell::default(),
             hang_ups,
         }
     }
 
     /// Takes the prefixes out of the `len` bytes that are about to be sent, and says whether to hang up instead.
-    fn strip(&mut self, len: usize) -> HostResult<bool> {
-        let outgoing = self.outgoing.payload(len, |range| {
+    fn strip(&self, len: usize) -> HostResult<bool> {
+        let outgoing = self.outgoing.borrow_mut().payload(len, |range| {
             host::read_body(Half::Request, range.start, range.len())
         })?;
         if outgoing.hang_up {
@@ -103,30 +100,26 @@ impl TransportContext {
     }
 
     /// Ends the connection, which the filter role learns as the close of its stream.
-    fn hang_up(&self) -> Action {
-        host::begin(self.id);
+    fn hang_up(&self) -> Next {
         self.hang_ups.add(self.id);
-        Action::Pause
+        Next::Pause
     }
 
     /// A framing that went wrong would show the server half a message: the connection ends instead.
-    fn or_hang_up(&self, result: HostResult) -> Action {
+    fn or_hang_up(&self, result: HostResult) -> Next {
         match result {
-            Ok(()) => Action::Continue,
+            Ok(()) => Next::Continue,
             Err(e) => {
                 log::error!("icap transport: {e}; the connection is given up");
                 self.hang_up()
             }
         }
     }
-}
 
-impl Context for TransportContext {}
-
-impl HttpContext for TransportContext {
-    fn on_http_request_body(&mut self, len: usize, _end_of_stream: bool) -> Action {
+    /// `len` bytes are about to be sent to the server.
+    pub fn on_outgoing(&self, len: usize) -> Next {
         if len == 0 {
-            return Action::Continue;
+            return Next::Continue;
         }
         match self.strip(len) {
             Ok(true) => self.hang_up(),
@@ -134,7 +127,8 @@ impl HttpContext for TransportContext {
         }
     }
 
-    fn on_http_response_headers(&mut self, _: usize, _end_of_stream: bool) -> Action {
+    /// The connection is established: the filter role learns it as the headers of a gRPC response.
+    pub fn on_established(&self) -> Next {
         let peer = host::property(&["upstream", "address"])
             .ok()
             .flatten()
@@ -144,9 +138,10 @@ impl HttpContext for TransportContext {
         self.or_hang_up(framed)
     }
 
-    fn on_http_response_body(&mut self, len: usize, _end_of_stream: bool) -> Action {
+    /// `len` bytes have come from the server.
+    pub fn on_incoming(&self, len: usize) -> Next {
         let Some(prefix) = prefix(len).filter(|_| len > 0) else {
-            return Action::Continue;
+            return Next::Continue;
         };
         self.or_hang_up(host::splice_body(Half::Response, 0, 0, &prefix))
     }

@@ -1,0 +1,131 @@
+//! The filter role: hands each callback of the host to the worker.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::refuse;
+use super::worker::Worker;
+use crate::config::Config;
+use crate::connection::StreamToken;
+use crate::host::{self, Half, Next};
+
+/// The filter on one worker.
+#[derive(Debug)]
+pub struct FilterRole {
+    worker: RefCell<Worker>,
+    /// What the worker has not been told of. It is one callback at a time, though Envoy may call within a callback.
+    events: RefCell<VecDeque<Event>>,
+}
+
+/// What the worker is told of, now or when it is done with what it is being told.
+#[derive(Debug)]
+enum Event {
+    Connected(StreamToken, String),
+    Message(StreamToken, Vec<u8>),
+    Closed(StreamToken),
+    Done(u32),
+}
+
+impl FilterRole {
+    /// The filter of the root context that is being configured.
+    pub fn start(root: u32, config: Config) -> Self {
+        let mut worker = Worker::new(root, Rc::new(config));
+        worker.start();
+        Self {
+            worker: RefCell::new(worker),
+            events: RefCell::default(),
+        }
+    }
+
+    /// Runs `act` on the worker, and after it what came within it. `None` where a callback is running already.
+    fn run<T>(&self, act: impl FnOnce(&mut Worker) -> T) -> Option<T> {
+        let mut worker = self.worker.try_borrow_mut().ok()?;
+        let done = act(&mut worker);
+        while let Some(event) = self.next_event() {
+            match event {
+                Event::Connected(token, peer) => worker.on_connected(token, peer),
+                Event::Message(token, bytes) => worker.on_message(token, bytes),
+                Event::Closed(token) => worker.on_closed(token),
+                Event::Done(id) => worker.on_done(id),
+            }
+        }
+        Some(done)
+    }
+
+    fn next_event(&self) -> Option<Event> {
+        self.events.borrow_mut().pop_front()
+    }
+
+    /// Lets the worker see to it, now or when the callback that is running is done.
+    fn deliver(&self, event: Event) {
+        self.events.borrow_mut().push_back(event);
+        self.run(|_| ());
+    }
+
+    /// The root context is about to go.
+    pub fn on_stop(&self) {
+        self.run(Worker::stop);
+    }
+
+    /// Time has passed.
+    pub fn on_tick(&self) {
+        self.run(Worker::on_tick);
+    }
+
+    /// The callback that the worker asked for.
+    pub fn on_recall(&self) {
+        self.run(Worker::on_recall);
+    }
+
+    /// The stream is established, to the server at `peer`.
+    pub fn on_connected(&self, token: StreamToken, peer: String) {
+        self.deliver(Event::Connected(token, peer));
+    }
+
+    /// Bytes from a server.
+    pub fn on_message(&self, token: StreamToken, len: usize) {
+        match host::stream_message(len) {
+            Ok(bytes) => self.deliver(Event::Message(token, bytes)),
+            Err(e) => {
+                log::error!("stream {token}: {e}");
+                self.run(|worker| worker.on_unreadable(token));
+            }
+        }
+    }
+
+    /// A connection was closed by the other side, or could not be established.
+    pub fn on_closed(&self, token: StreamToken) {
+        self.deliver(Event::Closed(token));
+    }
+
+    /// The headers of a message have come.
+    pub fn on_headers(&self, id: u32, half: Half, at_end: bool) -> Next {
+        self.judge(|worker| worker.on_headers(id, half, at_end))
+    }
+
+    /// `available` bytes of the body are buffered, the new ones among them.
+    pub fn on_body(&self, id: u32, half: Half, available: usize, at_end: bool) -> Next {
+        self.judge(|worker| worker.on_body(id, half, available, at_end))
+    }
+
+    /// Trailers end the body.
+    pub fn on_trailers(&self, id: u32, half: Half) -> Next {
+        self.judge(|worker| worker.on_trailers(id, half))
+    }
+
+    fn judge(&self, act: impl FnOnce(&mut Worker) -> Next) -> Next {
+        self.run(act)
+            .unwrap_or_else(|| refuse("a callback came within a callback"))
+    }
+
+    /// The access log is about to be written.
+    pub fn on_log(&self, id: u32) {
+        self.run(|worker| worker.on_log(id));
+    }
+
+    /// The HTTP context is about to go.
+    pub fn on_done(&self, id: u32) {
+        self.deliver(Event::Done(id));
+    }
+}

@@ -1,0 +1,45 @@
+//! Envoy's statistics.
+
+use super::{HostResult, abi, check};
+
+/// Kinds of metrics of the ABI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution.
+    Histogram,
+}
+
+/// Makes a metric known and gives its handle.
+pub fn define_metric(kind: MetricKind, name: &str) -> HostResult<u32> {
+    let kind = match kind {
+        MetricKind::Counter => 0,
+        MetricKind::Gauge => 1,
+        MetricKind::Histogram => 2,
+    };
+    let mut id = 0;
+    // SAFETY: `name` outlives the call; the host writes one number.
+    check("define_metric", unsafe {
+        abi::proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut id)
+    })
+    .map(|()| id)
+}
+
+/// Adds to a counter or a gauge; below 0 only to a gauge.
+pub fn add_metric(id: u32, offset: i64) -> HostResult {
+    // SAFETY: no pointers.
+    check("increment_metric", unsafe {
+        abi::proxy_increment_metric(id, offset)
+    })
+}
+
+/// Records a value in a histogram.
+pub fn record_metric(id: u32, value: u64) -> HostResult {
+    // SAFETY: no pointers.
+    check("record_metric", unsafe {
+        abi::proxy_record_metric(id, value)
+    })
+}
