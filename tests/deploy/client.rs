@@ -1,6 +1,7 @@
 //! A client of HTTP/1.1, and of HTTP/2 with prior knowledge.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -20,6 +21,9 @@ pub struct Answer {
 }
 
 type Fault = Box<dyn std::error::Error>;
+
+/// How long an answer may take; none takes that long when all is well.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// GET over HTTP/1.1; `None` where there is no answer.
 pub fn get(address: SocketAddr, path: &str) -> Option<Answer> {
@@ -42,11 +46,13 @@ pub fn post_http2(address: SocketAddr, path: &str, body: Vec<u8>) -> Answer {
     run(http2_exchange(address, request)).unwrap()
 }
 
-fn run<T>(exchange: impl Future<Output = T>) -> T {
+fn run<T>(exchange: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build();
-    runtime.unwrap().block_on(exchange)
+    runtime
+        .unwrap()
+        .block_on(async { tokio::time::timeout(DEADLINE, exchange).await? })
 }
 
 async fn http1_exchange(

@@ -295,3 +295,26 @@ async fn a_slow_verdict_is_marked_as_slow() {
         "{log}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_server_is_known_every_request_fails_though_many_come_at_once() {
+    let scene = Scene::with(
+        refused_address(),
+        json!({"options": {"enabled": true}}),
+        |setup| {
+            setup.patch_pool(|pool| pool["load_assignment"]["endpoints"] = json!([]));
+        },
+    )
+    .await;
+    let mut all = Vec::new();
+    for _ in 0..32 {
+        all.push(scene.send_in_background(post("/upload", sized("x"))).await);
+    }
+    for pending in all {
+        assert_eq!(pending.answer().await.status, 503);
+    }
+    for n in 0..32 {
+        assert_failed("no server", &scene.icap_log(n).await, LOST);
+    }
+    scene.assert_application_untouched(32).await;
+}
