@@ -184,7 +184,7 @@ impl Connections {
     pub fn connected(&mut self, token: StreamToken, peer: String, now_ms: u64) {
         self.streams.connected(token, now_ms);
         if let Some((_, pool)) = self.pool_mut(token) {
-            pool.connected(token, peer);
+            pool.connected(token, peer, now_ms);
         }
     }
 
@@ -250,6 +250,13 @@ impl Connections {
         self.pools
             .get(id.0)
             .is_some_and(|(_, pool)| pool.has_several_servers())
+    }
+
+    /// Whether a server of that pool has been heard of within that time.
+    pub fn was_alive_within(&self, id: PoolId, time_ms: u64, now_ms: u64) -> bool {
+        self.pools
+            .get(id.0)
+            .is_some_and(|(_, pool)| pool.was_alive_within(time_ms, now_ms))
     }
 
     /// Whether requests wait in that pool that can have no connection before another is done with its own.

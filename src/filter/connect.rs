@@ -3,19 +3,36 @@
 use super::exchange::{Exchange, Phase, Scan};
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::connection::{Checkout, Owner, Released, StreamToken};
+use crate::connection::{Checkout, Owner, PoolId, Released, StreamToken};
 
-/// How long no connection is opened where Envoy knows of no server that lives, in milliseconds.
+/// How many tries to reach a server may follow one another at once.
+const QUICK_TRIES: u32 = 3;
+/// How long no connection is opened after the next one that came to nothing, in milliseconds; twice as long after each further
+/// one. Envoy tells its workers which servers live up to a second later than it knows it (`update_merge_window`).
 const NO_SERVER_PAUSE_MS: u64 = 50;
+/// How long after a sign of life it is worth looking for a server that lives, in milliseconds.
+const HOPE_MS: u64 = 10_000;
 
-/// How often a message may be sent anew in all, when this connection is lost to it. Of one server: once where it had the
-/// message, for it may hang up on this very one, and twice where it could not be reached, the first try having met a
-/// connection that it had just closed. Of several: until one that lives should have been met.
-fn retries(was_connected: bool, several_servers: bool) -> u32 {
-    match (several_servers, was_connected) {
-        (false, true) => 1,
-        (false, false) => 2,
-        (true, _) => 4,
+/// How a connection was lost to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// Its server had it.
+    Closed,
+    /// No server could be reached.
+    Unreachable,
+}
+
+impl Loss {
+    /// How often a message may be sent anew in all. Of one server: once where it had the message, for it may hang up on this
+    /// very one, and twice where it could not be reached, the first try having met a connection that it had just closed.
+    /// Where there is hope for another: until one that lives should have been met.
+    fn retries(self, hope: bool) -> u32 {
+        match (self, hope) {
+            (Self::Closed, false) => 1,
+            (Self::Unreachable, false) => 2,
+            (Self::Closed, true) => 4,
+            (Self::Unreachable, true) => 8,
+        }
     }
 }
 
@@ -75,13 +92,9 @@ impl Worker {
                 let Some(mut exchange) = self.take(id) else {
                     return;
                 };
-                if self.connections.has_several_servers(exchange.pool)
-                    && exchange.retries < retries(false, true)
-                {
-                    // A worker learns a moment later than Envoy as a whole which servers live.
-                    exchange.retries = exchange.retries.saturating_add(1);
-                    let until_ms = self.now_ms.saturating_add(NO_SERVER_PAUSE_MS);
-                    self.connections.pause(exchange.pool, until_ms);
+                // Envoy knows of no server: only after a change that is worth waiting for.
+                if self.was_alive(exchange.pool) && self.may_retry(&exchange, Loss::Unreachable) {
+                    self.look_elsewhere(&mut exchange, Loss::Unreachable);
                     self.connect(id, &mut exchange, false);
                 } else {
                     self.fail(id, &mut exchange, Cause::Connection, reason.to_owned());
@@ -89,6 +102,35 @@ impl Worker {
                 exchange.run_clock(self.now_ms);
                 self.put_back(id, exchange);
             }
+        }
+    }
+
+    /// Whether a server of that pool has shown a sign of life lately.
+    fn was_alive(&self, pool: PoolId) -> bool {
+        self.connections
+            .was_alive_within(pool, HOPE_MS, self.now_ms)
+    }
+
+    fn may_retry(&self, exchange: &Exchange, loss: Loss) -> bool {
+        let several = self.connections.has_several_servers(exchange.pool);
+        let hope = match loss {
+            // It may be this message that makes a server hang up: of a single one only another connection is tried.
+            Loss::Closed => several,
+            Loss::Unreachable => several || self.was_alive(exchange.pool),
+        };
+        exchange.retries < loss.retries(hope)
+    }
+
+    /// Counts a retry, and has it wait where many have come to nothing.
+    fn look_elsewhere(&mut self, exchange: &mut Exchange, loss: Loss) {
+        exchange.retries = exchange.retries.saturating_add(1);
+        self.metrics.retried(&exchange.profile);
+        if loss == Loss::Unreachable
+            && let Some(slow) = exchange.retries.checked_sub(QUICK_TRIES.saturating_add(1))
+        {
+            let pause_ms = NO_SERVER_PAUSE_MS.saturating_mul(2_u64.saturating_pow(slow));
+            let until_ms = self.now_ms.saturating_add(pause_ms);
+            self.connections.pause(exchange.pool, until_ms);
         }
     }
 
@@ -120,16 +162,18 @@ impl Worker {
                 Err(e) if scan.transaction.answered() => format!("connection lost: {e}"),
                 _ => "connection lost before the answer".to_owned(),
             };
+            let loss = match closed.was_connected {
+                true => Loss::Closed,
+                false => Loss::Unreachable,
+            };
             let several = self.connections.has_several_servers(exchange.pool);
-            if exchange.retries >= retries(closed.was_connected, several)
-                || (scan.transaction.answered() && !several)
-            {
-                self.fail(id, &mut exchange, Cause::Connection, reason);
-            } else {
-                exchange.retries = exchange.retries.saturating_add(1);
-                self.metrics.retried(&exchange.profile);
+            let answered = scan.transaction.answered();
+            if self.may_retry(&exchange, loss) && (several || !answered) {
                 self.record_failure(&mut exchange, Cause::Connection, &reason);
+                self.look_elsewhere(&mut exchange, loss);
                 self.connect(id, &mut exchange, true);
+            } else {
+                self.fail(id, &mut exchange, Cause::Connection, reason);
             }
             exchange.run_clock(self.now_ms);
         }

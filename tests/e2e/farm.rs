@@ -23,14 +23,6 @@ struct Farm {
 }
 
 impl Farm {
-    /// Waits until a request succeeds: the priorities of a worker follow those of Envoy's main thread.
-    async fn until_right(&self) {
-        eventually("the others to take over", async || {
-            (self.send(0).await == Ending::Right).then_some(())
-        })
-        .await;
-    }
-
     async fn of(name: &str, hosts: &[&str]) -> Self {
         let application = Application::start().await;
         let mut servers = Vec::new();
@@ -240,14 +232,12 @@ async fn the_backup_serves_while_the_first_are_down_and_no_longer() {
     assert!(asked <= farm.servers[2].options_asked().len());
     farm.kill(1).await;
     farm.until_healthy("icap_pool", 1).await;
-    farm.until_right().await;
     for n in 0..20 {
         assert_eq!(farm.send(n).await, Ending::Right, "the backup");
     }
     farm.revive(0).await;
     farm.until_healthy("icap_pool", 2).await;
     farm.kill(2).await;
-    farm.until_right().await;
     for n in 0..20 {
         assert_eq!(farm.send(n).await, Ending::Right, "the first again");
     }
@@ -265,14 +255,12 @@ async fn an_aggregate_goes_on_to_its_next_cluster() {
     farm.kill(0).await;
     farm.kill(1).await;
     farm.until_healthy("icap_primary", 0).await;
-    farm.until_right().await;
     for n in 0..20 {
         assert_eq!(farm.send(n).await, Ending::Right, "the backup");
     }
     farm.revive(0).await;
     farm.until_healthy("icap_primary", 1).await;
     farm.kill(2).await;
-    farm.until_right().await;
     for n in 0..20 {
         assert_eq!(farm.send(n).await, Ending::Right, "the first again");
     }

@@ -106,6 +106,8 @@ pub struct Pool {
     /// The server that was connected to first, and whether there has been another.
     first_peer: Option<String>,
     several_servers: bool,
+    /// When a server was last heard of: it let a connection be established, or was done with a request.
+    alive_at_ms: Option<u64>,
     /// A server was overloaded: no further connection is opened before that time.
     paused_until_ms: u64,
 }
@@ -121,6 +123,7 @@ impl Pool {
             allowed: None,
             first_peer: None,
             several_servers: false,
+            alive_at_ms: None,
             paused_until_ms: 0,
         }
     }
@@ -197,7 +200,8 @@ impl Pool {
     }
 
     /// The connection is established.
-    pub fn connected(&mut self, token: StreamToken, peer: String) {
+    pub fn connected(&mut self, token: StreamToken, peer: String, now_ms: u64) {
+        self.alive_at_ms = Some(now_ms);
         match &self.first_peer {
             None => self.first_peer = Some(peer.clone()),
             Some(first) => self.several_servers |= *first != peer,
@@ -217,6 +221,12 @@ impl Pool {
         self.several_servers
     }
 
+    /// Whether a server has been heard of within that time.
+    pub fn was_alive_within(&self, time_ms: u64, now_ms: u64) -> bool {
+        self.alive_at_ms
+            .is_some_and(|at_ms| now_ms.saturating_sub(at_ms) <= time_ms)
+    }
+
     /// The request that the connection works for.
     pub fn owner(&self, token: StreamToken) -> Option<Owner> {
         self.connections.get(&token)?.owner
@@ -231,6 +241,7 @@ impl Pool {
 
     /// The request is done with a connection that may be used again.
     pub fn release(&mut self, token: StreamToken, now_ms: u64) -> Released {
+        self.alive_at_ms = Some(now_ms);
         let over = self.connections.len() > self.bound();
         let Some(connection) = self.connections.get_mut(&token) else {
             return Released::Retired;
@@ -269,6 +280,7 @@ impl Pool {
     /// Takes out a connection that has idled for too long, or that is one too many; call until there is none.
     pub fn expire(&mut self, now_ms: u64) -> Option<StreamToken> {
         let (token, since) = self.idle.front().copied()?;
+        self.alive_at_ms = Some(now_ms);
         let over = self.connections.len() > self.bound();
         if !over && now_ms.saturating_sub(since) < self.limits.idle_timeout_ms {
             return None;

@@ -147,7 +147,7 @@ fn a_closed_connection_tells_whom_it_leaves_behind() {
     assert_eq!(pool.remove(10), None);
     assert_eq!(pool.checkout(message(2), false), Checkout::Waiting);
     open_all(&mut pool, 11);
-    pool.connected(11, "10.0.0.9:1344".into());
+    pool.connected(11, "10.0.0.9:1344".into(), 0);
     assert_eq!(pool.peer(11), Some("10.0.0.9:1344"));
     assert_eq!(pool.release(11, 0), Released::Kept);
     assert_eq!(pool.remove(11), lost(None, true, true));
@@ -161,11 +161,11 @@ fn a_second_server_is_noticed() {
         assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
     }
     open_all(&mut pool, 10);
-    pool.connected(10, "10.0.0.9:1344".into());
+    pool.connected(10, "10.0.0.9:1344".into(), 0);
     assert!(!pool.has_several_servers());
-    pool.connected(11, "10.0.0.9:1344".into());
+    pool.connected(11, "10.0.0.9:1344".into(), 0);
     assert!(!pool.has_several_servers());
-    pool.connected(11, "10.0.0.10:1344".into());
+    pool.connected(11, "10.0.0.10:1344".into(), 0);
     assert!(pool.has_several_servers());
 }
 
