@@ -167,10 +167,10 @@ async fn pyicap_passes_what_is_clean() {
     let server = Pyicap::start().await;
     let mut service = Service::of_pyicap(&server, json!({})).await;
     service.assert_clean_pass(|_| 204).await;
-    let unchanged = "wasmcustom.icap_filter.istag_changed";
+    let changes = "wasmcustom.icap_filter.istag_changed";
     // pyicap makes up an ISTag for each answer, unless the service sets one: OPTIONS are asked for again and again.
     let sent = service.sent as u64;
-    service.scene.envoy.until_stat(unchanged, sent).await;
+    service.scene.envoy.until_stat(changes, sent).await;
     assert_eq!(service.scene.envoy.metric("options_failed").await, 0);
 }
 
@@ -338,7 +338,7 @@ async fn url_check_adds_a_field_to_the_head_by_206() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn url_check_finds_an_url_at_subdomains_alone() {
+async fn url_check_finds_a_url_at_subdomains_alone() {
     // It loses the first character of the host where the target of a request is no whole URL.
     let (host, path) = BLOCKED_URL.split_once('/').unwrap();
     let path = format!("/{path}");
