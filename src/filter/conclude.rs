@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::mem;
 
+use super::answer::Answer;
 use super::apply::NOT_SCANNED;
 use super::describe;
 use super::exchange::{Exchange, Phase, Scan};
-use super::meaning::{block_page, judge_answer, replacement};
+use super::meaning::{block_page, judge_answer, judge_cut_off, replacement};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction};
@@ -60,6 +61,7 @@ impl Worker {
         }
         let slow = self.is_slow(exchange);
         record.findings = Cow::Owned(findings);
+        let condemned = judge_cut_off(&exchange.profile, &scan.answer);
         match verdict {
             Verdict::Pass => {
                 record.action = Action::Passed;
@@ -86,19 +88,19 @@ impl Worker {
                     self.conclude(id, exchange, Action::Modified, significance);
                     self.replace(id, exchange, replacement);
                 }
+                // The original, in which something was found, is no substitute for what the server made of it.
+                Err(_) if condemned.is_some() => {
+                    self.block(id, exchange, record, BlockWith::OwnPage, Answer::default());
+                }
                 Err((cause, reason)) => {
                     exchange.phase = Phase::Collecting;
                     self.fail(id, exchange, cause, reason);
                 }
             },
-            Verdict::Block(with) => {
-                let (status, fields, body) = block_page(exchange, with, scan.answer);
-                record.action = Action::Blocked;
-                record.http_response_code = (with == BlockWith::ServerResponse).then_some(status);
-                exchange.journal.push(record);
-                let significance = Significance::of(Action::Blocked, None, slow);
-                self.conclude(id, exchange, Action::Blocked, significance);
-                self.answer(id, exchange, status, "icap_blocked", &fields, &body);
+            Verdict::Block(with) => self.block(id, exchange, record, with, scan.answer),
+            Verdict::Fail { .. } if condemned.is_some() => {
+                record.findings = Cow::Owned(condemned.unwrap_or_default());
+                self.block(id, exchange, record, BlockWith::OwnPage, Answer::default());
             }
             Verdict::Fail { cause, reason } => {
                 record.action = Action::Failed;
@@ -128,8 +130,31 @@ impl Worker {
         self.connect(id, exchange, false);
     }
 
-    /// The scan came to nothing: closes its connection and does what the profile says for `cause`.
+    /// Nothing of the message goes on: the client gets a page.
+    fn block(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: ScanRecord<'static>,
+        with: BlockWith,
+        answer: Answer,
+    ) {
+        let (status, fields, body) = block_page(exchange, with, answer);
+        record.action = Action::Blocked;
+        record.http_response_code = (with == BlockWith::ServerResponse).then_some(status);
+        exchange.journal.push(record);
+        let slow = self.is_slow(exchange);
+        let significance = Significance::of(Action::Blocked, None, slow);
+        self.conclude(id, exchange, Action::Blocked, significance);
+        self.answer(id, exchange, status, "icap_blocked", &fields, &body);
+    }
+
+    /// The scan came to nothing: closes its connection and does what the profile says for `cause`, unless the server has
+    /// said already that it found something.
     pub(super) fn fail(&mut self, id: u32, exchange: &mut Exchange, cause: Cause, reason: String) {
+        if let Some(findings) = exchange.condemned() {
+            return self.block_cut_off(id, exchange, findings, &reason);
+        }
         self.record_failure(exchange, cause, &reason);
         match &exchange.phase {
             Phase::Waiting => self.connections.forget(exchange.pool, Owner::Message(id)),
@@ -137,6 +162,24 @@ impl Worker {
             Phase::Collecting | Phase::Draining(_) | Phase::Released | Phase::Answered => {}
         }
         self.apply_failure(id, exchange, cause);
+    }
+
+    /// Blocks by an answer that broke off, which the server's page did with it.
+    fn block_cut_off(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        findings: Findings,
+        reason: &str,
+    ) {
+        log::debug!("scan by {}: blocked: {reason}", exchange.profile.name);
+        let Phase::Scanning(scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
+            return;
+        };
+        self.connections.close(scan.token, self.now_ms);
+        let mut record = self.describe(exchange, Some(&scan));
+        record.findings = Cow::Owned(findings);
+        self.block(id, exchange, record, BlockWith::OwnPage, scan.answer);
     }
 
     /// The body is larger than what may be held.

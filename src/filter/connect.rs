@@ -168,7 +168,8 @@ impl Worker {
             };
             let several = self.connections.has_several_servers(exchange.pool);
             let answered = scan.transaction.answered();
-            if self.may_retry(&exchange, loss) && (several || !answered) {
+            let condemned = exchange.condemned().is_some();
+            if self.may_retry(&exchange, loss) && (several || !answered) && !condemned {
                 self.record_failure(&mut exchange, Cause::Connection, &reason);
                 self.look_elsewhere(&mut exchange, loss);
                 self.connect(id, &mut exchange, true);

@@ -7,11 +7,12 @@ use super::answer::Answer;
 use super::clock::ServerClock;
 use super::describe::Journal;
 use super::holding::Tally;
+use super::meaning::judge_cut_off;
 use crate::config::{Cause, Profile};
 use crate::connection::{Connections, PoolId, StreamToken};
 use crate::host::{self, Half, HostError};
 use crate::icap::{BodyProgress, Event, Limits, Request, Transaction};
-use crate::verdict;
+use crate::verdict::{self, Findings};
 
 /// A request or a response, from its headers to its verdict.
 #[derive(Debug)]
@@ -164,6 +165,14 @@ impl Exchange {
         self.profile
             .request_buffer_bytes
             .max(self.profile.response_buffer_bytes)
+    }
+
+    /// What was found, where the server has said so in an answer that can't be used as a whole.
+    pub(super) fn condemned(&self) -> Option<Findings> {
+        match &self.phase {
+            Phase::Scanning(scan) => judge_cut_off(&self.profile, &scan.answer),
+            _ => None,
+        }
     }
 
     /// Which message it is, for verdict and log.

@@ -9,8 +9,8 @@ use crate::config::{Cause, Profile};
 use crate::host::{self, Half};
 use crate::icap::{HttpHead, RequestHead, ResponseHead};
 use crate::verdict::{
-    AnswerView, BlockWith, BodyChange, Findings, Judgement, Verdict, judge, same_request,
-    same_response,
+    AnswerView, BlockWith, BodyChange, Findings, Judgement, Verdict, judge, judge_head,
+    same_request, same_response,
 };
 
 /// Why a changed message can't take the place of the original.
@@ -120,6 +120,11 @@ pub(super) fn judge_answer(exchange: &Exchange, answer: &Answer) -> Judgement {
         body: body_change(exchange, answer, head_changed),
     };
     judge(&view, &exchange.profile)
+}
+
+/// What was found, where an answer that broke off had already said that something was.
+pub(super) fn judge_cut_off(profile: &Profile, answer: &Answer) -> Option<Findings> {
+    judge_head(&answer.head.as_ref()?.headers, profile)
 }
 
 /// What the answer to a probe means; whether a body came back unchanged is of no interest there.

@@ -123,6 +123,13 @@ pub fn judge(view: &AnswerView<'_>, profile: &Profile) -> Judgement {
     Judgement { verdict, findings }
 }
 
+/// Judges an answer that broke off behind its ICAP headers: what was found, where they say by themselves that something was.
+/// Whatever has become of the rest, such a message must not go on, be it told to fail open.
+pub fn judge_head(headers: &Headers, profile: &Profile) -> Option<Findings> {
+    let evidence = Evidence::of_headers(headers, profile);
+    (evidence.standing() != Standing::Silent).then(|| evidence.into_findings())
+}
+
 fn of_success(
     view: &AnswerView<'_>,
     profile: &Profile,

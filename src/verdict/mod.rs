@@ -1,6 +1,6 @@
 //! What an ICAP answer means: status, structure, verdict headers, vendor habits.
 //!
-//! [`judge`] looks at one complete answer and nothing else; it knows no host, no clock and no connection.
+//! [`judge`] looks at one complete answer and nothing else, [`judge_head`] at what is left of one; they know no host, no clock and no connection.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -17,7 +17,7 @@ mod violations;
 pub(crate) mod tests;
 
 pub use changed::{same_request, same_response};
-pub use judge::{AnswerView, BlockWith, BodyChange, Judgement, Scan, Verdict, judge};
+pub use judge::{AnswerView, BlockWith, BodyChange, Judgement, Scan, Verdict, judge, judge_head};
 
 /// What the verdict headers of an answer tell, for the log. Every text is valid UTF-8 without control characters and
 /// bounded in length; a pass and a failure have none.

@@ -297,6 +297,33 @@ async fn a_slow_verdict_is_marked_as_slow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_block_that_breaks_off_blocks_though_told_to_fail_open() {
+    let server = IcapServer::serving(Behaviour::Allow).await;
+    let scene = Scene::new(server.address(), short("fail_open")).await;
+    let page = block_page(
+        "X-Infection-Found: Type=0; Resolution=2; Threat=Eicar;\r\n",
+        "cut off",
+    );
+    let cut = page[..page.len() - 8].to_vec();
+    let ends = [
+        Behaviour::AnswerThenClose(cut.clone()),
+        Behaviour::AnswerThenReset(cut.clone()),
+        Behaviour::Answer([cut.clone(), b"zz\r\n".into()].concat()),
+        Behaviour::Answer(cut),
+    ];
+    for (n, end) in ends.into_iter().enumerate() {
+        server.now(end);
+        let body = sized(pattern(4 * PREVIEW));
+        assert_eq!(scene.send(post("/upload", body)).await.status, 403, "{n}");
+        let log = scene.icap_log(n).await;
+        assert_eq!(log["action"], "ICAP_BLOCKED", "{n}: {log}");
+        let entry = &log["request_logs"][0];
+        assert_eq!(entry["threat_id"], "Eicar", "{n}: {log}");
+    }
+    scene.assert_application_untouched(4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_no_server_is_known_every_request_fails_though_many_come_at_once() {
     let scene = Scene::with(
         refused_address(),

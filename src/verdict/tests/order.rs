@@ -1,6 +1,6 @@
 //! One test for each rule of the order, built so that it fails without that rule.
 
-use super::super::{BlockWith, BodyChange, Findings, Verdict};
+use super::super::{BlockWith, BodyChange, Findings, Verdict, judge_head};
 use super::{Answer, profile, reqmod, respmod};
 use crate::config::{Cause, Vendor};
 
@@ -385,4 +385,24 @@ fn a_list_told_twice_is_listed_once() {
         BodyChange::Changed,
     );
     assert_eq!(answer.judge().findings.violations.len(), 1);
+}
+
+#[test]
+fn what_broke_off_is_judged_by_its_icap_headers_alone() {
+    let found = |name: &str, value: &str| {
+        let answer = reqmod(200).header(name, value);
+        judge_head(&answer.headers, &profile(Vendor::Generic))
+    };
+    let threat = |findings: Option<Findings>| findings.and_then(|findings| findings.threat_id);
+    assert_eq!(
+        threat(found("X-Infection-Found", INFECTED)).as_deref(),
+        Some("X")
+    );
+    assert_eq!(
+        threat(found("X-Infection-Found", REPAIRED)).as_deref(),
+        Some("X")
+    );
+    assert!(found("X-Response-Info", "BLOCKED").is_some());
+    assert_eq!(found("X-Response-Info", "Allowed"), None);
+    assert_eq!(found("Server", "C-ICAP"), None);
 }
