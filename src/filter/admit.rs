@@ -8,7 +8,6 @@ use super::clock::ServerClock;
 use super::conclude::write_log;
 use super::describe::Journal;
 use super::exchange::{Body, Exchange, Phase};
-use super::holding::Tally;
 use super::rewrite::find;
 use super::service::Service;
 use super::worker::Worker;
@@ -119,15 +118,20 @@ impl Worker {
         options.is_some_and(|options| options.transfer.of(&path(fields)) == Transfer::Ignore)
     }
 
-    /// Decides about a response: scanned where its request was, by a profile that wants it.
+    /// Whether the response is to be scanned: where its request was, by a profile that wants it.
+    pub(super) fn scans_response(&self, id: u32) -> bool {
+        self.exchanges.get(&id).is_some_and(|exchange| {
+            exchange.half == Half::Request
+                && matches!(exchange.phase, Phase::Released)
+                && exchange.profile.response_service.is_some()
+        })
+    }
+
+    /// Begins with a response that is to be scanned.
     pub(super) fn admit_response(&mut self, id: u32, at_end: bool) -> Admission {
-        let Some(request) = self.take_released(id) else {
-            return Admission::Pass;
+        let Some(request) = self.take(id) else {
+            return self.refuse(id, "a response without its request");
         };
-        if request.profile.response_service.is_none() {
-            self.put_back(id, request);
-            return Admission::Pass;
-        }
         let fields = match host::headers(Half::Response) {
             Ok(fields) => fields,
             Err(e) => return self.refuse(id, &format!("no headers: {e}")),
@@ -187,7 +191,7 @@ impl Worker {
                 announced: announced.filter(|_| !at_end),
                 at_end,
             },
-            tally: Tally::begin(),
+            tally: self.tally(),
             phase: Phase::Collecting,
             clock: ServerClock::new(profile.response_timeout_ms),
             retries: 0,

@@ -29,17 +29,19 @@ pub(super) struct Tally {
     late: u32,
 }
 
-impl Tally {
-    /// At the headers of a request.
-    pub(super) fn begin() -> Self {
-        Self {
-            size_at_headers: total_size().unwrap_or(u64::MAX),
+impl Worker {
+    /// At the headers of a message. Once bodies have come there is nothing to be found out.
+    pub(super) fn tally(&self) -> Tally {
+        let size_at_headers = match self.holding {
+            Holding::Works => None,
+            Holding::Unknown | Holding::Broken => total_size(),
+        };
+        Tally {
+            size_at_headers: size_at_headers.unwrap_or(u64::MAX),
             late: 0,
         }
     }
-}
 
-impl Worker {
     /// Finds out whether bodies are held back, as long as none has come.
     pub(super) fn watch_holding(&mut self) {
         if self.holding == Holding::Works {

@@ -25,6 +25,12 @@ mod meaning;
 #[cfg(target_os = "wasi")]
 mod metrics;
 #[cfg(target_os = "wasi")]
+mod on_http;
+#[cfg(target_os = "wasi")]
+mod on_server;
+#[cfg(target_os = "wasi")]
+mod on_tick;
+#[cfg(target_os = "wasi")]
 mod probe;
 #[cfg(target_os = "wasi")]
 mod recall;

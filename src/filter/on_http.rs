@@ -1,0 +1,178 @@
+//! Callbacks about an HTTP message: its headers, body, trailers and end.
+
+use super::admit::Admission;
+use super::exchange::{Exchange, Phase, Progress};
+use super::holding::Holding;
+use super::worker::Worker;
+use crate::connection::Owner;
+use crate::host::{Half, Next};
+use crate::icap::Transaction;
+use crate::report::Action;
+
+impl Worker {
+    /// The headers of a message have come.
+    pub(super) fn on_headers(&mut self, id: u32, half: Half, at_end: bool) -> Next {
+        if half == Half::Response {
+            self.mark_response(id);
+            if !self.scans_response(id) {
+                return Next::Continue;
+            }
+        }
+        self.begin(Some(id));
+        self.serves = true;
+        let admission = match half {
+            Half::Request => self.admit_request(id, at_end),
+            Half::Response => self.admit_response(id, at_end),
+        };
+        match admission {
+            Admission::Pass => {}
+            Admission::Scan(exchange) => {
+                self.exchanges.insert(id, *exchange);
+                self.drive(id);
+            }
+            Admission::Refused => {
+                self.inside = None;
+                return Next::Pause;
+            }
+        }
+        self.leave(id, half)
+    }
+
+    /// Takes from a response what only the filter may say, and says it.
+    fn mark_response(&self, id: u32) {
+        self.unexpose_response(id);
+        let (action, threat) = self
+            .exchanges
+            .get(&id)
+            .map_or((Action::Disabled, None), |exchange| {
+                (exchange.journal.action(), exchange.journal.threat())
+            });
+        self.expose(id, Half::Response, action, threat);
+    }
+
+    /// `available` bytes of the body are buffered, the new ones among them.
+    pub(super) fn on_body(&mut self, id: u32, half: Half, available: usize, at_end: bool) -> Next {
+        if self.is_done_with(id, half) {
+            return Next::Continue;
+        }
+        self.begin(Some(id));
+        if let Some(exchange) = self.under_scan(id, half) {
+            exchange.body.available = available as u64;
+            exchange.body.at_end = at_end;
+            // What comes after the outcome is no sign: it was let go.
+            if !exchange.is_decided() {
+                self.holding = Holding::Works;
+            }
+            self.drive(id);
+        }
+        self.leave(id, half)
+    }
+
+    /// Trailers end the body.
+    pub(super) fn on_trailers(&mut self, id: u32, half: Half) -> Next {
+        if self.is_done_with(id, half) {
+            return Next::Continue;
+        }
+        self.begin(Some(id));
+        if let Some(exchange) = self.under_scan(id, half) {
+            exchange.body.at_end = true;
+            self.drive(id);
+        }
+        self.leave(id, half)
+    }
+
+    /// The access log is about to be written. What has no verdict by now will have none.
+    pub(super) fn on_log(&mut self, id: u32) {
+        if let Some(mut exchange) = self.take(id) {
+            if !exchange.is_decided() {
+                self.begin(None);
+                self.log_abandoned(id, &mut exchange);
+            }
+            self.put_back(id, exchange);
+        }
+    }
+
+    /// The HTTP context is about to go, because all is done or because the client left.
+    pub(super) fn on_done(&mut self, id: u32) {
+        let Some(exchange) = self.take(id) else {
+            return;
+        };
+        match &exchange.phase {
+            Phase::Draining(_) | Phase::Released | Phase::Answered => return,
+            Phase::Collecting | Phase::Waiting | Phase::Scanning(_) => self.begin(None),
+        }
+        self.metrics.aborted(&exchange.profile);
+        match &exchange.phase {
+            Phase::Waiting => self.connections.forget(exchange.pool, Owner::Message(id)),
+            // No last chunk: what the client did not finish must not look finished.
+            Phase::Scanning(scan) => self.connections.close(scan.token, self.now_ms),
+            Phase::Collecting | Phase::Draining(_) | Phase::Released | Phase::Answered => {}
+        }
+        self.settle();
+    }
+
+    /// Whether nothing is left to be done about that half of an HTTP exchange but to let it go on.
+    fn is_done_with(&self, id: u32, half: Half) -> bool {
+        self.exchanges.get(&id).is_none_or(|exchange| {
+            exchange.half != half || matches!(exchange.phase, Phase::Released)
+        })
+    }
+
+    /// The message, where it is the half that the callback is about and no verdict has been applied to it.
+    fn under_scan(&mut self, id: u32, half: Half) -> Option<&mut Exchange> {
+        self.exchanges
+            .get_mut(&id)
+            .filter(|exchange| exchange.half == half)
+    }
+
+    /// What the host is to do with the message whose callback is running.
+    fn leave(&mut self, id: u32, half: Half) -> Next {
+        self.settle();
+        self.inside = None;
+        let held = self
+            .exchanges
+            .get(&id)
+            .is_some_and(|exchange| match exchange.half {
+                // The request of a response under scan has long gone on.
+                of if of != half => false,
+                _ => !matches!(exchange.phase, Phase::Released),
+            });
+        if held { Next::Pause } else { Next::Continue }
+    }
+
+    /// Moves a message on as far as it goes.
+    pub(super) fn drive(&mut self, id: u32) {
+        let Some(mut exchange) = self.exchanges.remove(&id) else {
+            return;
+        };
+        self.step(id, &mut exchange);
+        exchange.run_clock(self.now_ms);
+        self.exchanges.insert(id, exchange);
+    }
+
+    pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange) {
+        if !exchange.is_decided() && exchange.body.available > exchange.limit() {
+            return self.fail_oversize(id, exchange);
+        }
+        let limit = exchange.answer_limit();
+        let source = exchange.source(id);
+        match &mut exchange.phase {
+            Phase::Collecting => {
+                if Transaction::ready(&exchange.request, exchange.body.progress()) {
+                    self.connect(id, exchange, false);
+                }
+            }
+            Phase::Scanning(scan) => {
+                let body = exchange.body.progress();
+                match scan.drive(source, body, limit, &self.connections) {
+                    Progress::Open => {}
+                    Progress::Recall => self.recall.add(Owner::Message(id)),
+                    Progress::Finished => self.finish(id, exchange),
+                    Progress::Failed(cause, reason) => self.fail(id, exchange, cause, reason),
+                }
+            }
+            Phase::Draining(_) => self.drain(id, exchange),
+            Phase::Waiting | Phase::Released | Phase::Answered => {}
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Callbacks about the connections to the ICAP servers: established, bytes, closed.
+
+use super::exchange::{Exchange, Phase};
+use super::worker::{TICK_OPENING_MS, Worker};
+use crate::connection::{Owner, StreamToken};
+
+impl Worker {
+    /// The stream is established, to the server at `peer`.
+    pub(super) fn on_connected(&mut self, token: StreamToken, peer: String) {
+        self.begin(None);
+        self.connections.connected(token, peer, self.now_ms);
+    }
+
+    /// Bytes from a server.
+    pub(super) fn on_message(&mut self, token: StreamToken, bytes: Vec<u8>) {
+        self.begin(None);
+        self.connections.receive_from(Some(token));
+        match self.connections.owner(token) {
+            Some(owner @ (Owner::Options(_) | Owner::SelfTest(_))) => {
+                self.probe_received(owner, bytes);
+            }
+            Some(Owner::Message(id)) => {
+                if let Some(Exchange {
+                    phase: Phase::Scanning(scan),
+                    ..
+                }) = self.exchanges.get_mut(&id)
+                {
+                    scan.receive(bytes, self.now_ms);
+                }
+                self.drive(id);
+            }
+            // Nothing was asked: whatever this is, the next answer would begin in the middle of it.
+            None => self.connections.close(token, self.now_ms),
+        }
+        self.finish_receiving();
+    }
+
+    /// Bytes from a server that the host did not hand over.
+    pub(super) fn on_unreadable(&mut self, token: StreamToken) {
+        self.begin(None);
+        self.connections.receive_from(Some(token));
+        self.connections.close(token, self.now_ms);
+        self.lost(token);
+        self.finish_receiving();
+    }
+
+    /// Ends the callback that brought bytes; what may not be sent in it gets one of its own.
+    fn finish_receiving(&mut self) {
+        let waits =
+            self.recall.is_wanted() || !self.handed.is_empty() || self.connections.has_untold();
+        if waits && !self.recall.call() {
+            self.set_tick(TICK_OPENING_MS);
+        }
+        self.flush();
+        self.connections.receive_from(None);
+    }
+
+    /// The callback has come in which anything may be sent.
+    pub(super) fn on_recall(&mut self) {
+        self.begin(None);
+        self.recall.answer_call();
+        self.catch_up();
+        self.settle();
+    }
+
+    /// Sends what had to wait.
+    pub(super) fn catch_up(&mut self) {
+        self.connections.tell_untold(self.now_ms);
+        self.hand_out();
+        while let Some(owner) = self.recall.next() {
+            match owner {
+                Owner::Message(id) => self.drive(id),
+                Owner::Options(_) | Owner::SelfTest(_) => self.drive_probe(owner),
+            }
+            self.hand_out();
+        }
+    }
+
+    /// A connection was closed by the other side, or could not be established.
+    pub(super) fn on_closed(&mut self, token: StreamToken) {
+        self.begin(None);
+        // What is still to be sent on it fails from now on.
+        self.connections.drop_stream(token);
+        self.catch_up();
+        self.lost(token);
+        self.settle();
+    }
+}

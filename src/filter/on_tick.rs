@@ -1,0 +1,83 @@
+//! What time brings: connections that can be opened only then, probes that are due, time-outs.
+
+use super::service;
+use super::worker::{TICK_OPENING_MS, TICK_SCANNING_MS, Worker};
+use crate::config::Cause;
+use crate::connection::{Opened, Owner};
+
+/// Root ticks while connections idle.
+const TICK_IDLE_MS: u32 = 1_000;
+
+impl Worker {
+    /// Time has passed.
+    pub(super) fn on_tick(&mut self) {
+        self.begin(None);
+        if !self.enlisted {
+            // Here and not when it was configured: the instance that only tries the configuration never gets a tick.
+            service::enlist(true);
+            self.enlisted = true;
+        }
+        let failed = self.open_connections();
+        self.catch_up();
+        if let Some((owner, reason)) = failed {
+            self.without_connection(owner, &reason);
+        }
+        self.tend_probes();
+        self.watch_holding();
+        self.expire();
+        self.connections.expire(self.now_ms);
+        self.settle();
+        self.metrics.take_stock(&mut self.connections);
+        self.slow_down();
+    }
+
+    /// Opens connections for those who wait. First of all in a callback, and no more after one that fails at once, for
+    /// whom that is given: see [`host::open_stream`].
+    fn open_connections(&mut self) -> Option<(Owner, String)> {
+        while let Some(opened) = self.connections.open_next(self.now_ms) {
+            match opened {
+                Opened::For(owner, token) => self.handed.push_back((owner, token)),
+                Opened::Failed(owner, e) => return Some((owner, format!("no connection: {e}"))),
+            }
+        }
+        None
+    }
+
+    /// Fails what has been waited for too long.
+    fn expire(&mut self) {
+        let expired: Vec<u32> = self
+            .exchanges
+            .iter()
+            .filter(|(_, exchange)| !exchange.is_decided() && exchange.clock.expired(self.now_ms))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in expired {
+            let Some(mut exchange) = self.exchanges.remove(&id) else {
+                continue;
+            };
+            let reason = format!(
+                "no verdict within {} ms",
+                exchange.profile.response_timeout_ms
+            );
+            self.fail(id, &mut exchange, Cause::Timeout, reason);
+            exchange.run_clock(self.now_ms);
+            self.exchanges.insert(id, exchange);
+        }
+    }
+
+    /// Sets the tick to what is needed now. Only a tick slows itself down, so that no request pays for it.
+    fn slow_down(&mut self) {
+        let wanted = if self.connections.can_open() {
+            TICK_OPENING_MS
+        } else if self.probes_are_out() || self.any_undecided() {
+            TICK_SCANNING_MS
+        } else if self.connections.any() || self.probes_will_be_due() {
+            TICK_IDLE_MS
+        } else {
+            0
+        };
+        if wanted != self.tick_ms {
+            self.set_tick(wanted);
+        }
+    }
+}
