@@ -2,26 +2,17 @@
 
 use std::borrow::Cow;
 
-use crate::icap::{Header, Headers, RequestHead, ResponseHead};
+use crate::icap::{Header, Headers, RequestHead, ResponseHead, is_hop_by_hop};
 
 /// Header fields as the host has them, pseudo headers among them.
 pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// Fields about one connection or one transfer: never taken over from an ICAP server (RFC 9110 section 7.6.1, RFC 3507
-/// errata e4), and those that only this filter may set. The length is set anew where the body is known.
+/// Fields that are never taken over from an ICAP server, beside those of one hop: about one transfer (RFC 3507 errata e4), and
+/// those that only this filter may set. The length is set anew where the body is known.
 const NOT_TAKEN_OVER: &[&str] = &[
-    "connection",
     "content-length",
     "expect",
     "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
     "x-forwarded-proto",
     "x-icap-action",
     "x-icap-threat",
@@ -106,8 +97,9 @@ fn take_over(headers: &Headers, fields: &mut Fields) {
         .collect();
     for Header { name, value } in headers.iter() {
         let name = name.to_ascii_lowercase();
-        let hop =
-            NOT_TAKEN_OVER.contains(&name.as_str()) || named.iter().any(|n| *n == name.as_bytes());
+        let hop = is_hop_by_hop(name.as_bytes())
+            || NOT_TAKEN_OVER.contains(&name.as_str())
+            || named.iter().any(|n| *n == name.as_bytes());
         if !hop && is_sound(&name, value) {
             let value = value
                 .iter()

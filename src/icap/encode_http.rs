@@ -10,18 +10,26 @@ use super::fields::is_token;
 /// One entry of Envoy's header map: name and value. `:method` and the like are plain entries.
 type Field = (Vec<u8>, Vec<u8>);
 
-/// Fields about one connection, which is not the one to the ICAP server, and credentials meant for a proxy.
-const HOP_BY_HOP: [&[u8]; 9] = [
-    b"connection",
-    b"keep-alive",
-    b"proxy-authenticate",
-    b"proxy-authorization",
-    b"proxy-connection",
-    b"te",
-    b"trailer",
-    b"transfer-encoding",
-    b"upgrade",
+/// Fields about one connection (RFC 9110 section 7.6.1), which is not the one to the ICAP server, and credentials meant for a
+/// proxy; lower case.
+const HOP_BY_HOP: [&str; 9] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
+
+/// Whether a field of that name, in any case, is about one connection. Those that a `Connection` field names are, too.
+pub fn is_hop_by_hop(name: &[u8]) -> bool {
+    HOP_BY_HOP
+        .iter()
+        .any(|hop| hop.as_bytes().eq_ignore_ascii_case(name))
+}
 
 /// Why a header map has no HTTP/1.1 form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +148,7 @@ fn push_fields(
         }
         check(name, value)?;
         let lower = name.to_ascii_lowercase();
-        if HOP_BY_HOP.contains(&lower.as_slice()) || named.contains(&lower) || left_out(&lower) {
+        if is_hop_by_hop(&lower) || named.contains(&lower) || left_out(&lower) {
             continue;
         }
         match lower.as_slice() {

@@ -2,25 +2,11 @@
 
 use std::iter;
 
-use crate::icap::{Header, Headers, RequestHead, ResponseHead};
+use crate::icap::{Header, Headers, RequestHead, ResponseHead, is_hop_by_hop};
 
-/// Fields that say nothing about a change of the message, lower case: those of one hop (RFC 9110 section 7.6.1),
-/// those that frame the body, which is compared by itself, and those that any intermediary writes by its nature.
-const NOT_COMPARED: [&str; 13] = [
-    "connection",
-    "content-length",
-    "date",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-    "warning",
-];
+/// Fields beside those of one hop that say nothing about a change of the message, lower case: what frames the body, which is
+/// compared by itself, and what any intermediary writes by its nature.
+const NOT_COMPARED: [&str; 4] = ["content-length", "date", "via", "warning"];
 
 /// Whether `got`, the `req-hdr` of an answer, is `sent` unchanged.
 ///
@@ -87,7 +73,8 @@ fn compared(headers: &Headers) -> impl Iterator<Item = &Header> {
         .collect();
     headers.iter().filter(move |field| {
         let is = |name: &[u8]| field.name.as_bytes().eq_ignore_ascii_case(name);
-        !NOT_COMPARED.iter().any(|name| is(name.as_bytes()))
+        !is_hop_by_hop(field.name.as_bytes())
+            && !NOT_COMPARED.iter().any(|name| is(name.as_bytes()))
             && !of_one_hop.iter().any(|name| is(name))
     })
 }
