@@ -158,6 +158,8 @@ pub struct Profile {
     pub idle_timeout_ms: u64,
     /// Requests on one connection before it is closed.
     pub max_requests_per_connection: u32,
+    /// How old a connection may become, in milliseconds.
+    pub max_connection_age_ms: u64,
     /// When to send `X-Client-IP`.
     pub send_client_ip: SendWhen,
     /// When to send `X-Server-IP`.

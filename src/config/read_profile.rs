@@ -53,6 +53,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let max_pending = fields.integer("max_pending");
     let idle_timeout_ms = fields.integer("connection_idle_timeout_ms");
     let max_requests_per_connection = fields.integer("max_requests_per_connection");
+    let max_connection_age_ms = fields.integer("max_connection_age_ms");
     let send_client_ip = send_when(fields, "send_client_ip");
     let send_server_ip = send_when(fields, "send_server_ip");
     let authenticated_user_header = header::name(fields, "authenticated_user_header");
@@ -85,6 +86,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         max_pending,
         idle_timeout_ms,
         max_requests_per_connection,
+        max_connection_age_ms,
         send_client_ip,
         send_server_ip,
         authenticated_user_header,

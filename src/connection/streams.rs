@@ -137,7 +137,7 @@ impl Connections {
             };
             return Some(match self.streams.open(cluster, PoolId(index)) {
                 Ok(token) => {
-                    pool.opened(token, owner);
+                    pool.opened(token, owner, now_ms);
                     Opened::For(owner, token)
                 }
                 Err(e) => {
@@ -439,6 +439,7 @@ impl PoolLimits {
             max_pending: profile.max_pending,
             idle_timeout_ms: profile.idle_timeout_ms,
             max_requests: profile.max_requests_per_connection,
+            max_age_ms: profile.max_connection_age_ms,
         }
     }
 }

@@ -61,6 +61,13 @@ const INTEGERS: &[(&str, Read<u64>, u64, u64, u64)] = &[
         1_000_000,
     ),
     (
+        "max_connection_age_ms",
+        |p| p.max_connection_age_ms,
+        600_000,
+        1_000,
+        86_400_000,
+    ),
+    (
         "options.default_ttl_s",
         |p| p.options.default_ttl_s.into(),
         3600,

@@ -6,6 +6,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::support::client::{Pending, Version, empty, fed, post, request, sized};
+use crate::support::eventually;
 use crate::support::icap_answers::{CONTINUE, NO_CONTENT, NO_CONTENT_CLOSE};
 use crate::support::icap_server::{Behaviour, Connection, IcapServer, refused_address};
 use crate::support::payload::{MIB, assert_same_bytes, pattern};
@@ -212,6 +213,19 @@ async fn a_connection_carries_no_more_requests_than_configured() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_closed_when_it_is_old_enough() {
+    let server = IcapServer::serving(Behaviour::Allow).await;
+    let scene = Scene::new(server.address(), json!({"max_connection_age_ms": 1000})).await;
+    let mut client = scene.client(Version::Http1).await;
+    eventually("a second connection", async || {
+        let answer = client.send(post("/upload", sized("x"))).await;
+        assert_eq!(answer.status, 200);
+        (server.accepted() == 2).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn connection_close_in_an_answer_is_obeyed() {
     let (server, scene) = manual(json!({})).await;
     let pending = scene.send_in_background(post("/first", sized("x"))).await;
@@ -375,7 +389,7 @@ async fn an_endpoint_that_fails_its_health_check_gets_no_requests() {
     })
     .await;
     let healthy = "cluster.icap_pool.membership_healthy";
-    crate::support::eventually("one healthy endpoint", async || {
+    eventually("one healthy endpoint", async || {
         (scene.envoy.stat(healthy).await == 1).then_some(())
     })
     .await;

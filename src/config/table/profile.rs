@@ -167,6 +167,12 @@ pub(in super::super) static PROFILE: Section = Section::new(
             "After so many requests a connection is closed.",
         ),
         Attribute::new(
+            "max_connection_age_ms",
+            integer(1_000, 86_400_000, "ms"),
+            Absent::Integer(600_000),
+            "A connection that is older is closed after its request. So servers that were added get their share.",
+        ),
+        Attribute::new(
             "send_client_ip",
             Kind::Switch,
             Absent::Bool(true),

@@ -27,6 +27,8 @@ pub struct PoolLimits {
     pub idle_timeout_ms: u64,
     /// Requests on one connection.
     pub max_requests: u32,
+    /// How old a connection may become, in milliseconds.
+    pub max_age_ms: u64,
 }
 
 impl PoolLimits {
@@ -37,6 +39,7 @@ impl PoolLimits {
             max_pending: self.max_pending.min(other.max_pending),
             idle_timeout_ms: self.idle_timeout_ms.min(other.idle_timeout_ms),
             max_requests: self.max_requests.min(other.max_requests),
+            max_age_ms: self.max_age_ms.min(other.max_age_ms),
         }
     }
 }
@@ -82,6 +85,8 @@ struct Connection {
     owner: Option<Owner>,
     /// Requests it has been given.
     uses: u32,
+    /// When it was opened.
+    since_ms: u64,
     /// The server at its other end; known once it is established.
     peer: Option<String>,
 }
@@ -187,13 +192,14 @@ impl Pool {
     }
 
     /// The stream for `owner` is open.
-    pub fn opened(&mut self, token: StreamToken, owner: Owner) {
+    pub fn opened(&mut self, token: StreamToken, owner: Owner, now_ms: u64) {
         self.forget(owner);
         self.connections.insert(
             token,
             Connection {
                 owner: Some(owner),
                 uses: 1,
+                since_ms: now_ms,
                 peer: None,
             },
         );
@@ -246,7 +252,9 @@ impl Pool {
         let Some(connection) = self.connections.get_mut(&token) else {
             return Released::Retired;
         };
-        if connection.uses >= self.limits.max_requests || over {
+        let worn = connection.uses >= self.limits.max_requests
+            || now_ms.saturating_sub(connection.since_ms) >= self.limits.max_age_ms;
+        if worn || over {
             self.connections.remove(&token);
             return Released::Retired;
         }
@@ -277,15 +285,18 @@ impl Pool {
         self.waiting.retain(|waiter| waiter.owner != owner);
     }
 
-    /// Takes out a connection that has idled for too long, or that is one too many; call until there is none.
+    /// Takes out a connection that has idled for too long or become too old, or that is one too many; call until there is
+    /// none.
     pub fn expire(&mut self, now_ms: u64) -> Option<StreamToken> {
-        let (token, since) = self.idle.front().copied()?;
-        self.alive_at_ms = Some(now_ms);
         let over = self.connections.len() > self.bound();
-        if !over && now_ms.saturating_sub(since) < self.limits.idle_timeout_ms {
-            return None;
-        }
-        self.idle.pop_front();
+        let limits = self.limits;
+        let is_over = |&(token, idle_since): &(StreamToken, u64)| {
+            let since = self.connections.get(&token).map(|known| known.since_ms);
+            over || now_ms.saturating_sub(idle_since) >= limits.idle_timeout_ms
+                || since.is_none_or(|since| now_ms.saturating_sub(since) >= limits.max_age_ms)
+        };
+        let index = self.idle.iter().position(is_over)?;
+        let (token, _) = self.idle.remove(index)?;
         self.connections.remove(&token);
         Some(token)
     }

@@ -5,6 +5,7 @@ const LIMITS: PoolLimits = PoolLimits {
     max_pending: 2,
     idle_timeout_ms: 1_000,
     max_requests: 3,
+    max_age_ms: 10_000,
 };
 
 fn message(id: u32) -> Owner {
@@ -16,7 +17,7 @@ fn open_all(pool: &mut Pool, first: StreamToken) -> Vec<(Owner, StreamToken)> {
     let mut opened = Vec::new();
     let mut token = first;
     while let Some(owner) = pool.next_to_open(0, 0) {
-        pool.opened(token, owner);
+        pool.opened(token, owner, 0);
         opened.push((owner, token));
         token += 1;
     }
@@ -132,6 +133,24 @@ fn idle_connections_expire_oldest_first() {
 }
 
 #[test]
+fn a_connection_that_is_old_enough_is_retired_after_its_request_or_while_it_idles() {
+    let mut pool = Pool::new(PoolLimits {
+        idle_timeout_ms: 60_000,
+        max_requests: 1_000,
+        ..LIMITS
+    });
+    for id in [1, 2] {
+        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+    }
+    open_all(&mut pool, 10);
+    assert_eq!(pool.release(10, 9_999), Released::Kept);
+    assert_eq!(pool.release(11, 10_000), Released::Retired);
+    assert_eq!(pool.expire(9_999), None);
+    assert_eq!(pool.expire(10_000), Some(10));
+    assert_eq!((pool.active(), pool.idle()), (0, 0));
+}
+
+#[test]
 fn a_closed_connection_tells_whom_it_leaves_behind() {
     let mut pool = Pool::new(LIMITS);
     assert_eq!(pool.checkout(message(1), false), Checkout::Waiting);
@@ -230,12 +249,14 @@ fn two_users_of_a_pool_share_the_stricter_bounds() {
         max_pending: 1,
         idle_timeout_ms: 10,
         max_requests: 99,
+        max_age_ms: 20_000,
     };
     let both = PoolLimits {
         max_connections: 2,
         max_pending: 1,
         idle_timeout_ms: 10,
         max_requests: 3,
+        max_age_ms: 10_000,
     };
     assert_eq!(LIMITS.strictest(other), both);
     assert_eq!(other.strictest(LIMITS), both);
@@ -250,7 +271,7 @@ mod in_any_order {
         /// Whatever happens: no more connections than allowed, none that two own, none idle and owned at once.
         #[test]
         fn the_bounds_hold_in_any_order_of_events(events in prop::collection::vec((0_u8..6, 0_u32..12), 0..200)) {
-            let limits = PoolLimits { max_connections: 3, max_pending: 4, idle_timeout_ms: 5, max_requests: 4 };
+            let limits = PoolLimits { max_connections: 3, max_pending: 4, idle_timeout_ms: 5, max_requests: 4, max_age_ms: 30 };
             let mut pool = Pool::new(limits);
             let mut owned: HashMap<StreamToken, Owner> = HashMap::new();
             let (mut next_token, mut next_owner) = (0, 0);
@@ -270,7 +291,7 @@ mod in_any_order {
                         }
                         while let Some(owner) = pool.next_to_open(0, now) {
                             next_token += 1;
-                            pool.opened(next_token, owner);
+                            pool.opened(next_token, owner, now);
                             owned.insert(next_token, owner);
                         }
                     }

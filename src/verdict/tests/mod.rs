@@ -47,6 +47,7 @@ pub(crate) fn profile(vendor: Vendor) -> Profile {
         max_pending: 1,
         idle_timeout_ms: 1000,
         max_requests_per_connection: 1,
+        max_connection_age_ms: 1000,
         send_client_ip: SendWhen::Never,
         send_server_ip: SendWhen::Never,
         authenticated_user_header: None,
