@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::streams::Streams;
-use super::{Checkout, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken};
+use super::{Checkout, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken, Wish};
 use crate::config::Profile;
 use crate::host::{self, HostResult};
 
@@ -74,11 +74,11 @@ impl Connections {
     }
 
     /// Asks for a connection: see [`Pool::checkout`].
-    pub fn checkout(&mut self, id: PoolId, owner: Owner, fresh: bool) -> Checkout {
+    pub fn checkout(&mut self, id: PoolId, owner: Owner, wish: Wish) -> Checkout {
         let Some((_, pool)) = self.pools.get_mut(id.0) else {
             return Checkout::Overloaded;
         };
-        let checkout = pool.checkout(owner, fresh);
+        let checkout = pool.checkout(owner, wish);
         if matches!(checkout, Checkout::Kept(_)) {
             self.streams.count(id, |turnover| &mut turnover.reused);
         }
@@ -88,7 +88,7 @@ impl Connections {
     /// Opens a connection for the next request that waits and may have one. Only in a callback of the root context.
     pub fn open_next(&mut self, now_ms: u64) -> Option<Opened> {
         for (index, (cluster, pool)) in self.pools.iter_mut().enumerate() {
-            if let Some(token) = pool.evict() {
+            if let Some(token) = pool.evict(now_ms) {
                 self.streams.hang_up(token, now_ms);
             }
             let closing = self.streams.closing_of(PoolId(index));
@@ -254,8 +254,8 @@ impl Connections {
     }
 
     /// Whether a request waits for which a connection can be opened.
-    pub fn can_open(&self) -> bool {
-        self.pools.iter().any(|(_, pool)| pool.can_open())
+    pub fn can_open(&self, now_ms: u64) -> bool {
+        self.pools.iter().any(|(_, pool)| pool.can_open(now_ms))
     }
 
     /// How things stand in each pool, and what has happened in it since the last call.

@@ -12,4 +12,4 @@ mod streams;
 #[cfg(target_os = "wasi")]
 pub use connections::{Connections, Opened, PoolId, Stock, Turnover};
 pub use knowledge::Knowledge;
-pub use pool::{Checkout, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken};
+pub use pool::{Checkout, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken, Wish};

@@ -11,7 +11,7 @@ use super::meaning::{block_page, judge_answer, judge_cut_off, replacement};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction};
-use crate::connection::Owner;
+use crate::connection::{Owner, Wish};
 use crate::host::{self, Half, HostResult};
 use crate::report::{Action, IcapLog, ScanRecord, Significance, failure_status};
 use crate::verdict::{BlockWith, Findings, Judgement, Verdict};
@@ -127,7 +127,7 @@ impl Worker {
         self.connections.close(scan.token, self.now_ms);
         self.connections
             .pause(exchange.pool, self.now_ms.saturating_add(OVERLOAD_PAUSE_MS));
-        self.connect(id, exchange, false);
+        self.connect(id, exchange, Wish::default());
     }
 
     /// Nothing of the message goes on: the client gets a page.

@@ -3,12 +3,12 @@
 use super::exchange::{Exchange, Phase, Scan};
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::connection::{Checkout, Owner, PoolId, Released, StreamToken};
+use crate::connection::{Checkout, Owner, PoolId, Released, StreamToken, Wish};
 
 /// How many tries to reach a server may follow one another at once.
 const QUICK_TRIES: u32 = 3;
-/// How long no connection is opened after the next one that came to nothing, in milliseconds; twice as long after each further
-/// one. Envoy tells its workers which servers live up to a second later than it knows it (`update_merge_window`).
+/// How long after the next one that came to nothing none is opened for that message, in milliseconds; twice as long after each
+/// further one. Envoy tells its workers which servers live up to a second later than it knows it (`update_merge_window`).
 const NO_SERVER_PAUSE_MS: u64 = 50;
 /// How long after a sign of life it is worth looking for a server that lives, in milliseconds.
 const HOPE_MS: u64 = 10_000;
@@ -22,27 +22,38 @@ enum Loss {
     Unreachable,
 }
 
+/// What is known of the servers that a message could still go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prospect {
+    /// There is but one, and no sign of life lately.
+    Poor,
+    /// There are several.
+    Several,
+    /// One was alive a moment ago.
+    Alive,
+}
+
 impl Loss {
     /// How often a message may be sent anew in all. Of one server: once where it had the message, for it may hang up on this
     /// very one, and twice where it could not be reached, the first try having met a connection that it had just closed.
-    /// Where there is hope for another: until one that lives should have been met.
-    fn retries(self, hope: bool) -> u32 {
-        match (self, hope) {
-            (Self::Closed, false) => 1,
-            (Self::Unreachable, false) => 2,
-            (Self::Closed, true) => 4,
-            (Self::Unreachable, true) => 8,
+    /// Where there is a prospect of another: until one that lives should have been met.
+    fn retries(self, prospect: Prospect) -> u32 {
+        match (self, prospect) {
+            (Self::Closed, Prospect::Poor | Prospect::Alive) => 1,
+            (Self::Unreachable, Prospect::Poor) => 2,
+            (_, Prospect::Several) => 4,
+            (Self::Unreachable, Prospect::Alive) => 8,
         }
     }
 }
 
 impl Worker {
     /// Takes a connection, or waits for one.
-    pub(super) fn connect(&mut self, id: u32, exchange: &mut Exchange, fresh: bool) {
+    pub(super) fn connect(&mut self, id: u32, exchange: &mut Exchange, wish: Wish) {
         exchange.phase = Phase::Waiting;
         match self
             .connections
-            .checkout(exchange.pool, Owner::Message(id), fresh)
+            .checkout(exchange.pool, Owner::Message(id), wish)
         {
             Checkout::Kept(token) => {
                 exchange.phase =
@@ -92,10 +103,17 @@ impl Worker {
                 let Some(mut exchange) = self.take(id) else {
                     return;
                 };
-                // Envoy knows of no server: only after a change that is worth waiting for.
-                if self.was_alive(exchange.pool) && self.may_retry(&exchange, Loss::Unreachable) {
-                    self.look_elsewhere(&mut exchange, Loss::Unreachable);
-                    self.connect(id, &mut exchange, false);
+                // Envoy knows of no server: that is worth waiting for only where one was there a moment ago.
+                let prospect = self.prospect(exchange.pool, Loss::Unreachable);
+                if prospect == Prospect::Alive
+                    && exchange.retries < Loss::Unreachable.retries(prospect)
+                {
+                    let wish = self.look_elsewhere(&mut exchange, Loss::Unreachable);
+                    let wish = Wish {
+                        fresh: false,
+                        ..wish
+                    };
+                    self.connect(id, &mut exchange, wish);
                 } else {
                     self.fail(id, &mut exchange, Cause::Connection, reason.to_owned());
                 }
@@ -105,32 +123,31 @@ impl Worker {
         }
     }
 
-    /// Whether a server of that pool has shown a sign of life lately.
-    fn was_alive(&self, pool: PoolId) -> bool {
-        self.connections
-            .was_alive_within(pool, HOPE_MS, self.now_ms)
-    }
-
-    fn may_retry(&self, exchange: &Exchange, loss: Loss) -> bool {
-        let several = self.connections.has_several_servers(exchange.pool);
-        let hope = match loss {
-            // It may be this message that makes a server hang up: of a single one only another connection is tried.
-            Loss::Closed => several,
-            Loss::Unreachable => several || self.was_alive(exchange.pool),
-        };
-        exchange.retries < loss.retries(hope)
+    fn prospect(&self, pool: PoolId, loss: Loss) -> Prospect {
+        let alive = self
+            .connections
+            .was_alive_within(pool, HOPE_MS, self.now_ms);
+        match loss {
+            Loss::Unreachable if alive => Prospect::Alive,
+            _ if self.connections.has_several_servers(pool) => Prospect::Several,
+            _ => Prospect::Poor,
+        }
     }
 
     /// Counts a retry, and has it wait where many have come to nothing.
-    fn look_elsewhere(&mut self, exchange: &mut Exchange, loss: Loss) {
+    fn look_elsewhere(&mut self, exchange: &mut Exchange, loss: Loss) -> Wish {
         exchange.retries = exchange.retries.saturating_add(1);
         self.metrics.retried(&exchange.profile);
-        if loss == Loss::Unreachable
-            && let Some(slow) = exchange.retries.checked_sub(QUICK_TRIES.saturating_add(1))
-        {
-            let pause_ms = NO_SERVER_PAUSE_MS.saturating_mul(2_u64.saturating_pow(slow));
-            let until_ms = self.now_ms.saturating_add(pause_ms);
-            self.connections.pause(exchange.pool, until_ms);
+        let slow = exchange
+            .retries
+            .checked_sub(QUICK_TRIES.saturating_add(1))
+            .filter(|_| loss == Loss::Unreachable);
+        let pause_ms = slow.map_or(0, |slow| {
+            NO_SERVER_PAUSE_MS.saturating_mul(2_u64.saturating_pow(slow))
+        });
+        Wish {
+            fresh: true,
+            not_before_ms: self.now_ms.saturating_add(pause_ms),
         }
     }
 
@@ -166,13 +183,14 @@ impl Worker {
                 true => Loss::Closed,
                 false => Loss::Unreachable,
             };
-            let several = self.connections.has_several_servers(exchange.pool);
-            let answered = scan.transaction.answered();
-            let condemned = exchange.condemned().is_some();
-            if self.may_retry(&exchange, loss) && (several || !answered) && !condemned {
+            let prospect = self.prospect(exchange.pool, loss);
+            let may_retry = exchange.retries < loss.retries(prospect)
+                && (prospect == Prospect::Several || !scan.transaction.answered())
+                && exchange.condemned().is_none();
+            if may_retry {
                 self.record_failure(&mut exchange, Cause::Connection, &reason);
-                self.look_elsewhere(&mut exchange, loss);
-                self.connect(id, &mut exchange, true);
+                let wish = self.look_elsewhere(&mut exchange, loss);
+                self.connect(id, &mut exchange, wish);
             } else {
                 self.fail(id, &mut exchange, Cause::Connection, reason);
             }

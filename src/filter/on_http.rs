@@ -4,7 +4,7 @@ use super::admit::Admission;
 use super::exchange::{Exchange, Phase, Progress};
 use super::holding::Holding;
 use super::worker::Worker;
-use crate::connection::Owner;
+use crate::connection::{Owner, Wish};
 use crate::host::{Half, Next};
 use crate::icap::Transaction;
 use crate::report::Action;
@@ -159,7 +159,7 @@ impl Worker {
         match &mut exchange.phase {
             Phase::Collecting => {
                 if Transaction::ready(&exchange.request, exchange.body.progress()) {
-                    self.connect(id, exchange, false);
+                    self.connect(id, exchange, Wish::default());
                 }
             }
             Phase::Scanning(scan) => {

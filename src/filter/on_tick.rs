@@ -67,7 +67,7 @@ impl Worker {
 
     /// Sets the tick to what is needed now. Only a tick slows itself down, so that no request pays for it.
     fn slow_down(&mut self) {
-        let wanted = if self.connections.can_open() {
+        let wanted = if self.connections.can_open(self.now_ms) {
             TICK_OPENING_MS
         } else if self.probes_are_out() || self.any_undecided() {
             TICK_SCANNING_MS

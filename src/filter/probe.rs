@@ -6,7 +6,7 @@ use super::exchange::{Progress, Scan, Source};
 use super::self_test::test_file;
 use super::service::Service;
 use super::worker::Worker;
-use crate::connection::{Checkout, Owner, StreamToken};
+use crate::connection::{Checkout, Owner, StreamToken, Wish};
 use crate::icap::{BodyProgress, Request};
 
 /// How long a probe may take, the wait for a connection included, in milliseconds.
@@ -113,7 +113,7 @@ impl Worker {
         if let Some(probe) = self.probe_mut(owner) {
             *probe = Probe::Waiting { until_ms };
         }
-        match self.connections.checkout(pool, owner, false) {
+        match self.connections.checkout(pool, owner, Wish::default()) {
             Checkout::Kept(token) => self.probe_connected(owner, token),
             Checkout::Waiting => {}
             Checkout::Overloaded => self.probe_failed(owner, "too many requests are waiting"),

@@ -119,7 +119,7 @@ impl Worker {
     /// Tells the metrics, and sees that the next tick comes in time.
     pub(super) fn flush(&mut self) {
         self.metrics.flush();
-        if self.tick_ms != TICK_OPENING_MS && self.connections.can_open() {
+        if self.tick_ms != TICK_OPENING_MS && self.connections.can_open(self.now_ms) {
             self.set_tick(TICK_OPENING_MS);
         } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_undecided() {
             self.set_tick(TICK_SCANNING_MS);

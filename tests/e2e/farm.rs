@@ -206,9 +206,18 @@ async fn with_every_server_down_a_request_fails_as_connection_and_works_again_la
         farm.kill(n).await;
     }
     assert_eq!(farm.send(0).await, Ending::Failed, "not known yet");
+    // Each looks for a server that lives, and none for the others' share of that time.
+    let mut all = Vec::new();
+    for _ in 0..32 {
+        let client = farm.envoy.connect(Version::Http1).await;
+        all.push(client.send_in_background(post("/", sized("x"))));
+    }
+    for pending in all {
+        assert_eq!(pending.answer().await.status, 503, "a moment later");
+    }
     farm.until_healthy("icap_pool", 0).await;
     assert_eq!(farm.send(1).await, Ending::Failed, "no panic routing");
-    assert_eq!(farm.envoy.metric("failed.connection").await, 2);
+    assert_eq!(farm.envoy.metric("failed.connection").await, 34);
     for n in 0..3 {
         farm.revive(n).await;
     }

@@ -44,6 +44,15 @@ impl PoolLimits {
     }
 }
 
+/// What kind of connection a request wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// A kept connection will not do: one has just failed this request.
+    pub fresh: bool,
+    /// None is to be opened for it before that time, in milliseconds.
+    pub not_before_ms: u64,
+}
+
 /// The answer to a request that wants a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -94,8 +103,7 @@ struct Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Waiter {
     owner: Owner,
-    /// A kept connection will not do: one has just failed this request.
-    fresh: bool,
+    wish: Wish,
 }
 
 /// The connections of one cluster and the requests that wait for one, first come first served.
@@ -148,10 +156,10 @@ impl Pool {
         self.limits = self.limits.strictest(limits);
     }
 
-    /// Asks for a connection. `fresh`: not a kept one; such a request waits in front, it has waited before.
-    pub fn checkout(&mut self, owner: Owner, fresh: bool) -> Checkout {
-        if fresh {
-            self.waiting.push_front(Waiter { owner, fresh });
+    /// Asks for a connection. A request that wants a fresh one waits in front, it has waited before.
+    pub fn checkout(&mut self, owner: Owner, wish: Wish) -> Checkout {
+        if wish.fresh {
+            self.waiting.push_front(Waiter { owner, wish });
             return Checkout::Waiting;
         }
         // Nobody overtakes those who wait.
@@ -167,7 +175,7 @@ impl Pool {
         if self.waiting.len() >= self.room().saturating_add(self.limits.max_pending as usize) {
             return Checkout::Overloaded;
         }
-        self.waiting.push_back(Waiter { owner, fresh });
+        self.waiting.push_back(Waiter { owner, wish });
         Checkout::Waiting
     }
 
@@ -175,15 +183,22 @@ impl Pool {
     /// [`opened`](Self::opened) or give up the request with [`forget`](Self::forget). `closing` connections have left the
     /// pool, but not the server yet.
     pub fn next_to_open(&self, closing: usize, now_ms: u64) -> Option<Owner> {
-        self.waiting
-            .front()
-            .filter(|_| self.room() > closing && self.paused_until_ms <= now_ms)
+        self.due(now_ms)
+            .filter(|_| self.room() > closing)
             .map(|waiter| waiter.owner)
     }
 
+    /// The first request that waits and for which a connection may be opened now.
+    fn due(&self, now_ms: u64) -> Option<&Waiter> {
+        self.waiting
+            .iter()
+            .find(|waiter| waiter.wish.not_before_ms <= now_ms)
+            .filter(|_| self.paused_until_ms <= now_ms)
+    }
+
     /// An idle connection that has to go so that a request which needs a fresh one can have it.
-    pub fn evict(&mut self) -> Option<StreamToken> {
-        if self.room() > 0 || !self.waiting.front().is_some_and(|waiter| waiter.fresh) {
+    pub fn evict(&mut self, now_ms: u64) -> Option<StreamToken> {
+        if self.room() > 0 || !self.due(now_ms).is_some_and(|waiter| waiter.wish.fresh) {
             return None;
         }
         let (token, _) = self.idle.pop_front()?;
@@ -258,7 +273,12 @@ impl Pool {
             self.connections.remove(&token);
             return Released::Retired;
         }
-        if let Some(waiter) = self.waiting.front().copied().filter(|waiter| !waiter.fresh) {
+        if let Some(waiter) = self
+            .waiting
+            .front()
+            .copied()
+            .filter(|waiter| !waiter.wish.fresh)
+        {
             self.waiting.pop_front();
             connection.owner = Some(waiter.owner);
             connection.uses = connection.uses.saturating_add(1);
@@ -316,11 +336,10 @@ impl Pool {
         self.connections.len().saturating_sub(self.idle.len())
     }
 
-    /// Whether something can be done for the request that waits in front: it wants a tick soon.
-    pub fn can_open(&self) -> bool {
-        self.waiting
-            .front()
-            .is_some_and(|waiter| self.room() > 0 || (waiter.fresh && !self.idle.is_empty()))
+    /// Whether something can be done now for a request that waits: it wants a tick soon.
+    pub fn can_open(&self, now_ms: u64) -> bool {
+        self.due(now_ms)
+            .is_some_and(|waiter| self.room() > 0 || (waiter.wish.fresh && !self.idle.is_empty()))
     }
 
     /// Whether requests wait that can have no connection before another is done with its own.

@@ -8,6 +8,11 @@ const LIMITS: PoolLimits = PoolLimits {
     max_age_ms: 10_000,
 };
 
+const FRESH: Wish = Wish {
+    fresh: true,
+    not_before_ms: 0,
+};
+
 fn message(id: u32) -> Owner {
     Owner::Message(id)
 }
@@ -27,11 +32,17 @@ fn open_all(pool: &mut Pool, first: StreamToken) -> Vec<(Owner, StreamToken)> {
 #[test]
 fn a_kept_connection_is_handed_out_again() {
     let mut pool = Pool::new(LIMITS);
-    assert_eq!(pool.checkout(message(1), false), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(1), Wish::default()),
+        Checkout::Waiting
+    );
     assert_eq!(open_all(&mut pool, 10), [(message(1), 10)]);
     assert!(!pool.is_kept(10));
     assert_eq!(pool.release(10, 0), Released::Kept);
-    assert_eq!(pool.checkout(message(2), false), Checkout::Kept(10));
+    assert_eq!(
+        pool.checkout(message(2), Wish::default()),
+        Checkout::Kept(10)
+    );
     assert!(pool.is_kept(10));
     assert_eq!(pool.owner(10), Some(message(2)));
 }
@@ -40,19 +51,28 @@ fn a_kept_connection_is_handed_out_again() {
 fn the_connection_used_last_is_reused_first() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Waiting
+        );
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert_eq!(pool.release(11, 1), Released::Kept);
-    assert_eq!(pool.checkout(message(3), false), Checkout::Kept(11));
+    assert_eq!(
+        pool.checkout(message(3), Wish::default()),
+        Checkout::Kept(11)
+    );
 }
 
 #[test]
 fn those_who_wait_are_served_in_order_and_nobody_overtakes_them() {
     let mut pool = Pool::new(LIMITS);
     for id in 1..=4 {
-        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Waiting
+        );
     }
     assert_eq!(
         open_all(&mut pool, 10),
@@ -62,30 +82,52 @@ fn those_who_wait_are_served_in_order_and_nobody_overtakes_them() {
     assert_eq!(pool.release(11, 0), Released::HandedTo(message(3)));
     assert_eq!(pool.release(10, 0), Released::HandedTo(message(4)));
     assert_eq!(pool.release(11, 0), Released::Kept);
-    assert_eq!(pool.checkout(message(5), false), Checkout::Kept(11));
+    assert_eq!(
+        pool.checkout(message(5), Wish::default()),
+        Checkout::Kept(11)
+    );
 }
 
 #[test]
 fn past_max_pending_it_is_overload_and_room_does_not_count_as_pending() {
     let mut pool = Pool::new(LIMITS);
     for id in 1..=4 {
-        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting, "{id}");
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Waiting,
+            "{id}"
+        );
     }
-    assert_eq!(pool.checkout(message(5), false), Checkout::Overloaded);
+    assert_eq!(
+        pool.checkout(message(5), Wish::default()),
+        Checkout::Overloaded
+    );
     open_all(&mut pool, 10);
-    assert_eq!(pool.checkout(message(5), false), Checkout::Overloaded);
+    assert_eq!(
+        pool.checkout(message(5), Wish::default()),
+        Checkout::Overloaded
+    );
     pool.forget(message(3));
-    assert_eq!(pool.checkout(message(5), false), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(5), Wish::default()),
+        Checkout::Waiting
+    );
 }
 
 #[test]
 fn a_connection_is_retired_after_its_last_request() {
     let mut pool = Pool::new(LIMITS);
-    assert_eq!(pool.checkout(message(1), false), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(1), Wish::default()),
+        Checkout::Waiting
+    );
     open_all(&mut pool, 10);
     for id in [2, 3] {
         assert_eq!(pool.release(10, 0), Released::Kept);
-        assert_eq!(pool.checkout(message(id), false), Checkout::Kept(10));
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Kept(10)
+        );
     }
     assert_eq!(pool.release(10, 0), Released::Retired);
     assert_eq!((pool.active(), pool.idle()), (0, 0));
@@ -95,25 +137,50 @@ fn a_connection_is_retired_after_its_last_request() {
 fn a_retry_waits_in_front_for_a_fresh_connection_and_an_idle_one_makes_room() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Waiting
+        );
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(10, 0), Released::Kept);
-    assert_eq!(pool.checkout(message(3), true), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(3), FRESH), Checkout::Waiting);
     assert_eq!(pool.next_to_open(0, 0), None);
-    assert!(pool.can_open());
-    assert_eq!(pool.evict(), Some(10));
-    assert_eq!(pool.evict(), None);
+    assert!(pool.can_open(0));
+    assert_eq!(pool.evict(0), Some(10));
+    assert_eq!(pool.evict(0), None);
     assert_eq!(open_all(&mut pool, 20), [(message(3), 20)]);
     assert_eq!(pool.release(11, 0), Released::Kept, "nobody else waits");
 }
 
 #[test]
+fn a_request_that_has_to_wait_a_while_holds_nobody_up() {
+    let mut pool = Pool::new(LIMITS);
+    let later = Wish {
+        fresh: true,
+        not_before_ms: 50,
+    };
+    assert_eq!(pool.checkout(message(1), later), Checkout::Waiting);
+    assert!(!pool.can_open(49));
+    assert_eq!(
+        pool.checkout(message(2), Wish::default()),
+        Checkout::Waiting
+    );
+    assert_eq!(pool.next_to_open(0, 49), Some(message(2)));
+    pool.opened(10, message(2), 49);
+    assert_eq!(pool.next_to_open(0, 49), None);
+    assert_eq!(pool.next_to_open(0, 50), Some(message(1)));
+}
+
+#[test]
 fn a_kept_connection_does_not_go_to_a_retry() {
     let mut pool = Pool::new(LIMITS);
-    assert_eq!(pool.checkout(message(1), false), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(1), Wish::default()),
+        Checkout::Waiting
+    );
     open_all(&mut pool, 10);
-    assert_eq!(pool.checkout(message(2), true), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(2), FRESH), Checkout::Waiting);
     assert_eq!(pool.release(10, 0), Released::Kept);
 }
 
@@ -121,7 +188,10 @@ fn a_kept_connection_does_not_go_to_a_retry() {
 fn idle_connections_expire_oldest_first() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Waiting
+        );
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(11, 0), Released::Kept);
@@ -140,7 +210,10 @@ fn a_connection_that_is_old_enough_is_retired_after_its_request_or_while_it_idle
         ..LIMITS
     });
     for id in [1, 2] {
-        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Waiting
+        );
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(10, 9_999), Released::Kept);
@@ -153,7 +226,10 @@ fn a_connection_that_is_old_enough_is_retired_after_its_request_or_while_it_idle
 #[test]
 fn a_closed_connection_tells_whom_it_leaves_behind() {
     let mut pool = Pool::new(LIMITS);
-    assert_eq!(pool.checkout(message(1), false), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(1), Wish::default()),
+        Checkout::Waiting
+    );
     open_all(&mut pool, 10);
     let lost = |owner, was_kept, was_connected| {
         Some(ClosedConnection {
@@ -164,7 +240,10 @@ fn a_closed_connection_tells_whom_it_leaves_behind() {
     };
     assert_eq!(pool.remove(10), lost(Some(message(1)), false, false));
     assert_eq!(pool.remove(10), None);
-    assert_eq!(pool.checkout(message(2), false), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(2), Wish::default()),
+        Checkout::Waiting
+    );
     open_all(&mut pool, 11);
     pool.connected(11, "10.0.0.9:1344".into(), 0);
     assert_eq!(pool.peer(11), Some("10.0.0.9:1344"));
@@ -177,7 +256,10 @@ fn a_closed_connection_tells_whom_it_leaves_behind() {
 fn a_second_server_is_noticed() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Waiting
+        );
     }
     open_all(&mut pool, 10);
     pool.connected(10, "10.0.0.9:1344".into(), 0);
@@ -192,7 +274,10 @@ fn a_second_server_is_noticed() {
 fn what_the_server_allows_goes_before_the_limit() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Waiting
+        );
     }
     open_all(&mut pool, 10);
     pool.allow(Some(1));
@@ -200,13 +285,16 @@ fn what_the_server_allows_goes_before_the_limit() {
     assert_eq!(pool.release(11, 0), Released::Kept);
     pool.allow(Some(0));
     assert_eq!(
-        pool.checkout(message(3), false),
+        pool.checkout(message(3), Wish::default()),
         Checkout::Kept(11),
         "at least one"
     );
     pool.allow(Some(9));
     for id in [4, 5] {
-        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Waiting
+        );
     }
     assert_eq!(
         open_all(&mut pool, 20).len(),
@@ -219,7 +307,10 @@ fn what_the_server_allows_goes_before_the_limit() {
 fn an_idle_connection_that_is_one_too_many_is_closed_at_once() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(pool.checkout(message(id), false), Checkout::Waiting);
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Waiting
+        );
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(10, 0), Released::Kept);
@@ -232,13 +323,22 @@ fn an_idle_connection_that_is_one_too_many_is_closed_at_once() {
 #[test]
 fn a_pause_holds_back_new_connections_and_not_kept_ones() {
     let mut pool = Pool::new(LIMITS);
-    assert_eq!(pool.checkout(message(1), false), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(1), Wish::default()),
+        Checkout::Waiting
+    );
     open_all(&mut pool, 10);
-    assert_eq!(pool.checkout(message(2), false), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(2), Wish::default()),
+        Checkout::Waiting
+    );
     pool.pause(100);
     assert_eq!(pool.next_to_open(0, 99), None);
     assert_eq!(pool.release(10, 50), Released::HandedTo(message(2)));
-    assert_eq!(pool.checkout(message(3), false), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(3), Wish::default()),
+        Checkout::Waiting
+    );
     assert_eq!(pool.next_to_open(0, 100), Some(message(3)));
 }
 
@@ -281,12 +381,12 @@ mod in_any_order {
                 match (event, picked) {
                     (0 | 1, _) => {
                         next_owner += 1;
-                        if let Checkout::Kept(token) = pool.checkout(message(next_owner), event == 1) {
+                        if let Checkout::Kept(token) = pool.checkout(message(next_owner), Wish { fresh: event == 1, not_before_ms: now + u64::from(pick) }) {
                             prop_assert!(owned.insert(token, message(next_owner)).is_none());
                         }
                     }
                     (2, _) => {
-                        if let Some(idle) = pool.evict() {
+                        if let Some(idle) = pool.evict(0) {
                             prop_assert!(!owned.contains_key(&idle));
                         }
                         while let Some(owner) = pool.next_to_open(0, now) {
