@@ -17,7 +17,7 @@ pub struct Outgoing {
     /// The parts that are payload, in order.
     pub payload: Vec<Range<usize>>,
     /// An empty message was in it: the filter role wants the connection closed. It has no other use, since nothing is
-    /// sent without content; and a reset of the stream by its owner would leave the SDK's note of it behind for ever.
+    /// sent without content.
     pub hang_up: bool,
 }
 

@@ -7,6 +7,8 @@ pub mod envoy;
 pub mod envoy_config;
 pub mod example;
 pub mod icap_answers;
+pub mod icap_behaviour;
+pub mod icap_connection;
 pub mod icap_message;
 pub mod icap_server;
 pub mod payload;
