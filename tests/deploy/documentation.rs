@@ -339,6 +339,23 @@ fn every_link_leads_somewhere() {
     assert!(dead(&page, "#the-plugin-configuration").is_none());
 }
 
+#[test]
+fn every_file_that_is_named_exists() {
+    let file =
+        Regex::new(r"^(src|tests|scripts|docs|envoy|deploy|docker|schema)/[\w./-]+$").unwrap();
+    let mut named = 0;
+    for page in pages() {
+        for span in pages::read(&page).spans {
+            if file.is_match(&span.text) {
+                named += 1;
+                let there = root().join(&span.text).exists();
+                assert!(there, "{}: there is no {}", span.place, span.text);
+            }
+        }
+    }
+    assert!(named > 10, "only {named} were found");
+}
+
 /// The text of the sources, with a text that goes on in the next line made one.
 fn sources() -> String {
     let continued = Regex::new(r"\\\n\s*").unwrap();
