@@ -64,6 +64,7 @@ test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAss
 
 .PHONY: e2e
 e2e: build icap-server envoy pyicap ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
+	@scripts/install-packages $(RUN_PACKAGES)
 	@cargo test $(addprefix --test ,$(E2E_TESTS))
 
 .PHONY: soak

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::root;
 use crate::yaml::{mappings, mappings_mut};
@@ -72,6 +72,14 @@ impl Parts {
     /// The HTTP connection manager.
     pub fn hcm(&mut self) -> &mut Value {
         &mut self.listener["filter_chains"][0]["filters"][0]["typed_config"]
+    }
+
+    /// Adds fields to it; the filters among them go before the router.
+    pub fn merge_into_hcm(&mut self, mut fields: Map<String, Value>) {
+        if let Some(Value::Array(filters)) = fields.remove("http_filters") {
+            self.http_filters().splice(0..0, filters);
+        }
+        self.hcm().as_object_mut().unwrap().extend(fields);
     }
 
     /// Its filters.
@@ -161,12 +169,13 @@ fn discover_from(config: &mut Value, directory: &Path) {
     });
 }
 
-/// What the filters in a configuration must agree on: the buffers hold what is scanned, and the health check asks for the
-/// profile's service.
+/// What the filters in a configuration must agree on: the buffers hold what is scanned, the health check asks for the
+/// profile's service, and the roles have a virtual machine each.
 pub fn check_agreement(config: &Value) {
     let mut profiles = Vec::new();
     let mut checks = Vec::new();
     let mut limits = Vec::new();
+    let mut machines = Vec::new();
     mappings(&read_texts(config), &mut |fields| {
         if let Some(list) = fields.get("profiles") {
             profiles.extend(list.as_array().unwrap().iter().cloned());
@@ -174,6 +183,7 @@ pub fn check_agreement(config: &Value) {
         if let Some(check) = fields.get("tcp_health_check") {
             checks.push(unhex(check["send"]["text"].as_str().unwrap()));
         }
+        machines.extend(fields.get("vm_id").cloned());
         for name in [
             "per_connection_buffer_limit_bytes",
             "initial_stream_window_size",
@@ -187,6 +197,10 @@ pub fn check_agreement(config: &Value) {
     });
     assert!(!profiles.is_empty() && !checks.is_empty());
     assert_eq!(limits.len(), 2, "{limits:?}");
+    assert!(
+        machines.len() == 2 && machines[0] != machines[1],
+        "{machines:?}"
+    );
     for profile in &profiles {
         let largest = profile["request_buffer_size_kb"].as_u64().unwrap() * 1024;
         for (name, limit) in &limits {

@@ -14,7 +14,8 @@ use crate::{client, eventually, root};
 pub struct Envoy {
     /// Its listener.
     pub listener: SocketAddr,
-    admin: SocketAddr,
+    /// Its admin port.
+    pub admin: SocketAddr,
     log: PathBuf,
     _process: Process,
 }
@@ -101,9 +102,14 @@ impl Envoy {
         String::from_utf8(text).unwrap()
     }
 
+    /// What it has printed: its own log, and the access log if that goes there.
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
     /// Fails the test when the module has crashed.
     pub fn assert_vm_alive(&self) {
-        let log = std::fs::read_to_string(&self.log).unwrap();
+        let log = self.output();
         assert!(!log.contains("panicked at"), "{log}");
     }
 }

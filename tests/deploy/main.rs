@@ -1,5 +1,5 @@
-//! The manifests under `deploy/` and the YAML of the documentation: their structure is checked strictly, and the Envoy part of
-//! each runs in a real Envoy with the built module.
+//! The manifests under `deploy/`, and the YAML and the commands of the documentation: their structure is checked
+//! strictly, the Envoy part of each manifest runs in a real Envoy with the built module, and of the commands what can.
 //!
 //! `ENVOY_BIN`, `ICAP_FILTER_WASM`, `C_ICAP_BIN` and `CLAMD_BIN` name the programs, as in the end-to-end tests.
 
@@ -16,6 +16,9 @@
 
 mod bootstrap;
 mod client;
+mod commands;
+mod compose;
+mod demonstration;
 mod documentation;
 mod envoy;
 mod envoy_gateway;
@@ -23,8 +26,10 @@ mod icap_pods;
 mod istio;
 mod json_path;
 mod kinds;
+mod kubernetes;
 mod kustomize;
 mod manifests;
+mod pages;
 #[allow(
     dead_code,
     reason = "shared by several test targets, none of which uses all of it"
@@ -34,6 +39,8 @@ mod process;
 mod scan;
 mod servers;
 mod shape;
+mod shell;
+mod shown;
 mod yaml;
 
 use std::path::{Path, PathBuf};

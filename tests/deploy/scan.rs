@@ -3,11 +3,11 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::bootstrap::{Parts, check_agreement};
+use crate::bootstrap::{ICAP_HOST, MODULE, Parts, check_agreement};
 use crate::client::{get, post, post_http2};
 use crate::envoy::{Envoy, validate};
 use crate::servers::{BAD, PAGE, Server, application, icap_server};
-use crate::{envoy_gateway, istio, kustomize};
+use crate::{envoy_gateway, istio, kustomize, pages, root, yaml};
 
 /// A proxy with a manifest in it, the application behind it and the ICAP server beside it.
 struct Scene {
@@ -75,6 +75,38 @@ fn istio_scene(variant: &str) -> Scene {
     Scene::start("0.0.0.0_8080", |parts| {
         istio::apply(&resource(&format!("deploy/istio/{variant}")), parts);
     })
+}
+
+/// The pieces that a reader copies into a configuration: a field of the listener, the filter, the cluster. The module is
+/// where the manifests have it, and the server the one that they name; what only has to match stays as it is.
+fn copied_from_the_page(parts: &mut Parts) {
+    let page = pages::read(&root().join("docs/deployment.md"));
+    let mut pieces = page.blocks.iter().filter(|b| b.language == "yaml");
+    let mut piece = |field: &str| {
+        let text = pieces.next().unwrap().text();
+        let text = text.replace("/etc/envoy/icap_filter.wasm", MODULE);
+        let text = text.replace(
+            "address: icap.example.net,",
+            &format!("address: {ICAP_HOST},"),
+        );
+        let fields = yaml::parse(&text).unwrap().remove(0);
+        assert!(fields.get(field).is_some(), "no {field} in {text}");
+        fields
+    };
+    let listener = piece("per_connection_buffer_limit_bytes");
+    let listener = listener.as_object().unwrap().clone();
+    parts.listener.as_object_mut().unwrap().extend(listener);
+    let hcm = piece("http_filters");
+    parts.merge_into_hcm(hcm.as_object().unwrap().clone());
+    let clusters = piece("clusters");
+    parts
+        .clusters
+        .extend(clusters["clusters"].as_array().unwrap().iter().cloned());
+}
+
+#[test]
+fn an_envoy_of_ones_own_with_what_the_page_has_to_copy() {
+    Scene::start("ingress", copied_from_the_page).assert_scans();
 }
 
 #[test]
