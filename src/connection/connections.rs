@@ -16,8 +16,15 @@ pub struct PoolId(pub(super) usize);
 pub enum Opened {
     /// The request has this stream now.
     For(Owner, StreamToken),
-    /// The host could not open one.
-    Failed(Owner, host::HostError),
+    /// The host could not open one, and there is nobody else to open one to.
+    Failed {
+        /// For whom it was.
+        owner: Owner,
+        /// Of which pool.
+        pool: PoolId,
+        /// What the host said.
+        error: host::HostError,
+    },
 }
 
 /// What has happened to connections since the last look, for the metrics.
@@ -46,6 +53,8 @@ pub struct Stock {
 #[derive(Debug)]
 pub struct Connections {
     pools: Vec<(Rc<str>, Pool)>,
+    /// The pool that is first to open a connection.
+    first: usize,
     streams: Streams,
 }
 
@@ -64,7 +73,11 @@ impl Connections {
             }
         }
         let streams = Streams::new(root, pools.len());
-        Self { pools, streams }
+        Self {
+            pools,
+            first: 0,
+            streams,
+        }
     }
 
     /// The pool of a profile's cluster: each has one.
@@ -85,12 +98,15 @@ impl Connections {
         checkout
     }
 
-    /// Opens a connection for the next request that waits and may have one. Only in a callback of the root context.
+    /// Opens a connection for the next request that waits and may have one. Only in a callback of the root context, and no
+    /// more in it after one that failed: the next call begins with another pool.
     pub fn open_next(&mut self, now_ms: u64) -> Option<Opened> {
-        for (index, (cluster, pool)) in self.pools.iter_mut().enumerate() {
-            if let Some(token) = pool.evict(now_ms) {
-                self.streams.hang_up(token, now_ms);
-            }
+        for offset in 0..self.pools.len() {
+            let index = self
+                .first
+                .saturating_add(offset)
+                .checked_rem(self.pools.len())?;
+            let (cluster, pool) = self.pools.get_mut(index)?;
             let closing = self.streams.closing_of(PoolId(index));
             let Some(owner) = pool.next_to_open(closing, now_ms) else {
                 continue;
@@ -100,13 +116,34 @@ impl Connections {
                     pool.opened(token, owner, now_ms);
                     Opened::For(owner, token)
                 }
-                Err(e) => {
+                Err(error) => {
+                    self.first = index.saturating_add(1);
                     pool.forget(owner);
-                    Opened::Failed(owner, e)
+                    Opened::Failed {
+                        owner,
+                        pool: PoolId(index),
+                        error,
+                    }
                 }
             });
         }
         None
+    }
+
+    /// Closes idle connections where a request waits for a fresh one and there is no room.
+    pub fn evict(&mut self, now_ms: u64) {
+        for (_, pool) in &mut self.pools {
+            if let Some(token) = pool.evict(now_ms) {
+                self.streams.hang_up(token, now_ms);
+            }
+        }
+    }
+
+    /// Those who wait in that pool.
+    pub fn waiting(&self, id: PoolId) -> Vec<Owner> {
+        self.pools
+            .get(id.0)
+            .map_or_else(Vec::new, |(_, pool)| pool.waiting())
     }
 
     /// Sends bytes to the server.
@@ -156,11 +193,6 @@ impl Connections {
     /// The address of the server at the other end.
     pub fn peer(&self, token: StreamToken) -> Option<&str> {
         self.pool(token)?.peer(token)
-    }
-
-    /// Whether the connection has served a request before this one.
-    pub fn is_kept(&self, token: StreamToken) -> bool {
-        self.pool(token).is_some_and(|pool| pool.is_kept(token))
     }
 
     /// The request is done with the connection, which may be used again.

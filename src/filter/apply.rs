@@ -1,5 +1,7 @@
 //! A verdict is applied: the message goes on, is replaced, or is answered.
 
+use std::borrow::Cow;
+
 use super::admit::Admission;
 use super::conclude::write_log;
 use super::describe::Journal;
@@ -24,6 +26,17 @@ fn header_text(text: &str) -> String {
     text.chars()
         .filter(|c| *c == ' ' || c.is_ascii_graphic())
         .take(MAX_CHARS)
+        .collect()
+}
+
+/// What tells the client or the application of an outcome.
+fn exposed_fields(action: Action, threat: Option<&str>) -> host::Fields {
+    let threat = threat.map(header_text).filter(|threat| !threat.is_empty());
+    let action = (ACTION_HEADER, action.as_str().to_owned());
+    [action]
+        .into_iter()
+        .chain(threat.map(|threat| (THREAT_HEADER, threat)))
+        .map(|(name, value)| (name.as_bytes().to_vec(), value.into_bytes()))
         .collect()
 }
 
@@ -160,9 +173,15 @@ impl Worker {
         body: &[u8],
     ) {
         exchange.phase = Phase::Answered;
-        // The headers of this answer come to the filter like any other response's: what is exposed is set there.
-        if let Err(e) = host::enter(id).and_then(|()| host::respond(status, details, fields, body))
-        {
+        // In place of a request the headers of this answer come to the filter like any other response's, and what is exposed is
+        // set there. In place of a response they do not.
+        let mut fields = Cow::Borrowed(fields);
+        if exchange.half == Half::Response && self.config.expose.client {
+            let exposed = exposed_fields(exchange.journal.action(), exchange.journal.threat());
+            fields.to_mut().extend(exposed);
+        }
+        let answered = host::enter(id).and_then(|()| host::respond(status, details, &fields, body));
+        if let Err(e) = answered {
             log::debug!("context {id}: {e}");
         }
     }

@@ -82,7 +82,11 @@ pub(super) fn allow(profile: &Profile, options: Option<&ServiceOptions>) -> Vec<
 
 /// The largest preview for a message: never more than the service takes (RFC 3507 section 4.5), none where it wants such
 /// messages complete, or names no preview and the profile does not insist.
-fn preview(profile: &Profile, options: Option<&ServiceOptions>, path: &str) -> Option<u32> {
+pub(super) fn preview(
+    profile: &Profile,
+    options: Option<&ServiceOptions>,
+    path: &str,
+) -> Option<u32> {
     let configured = profile.preview_bytes?;
     let Some(options) = options else {
         return Some(configured);

@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::apply::NOT_SCANNED;
 use super::describe;
 use super::exchange::{Exchange, Phase, Scan};
-use super::meaning::{block_page, judge_answer, judge_cut_off, replacement};
+use super::meaning::{block_page, judge_answer, judge_rest, replacement};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction};
@@ -61,7 +61,7 @@ impl Worker {
         }
         let slow = self.is_slow(exchange);
         record.findings = Cow::Owned(findings);
-        let condemned = judge_cut_off(&exchange.profile, &scan.answer);
+        let condemned = judge_rest(exchange, &scan.answer);
         match verdict {
             Verdict::Pass => {
                 record.action = Action::Passed;
@@ -93,8 +93,10 @@ impl Worker {
                     self.block(id, exchange, record, BlockWith::OwnPage, Answer::default());
                 }
                 Err((cause, reason)) => {
-                    exchange.phase = Phase::Collecting;
-                    self.fail(id, exchange, cause, reason);
+                    record.action = Action::Failed;
+                    record.findings = reason_only(reason);
+                    exchange.journal.push(record);
+                    self.apply_failure(id, exchange, cause);
                 }
             },
             Verdict::Block(with) => self.block(id, exchange, record, with, scan.answer),
@@ -139,7 +141,7 @@ impl Worker {
         with: BlockWith,
         answer: Answer,
     ) {
-        let (status, fields, body) = block_page(exchange, with, answer);
+        let (status, fields, body) = block_page(id, exchange, with, answer);
         record.action = Action::Blocked;
         record.http_response_code = (with == BlockWith::ServerResponse).then_some(status);
         exchange.journal.push(record);

@@ -95,8 +95,38 @@ impl Worker {
         }
     }
 
+    /// The connection that was handed to `owner` is of no use.
+    pub(super) fn hand_another(&mut self, owner: Owner) {
+        match owner {
+            Owner::Options(_) | Owner::SelfTest(_) => self.probe_failed(owner, "connection lost"),
+            Owner::Message(id) => {
+                let Some(mut exchange) = self.take(id) else {
+                    return;
+                };
+                if matches!(exchange.phase, Phase::Waiting) {
+                    let wish = Wish {
+                        fresh: true,
+                        ..Wish::default()
+                    };
+                    self.connect(id, &mut exchange, wish);
+                }
+                self.put_back(id, exchange);
+            }
+        }
+    }
+
+    /// Envoy knows of no server in that pool: so `owner` gets no connection, and nobody else who waits there does.
+    pub(super) fn without_server(&mut self, owner: Owner, pool: PoolId, reason: &str) {
+        self.without_connection(owner, reason);
+        if self.prospect(pool, Loss::Unreachable) != Prospect::Alive {
+            for owner in self.connections.waiting(pool) {
+                self.without_connection(owner, reason);
+            }
+        }
+    }
+
     /// No connection could be opened for whom it was wanted.
-    pub(super) fn without_connection(&mut self, owner: Owner, reason: &str) {
+    fn without_connection(&mut self, owner: Owner, reason: &str) {
         match owner {
             Owner::Options(_) | Owner::SelfTest(_) => self.probe_failed(owner, reason),
             Owner::Message(id) => {
@@ -173,7 +203,10 @@ impl Worker {
         let Some(mut exchange) = self.take(id) else {
             return;
         };
-        if let Phase::Scanning(scan) = &exchange.phase {
+        if let Phase::Scanning(scan) = &exchange.phase
+            // The answer is there; what it waits for is the rest of the upload.
+            && !scan.complete
+        {
             let reason = match scan.transaction.end_of_input() {
                 _ if !closed.was_connected => "no connection to the server".to_owned(),
                 Err(e) if scan.transaction.answered() => format!("connection lost: {e}"),

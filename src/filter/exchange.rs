@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::clock::ServerClock;
 use super::describe::Journal;
 use super::holding::Tally;
-use super::meaning::judge_cut_off;
+use super::meaning::judge_rest;
 use crate::config::{Cause, Profile};
 use crate::connection::{Connections, PoolId, StreamToken};
 use crate::host::{self, Half, HostError};
@@ -170,7 +170,7 @@ impl Exchange {
     /// What was found, where the server has said so in an answer that can't be used as a whole.
     pub(super) fn condemned(&self) -> Option<Findings> {
         match &self.phase {
-            Phase::Scanning(scan) => judge_cut_off(&self.profile, &scan.answer),
+            Phase::Scanning(scan) => judge_rest(self, &scan.answer),
             _ => None,
         }
     }

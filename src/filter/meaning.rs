@@ -76,17 +76,28 @@ fn read(id: u32, exchange: &Exchange, range: Range<u64>) -> Result<Vec<u8>, (Cau
 
 /// What the answer means for the message.
 pub(super) fn judge_answer(exchange: &Exchange, answer: &Answer) -> Judgement {
-    let Some(head) = &answer.head else {
+    with_view(exchange, answer, |view| judge(view, &exchange.profile)).unwrap_or_else(|| {
         let reason = "the answer has no head".to_owned();
-        let verdict = Verdict::Fail {
-            cause: Cause::Internal,
-            reason,
-        };
-        return Judgement {
-            verdict,
+        let cause = Cause::Internal;
+        Judgement {
+            verdict: Verdict::Fail { cause, reason },
             findings: Findings::default(),
-        };
-    };
+        }
+    })
+}
+
+/// What was found, where an answer of which something is missing says all the same that something was.
+pub(super) fn judge_rest(exchange: &Exchange, answer: &Answer) -> Option<Findings> {
+    with_view(exchange, answer, |view| judge_head(view, &exchange.profile)).flatten()
+}
+
+/// The answer as the verdict sees it; `None` without a head.
+fn with_view<T>(
+    exchange: &Exchange,
+    answer: &Answer,
+    act: impl FnOnce(&AnswerView<'_>) -> T,
+) -> Option<T> {
+    let head = answer.head.as_ref()?;
     let mut headers = head.headers.clone();
     for trailer in answer.trailers.iter() {
         headers.push(trailer.name.clone(), trailer.value.clone());
@@ -110,7 +121,7 @@ pub(super) fn judge_answer(exchange: &Exchange, answer: &Answer) -> Judgement {
             .as_ref()
             .is_none_or(|sent| !same_response(sent, got)),
     };
-    let view = AnswerView {
+    Some(act(&AnswerView {
         scan: exchange.scan_kind(),
         status: head.status,
         headers: &headers,
@@ -118,13 +129,7 @@ pub(super) fn judge_answer(exchange: &Exchange, answer: &Answer) -> Judgement {
         original_response: original_response.as_ref(),
         head_changed,
         body: body_change(exchange, answer, head_changed),
-    };
-    judge(&view, &exchange.profile)
-}
-
-/// What was found, where an answer that broke off had already said that something was.
-pub(super) fn judge_cut_off(profile: &Profile, answer: &Answer) -> Option<Findings> {
-    judge_head(&answer.head.as_ref()?.headers, profile)
+    }))
 }
 
 /// What the answer to a probe means; whether a body came back unchanged is of no interest there.
@@ -218,31 +223,30 @@ pub(super) fn replacement(
 
 /// What the client gets for a blocked message.
 pub(super) fn block_page(
+    id: u32,
     exchange: &Exchange,
     with: BlockWith,
     answer: Answer,
 ) -> (u16, host::Fields, Vec<u8>) {
-    let page = &exchange.profile.block_response;
-    match (with, answer.http, answer.body) {
-        (BlockWith::ServerResponse, Some(HttpHead::Response(head)), body)
-            if (200..=599).contains(&head.status) && !matches!(body, AnswerBody::TooLarge) =>
-        {
-            let body = match body {
-                AnswerBody::Own(body) => body,
-                AnswerBody::Same(len) => {
-                    let len = usize::try_from(len).unwrap_or(usize::MAX);
-                    host::read_body(exchange.half, 0, len).unwrap_or_default()
-                }
-                AnswerBody::None | AnswerBody::TooLarge => Vec::new(),
-            };
+    let own = || {
+        let page = &exchange.profile.block_response;
+        let content_type = page.content_type.clone().into_bytes();
+        let fields = vec![(b"content-type".to_vec(), content_type)];
+        (page.status, fields, page.body.clone().into_bytes())
+    };
+    let (BlockWith::ServerResponse, Some(HttpHead::Response(head))) = (with, answer.http) else {
+        return own();
+    };
+    let body = match answer.body {
+        AnswerBody::Own(body) => Ok(body),
+        AnswerBody::Same(len) => read(id, exchange, 0..len),
+        AnswerBody::None => Ok(Vec::new()),
+        AnswerBody::TooLarge => return own(),
+    };
+    match body {
+        Ok(body) if (200..=599).contains(&head.status) => {
             (head.status, rewrite::local_response_fields(&head), body)
         }
-        _ => {
-            let fields = vec![(
-                b"content-type".to_vec(),
-                page.content_type.clone().into_bytes(),
-            )];
-            (page.status, fields, page.body.clone().into_bytes())
-        }
+        _ => own(),
     }
 }

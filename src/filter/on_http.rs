@@ -118,7 +118,7 @@ impl Worker {
         })
     }
 
-    /// The message, where it is the half that the callback is about and no verdict has been applied to it.
+    /// The message, where it is the half that the callback is about.
     fn under_scan(&mut self, id: u32, half: Half) -> Option<&mut Exchange> {
         self.exchanges
             .get_mut(&id)

@@ -2,6 +2,7 @@
 
 use super::exchange::{Exchange, Phase};
 use super::worker::{TICK_OPENING_MS, Worker};
+use crate::config::Cause;
 use crate::connection::{Owner, StreamToken};
 
 impl Worker {
@@ -15,7 +16,14 @@ impl Worker {
     pub(super) fn on_message(&mut self, token: StreamToken, bytes: Vec<u8>) {
         self.begin(None);
         self.connections.receive_from(Some(token));
+        let handed = self.handed.iter().position(|(_, handed)| *handed == token);
         match self.connections.owner(token) {
+            // Whoever has the connection has not asked yet: the next answer would begin in the middle of this.
+            Some(owner) if handed.is_some() => {
+                self.handed.retain(|(_, handed)| *handed != token);
+                self.connections.close(token, self.now_ms);
+                self.hand_another(owner);
+            }
             Some(owner @ (Owner::Options(_) | Owner::SelfTest(_))) => {
                 self.probe_received(owner, bytes);
             }
@@ -29,7 +37,7 @@ impl Worker {
                 }
                 self.drive(id);
             }
-            // Nothing was asked: whatever this is, the next answer would begin in the middle of it.
+            // Nothing was asked: the same.
             None => self.connections.close(token, self.now_ms),
         }
         self.finish_receiving();
@@ -39,8 +47,20 @@ impl Worker {
     pub(super) fn on_unreadable(&mut self, token: StreamToken) {
         self.begin(None);
         self.connections.receive_from(Some(token));
+        let reason = "bytes of the answer can't be read";
+        match self.connections.owner(token) {
+            Some(owner @ (Owner::Options(_) | Owner::SelfTest(_))) => {
+                self.probe_failed(owner, reason);
+            }
+            Some(Owner::Message(id)) => {
+                if let Some(mut exchange) = self.take(id) {
+                    self.fail(id, &mut exchange, Cause::Internal, reason.to_owned());
+                    self.put_back(id, exchange);
+                }
+            }
+            None => {}
+        }
         self.connections.close(token, self.now_ms);
-        self.lost(token);
         self.finish_receiving();
     }
 

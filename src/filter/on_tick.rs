@@ -3,7 +3,7 @@
 use super::service;
 use super::worker::{TICK_OPENING_MS, TICK_SCANNING_MS, Worker};
 use crate::config::Cause;
-use crate::connection::{Opened, Owner};
+use crate::connection::{Opened, Owner, PoolId};
 
 /// Root ticks while connections idle.
 const TICK_IDLE_MS: u32 = 1_000;
@@ -19,9 +19,10 @@ impl Worker {
         }
         let failed = self.open_connections();
         self.catch_up();
-        if let Some((owner, reason)) = failed {
-            self.without_connection(owner, &reason);
+        if let Some((owner, pool, reason)) = failed {
+            self.without_server(owner, pool, &reason);
         }
+        self.connections.evict(self.now_ms);
         self.tend_probes();
         self.watch_holding();
         self.expire();
@@ -33,11 +34,13 @@ impl Worker {
 
     /// Opens connections for those who wait. First of all in a callback, and no more after one that fails at once, for
     /// whom that is given: see [`host::open_stream`].
-    fn open_connections(&mut self) -> Option<(Owner, String)> {
+    fn open_connections(&mut self) -> Option<(Owner, PoolId, String)> {
         while let Some(opened) = self.connections.open_next(self.now_ms) {
             match opened {
                 Opened::For(owner, token) => self.handed.push_back((owner, token)),
-                Opened::Failed(owner, e) => return Some((owner, format!("no connection: {e}"))),
+                Opened::Failed { owner, pool, error } => {
+                    return Some((owner, pool, format!("no connection: {error}")));
+                }
             }
         }
         None

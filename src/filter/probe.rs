@@ -160,10 +160,13 @@ impl Worker {
             available: body.len() as u64,
             ended: true,
         };
-        let Some(Probe::Asked { scan, until_ms }) = self.probe_mut(owner).map(Probe::take) else {
-            return;
+        let (mut scan, until_ms) = match self.probe_mut(owner) {
+            Some(probe @ Probe::Asked { .. }) => match probe.take() {
+                Probe::Asked { scan, until_ms } => (scan, until_ms),
+                Probe::Idle | Probe::Waiting { .. } => return,
+            },
+            _ => return,
         };
-        let mut scan = scan;
         let limit = super::self_test::PAGE_BYTES;
         let progress = scan.drive(Source::Memory(&body), whole, limit, &self.connections);
         let token = scan.token;

@@ -23,6 +23,7 @@ pub struct FilterRole {
 enum Event {
     Connected(StreamToken, String),
     Message(StreamToken, Vec<u8>),
+    Unreadable(StreamToken),
     Closed(StreamToken),
     Done(u32),
 }
@@ -46,6 +47,7 @@ impl FilterRole {
             match event {
                 Event::Connected(token, peer) => worker.on_connected(token, peer),
                 Event::Message(token, bytes) => worker.on_message(token, bytes),
+                Event::Unreadable(token) => worker.on_unreadable(token),
                 Event::Closed(token) => worker.on_closed(token),
                 Event::Done(id) => worker.on_done(id),
             }
@@ -89,7 +91,7 @@ impl FilterRole {
             Ok(bytes) => self.deliver(Event::Message(token, bytes)),
             Err(e) => {
                 log::error!("stream {token}: {e}");
-                self.run(|worker| worker.on_unreadable(token));
+                self.deliver(Event::Unreadable(token));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::ask::allow;
+use super::ask::{allow, preview};
 use super::exchange::Scan;
 use super::meaning::judge_probe;
 use super::probe::Probe;
@@ -19,6 +19,8 @@ use crate::verdict::Verdict;
 /// The EICAR test file, encoded so that no scanner takes the module for it.
 const TEST_FILE: &str =
     "WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FSLVNUQU5EQVJELUFOVElWSVJVUy1URVNULUZJTEUhJEgrSCo=";
+/// Where it is uploaded to, as the server is told.
+const TEST_PATH: &str = "/icap-filter-self-test/eicar.com";
 /// The most of a block page that is read, in bytes.
 pub(super) const PAGE_BYTES: u64 = 1024 * 1024;
 const MINUTE_MS: u64 = 60_000;
@@ -67,7 +69,7 @@ impl Service {
         let length = test_file().len().to_string();
         let fields: Fields = [
             (":method", "POST"),
-            (":path", "/icap-filter-self-test/eicar.com"),
+            (":path", TEST_PATH),
             (":authority", "icap-filter.invalid"),
             ("content-type", "application/octet-stream"),
             ("content-length", &length),
@@ -79,7 +81,7 @@ impl Service {
         Rc::new(Request {
             method: Method::Reqmod,
             allow: allow(&self.profile, self.options()),
-            preview: self.profile.preview_bytes,
+            preview: preview(&self.profile, self.options(), TEST_PATH),
             request_head: encode_request_head(&fields).ok(),
             ..Request::clone(&request)
         })

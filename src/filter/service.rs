@@ -182,6 +182,14 @@ impl Worker {
 /// Key of the number of instances of the module that share a `vm_id`: one for each worker, and one of the main thread.
 const INSTANCES: &str = "icap_filter.instances";
 
+/// Makes the number known, at none. Envoy configures an instance on its main thread before any worker's: so no two workers can
+/// both find it missing, which would lose one of them.
+pub(super) fn prepare() {
+    if let Err(e) = host::create_shared(INSTANCES) {
+        log::warn!("icap: the workers are not counted: {e}");
+    }
+}
+
 /// Counts this instance among the workers, so that they can share what a server allows.
 pub(super) fn enlist(there: bool) {
     if let Err(e) = host::add_shared(INSTANCES, if there { 1 } else { -1 }) {

@@ -10,7 +10,7 @@ use super::recall::Recall;
 use super::service::{self, Service};
 use crate::config::Config;
 use crate::connection::{Connections, Owner, StreamToken};
-use crate::host;
+use crate::host::{self, Half};
 
 /// Root ticks while a request waits for a connection to be opened, in milliseconds: only the root context can open one.
 pub(super) const TICK_OPENING_MS: u32 = 1;
@@ -71,6 +71,7 @@ impl Worker {
 
     /// The host is to wake the root context, which asks the services.
     pub(super) fn start(&mut self) {
+        service::prepare();
         self.set_tick(TICK_OPENING_MS);
     }
 
@@ -88,10 +89,12 @@ impl Worker {
         self.inside = inside;
     }
 
-    /// The messages of which nothing has come but the headers.
+    /// The requests of which nothing has come but the headers.
     pub(super) fn collecting(&self) -> Vec<u32> {
         let waits = |exchange: &Exchange| {
-            matches!(exchange.phase, Phase::Collecting) && exchange.body.available == 0
+            exchange.half == Half::Request
+                && matches!(exchange.phase, Phase::Collecting)
+                && exchange.body.available == 0
         };
         self.exchanges
             .iter()

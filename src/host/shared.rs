@@ -34,7 +34,43 @@ pub fn dequeue(queue: u32) -> HostResult {
     .map(drop)
 }
 
-/// Adds to a number that all workers share, and gives the result. It never goes below 0.
+/// Makes a number of that name known to all workers, 0 at first.
+pub fn create_shared(key: &str) -> HostResult {
+    let (value, _) = read_shared(key)?;
+    match value {
+        Some(_) => Ok(()),
+        None => write_shared(key, 0, 0),
+    }
+}
+
+/// A number that all workers share, and its version.
+fn read_shared(key: &str) -> HostResult<(Option<u64>, u32)> {
+    let mut version = 0;
+    // SAFETY: `key` outlives the call; the host writes one pointer and two numbers.
+    let data = found(fetch("get_shared_data", |data, size| unsafe {
+        abi::proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut version)
+    }))?;
+    let bytes = data.and_then(|data| <[u8; 8]>::try_from(data).ok());
+    Ok((bytes.map(u64::from_le_bytes), version))
+}
+
+/// Writes it, where it still has that version. To version 0, that of what is not there, the host writes always.
+fn write_shared(key: &str, value: u64, version: u32) -> HostResult {
+    let bytes = value.to_le_bytes();
+    // SAFETY: both outlive the call.
+    check("set_shared_data", unsafe {
+        abi::proxy_set_shared_data(
+            key.as_ptr(),
+            key.len(),
+            bytes.as_ptr(),
+            bytes.len(),
+            version,
+        )
+    })
+}
+
+/// Adds to a number that all workers share, and gives the result. It never goes below 0. What is not there counts as 0, but
+/// then nobody else may add to it at the same time: see [`create_shared`].
 pub fn add_shared(key: &str, offset: i64) -> HostResult<u64> {
     /// Other workers may come in between; each try that fails means that one of them got through.
     const TRIES: u32 = 64;
@@ -43,37 +79,13 @@ pub fn add_shared(key: &str, offset: i64) -> HostResult<u64> {
         status: CAS_MISMATCH,
     });
     for _ in 0..TRIES {
-        let mut version = 0;
-        // SAFETY: `key` outlives the call; the host writes one pointer and two numbers.
-        let data = found(fetch("get_shared_data", |data, size| unsafe {
-            abi::proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut version)
-        }))?;
-        let bytes = data.and_then(|data| <[u8; 8]>::try_from(data).ok());
-        let value = bytes
-            .map_or(0, u64::from_le_bytes)
-            .saturating_add_signed(offset);
+        let (value, version) = read_shared(key)?;
+        let value = value.unwrap_or(0).saturating_add_signed(offset);
         if offset == 0 {
             return Ok(value);
         }
-        let bytes = value.to_le_bytes();
-        // SAFETY: both outlive the call.
-        result = check("set_shared_data", unsafe {
-            abi::proxy_set_shared_data(
-                key.as_ptr(),
-                key.len(),
-                bytes.as_ptr(),
-                bytes.len(),
-                version,
-            )
-        })
-        .map(|()| value);
-        if !matches!(
-            result,
-            Err(HostError {
-                status: CAS_MISMATCH,
-                ..
-            })
-        ) {
+        result = write_shared(key, value, version).map(|()| value);
+        if !matches!(&result, Err(e) if e.status == CAS_MISMATCH) {
             break;
         }
     }

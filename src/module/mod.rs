@@ -6,6 +6,7 @@
 
 mod context;
 
+use crate::filter;
 use crate::host::{self, Callback, Half, Next};
 use context::Context;
 
@@ -97,7 +98,7 @@ extern "C" fn proxy_on_response_headers(context: u32, _: u32, at_end: u32) -> u3
 fn on_headers(context: u32, half: Half, at_end: u32) -> u32 {
     let at_end = at_end == YES;
     callback(context, |context| context.on_headers(half, at_end))
-        .unwrap_or(Next::Pause)
+        .unwrap_or_else(|| filter::refuse("its context is not known"))
         .into()
 }
 
@@ -114,7 +115,7 @@ extern "C" fn proxy_on_response_body(context: u32, len: usize, at_end: u32) -> u
 fn on_body(context: u32, half: Half, len: usize, at_end: u32) -> u32 {
     let at_end = at_end == YES;
     callback(context, |context| context.on_body(half, len, at_end))
-        .unwrap_or(Next::Pause)
+        .unwrap_or_else(|| filter::refuse("its context is not known"))
         .into()
 }
 
@@ -130,7 +131,7 @@ extern "C" fn proxy_on_response_trailers(context: u32, _: u32) -> u32 {
 
 fn on_trailers(context: u32, half: Half) -> u32 {
     callback(context, |context| context.on_trailers(half))
-        .unwrap_or(Next::Pause)
+        .unwrap_or_else(|| filter::refuse("its context is not known"))
         .into()
 }
 

@@ -1,6 +1,6 @@
 //! The contexts of the upstream role: one for each connection, and what they share.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -61,6 +61,8 @@ impl HangUps {
 pub struct TransportContext {
     id: u32,
     outgoing: RefCell<Deframer>,
+    /// Given up: nothing more goes to the server.
+    given_up: Cell<bool>,
     hang_ups: Rc<HangUps>,
 }
 
@@ -70,6 +72,7 @@ impl TransportContext {
         Self {
             id,
             outgoing: RefCell::default(),
+            given_up: Cell::new(false),
             hang_ups,
         }
     }
@@ -101,6 +104,7 @@ impl TransportContext {
 
     /// Ends the connection, which the filter role learns as the close of its stream.
     fn hang_up(&self) -> Next {
+        self.given_up.set(true);
         self.hang_ups.add(self.id);
         Next::Pause
     }
@@ -118,6 +122,9 @@ impl TransportContext {
 
     /// `len` bytes are about to be sent to the server.
     pub fn on_outgoing(&self, len: usize) -> Next {
+        if self.given_up.get() {
+            return Next::Pause;
+        }
         if len == 0 {
             return Next::Continue;
         }

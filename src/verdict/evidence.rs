@@ -86,7 +86,8 @@ impl Evidence {
     /// answer to RESPMOD the latter count only where the original response had not the same: they would be the
     /// application's. Those of an encapsulated request never count: they are the client's.
     pub(super) fn gather(view: &AnswerView<'_>, profile: &Profile) -> Self {
-        let mut evidence = Self::of_headers(view.headers, profile);
+        let mut evidence = Self::default();
+        evidence.read(view.headers, None, profile);
         if let Some(HttpHead::Response(response)) = view.http {
             let original = match view.scan {
                 Scan::Request => None,
@@ -94,13 +95,6 @@ impl Evidence {
             };
             evidence.read(&response.headers, original, profile);
         }
-        evidence
-    }
-
-    /// Reads the ICAP headers alone.
-    pub(super) fn of_headers(headers: &Headers, profile: &Profile) -> Self {
-        let mut evidence = Self::default();
-        evidence.read(headers, None, profile);
         evidence
     }
 

@@ -123,11 +123,17 @@ pub fn judge(view: &AnswerView<'_>, profile: &Profile) -> Judgement {
     Judgement { verdict, findings }
 }
 
-/// Judges an answer that broke off behind its ICAP headers: what was found, where they say by themselves that something was.
-/// Whatever has become of the rest, such a message must not go on, be it told to fail open.
-pub fn judge_head(headers: &Headers, profile: &Profile) -> Option<Findings> {
-    let evidence = Evidence::of_headers(headers, profile);
-    (evidence.standing() != Standing::Silent).then(|| evidence.into_findings())
+/// Judges an answer of which something is missing, because it broke off or can't be put in place: what was found, where its
+/// heads say by themselves that something was, by a verdict header or an ICAP status that is a verdict. Such a message must
+/// not go on, be it told to fail open. An HTTP head alone does not say it: the page that it begins may be one of trouble.
+pub fn judge_head(view: &AnswerView<'_>, profile: &Profile) -> Option<Findings> {
+    let evidence = Evidence::gather(view, profile);
+    let by_status = !(200..=299).contains(&view.status)
+        && (evidence.refused_by_code()
+            || Habits::of(profile.vendor)
+                .verdict_statuses
+                .contains(&view.status));
+    (by_status || evidence.standing() != Standing::Silent).then(|| evidence.into_findings())
 }
 
 fn of_success(

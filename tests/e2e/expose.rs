@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::support::client::{Answer, request_with, sized};
-use crate::support::icap_answers::{block_page, request as changed};
+use crate::support::icap_answers::{NO_CONTENT, block_page, request as changed};
 use crate::support::icap_server::{Behaviour, IcapServer, refused_address};
 use crate::support::scene::{Scene, plugin};
 use crate::support::wire::Head;
@@ -179,5 +179,26 @@ async fn an_application_is_not_believed() {
             let expected = [exposed.then_some("ICAP_PASSED"), None];
             assert_eq!(told(&answer), expected, "{changes} {exposed}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_blocked_response() {
+    for (fields, status) in [("X-Virus-ID: Eicar\r\n", 403), ("", 200)] {
+        let server = IcapServer::listen().await;
+        let answer = match status {
+            403 => block_page(fields, "no"),
+            _ => NO_CONTENT.into(),
+        };
+        server.serve_responses(Behaviour::Answer(answer)).await;
+        let changes = json!({"response_service_url": "icap://icap.test:1344/respmod"});
+        let scene = scene(exposing(changes, true, false), server.address()).await;
+        let answer = upload(&scene).await;
+        assert_eq!(answer.status, status);
+        let expected = match status {
+            403 => [Some("ICAP_BLOCKED"), Some("Eicar")],
+            _ => [Some("ICAP_PASSED"), None],
+        };
+        assert_eq!(told(&answer), expected);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::c_icap;
-use crate::support::client::{VERSIONS, post, request_with, sized};
+use crate::support::client::{VERSIONS, fed, post, request_with, sized};
 use crate::support::eventually;
 use crate::support::icap_server::{Behaviour, IcapServer, OptionsAnswer};
 use crate::support::payload::{assert_same_bytes, pattern};
@@ -37,6 +37,34 @@ fn partial(start: &[u8], place: usize) -> Vec<u8> {
     }
     answer.extend_from_slice(format!("0; use-original-body={place}\r\n\r\n").as_bytes());
     answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_leaves_after_its_answer_has_answered() {
+    let server = IcapServer::listen().await;
+    let settings = json!({"response_timeout_ms": 5000});
+    let scene = Scene::new(server.address(), settings).await;
+    let bytes = pattern(4 * PREVIEW);
+    for version in VERSIONS {
+        let client = scene.client(version).await;
+        let (mut feed, body) = fed();
+        let pending = client.send_in_background(post("/upload", body));
+        feed.send_data(bytes.slice(..2 * PREVIEW)).await.unwrap();
+        let mut connection = server.accept().await;
+        connection.request().await;
+        connection.send(partial(b"begins anew: ", PREVIEW)).await;
+        connection.close().await;
+        scene
+            .envoy
+            .until_stat("wasmcustom.icap_filter.connections_active", 0)
+            .await;
+        feed.send_data(bytes.slice(2 * PREVIEW..)).await.unwrap();
+        drop(feed);
+        assert_eq!(pending.answer().await.status, 200, "{version:?}");
+        let expected = [b"begins anew: ", &bytes[PREVIEW..]].concat();
+        let received = scene.application.next().await;
+        assert_same_bytes("changed", &received.body, &expected);
+    }
 }
 
 /// The two moments at which the answer may come: with the preview, and after the whole body.

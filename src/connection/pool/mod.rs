@@ -82,8 +82,6 @@ pub enum Released {
 pub struct ClosedConnection {
     /// The request it worked for.
     pub owner: Option<Owner>,
-    /// It had served a request before.
-    pub was_kept: bool,
     /// It had been established.
     pub was_connected: bool,
 }
@@ -162,8 +160,8 @@ impl Pool {
             self.waiting.push_front(Waiter { owner, wish });
             return Checkout::Waiting;
         }
-        // Nobody overtakes those who wait.
-        if self.waiting.is_empty()
+        // Nobody overtakes those who wait for the same.
+        if self.waiting.iter().all(|waiter| waiter.wish.fresh)
             && let Some((token, _)) = self.idle.pop_back()
             && let Some(connection) = self.connections.get_mut(&token)
         {
@@ -253,13 +251,6 @@ impl Pool {
         self.connections.get(&token)?.owner
     }
 
-    /// Whether the connection has served a request before this one.
-    pub fn is_kept(&self, token: StreamToken) -> bool {
-        self.connections
-            .get(&token)
-            .is_some_and(|connection| connection.uses > 1)
-    }
-
     /// The request is done with a connection that may be used again.
     pub fn release(&mut self, token: StreamToken, now_ms: u64) -> Released {
         self.alive_at_ms = Some(now_ms);
@@ -273,13 +264,8 @@ impl Pool {
             self.connections.remove(&token);
             return Released::Retired;
         }
-        if let Some(waiter) = self
-            .waiting
-            .front()
-            .copied()
-            .filter(|waiter| !waiter.wish.fresh)
-        {
-            self.waiting.pop_front();
+        let next = self.waiting.iter().position(|waiter| !waiter.wish.fresh);
+        if let Some(waiter) = next.and_then(|next| self.waiting.remove(next)) {
             connection.owner = Some(waiter.owner);
             connection.uses = connection.uses.saturating_add(1);
             return Released::HandedTo(waiter.owner);
@@ -295,9 +281,13 @@ impl Pool {
         self.idle.retain(|(idle, _)| *idle != token);
         Some(ClosedConnection {
             owner: connection.owner,
-            was_kept: connection.uses > 1 || connection.owner.is_none(),
             was_connected: connection.peer.is_some(),
         })
+    }
+
+    /// Those who wait, in their order.
+    pub fn waiting(&self) -> Vec<Owner> {
+        self.waiting.iter().map(|waiter| waiter.owner).collect()
     }
 
     /// The request waits no more.

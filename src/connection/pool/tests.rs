@@ -37,13 +37,11 @@ fn a_kept_connection_is_handed_out_again() {
         Checkout::Waiting
     );
     assert_eq!(open_all(&mut pool, 10), [(message(1), 10)]);
-    assert!(!pool.is_kept(10));
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert_eq!(
         pool.checkout(message(2), Wish::default()),
         Checkout::Kept(10)
     );
-    assert!(pool.is_kept(10));
     assert_eq!(pool.owner(10), Some(message(2)));
 }
 
@@ -185,6 +183,26 @@ fn a_kept_connection_does_not_go_to_a_retry() {
 }
 
 #[test]
+fn a_retry_that_waits_keeps_nobody_from_a_kept_connection() {
+    let mut pool = Pool::new(LIMITS);
+    for id in [1, 2, 3] {
+        assert_eq!(
+            pool.checkout(message(id), Wish::default()),
+            Checkout::Waiting
+        );
+    }
+    open_all(&mut pool, 10);
+    assert_eq!(pool.checkout(message(4), FRESH), Checkout::Waiting);
+    assert_eq!(pool.release(10, 0), Released::HandedTo(message(3)));
+    assert_eq!(pool.release(11, 0), Released::Kept);
+    assert_eq!(
+        pool.checkout(message(5), Wish::default()),
+        Checkout::Kept(11)
+    );
+    assert_eq!(pool.waiting(), [message(4)]);
+}
+
+#[test]
 fn idle_connections_expire_oldest_first() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
@@ -231,14 +249,13 @@ fn a_closed_connection_tells_whom_it_leaves_behind() {
         Checkout::Waiting
     );
     open_all(&mut pool, 10);
-    let lost = |owner, was_kept, was_connected| {
+    let lost = |owner, was_connected| {
         Some(ClosedConnection {
             owner,
-            was_kept,
             was_connected,
         })
     };
-    assert_eq!(pool.remove(10), lost(Some(message(1)), false, false));
+    assert_eq!(pool.remove(10), lost(Some(message(1)), false));
     assert_eq!(pool.remove(10), None);
     assert_eq!(
         pool.checkout(message(2), Wish::default()),
@@ -248,7 +265,7 @@ fn a_closed_connection_tells_whom_it_leaves_behind() {
     pool.connected(11, "10.0.0.9:1344".into(), 0);
     assert_eq!(pool.peer(11), Some("10.0.0.9:1344"));
     assert_eq!(pool.release(11, 0), Released::Kept);
-    assert_eq!(pool.remove(11), lost(None, true, true));
+    assert_eq!(pool.remove(11), lost(None, true));
     assert_eq!(pool.idle(), 0);
 }
 

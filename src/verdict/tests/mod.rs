@@ -11,7 +11,7 @@ use crate::config::{
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 
-use super::{AnswerView, BodyChange, Judgement, Scan, judge};
+use super::{AnswerView, BodyChange, Findings, Judgement, Scan, judge, judge_head};
 
 pub(crate) fn profile(vendor: Vendor) -> Profile {
     let name: Rc<str> = Rc::from("av");
@@ -146,8 +146,8 @@ impl Answer {
         self
     }
 
-    fn judge_for(&self, profile: &Profile) -> Judgement {
-        let view = AnswerView {
+    fn view(&self) -> AnswerView<'_> {
+        AnswerView {
             scan: self.scan,
             status: self.status,
             headers: &self.headers,
@@ -155,8 +155,15 @@ impl Answer {
             original_response: self.original.as_ref(),
             head_changed: self.head_changed,
             body: self.body,
-        };
-        judge(&view, profile)
+        }
+    }
+
+    fn judge_for(&self, profile: &Profile) -> Judgement {
+        judge(&self.view(), profile)
+    }
+
+    fn judge_rest(&self, profile: &Profile) -> Option<Findings> {
+        judge_head(&self.view(), profile)
     }
 
     fn judge(&self) -> Judgement {

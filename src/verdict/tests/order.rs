@@ -1,6 +1,6 @@
 //! One test for each rule of the order, built so that it fails without that rule.
 
-use super::super::{BlockWith, BodyChange, Findings, Verdict, judge_head};
+use super::super::{BlockWith, BodyChange, Findings, Verdict};
 use super::{Answer, profile, reqmod, respmod};
 use crate::config::{Cause, Vendor};
 
@@ -388,21 +388,20 @@ fn a_list_told_twice_is_listed_once() {
 }
 
 #[test]
-fn what_broke_off_is_judged_by_its_icap_headers_alone() {
-    let found = |name: &str, value: &str| {
-        let answer = reqmod(200).header(name, value);
-        judge_head(&answer.headers, &profile(Vendor::Generic))
-    };
-    let threat = |findings: Option<Findings>| findings.and_then(|findings| findings.threat_id);
-    assert_eq!(
-        threat(found("X-Infection-Found", INFECTED)).as_deref(),
-        Some("X")
-    );
-    assert_eq!(
-        threat(found("X-Infection-Found", REPAIRED)).as_deref(),
-        Some("X")
-    );
-    assert!(found("X-Response-Info", "BLOCKED").is_some());
-    assert_eq!(found("X-Response-Info", "Allowed"), None);
-    assert_eq!(found("Server", "C-ICAP"), None);
+fn what_broke_off_is_judged_by_its_heads() {
+    let rest = |answer: Answer| answer.judge_rest(&profile(Vendor::Generic));
+    let threat = |answer| rest(answer).and_then(|findings| findings.threat_id);
+    for value in [INFECTED, REPAIRED] {
+        let answer = reqmod(200).header("X-Infection-Found", value);
+        assert_eq!(threat(answer).as_deref(), Some("X"));
+    }
+    let inside = [("X-Infection-Found", INFECTED)];
+    let page = reqmod(200).response(403, &inside, BodyChange::Changed);
+    assert_eq!(threat(page).as_deref(), Some("X"));
+    assert!(rest(reqmod(200).header("X-Response-Info", "BLOCKED")).is_some());
+    assert!(rest(reqmod(403)).is_some());
+    assert_eq!(rest(reqmod(500)), None);
+    assert_eq!(rest(reqmod(200).header("X-Response-Info", "Allowed")), None);
+    let page = reqmod(200).response(403, &[], BodyChange::Changed);
+    assert_eq!(rest(page), None, "perhaps the page of some trouble");
 }
