@@ -122,7 +122,7 @@ impl Worker {
     pub(super) fn scans_response(&self, id: u32) -> bool {
         self.exchanges.get(&id).is_some_and(|exchange| {
             exchange.half == Half::Request
-                && matches!(exchange.phase, Phase::Released)
+                && matches!(exchange.phase, Phase::Cleared | Phase::Released)
                 && exchange.profile.response_service.is_some()
         })
     }

@@ -51,18 +51,26 @@ pub fn refuse(reason: &str) -> Next {
 
 impl Worker {
     /// Goes on with the message as it is.
+    ///
+    /// Where this is not the message's own callback, and a part of its body has been held but not all of it has come, many
+    /// versions of Envoy would lose the next part on its way: there it goes on in that part's callback.
     pub(super) fn let_go(&mut self, id: u32, exchange: &mut Exchange) {
-        exchange.phase = Phase::Released;
         self.expose(
             id,
             exchange.half,
             exchange.journal.action(),
             exchange.journal.threat(),
         );
-        if !self.is_inside(id)
-            && let Err(e) = host::enter(id).and_then(|()| host::resume(exchange.half))
-        {
-            log::debug!("context {id}: {e}");
+        let midway = exchange.body.available > 0 && !exchange.body.at_end;
+        if self.is_inside(id) {
+            exchange.phase = Phase::Released;
+        } else if midway && !self.resumes_midway {
+            exchange.phase = Phase::Cleared;
+        } else {
+            exchange.phase = Phase::Released;
+            if let Err(e) = host::enter(id).and_then(|()| host::resume(exchange.half)) {
+                log::debug!("context {id}: {e}");
+            }
         }
     }
 

@@ -161,7 +161,11 @@ impl Worker {
         match &exchange.phase {
             Phase::Waiting => self.connections.forget(exchange.pool, Owner::Message(id)),
             Phase::Scanning(scan) => self.connections.close(scan.token, self.now_ms),
-            Phase::Collecting | Phase::Draining(_) | Phase::Released | Phase::Answered => {}
+            Phase::Collecting
+            | Phase::Draining(_)
+            | Phase::Cleared
+            | Phase::Released
+            | Phase::Answered => {}
         }
         self.apply_failure(id, exchange, cause);
     }

@@ -51,7 +51,8 @@ pub(super) struct Body {
 ///  Collecting ─enough for the first bytes─▶ Waiting ─connection─▶ Scanning ─┬─▶ Released
 ///                                              ▲                    │      ├─▶ Answered
 ///                                              └──── lost, retry ───┘      └─▶ Draining ─end of body─▶ Released
-///  any but the last three ──failure──▶ Released (fail open) or Answered (fail closed)
+///  any before a verdict ──failure──▶ Released (fail open) or Answered (fail closed)
+///  on the way to Released, where the body is still coming ──▶ Cleared ─next part of the body─▶ Released
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -63,6 +64,8 @@ pub(super) enum Phase {
     Scanning(Box<Scan>),
     /// It is to be replaced once the original has come to its end, which is thrown away meanwhile.
     Draining(Box<Replacement>),
+    /// It may go on its way, and does with the next part of its body: see [`Worker::let_go`](super::worker::Worker::let_go).
+    Cleared,
     /// It goes on its way; nothing more is done to it.
     Released,
     /// The client has been answered; nothing of it goes on.
@@ -131,14 +134,18 @@ impl Exchange {
     pub(super) fn is_decided(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Draining(_) | Phase::Released | Phase::Answered
+            Phase::Draining(_) | Phase::Cleared | Phase::Released | Phase::Answered
         )
     }
 
     /// Lets the clock run while it is the server that is waited for.
     pub(super) fn run_clock(&mut self, now_ms: u64) {
         let running = match &self.phase {
-            Phase::Collecting | Phase::Draining(_) | Phase::Released | Phase::Answered => false,
+            Phase::Collecting
+            | Phase::Draining(_)
+            | Phase::Cleared
+            | Phase::Released
+            | Phase::Answered => false,
             Phase::Waiting => true,
             Phase::Scanning(scan) => {
                 !scan.complete && scan.transaction.waits_for_server(self.body.progress())

@@ -98,7 +98,7 @@ impl Worker {
             return;
         };
         match &exchange.phase {
-            Phase::Draining(_) | Phase::Released | Phase::Answered => return,
+            Phase::Draining(_) | Phase::Cleared | Phase::Released | Phase::Answered => return,
             Phase::Collecting | Phase::Waiting | Phase::Scanning(_) => self.begin(None),
         }
         self.metrics.aborted(&exchange.profile);
@@ -106,16 +106,24 @@ impl Worker {
             Phase::Waiting => self.connections.forget(exchange.pool, Owner::Message(id)),
             // No last chunk: what the client did not finish must not look finished.
             Phase::Scanning(scan) => self.connections.close(scan.token, self.now_ms),
-            Phase::Collecting | Phase::Draining(_) | Phase::Released | Phase::Answered => {}
+            Phase::Collecting
+            | Phase::Draining(_)
+            | Phase::Cleared
+            | Phase::Released
+            | Phase::Answered => {}
         }
         self.settle();
     }
 
     /// Whether nothing is left to be done about that half of an HTTP exchange but to let it go on.
-    fn is_done_with(&self, id: u32, half: Half) -> bool {
-        self.exchanges.get(&id).is_none_or(|exchange| {
-            exchange.half != half || matches!(exchange.phase, Phase::Released)
-        })
+    fn is_done_with(&mut self, id: u32, half: Half) -> bool {
+        let Some(exchange) = self.under_scan(id, half) else {
+            return true;
+        };
+        if matches!(exchange.phase, Phase::Cleared) {
+            exchange.phase = Phase::Released;
+        }
+        matches!(exchange.phase, Phase::Released)
     }
 
     /// The message, where it is the half that the callback is about.
@@ -172,7 +180,7 @@ impl Worker {
                 }
             }
             Phase::Draining(_) => self.drain(id, exchange),
-            Phase::Waiting | Phase::Released | Phase::Answered => {}
+            Phase::Waiting | Phase::Cleared | Phase::Released | Phase::Answered => {}
         }
     }
 }

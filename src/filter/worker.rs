@@ -33,6 +33,8 @@ pub(super) struct Worker {
     pub(super) limited: bool,
     /// Whether bodies come while headers are held.
     pub(super) holding: Holding,
+    /// Whether a message can be let go between two parts of its body.
+    pub(super) resumes_midway: bool,
     /// Whether this instance is counted among the workers.
     pub(super) enlisted: bool,
     pub(super) exchanges: HashMap<u32, Exchange>,
@@ -57,6 +59,7 @@ impl Worker {
             serves: false,
             limited: false,
             holding: Holding::Unknown,
+            resumes_midway: resumes_midway(),
             enlisted: false,
             connections,
             config,
@@ -148,4 +151,16 @@ impl Worker {
     pub(super) fn is_inside(&self, id: u32) -> bool {
         self.inside == Some(id)
     }
+}
+
+/// Whether this Envoy keeps the whole body of a message that is let go between two parts of it. Older ones drop the part that
+/// comes next (Envoy's issue 46841).
+fn resumes_midway() -> bool {
+    let number = |name: &str| {
+        let path = ["node", "user_agent_build_version", "version", name];
+        let number = host::property(&path).ok()??;
+        Some(u64::from_le_bytes(number.try_into().ok()?))
+    };
+    let version = ["major_number", "minor_number", "patch"].map(|name| number(name).unwrap_or(0));
+    version >= [1, 39, 3]
 }

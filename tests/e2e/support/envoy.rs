@@ -3,7 +3,7 @@
 use std::fs::{File, read_to_string};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -278,6 +278,19 @@ async fn get(admin: SocketAddr, path: &str) -> Option<String> {
     .await
     .ok()?;
     Some(answer.text())
+}
+
+/// Whether this Envoy keeps the whole body of a message that is let go between two parts of it.
+pub fn resumes_midway() -> bool {
+    let output = Command::new(binary()).arg("--version").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // "envoy  version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL"
+    let version = text.split('/').nth(1).expect("a version");
+    let numbers: Vec<u32> = version
+        .split(['.', '-'])
+        .map_while(|number| number.parse().ok())
+        .collect();
+    numbers >= vec![1, 39, 3]
 }
 
 fn binary() -> PathBuf {
