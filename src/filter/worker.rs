@@ -157,7 +157,7 @@ impl Worker {
 /// comes next (Envoy's issue 46841).
 fn resumes_midway() -> bool {
     let number = |name: &str| {
-        let path = ["node", "user_agent_build_version", "version", name];
+        let path = ["xds", "node", "user_agent_build_version", "version", name];
         let number = host::property(&path).ok()??;
         Some(u64::from_le_bytes(number.try_into().ok()?))
     };

@@ -348,7 +348,8 @@ async fn a_connection_is_not_reused_while_it_is_owed_body_bytes() {
     early.chunk(&mut request_one).await;
     early.send(NO_CONTENT).await;
     // The verdict is in, the upload goes on; meanwhile another request needs a connection.
-    scene.application.until_received(1000).await;
+    let passed = "wasmcustom.icap_filter.passed";
+    scene.envoy.until_stat(passed, 1).await;
     let second = scene
         .send_in_background(post("/second", sized("second")))
         .await;
