@@ -20,18 +20,20 @@ const ACTION_HEADER: &str = "x-icap-action";
 /// Header that tells what was found in it.
 const THREAT_HEADER: &str = "x-icap-threat";
 
-/// Text as a header field can carry it, bounded: a server chose it.
-fn header_text(text: &str) -> String {
+/// Text as a header field can carry it, bounded: a server chose it. `None` where nothing of it is left.
+fn header_text(text: &str) -> Option<String> {
     const MAX_CHARS: usize = 256;
-    text.chars()
+    let text: String = text
+        .chars()
         .filter(|c| *c == ' ' || c.is_ascii_graphic())
         .take(MAX_CHARS)
-        .collect()
+        .collect();
+    (!text.is_empty()).then_some(text)
 }
 
 /// What tells the client or the application of an outcome.
 fn exposed_fields(action: Action, threat: Option<&str>) -> host::Fields {
-    let threat = threat.map(header_text).filter(|threat| !threat.is_empty());
+    let threat = threat.and_then(header_text);
     let action = (ACTION_HEADER, action.as_str().to_owned());
     [action]
         .into_iter()
@@ -119,12 +121,10 @@ impl Worker {
         }
         let told = host::enter(id)
             .and_then(|()| host::set_header(half, ACTION_HEADER, action.as_str().as_bytes()))
-            .and_then(
-                |()| match threat.map(header_text).filter(|threat| !threat.is_empty()) {
-                    Some(threat) => host::set_header(half, THREAT_HEADER, threat.as_bytes()),
-                    None => host::remove_header(half, THREAT_HEADER),
-                },
-            );
+            .and_then(|()| match threat.and_then(header_text) {
+                Some(threat) => host::set_header(half, THREAT_HEADER, threat.as_bytes()),
+                None => host::remove_header(half, THREAT_HEADER),
+            });
         if let Err(e) = told {
             log::debug!("context {id}: {e}");
         }

@@ -11,7 +11,7 @@ use super::meaning::{block_page, judge_answer, judge_rest, replacement};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction};
-use crate::connection::{Owner, Wish};
+use crate::connection::Wish;
 use crate::host::{self, Half, HostResult};
 use crate::report::{Action, IcapLog, ScanRecord, Significance, failure_status};
 use crate::verdict::{BlockWith, Findings, Judgement, Verdict};
@@ -88,29 +88,34 @@ impl Worker {
                     self.conclude(id, exchange, Action::Modified, significance);
                     self.replace(id, exchange, replacement);
                 }
-                // The original, in which something was found, is no substitute for what the server made of it.
-                Err(_) if condemned.is_some() => {
-                    self.block(id, exchange, record, BlockWith::OwnPage, Answer::default());
-                }
                 Err((cause, reason)) => {
-                    record.action = Action::Failed;
-                    record.findings = reason_only(reason);
-                    exchange.journal.push(record);
-                    self.apply_failure(id, exchange, cause);
+                    self.fail_judged(id, exchange, record, condemned, (cause, reason));
                 }
             },
             Verdict::Block(with) => self.block(id, exchange, record, with, scan.answer),
-            Verdict::Fail { .. } if condemned.is_some() => {
-                record.findings = Cow::Owned(condemned.unwrap_or_default());
-                self.block(id, exchange, record, BlockWith::OwnPage, Answer::default());
-            }
             Verdict::Fail { cause, reason } => {
-                record.action = Action::Failed;
-                record.findings = reason_only(reason);
-                exchange.journal.push(record);
-                self.apply_failure(id, exchange, cause);
+                self.fail_judged(id, exchange, record, condemned, (cause, reason));
             }
         }
+    }
+
+    /// The answer came, and to nothing. Where it says that something was found the original is no substitute: it is blocked.
+    fn fail_judged(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: ScanRecord<'static>,
+        condemned: Option<Findings>,
+        (cause, reason): (Cause, String),
+    ) {
+        if let Some(findings) = condemned {
+            record.findings = Cow::Owned(findings);
+            return self.block(id, exchange, record, BlockWith::OwnPage, Answer::default());
+        }
+        record.action = Action::Failed;
+        record.findings = reason_only(reason);
+        exchange.journal.push(record);
+        self.apply_failure(id, exchange, cause);
     }
 
     /// The server has too much to do: another connection, perhaps to another server, gets the message.
@@ -124,8 +129,7 @@ impl Worker {
         record.action = Action::Failed;
         record.findings = reason_only("the server is overloaded".to_owned());
         exchange.journal.push(record);
-        exchange.retries = exchange.retries.saturating_add(1);
-        self.metrics.retried(&exchange.profile);
+        self.count_retry(exchange);
         self.connections.close(scan.token, self.now_ms);
         self.connections
             .pause(exchange.pool, self.now_ms.saturating_add(OVERLOAD_PAUSE_MS));
@@ -158,15 +162,7 @@ impl Worker {
             return self.block_cut_off(id, exchange, findings, &reason);
         }
         self.record_failure(exchange, cause, &reason);
-        match &exchange.phase {
-            Phase::Waiting => self.connections.forget(exchange.pool, Owner::Message(id)),
-            Phase::Scanning(scan) => self.connections.close(scan.token, self.now_ms),
-            Phase::Collecting
-            | Phase::Draining(_)
-            | Phase::Cleared
-            | Phase::Released
-            | Phase::Answered => {}
-        }
+        self.give_up_connection(id, exchange);
         self.apply_failure(id, exchange, cause);
     }
 

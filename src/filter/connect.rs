@@ -99,19 +99,11 @@ impl Worker {
     pub(super) fn hand_another(&mut self, owner: Owner) {
         match owner {
             Owner::Options(_) | Owner::SelfTest(_) => self.probe_failed(owner, "connection lost"),
-            Owner::Message(id) => {
-                let Some(mut exchange) = self.take(id) else {
-                    return;
-                };
+            Owner::Message(id) => self.with_message(id, |worker, exchange| {
                 if matches!(exchange.phase, Phase::Waiting) {
-                    let wish = Wish {
-                        fresh: true,
-                        ..Wish::default()
-                    };
-                    self.connect(id, &mut exchange, wish);
+                    worker.connect(id, exchange, Wish::FRESH);
                 }
-                self.put_back(id, exchange);
-            }
+            }),
         }
     }
 
@@ -129,27 +121,22 @@ impl Worker {
     fn without_connection(&mut self, owner: Owner, reason: &str) {
         match owner {
             Owner::Options(_) | Owner::SelfTest(_) => self.probe_failed(owner, reason),
-            Owner::Message(id) => {
-                let Some(mut exchange) = self.take(id) else {
-                    return;
-                };
+            Owner::Message(id) => self.with_message(id, |worker, exchange| {
                 // Envoy knows of no server: that is worth waiting for only where one was there a moment ago.
-                let prospect = self.prospect(exchange.pool, Loss::Unreachable);
+                let prospect = worker.prospect(exchange.pool, Loss::Unreachable);
                 if prospect == Prospect::Alive
                     && exchange.retries < Loss::Unreachable.retries(prospect)
                 {
-                    let wish = self.look_elsewhere(&mut exchange, Loss::Unreachable);
+                    let wish = worker.look_elsewhere(exchange, Loss::Unreachable);
                     let wish = Wish {
                         fresh: false,
                         ..wish
                     };
-                    self.connect(id, &mut exchange, wish);
+                    worker.connect(id, exchange, wish);
                 } else {
-                    self.fail(id, &mut exchange, Cause::Connection, reason.to_owned());
+                    worker.fail(id, exchange, Cause::Connection, reason.to_owned());
                 }
-                exchange.run_clock(self.now_ms);
-                self.put_back(id, exchange);
-            }
+            }),
         }
     }
 
@@ -164,10 +151,15 @@ impl Worker {
         }
     }
 
-    /// Counts a retry, and has it wait where many have come to nothing.
-    fn look_elsewhere(&mut self, exchange: &mut Exchange, loss: Loss) -> Wish {
+    /// A message is about to be sent anew.
+    pub(super) fn count_retry(&mut self, exchange: &mut Exchange) {
         exchange.retries = exchange.retries.saturating_add(1);
         self.metrics.retried(&exchange.profile);
+    }
+
+    /// Counts a retry, and has it wait where many have come to nothing.
+    fn look_elsewhere(&mut self, exchange: &mut Exchange, loss: Loss) -> Wish {
+        self.count_retry(exchange);
         let slow = exchange
             .retries
             .checked_sub(QUICK_TRIES.saturating_add(1))
@@ -178,6 +170,20 @@ impl Worker {
         Wish {
             fresh: true,
             not_before_ms: self.now_ms.saturating_add(pause_ms),
+        }
+    }
+
+    /// The message needs no connection any more: it waits for none, and one that it has is closed, without a last chunk, for what
+    /// did not come to its end must not look as if it had.
+    pub(super) fn give_up_connection(&mut self, id: u32, exchange: &Exchange) {
+        match &exchange.phase {
+            Phase::Waiting => self.connections.forget(exchange.pool, Owner::Message(id)),
+            Phase::Scanning(scan) => self.connections.close(scan.token, self.now_ms),
+            Phase::Collecting
+            | Phase::Draining(_)
+            | Phase::Cleared
+            | Phase::Released
+            | Phase::Answered => {}
         }
     }
 

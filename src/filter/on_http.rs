@@ -97,21 +97,12 @@ impl Worker {
         let Some(exchange) = self.take(id) else {
             return;
         };
-        match &exchange.phase {
-            Phase::Draining(_) | Phase::Cleared | Phase::Released | Phase::Answered => return,
-            Phase::Collecting | Phase::Waiting | Phase::Scanning(_) => self.begin(None),
+        if exchange.is_decided() {
+            return;
         }
+        self.begin(None);
         self.metrics.aborted(&exchange.profile);
-        match &exchange.phase {
-            Phase::Waiting => self.connections.forget(exchange.pool, Owner::Message(id)),
-            // No last chunk: what the client did not finish must not look finished.
-            Phase::Scanning(scan) => self.connections.close(scan.token, self.now_ms),
-            Phase::Collecting
-            | Phase::Draining(_)
-            | Phase::Cleared
-            | Phase::Released
-            | Phase::Answered => {}
-        }
+        self.give_up_connection(id, &exchange);
         self.settle();
     }
 
@@ -150,12 +141,7 @@ impl Worker {
 
     /// Moves a message on as far as it goes.
     pub(super) fn drive(&mut self, id: u32) {
-        let Some(mut exchange) = self.exchanges.remove(&id) else {
-            return;
-        };
-        self.step(id, &mut exchange);
-        exchange.run_clock(self.now_ms);
-        self.exchanges.insert(id, exchange);
+        self.with_message(id, |worker, exchange| worker.step(id, exchange));
     }
 
     pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange) {

@@ -16,10 +16,10 @@ impl Worker {
     pub(super) fn on_message(&mut self, token: StreamToken, bytes: Vec<u8>) {
         self.begin(None);
         self.connections.receive_from(Some(token));
-        let handed = self.handed.iter().position(|(_, handed)| *handed == token);
+        let unused = self.handed.iter().any(|(_, handed)| *handed == token);
         match self.connections.owner(token) {
             // Whoever has the connection has not asked yet: the next answer would begin in the middle of this.
-            Some(owner) if handed.is_some() => {
+            Some(owner) if unused => {
                 self.handed.retain(|(_, handed)| *handed != token);
                 self.connections.close(token, self.now_ms);
                 self.hand_another(owner);
@@ -53,10 +53,9 @@ impl Worker {
                 self.probe_failed(owner, reason);
             }
             Some(Owner::Message(id)) => {
-                if let Some(mut exchange) = self.take(id) {
-                    self.fail(id, &mut exchange, Cause::Internal, reason.to_owned());
-                    self.put_back(id, exchange);
-                }
+                self.with_message(id, |worker, exchange| {
+                    worker.fail(id, exchange, Cause::Internal, reason.to_owned());
+                });
             }
             None => {}
         }

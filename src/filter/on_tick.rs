@@ -55,16 +55,11 @@ impl Worker {
             .map(|(id, _)| *id)
             .collect();
         for id in expired {
-            let Some(mut exchange) = self.exchanges.remove(&id) else {
-                continue;
-            };
-            let reason = format!(
-                "no verdict within {} ms",
-                exchange.profile.response_timeout_ms
-            );
-            self.fail(id, &mut exchange, Cause::Timeout, reason);
-            exchange.run_clock(self.now_ms);
-            self.exchanges.insert(id, exchange);
+            self.with_message(id, |worker, exchange| {
+                let limit_ms = exchange.profile.response_timeout_ms;
+                let reason = format!("no verdict within {limit_ms} ms");
+                worker.fail(id, exchange, Cause::Timeout, reason);
+            });
         }
     }
 

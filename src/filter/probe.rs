@@ -66,7 +66,7 @@ impl Worker {
 
     /// Whether requests wait for the connection that a slow probe occupies.
     fn probe_is_in_the_way(&self, owner: Owner) -> bool {
-        let (Owner::Options(index) | Owner::SelfTest(index)) = owner else {
+        let Some(index) = owner.service() else {
             return false;
         };
         let pool = self.services.get(index).map(|service| service.pool);
@@ -80,7 +80,7 @@ impl Worker {
     }
 
     fn probe_is_due(&self, owner: Owner) -> bool {
-        let (Owner::Options(index) | Owner::SelfTest(index)) = owner else {
+        let Some(index) = owner.service() else {
             return false;
         };
         let Some(service) = self.services.get(index) else {
@@ -99,7 +99,7 @@ impl Worker {
     }
 
     fn send_probe(&mut self, owner: Owner) {
-        let (Owner::Options(index) | Owner::SelfTest(index)) = owner else {
+        let Some(index) = owner.service() else {
             return;
         };
         let Some(service) = self.services.get_mut(index) else {
@@ -201,7 +201,7 @@ impl Worker {
         match self.probe_mut(owner).map(Probe::take) {
             None | Some(Probe::Idle) => return,
             Some(Probe::Waiting { .. }) => {
-                let (Owner::Options(index) | Owner::SelfTest(index)) = owner else {
+                let Some(index) = owner.service() else {
                     return;
                 };
                 if let Some(pool) = self.services.get(index).map(|service| service.pool) {

@@ -16,10 +16,12 @@ use crate::host::{self, Half};
 pub(super) const TICK_OPENING_MS: u32 = 1;
 /// Root ticks while messages are under scan: bounds how late a time-out is noticed.
 pub(super) const TICK_SCANNING_MS: u32 = 50;
+
 /// The state that the root context and the HTTP contexts of one worker share.
 ///
-/// Its callbacks are in `on_http`, `on_server` and `on_tick`. Every callback follows one rule: take the input, [`drive`](Self::drive) the message it is about, then
-/// [`settle`](Self::settle) what that set free. Every step first enters the context that its host calls are about.
+/// Its callbacks are in `on_http`, `on_server` and `on_tick`. Every callback follows one rule: take the input,
+/// [`drive`](Self::drive) the message it is about, then [`settle`](Self::settle) what that set free. Every step first enters
+/// the context that its host calls are about.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) root: u32,
@@ -114,6 +116,16 @@ impl Worker {
     /// Puts back what was taken.
     pub(super) fn put_back(&mut self, id: u32, exchange: Exchange) {
         self.exchanges.insert(id, exchange);
+    }
+
+    /// Lets `act` change a message that is still there, and its clock go by what has become of it.
+    pub(super) fn with_message(&mut self, id: u32, act: impl FnOnce(&mut Self, &mut Exchange)) {
+        let Some(mut exchange) = self.take(id) else {
+            return;
+        };
+        act(self, &mut exchange);
+        exchange.run_clock(self.now_ms);
+        self.put_back(id, exchange);
     }
 
     /// Ends a callback: serves those to whom connections were handed, and sees that the next tick comes in time.

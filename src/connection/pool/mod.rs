@@ -16,6 +16,16 @@ pub enum Owner {
     SelfTest(usize),
 }
 
+impl Owner {
+    /// The service that a probe is about; `None` for a message.
+    pub fn service(self) -> Option<usize> {
+        match self {
+            Self::Options(index) | Self::SelfTest(index) => Some(index),
+            Self::Message(_) => None,
+        }
+    }
+}
+
 /// The bounds of a pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolLimits {
@@ -51,6 +61,14 @@ pub struct Wish {
     pub fresh: bool,
     /// None is to be opened for it before that time, in milliseconds.
     pub not_before_ms: u64,
+}
+
+impl Wish {
+    /// Another than the one that has just failed.
+    pub const FRESH: Self = Self {
+        fresh: true,
+        not_before_ms: 0,
+    };
 }
 
 /// The answer to a request that wants a connection.

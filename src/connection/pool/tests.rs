@@ -8,13 +8,15 @@ const LIMITS: PoolLimits = PoolLimits {
     max_age_ms: 10_000,
 };
 
-const FRESH: Wish = Wish {
-    fresh: true,
-    not_before_ms: 0,
-};
-
 fn message(id: u32) -> Owner {
     Owner::Message(id)
+}
+
+/// A request asks for a connection, and there is none yet.
+#[track_caller]
+fn wait(pool: &mut Pool, id: u32) {
+    let checkout = pool.checkout(message(id), Wish::default());
+    assert_eq!(checkout, Checkout::Waiting, "{id}");
 }
 
 /// Opens what the pool wants opened, with tokens from `first` on.
@@ -32,10 +34,7 @@ fn open_all(pool: &mut Pool, first: StreamToken) -> Vec<(Owner, StreamToken)> {
 #[test]
 fn a_kept_connection_is_handed_out_again() {
     let mut pool = Pool::new(LIMITS);
-    assert_eq!(
-        pool.checkout(message(1), Wish::default()),
-        Checkout::Waiting
-    );
+    wait(&mut pool, 1);
     assert_eq!(open_all(&mut pool, 10), [(message(1), 10)]);
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert_eq!(
@@ -49,10 +48,7 @@ fn a_kept_connection_is_handed_out_again() {
 fn the_connection_used_last_is_reused_first() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(
-            pool.checkout(message(id), Wish::default()),
-            Checkout::Waiting
-        );
+        wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(10, 0), Released::Kept);
@@ -67,10 +63,7 @@ fn the_connection_used_last_is_reused_first() {
 fn those_who_wait_are_served_in_order_and_nobody_overtakes_them() {
     let mut pool = Pool::new(LIMITS);
     for id in 1..=4 {
-        assert_eq!(
-            pool.checkout(message(id), Wish::default()),
-            Checkout::Waiting
-        );
+        wait(&mut pool, id);
     }
     assert_eq!(
         open_all(&mut pool, 10),
@@ -90,11 +83,7 @@ fn those_who_wait_are_served_in_order_and_nobody_overtakes_them() {
 fn past_max_pending_it_is_overload_and_room_does_not_count_as_pending() {
     let mut pool = Pool::new(LIMITS);
     for id in 1..=4 {
-        assert_eq!(
-            pool.checkout(message(id), Wish::default()),
-            Checkout::Waiting,
-            "{id}"
-        );
+        wait(&mut pool, id);
     }
     assert_eq!(
         pool.checkout(message(5), Wish::default()),
@@ -106,19 +95,13 @@ fn past_max_pending_it_is_overload_and_room_does_not_count_as_pending() {
         Checkout::Overloaded
     );
     pool.forget(message(3));
-    assert_eq!(
-        pool.checkout(message(5), Wish::default()),
-        Checkout::Waiting
-    );
+    wait(&mut pool, 5);
 }
 
 #[test]
 fn a_connection_is_retired_after_its_last_request() {
     let mut pool = Pool::new(LIMITS);
-    assert_eq!(
-        pool.checkout(message(1), Wish::default()),
-        Checkout::Waiting
-    );
+    wait(&mut pool, 1);
     open_all(&mut pool, 10);
     for id in [2, 3] {
         assert_eq!(pool.release(10, 0), Released::Kept);
@@ -135,14 +118,11 @@ fn a_connection_is_retired_after_its_last_request() {
 fn a_retry_waits_in_front_for_a_fresh_connection_and_an_idle_one_makes_room() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(
-            pool.checkout(message(id), Wish::default()),
-            Checkout::Waiting
-        );
+        wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(10, 0), Released::Kept);
-    assert_eq!(pool.checkout(message(3), FRESH), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(3), Wish::FRESH), Checkout::Waiting);
     assert_eq!(pool.next_to_open(0, 0), None);
     assert!(pool.can_open(0));
     assert_eq!(pool.evict(0), Some(10));
@@ -160,10 +140,7 @@ fn a_request_that_has_to_wait_a_while_holds_nobody_up() {
     };
     assert_eq!(pool.checkout(message(1), later), Checkout::Waiting);
     assert!(!pool.can_open(49));
-    assert_eq!(
-        pool.checkout(message(2), Wish::default()),
-        Checkout::Waiting
-    );
+    wait(&mut pool, 2);
     assert_eq!(pool.next_to_open(0, 49), Some(message(2)));
     pool.opened(10, message(2), 49);
     assert_eq!(pool.next_to_open(0, 49), None);
@@ -173,12 +150,9 @@ fn a_request_that_has_to_wait_a_while_holds_nobody_up() {
 #[test]
 fn a_kept_connection_does_not_go_to_a_retry() {
     let mut pool = Pool::new(LIMITS);
-    assert_eq!(
-        pool.checkout(message(1), Wish::default()),
-        Checkout::Waiting
-    );
+    wait(&mut pool, 1);
     open_all(&mut pool, 10);
-    assert_eq!(pool.checkout(message(2), FRESH), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(2), Wish::FRESH), Checkout::Waiting);
     assert_eq!(pool.release(10, 0), Released::Kept);
 }
 
@@ -186,13 +160,10 @@ fn a_kept_connection_does_not_go_to_a_retry() {
 fn a_retry_that_waits_keeps_nobody_from_a_kept_connection() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2, 3] {
-        assert_eq!(
-            pool.checkout(message(id), Wish::default()),
-            Checkout::Waiting
-        );
+        wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
-    assert_eq!(pool.checkout(message(4), FRESH), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(4), Wish::FRESH), Checkout::Waiting);
     assert_eq!(pool.release(10, 0), Released::HandedTo(message(3)));
     assert_eq!(pool.release(11, 0), Released::Kept);
     assert_eq!(
@@ -206,10 +177,7 @@ fn a_retry_that_waits_keeps_nobody_from_a_kept_connection() {
 fn idle_connections_expire_oldest_first() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(
-            pool.checkout(message(id), Wish::default()),
-            Checkout::Waiting
-        );
+        wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(11, 0), Released::Kept);
@@ -228,10 +196,7 @@ fn a_connection_that_is_old_enough_is_retired_after_its_request_or_while_it_idle
         ..LIMITS
     });
     for id in [1, 2] {
-        assert_eq!(
-            pool.checkout(message(id), Wish::default()),
-            Checkout::Waiting
-        );
+        wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(10, 9_999), Released::Kept);
@@ -244,10 +209,7 @@ fn a_connection_that_is_old_enough_is_retired_after_its_request_or_while_it_idle
 #[test]
 fn a_closed_connection_tells_whom_it_leaves_behind() {
     let mut pool = Pool::new(LIMITS);
-    assert_eq!(
-        pool.checkout(message(1), Wish::default()),
-        Checkout::Waiting
-    );
+    wait(&mut pool, 1);
     open_all(&mut pool, 10);
     let lost = |owner, was_connected| {
         Some(ClosedConnection {
@@ -257,10 +219,7 @@ fn a_closed_connection_tells_whom_it_leaves_behind() {
     };
     assert_eq!(pool.remove(10), lost(Some(message(1)), false));
     assert_eq!(pool.remove(10), None);
-    assert_eq!(
-        pool.checkout(message(2), Wish::default()),
-        Checkout::Waiting
-    );
+    wait(&mut pool, 2);
     open_all(&mut pool, 11);
     pool.connected(11, "10.0.0.9:1344".into(), 0);
     assert_eq!(pool.peer(11), Some("10.0.0.9:1344"));
@@ -273,10 +232,7 @@ fn a_closed_connection_tells_whom_it_leaves_behind() {
 fn a_second_server_is_noticed() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(
-            pool.checkout(message(id), Wish::default()),
-            Checkout::Waiting
-        );
+        wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
     pool.connected(10, "10.0.0.9:1344".into(), 0);
@@ -291,10 +247,7 @@ fn a_second_server_is_noticed() {
 fn what_the_server_allows_goes_before_the_limit() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(
-            pool.checkout(message(id), Wish::default()),
-            Checkout::Waiting
-        );
+        wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
     pool.allow(Some(1));
@@ -308,10 +261,7 @@ fn what_the_server_allows_goes_before_the_limit() {
     );
     pool.allow(Some(9));
     for id in [4, 5] {
-        assert_eq!(
-            pool.checkout(message(id), Wish::default()),
-            Checkout::Waiting
-        );
+        wait(&mut pool, id);
     }
     assert_eq!(
         open_all(&mut pool, 20).len(),
@@ -324,10 +274,7 @@ fn what_the_server_allows_goes_before_the_limit() {
 fn an_idle_connection_that_is_one_too_many_is_closed_at_once() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
-        assert_eq!(
-            pool.checkout(message(id), Wish::default()),
-            Checkout::Waiting
-        );
+        wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(10, 0), Released::Kept);
@@ -340,22 +287,13 @@ fn an_idle_connection_that_is_one_too_many_is_closed_at_once() {
 #[test]
 fn a_pause_holds_back_new_connections_and_not_kept_ones() {
     let mut pool = Pool::new(LIMITS);
-    assert_eq!(
-        pool.checkout(message(1), Wish::default()),
-        Checkout::Waiting
-    );
+    wait(&mut pool, 1);
     open_all(&mut pool, 10);
-    assert_eq!(
-        pool.checkout(message(2), Wish::default()),
-        Checkout::Waiting
-    );
+    wait(&mut pool, 2);
     pool.pause(100);
     assert_eq!(pool.next_to_open(0, 99), None);
     assert_eq!(pool.release(10, 50), Released::HandedTo(message(2)));
-    assert_eq!(
-        pool.checkout(message(3), Wish::default()),
-        Checkout::Waiting
-    );
+    wait(&mut pool, 3);
     assert_eq!(pool.next_to_open(0, 100), Some(message(3)));
 }
 
