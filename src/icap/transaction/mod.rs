@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::{
-    AnswerError, AnswerParser, Event, IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Limits, Method,
+    AnswerError, AnswerHead, AnswerParser, Event, IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Limits, Method,
     chunk_header,
 };
 
@@ -244,6 +244,11 @@ impl Transaction {
     /// Whether any byte of a final answer has come.
     pub fn answered(&self) -> bool {
         self.parser.started()
+    }
+
+    /// What has come of an answer's head that has no end: see [`AnswerParser::unfinished_head`].
+    pub fn unfinished_head(&self) -> Option<AnswerHead> {
+        self.parser.unfinished_head()
     }
 
     /// Whether the connection may carry another transaction: the answer was read to its end, nothing follows it, nothing
