@@ -254,6 +254,7 @@ impl Worker {
                 };
                 let text: &[u8] = match cause {
                     Cause::Oversize => b"The content is too large to be scanned.\n",
+                    Cause::BadRequest => b"The request can't be scanned.\n",
                     _ => NOT_SCANNED,
                 };
                 let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
