@@ -93,7 +93,7 @@ impl Worker {
                 .and_then(|()| host::set_headers(half, &replacement.headers))
                 .map(|()| true),
             Some(body) if exchange.body.at_end => host::enter(id)
-                .and_then(|()| host::splice_body(half, 0, usize::MAX, body))
+                .and_then(|()| Replacement::put(half, body))
                 .and_then(|()| host::set_headers(half, &replacement.headers))
                 .map(|()| true),
             Some(_) => host::enter(id)

@@ -2,6 +2,7 @@
 
 mod answer;
 mod clock;
+mod held;
 pub mod rewrite;
 
 #[cfg(target_os = "wasi")]
@@ -43,10 +44,11 @@ mod service;
 #[cfg(target_os = "wasi")]
 mod worker;
 
-pub use answer::{Answer, AnswerBody};
+pub use answer::{Answer, AnswerBody, NotKept, copy};
 #[cfg(target_os = "wasi")]
 pub use apply::refuse;
 pub use clock::ServerClock;
+pub use held::{Budget, Held, OverBudget, PIECE_BYTES};
 #[cfg(target_os = "wasi")]
 pub use role::FilterRole;
 

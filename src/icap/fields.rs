@@ -65,8 +65,7 @@ impl FieldReader {
                 };
                 self.room = self.room.saturating_sub(name.len());
                 self.left = Some(left);
-                self.headers
-                    .push(String::from_utf8_lossy(name), Vec::new());
+                self.headers.push(String::from_utf8_lossy(name), Vec::new());
                 self.append(trim_blanks(value));
             }
             None => {

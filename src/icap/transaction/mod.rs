@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::{
-    AnswerError, AnswerHead, AnswerParser, Event, IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Limits, Method,
-    chunk_header,
+    AnswerError, AnswerHead, AnswerParser, Event, IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Limits,
+    Method, chunk_header,
 };
 
 /// The most body bytes that one [`Transaction::transmit`] takes: bounds what is copied at once, large enough that the
@@ -230,6 +230,11 @@ impl Transaction {
             Event::Http(_) | Event::Body(_) => {}
         }
         Ok(Some(event))
+    }
+
+    /// The method of its request.
+    pub fn method(&self) -> Method {
+        self.request.method
     }
 
     /// Whether it is the server that is being waited for, and not the client's upload.
