@@ -135,6 +135,13 @@ fn trailers_that_are_no_fields_belong_to_those_before_them() {
     }
 }
 
+fn over(limits: Limits, chunks: &str) -> (LimitKind, u64) {
+    match broken_with(limits, with_chunks(chunks)) {
+        AnswerError::Limit { what, limit } => (what, limit),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn chunk_lines_are_limited() {
     let limits = Limits {
