@@ -44,6 +44,8 @@ pub enum Rest {
 
 /// Why a message is blocked of which the server sent back only the beginning.
 const ENDED_EARLY: &str = "the server ended the message early";
+/// Why a message is blocked for which the server announced a response that has no head.
+const NO_HEAD: &str = "the server announced a response and sent no head of one";
 
 /// One complete final answer of an ICAP server.
 #[derive(Clone, Copy, Debug)]
@@ -139,10 +141,13 @@ pub fn judge(view: &AnswerView<'_>, profile: &Profile) -> Judgement {
         Verdict::Block(_) | Verdict::Modify => evidence.into_findings(),
         Verdict::Pass | Verdict::Fail { .. } => Findings::default(),
     };
-    if matches!(verdict, Verdict::Block(_)) && view.is_cut_off() {
-        findings
-            .reason
-            .get_or_insert_with(|| ENDED_EARLY.to_owned());
+    if matches!(verdict, Verdict::Block(_)) {
+        let why = match view.http {
+            _ if view.is_cut_off() => Some(ENDED_EARLY),
+            None if view.answers_client() => Some(NO_HEAD),
+            _ => None,
+        };
+        findings.reason = findings.reason.or(why.map(str::to_owned));
     }
     Judgement { verdict, findings }
 }

@@ -36,8 +36,12 @@ async fn begin(mut connection: Connection, body: Arc<Vec<u8>>) -> Option<Connect
 #[tokio::test(flavor = "multi_thread")]
 async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() {
     let server = IcapServer::listen().await;
-    let mut configuration =
-        plugin(json!({"max_connections": REQUESTS, "fail_action": "fail_open"}));
+    let mut configuration = plugin(json!({
+        "max_connections": REQUESTS,
+        "fail_action": "fail_open",
+        // A busy machine takes its time for a gibibyte.
+        "response_timeout_ms": 300_000,
+    }));
     configuration["memory_budget_mb"] = json!(256);
     let scene = Scene::with(server.address(), json!({}), |setup| {
         setup.plugin = configuration.to_string();
@@ -68,12 +72,8 @@ async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() 
         (over as usize + FIT >= REQUESTS).then_some(())
     })
     .await;
-    let grown = scene.envoy.resident_bytes().saturating_sub(before);
-    println!(
-        "{} MiB resident more at the peak of the answers",
-        grown / MIB as u64
-    );
-    assert!(grown < 600 * MIB as u64, "{} MiB", grown / MIB as u64);
+    let grown = |now: u64| now.saturating_sub(before) / MIB as u64;
+    let held = grown(scene.envoy.resident_bytes());
     for connection in &mut begun {
         let _ = connection.try_send(b"0\r\n\r\n").await;
     }
@@ -102,6 +102,10 @@ async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() 
     }
     assert_eq!(scene.envoy.metric("failed_open").await, 0);
     scene.envoy.assert_vm_alive();
+    // Besides the budget: Envoy's own copies of the bodies that are let go, and what is on its way to the module.
+    let peak = grown(scene.envoy.peak_resident_bytes());
+    println!("{held} MiB more resident while answers are held, {peak} MiB at the peak");
+    assert!(peak < 900, "{held} MiB held, {peak} MiB at the peak");
     drop(begun);
     // What was held is given back.
     for _ in 0..2 * FIT {
