@@ -237,6 +237,7 @@ impl Worker {
             phase: Phase::Collecting,
             clock: ServerClock::new(profile.response_timeout_ms),
             retries: 0,
+            change_begun: false,
             journal,
             profile,
         };

@@ -11,7 +11,7 @@ use crate::config::{
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 
-use super::{AnswerView, BodyChange, Findings, Judgement, Scan, judge, judge_head};
+use super::{AnswerView, BodyChange, Judgement, Rest, Scan, judge, judge_head};
 
 pub(crate) fn profile(vendor: Vendor) -> Profile {
     let name: Rc<str> = Rc::from("av");
@@ -165,7 +165,7 @@ impl Answer {
         judge(&self.view(), profile)
     }
 
-    fn judge_rest(&self, profile: &Profile) -> Option<Findings> {
+    fn judge_rest(&self, profile: &Profile) -> Rest {
         judge_head(&self.view(), profile)
     }
 
