@@ -45,7 +45,7 @@ impl Worker {
             return self.fail(id, exchange, cause, reason);
         }
         if let Some(head) = &scan.answer.head {
-            self.notice_istag(&exchange.profile, exchange.half, &head.headers);
+            self.notice_istag(&exchange.profile, exchange.half, scan.token, &head.headers);
         }
         let Meaning {
             judgement,

@@ -47,6 +47,8 @@ mod probe;
 #[cfg(target_os = "wasi")]
 mod recall;
 #[cfg(target_os = "wasi")]
+mod repeated;
+#[cfg(target_os = "wasi")]
 mod role;
 #[cfg(target_os = "wasi")]
 mod self_test;

@@ -232,13 +232,13 @@ fn set_length(original: &Fields, length: Option<u64>, fields: &mut Fields) {
 }
 
 /// The authority, where the target has one, and the path (RFC 9112 section 3.2).
-fn split_target(target: &str) -> (Option<&[u8]>, Cow<'_, [u8]>) {
+fn split_target(target: &[u8]) -> (Option<&[u8]>, Cow<'_, [u8]>) {
     let rest = ["http://", "https://"].iter().find_map(|scheme| {
-        let (head, rest) = target.as_bytes().split_at_checked(scheme.len())?;
+        let (head, rest) = target.split_at_checked(scheme.len())?;
         head.eq_ignore_ascii_case(scheme.as_bytes()).then_some(rest)
     });
     let Some(rest) = rest else {
-        return (None, Cow::Borrowed(target.as_bytes()));
+        return (None, Cow::Borrowed(target));
     };
     let at = rest
         .iter()
@@ -280,7 +280,7 @@ mod tests {
     fn head(target: &str, headers: &[(&str, &str)]) -> RequestHead {
         RequestHead {
             method: "PUT".into(),
-            target: target.into(),
+            target: target.as_bytes().to_vec(),
             headers: headers.iter().map(|(n, v)| (*n, *v)).collect(),
         }
     }
@@ -317,7 +317,7 @@ mod tests {
         let result = result.unwrap();
         assert_eq!(find(&result, ":authority"), Some(&b"c.example"[..]));
         assert_eq!(find(&result, ":path"), Some(&b"/?q"[..]));
-        let (authority, path) = split_target("http://c.example");
+        let (authority, path) = split_target(b"http://c.example");
         assert_eq!((authority, &path[..]), (Some(&b"c.example"[..]), &b"/"[..]));
     }
 

@@ -120,7 +120,7 @@ impl Worker {
                 log::error!(
                     "icap profile {}: the self-test failed: {} does not block the EICAR test file",
                     service.profile.name,
-                    service.profile.service.uri()
+                    service.profile.service.without_query()
                 );
                 test.failing = true;
                 self.metrics.self_test_failed(&service.profile);

@@ -158,7 +158,7 @@ pub(super) struct HttpHeadReader {
 
 #[derive(Debug)]
 enum Start {
-    Request { method: String, target: String },
+    Request { method: String, target: Vec<u8> },
     Response { status: u16 },
 }
 

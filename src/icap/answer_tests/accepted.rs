@@ -73,7 +73,7 @@ fn a_request_without_body_as_c_icap_echoes_it() {
     let request = "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n";
     let value = format!("req-hdr=0, null-body={}", request.len());
     let seen = tr(ok(&value, request));
-    assert!(matches!(http(&seen), Some(HttpHead::Request(r)) if r.target == "http://a/"));
+    assert!(matches!(http(&seen), Some(HttpHead::Request(r)) if r.target == b"http://a/"));
     assert_eq!(seen.len(), 3);
 }
 

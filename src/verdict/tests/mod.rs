@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::config::{
     BlockResponse, ClientIpSource, FailAction, FailActions, HonorTransferIgnore, OptionsConfig,
-    Profile, SelfTestConfig, SendWhen, ServiceUrl, Vendor,
+    Profile, Secrets, SelfTestConfig, SendWhen, ServiceUrl, Vendor,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 
@@ -55,6 +55,7 @@ pub(crate) fn profile(vendor: Vendor) -> Profile {
         authenticated_user_header: None,
         authenticated_user_scheme: "Local".to_owned(),
         authorization: None,
+        secrets: Secrets::default(),
         icap_headers: Vec::new(),
         verdict_headers: Vec::new(),
         honor_transfer_ignore: HonorTransferIgnore::Responses,
@@ -142,7 +143,7 @@ impl Answer {
     fn request(mut self, headers: &[(&str, &str)], body: BodyChange) -> Self {
         self.http = Some(HttpHead::Request(RequestHead {
             method: "POST".to_owned(),
-            target: "/upload".to_owned(),
+            target: b"/upload".to_vec(),
             headers: headers.iter().copied().collect(),
         }));
         self.body = body;
