@@ -40,9 +40,9 @@ pub fn post(address: SocketAddr, path: &str, body: &[u8]) -> Answer {
 }
 
 /// POST over HTTP/2.
-pub fn post_http2(address: SocketAddr, path: &str, body: Vec<u8>) -> Answer {
+pub fn post_http2(address: SocketAddr, path: &str, body: &[u8]) -> Answer {
     let request = Request::post(format!("http://test{path}"));
-    let request = request.body(Bytes::from(body).into()).unwrap();
+    let request = request.body(Bytes::copy_from_slice(body).into()).unwrap();
     run(http2_exchange(address, request)).unwrap()
 }
 

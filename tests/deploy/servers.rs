@@ -20,7 +20,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// How many requests it has had; OPTIONS does not count.
+    /// How many requests it has had; OPTIONS and self-tests do not count.
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::SeqCst)
     }
@@ -72,7 +72,6 @@ pub fn icap_server() -> Server {
             return stream.get_mut().write_all(answer).ok();
         }
         assert!(line.starts_with("REQMOD "), "{line}");
-        requests.fetch_add(1, Ordering::SeqCst);
         let encapsulated = field(&fields, "encapsulated")?;
         let (section, offset) = encapsulated.rsplit_once('=')?;
         exactly(stream, offset.trim().parse().ok()?)?;
@@ -89,7 +88,12 @@ pub fn icap_server() -> Server {
             }
         }
         let stream = stream.get_mut();
-        if !body.windows(BAD.len()).any(|window| window == BAD) {
+        let has = |part: &[u8]| body.windows(part.len()).any(|window| window == part);
+        let is_self_test = has(b"$EICAR-STANDARD");
+        if !is_self_test {
+            requests.fetch_add(1, Ordering::SeqCst);
+        }
+        if !is_self_test && !has(BAD) {
             let answer = b"ICAP/1.0 204 No Content\r\nISTag: \"test\"\r\n\r\n";
             return stream.write_all(answer).ok();
         }
