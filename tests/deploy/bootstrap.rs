@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use crate::{envoy, root};
 use crate::yaml::{mappings, mappings_mut};
+use crate::{envoy, root};
 
 /// The name of the network filter that holds the HTTP filters.
 pub const HCM: &str = "envoy.filters.network.http_connection_manager";
@@ -145,7 +145,10 @@ impl Parts {
 pub fn lift(config: &mut Value) {
     mappings_mut(config, &mut |fields| {
         if fields.contains_key("filter_chains") {
-            fields.insert("per_connection_buffer_limit_bytes".to_owned(), LIFTED.into());
+            fields.insert(
+                "per_connection_buffer_limit_bytes".to_owned(),
+                LIFTED.into(),
+            );
         }
         if let Some(http2) = fields.get_mut("http2_protocol_options") {
             if http2.get("initial_stream_window_size").is_some() {
@@ -244,7 +247,10 @@ pub fn check_agreement(config: &Value) {
             assert!(limit > largest, "{limit}, and a body may have {largest}");
         }
         if let Some(time) = profile["response_timeout_ms"].as_u64() {
-            assert!(idle * 1000 > time, "{idle} s, and a scan may take {time} ms");
+            assert!(
+                idle * 1000 > time,
+                "{idle} s, and a scan may take {time} ms"
+            );
         }
         let service = profile["service_url"].as_str().unwrap();
         let (_, host) = service.split_once("://").unwrap();

@@ -35,7 +35,10 @@ pub fn lifts_by_route() -> bool {
     let output = Command::new(program()).arg("--version").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let version = text.split('/').find_map(|part| part.strip_prefix("1."));
-    let minor = version.and_then(|v| v.split_once('.')).expect("a version").0;
+    let minor = version
+        .and_then(|v| v.split_once('.'))
+        .expect("a version")
+        .0;
     minor.parse::<u32>().expect("a number") >= 37
 }
 
