@@ -26,7 +26,7 @@ const BOTH_WAYS: [&str; 3] = [
 ];
 
 /// The limit of the examples for uploads.
-const LIFTED: u64 = 52 << 20;
+pub const LIFTED: u64 = 52 << 20;
 
 /// The parts of a configuration.
 #[derive(Debug)]
@@ -139,6 +139,65 @@ impl Parts {
         std::fs::write(&path, config.to_string()).unwrap();
         path
     }
+}
+
+/// Every filter of ours that scans stands directly after one of Envoy's own that looks up the route.
+pub fn check_route_lookup(config: &Value) {
+    let lookup =
+        "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
+    let mut found = 0;
+    mappings(config, &mut |fields| {
+        let Some(filters) = fields.get("http_filters").and_then(Value::as_array) else {
+            return;
+        };
+        for (place, filter) in filters.iter().enumerate() {
+            if ["icap_filter", "icap-filter"]
+                .iter()
+                .all(|name| filter["name"] != *name)
+            {
+                continue;
+            }
+            found += 1;
+            let before = place.checked_sub(1).map(|place| &filters[place]);
+            let before = before.unwrap_or_else(|| panic!("nothing is before {filter}"));
+            assert_eq!(before["typed_config"], json!({"@type": lookup}));
+        }
+    });
+    assert_eq!(found, 1);
+}
+
+/// Every configuration of ours has the rules of README, leaves gRPC out, and does without a scanner that lets EICAR pass.
+pub fn check_rules(config: &Value) -> usize {
+    let mut found = 0;
+    mappings(&read_texts(config), &mut |fields| {
+        let Some(profiles) = fields.get("profiles").and_then(Value::as_array) else {
+            return;
+        };
+        found += 1;
+        for profile in profiles {
+            let test = json!({"enabled": true, "fail_profile": true});
+            assert_eq!(profile["self_test"], test, "{profile}");
+        }
+        let rules = json!([
+            {
+                "name": "grpc",
+                "match": {
+                    "method": "POST",
+                    "content_type": [{"exact": "application/grpc"}, {"prefix": "application/grpc+"}],
+                    "path": {"regex": r"/([A-Za-z_]\w*\.)+[A-Z]\w*/\w+"},
+                },
+                "action": "bypass",
+            },
+            {
+                "name": "scan-uploads",
+                "match": {"method": ["POST", "PUT", "PATCH"], "has_body": true},
+                "action": "enable_icap",
+                "profile": "upload-av",
+            },
+        ]);
+        assert_eq!(fields.get("rules"), Some(&rules));
+    });
+    found
 }
 
 /// Does what the comments beside `request_body_buffer_limit` say of an Envoy in which it has no effect.

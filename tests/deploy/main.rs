@@ -22,6 +22,8 @@ mod demonstration;
 mod documentation;
 mod envoy;
 mod envoy_gateway;
+mod examples;
+mod grpc;
 mod icap_pods;
 mod istio;
 mod json_path;

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::bootstrap::{ICAP_HOST, MODULE, Parts, check_agreement};
+use crate::bootstrap::{
+    ICAP_HOST, MODULE, Parts, check_agreement, check_route_lookup, check_rules,
+};
 use crate::client::{get, post, post_http2};
 use crate::envoy::{Envoy, validate};
 use crate::servers::{BAD, PAGE, Server, application, icap_server};
@@ -24,6 +26,7 @@ impl Scene {
         add(&mut parts);
         let whole = serde_json::json!([parts.listener, parts.clusters, parts.extensions]);
         check_agreement(&whole);
+        assert_eq!(check_rules(&whole), 1);
         let directory = tempfile::tempdir().unwrap();
         let config = parts.write(directory.path(), icap_server.port);
         validate(&config).unwrap();
@@ -125,6 +128,25 @@ fn copied_from_the_page(parts: &mut Parts) {
 #[test]
 fn an_envoy_of_ones_own_with_what_the_page_has_to_copy() {
     Scene::start("ingress", copied_from_the_page).assert_scans();
+}
+
+#[test]
+fn every_manifest_looks_up_the_route_before_it_scans() {
+    for variant in ["gateway-file", "gateway-oci", "sidecar-file", "sidecar-oci"] {
+        let mut parts = Parts::new("0.0.0.0_8080", 1);
+        istio::apply(&resource(&format!("deploy/istio/{variant}")), &mut parts);
+        check_route_lookup(&parts.listener);
+    }
+    let mut parts = Parts::new("shop/shop/http", 1);
+    let resources = kustomize::resources("deploy/envoy-gateway/patch-policy");
+    envoy_gateway::apply(&resources, &mut parts);
+    check_route_lookup(&parts.listener);
+    // Where it has no place, the policy is for the whole Gateway.
+    for policy in kustomize::resources("deploy/envoy-gateway/extension-policy") {
+        if policy["kind"] == "EnvoyExtensionPolicy" {
+            assert_eq!(policy["spec"]["targetRefs"][0]["kind"], "Gateway");
+        }
+    }
 }
 
 #[test]
