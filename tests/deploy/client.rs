@@ -24,7 +24,7 @@ pub struct Answer {
 pub type Fault = Box<dyn std::error::Error>;
 
 /// How long an answer may take; none takes that long when all is well.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// GET over HTTP/1.1; `None` where there is no answer.
 pub fn get(address: SocketAddr, path: &str) -> Option<Answer> {

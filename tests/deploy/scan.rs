@@ -117,6 +117,9 @@ fn copied_from_the_page(parts: &mut Parts) {
     let listener = piece("per_connection_buffer_limit_bytes");
     let listener = listener.as_object().unwrap().clone();
     parts.listener.as_object_mut().unwrap().extend(listener);
+    let limit = piece("request_body_buffer_limit");
+    let limit = limit.as_object().unwrap().clone();
+    parts.virtual_host().as_object_mut().unwrap().extend(limit);
     let hcm = piece("http_filters");
     parts.merge_into_hcm(hcm.as_object().unwrap().clone());
     let clusters = piece("clusters");
