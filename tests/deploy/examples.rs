@@ -24,10 +24,12 @@ fn files() -> Vec<PathBuf> {
 }
 
 /// An Envoy with one of them, and what stands behind it.
-struct Scene {
-    envoy: Envoy,
+pub struct Scene {
+    /// The Envoy.
+    pub envoy: Envoy,
     application: Server,
-    icap_server: Server,
+    /// The one ICAP server, whatever the example calls it.
+    pub icap_server: Server,
     _directory: TempDir,
 }
 
@@ -36,7 +38,8 @@ impl Scene {
         Self::start_with(file, application(), |_| {})
     }
 
-    fn start_with(file: &str, application: Server, change: impl FnOnce(&mut Value)) -> Self {
+    /// Starts them, with changes to the example.
+    pub fn start_with(file: &str, application: Server, change: impl FnOnce(&mut Value)) -> Self {
         let icap_server = icap_server();
         let mut config = yaml::load_one(&root().join(file));
         config["admin"]["address"]["socket_address"]["port_value"] = 0.into();

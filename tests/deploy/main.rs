@@ -23,6 +23,7 @@ mod documentation;
 mod envoy;
 mod envoy_gateway;
 mod examples;
+mod git;
 mod grpc;
 mod icap_pods;
 mod istio;

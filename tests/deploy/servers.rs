@@ -145,12 +145,13 @@ pub fn icap_server() -> Server {
             }
         }
         let stream = stream.get_mut();
-        let has = |part: &[u8]| body.windows(part.len()).any(|window| window == part);
-        let is_self_test = body.len() < 100 && has(b"$EICAR-STANDARD");
+        // The standard library's search is fast in a test's build, too.
+        let text = String::from_utf8_lossy(&body);
+        let is_self_test = text.contains("$EICAR-STANDARD");
         if !is_self_test {
             requests.fetch_add(1, Ordering::SeqCst);
         }
-        if !is_self_test && !has(BAD) {
+        if !is_self_test && !text.contains(std::str::from_utf8(BAD).unwrap()) {
             let answer = b"ICAP/1.0 204 No Content\r\nISTag: \"test\"\r\n\r\n";
             return stream.write_all(answer).ok();
         }
