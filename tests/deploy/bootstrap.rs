@@ -209,11 +209,10 @@ pub fn lift(config: &mut Value) {
                 LIFTED.into(),
             );
         }
-        if let Some(http2) = fields.get_mut("http2_protocol_options") {
-            if http2.get("initial_stream_window_size").is_some() {
-                http2["initial_stream_window_size"] = LIFTED.into();
-                http2["initial_connection_window_size"] = LIFTED.into();
-            }
+        let http2 = fields.get_mut("http2_protocol_options");
+        if let Some(http2) = http2.filter(|o| o.get("initial_stream_window_size").is_some()) {
+            http2["initial_stream_window_size"] = LIFTED.into();
+            http2["initial_connection_window_size"] = LIFTED.into();
         }
     });
 }

@@ -40,6 +40,7 @@ mod pages;
 #[path = "../e2e/support/process.rs"]
 mod process;
 mod scan;
+mod scanner_limits;
 mod servers;
 mod shape;
 mod shell;
