@@ -1,0 +1,37 @@
+//! The module beside Envoy's other filters and the router's own features: a standing matrix, and what it grew out of.
+//!
+//! Each neighbour stands before and after the filter, each outcome of a scan meets each way to send a body, and what the
+//! application gets is compared byte for byte. The programs are found as in the end-to-end tests.
+
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test may fail"
+)]
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
+
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared by several test targets, none of which uses all of it"
+)]
+#[path = "../e2e/support/mod.rs"]
+mod support;
+
+mod application;
+mod bootstrap;
+mod delivery;
+mod ext_proc;
+mod filters;
+mod judge;
+mod limits;
+mod matrix;
+mod outcome;
+mod rows;
+mod scanner;
+mod table;
+mod traffic;
