@@ -72,26 +72,29 @@ pub fn icap_filter(name: &str, module: &Path, more: Value) -> Value {
 }
 
 /// The filters of a request chain: the neighbour before or after ours.
-pub fn chain(row: &Row, module: &Path, more: &Value) -> Vec<Value> {
-    let ours = icap_filter("icap_filter", module, more.clone());
-    let mut chain = vec![ours];
-    if let Some(neighbour) = &row.filter {
-        let mut neighbour = neighbour.clone();
+fn chain(row: &Row, module: &Path) -> Vec<Value> {
+    let mut chain = row.filters.clone();
+    for neighbour in &mut chain {
         if neighbour["name"] == "icap_filter" {
             neighbour["name"] = json!("icap_filter_other");
         }
-        match row.place {
-            Place::Before => chain.insert(0, neighbour),
-            Place::After | Place::Route => chain.push(neighbour),
-        }
     }
+    let place = if row.place == Place::Before {
+        chain.len()
+    } else {
+        0
+    };
+    chain.insert(
+        place,
+        icap_filter("icap_filter", module, row.profile.clone()),
+    );
     chain.push(filters::router());
     chain
 }
 
-/// The whole configuration. `rows` come with the addresses of their applications, and changes to the profile.
+/// The whole configuration. `rows` come with the addresses of their applications.
 pub fn bootstrap(
-    rows: &[(Row, SocketAddr, Value)],
+    rows: &[(Row, SocketAddr)],
     around: Surroundings,
     module: &Path,
     directory: &Path,
@@ -114,12 +117,12 @@ pub fn bootstrap(
     });
     clusters.push(processor);
     let mut listeners = Vec::new();
-    for (row, application, more) in rows {
+    for (row, application) in rows {
         clusters.push(cluster(&row.slug(), &[*application]));
         if row.action.get("request_mirror_policies").is_some() {
             clusters.push(cluster(MIRROR, &[*application]));
         }
-        listeners.push(listener(&usual, row, more, module, directory));
+        listeners.push(listener(&usual, row, module, directory));
     }
     bootstrap["static_resources"] = json!({"listeners": listeners, "clusters": clusters});
     // A page with all of them is asked for again and again.
@@ -129,7 +132,7 @@ pub fn bootstrap(
     bootstrap
 }
 
-fn listener(usual: &Value, row: &Row, more: &Value, module: &Path, directory: &Path) -> Value {
+fn listener(usual: &Value, row: &Row, module: &Path, directory: &Path) -> Value {
     let mut listener = usual.clone();
     listener["name"] = json!(row.slug());
     listener["per_connection_buffer_limit_bytes"] = json!(row.limit);
@@ -147,7 +150,7 @@ fn listener(usual: &Value, row: &Row, more: &Value, module: &Path, directory: &P
                 "%REQ(X-CASE)% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %FILTER_STATE(wasm.icap_log:PLAIN)%\n"}},
         },
     }]);
-    manager["http_filters"] = json!(chain(row, module, more));
+    manager["http_filters"] = json!(chain(row, module));
     manager["route_config"] = routes(row);
     listener
 }
@@ -166,11 +169,10 @@ fn routes(row: &Row) -> Value {
         "route": {"cluster": ERROR_PAGE},
         "metadata": {"filter_metadata": {"icap_filter": {"disabled": true}}},
     });
-    let mut routes = vec![error_page, route.clone()];
-    if row.name.starts_with("jwt_authn") {
-        routes[1]["match"]["headers"] =
-            json!([{"name": "x-tenant", "string_match": {"exact": "scanned"}}]);
-        routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
+    let mut routes = vec![error_page];
+    match &row.routes {
+        Some(own) => routes.extend(own.as_array().unwrap().iter().cloned()),
+        None => routes.push(route),
     }
     let mut host = json!({"name": "all", "domains": ["*"], "routes": routes});
     if row.name == "cors" {

@@ -69,6 +69,17 @@ impl Way<'_> {
     pub async fn send(&self, outcome: Outcome, delivery: Delivery) -> Result<Answer, String> {
         let path = path(self.row, outcome, delivery);
         let parts = parts(self.row, outcome);
+        self.send_parts(&path, &parts, outcome, delivery).await
+    }
+
+    /// The same with parts and a path of the test's own.
+    pub async fn send_parts(
+        &self,
+        path: &str,
+        parts: &[Bytes],
+        outcome: Outcome,
+        delivery: Delivery,
+    ) -> Result<Answer, String> {
         let length = parts.iter().map(Bytes::len).sum();
         let version = match delivery {
             Delivery::Http2 => Version::Http2,
@@ -76,14 +87,14 @@ impl Way<'_> {
         };
         let client = Client::connect(self.listener, version).await;
         if delivery == Delivery::OnePiece {
-            let request = self.request(&path, None, sized(parts.concat()));
+            let request = self.request(path, None, sized(parts.concat()));
             return arrived(client.send_in_background(request).outcome()).await;
         }
         let read = of_clients(&self.row.slug());
         let before = self.traffic.now(&read).await;
         let (mut feed, body) = fed();
         let length = (delivery == Delivery::SlowLength).then_some(length);
-        let pending = client.send_in_background(self.request(&path, length, body));
+        let pending = client.send_in_background(self.request(path, length, body));
         let mut sent = 0;
         let mut stalled = false;
         for (nth, part) in parts.iter().enumerate() {
@@ -97,7 +108,7 @@ impl Way<'_> {
             let taken = async {
                 self.traffic.until(&read, before + sent as u64).await;
                 if nth == 0 {
-                    self.scanned(&path, outcome, delivery, part.len()).await;
+                    self.scanned(path, outcome, delivery, part.len()).await;
                 }
             };
             stalled |= tokio::time::timeout(PATIENCE, taken).await.is_err();

@@ -41,8 +41,12 @@ pub struct Row {
     pub name: &'static str,
     /// Where it stands.
     pub place: Place,
-    /// The filter, unless it is the router's.
-    pub filter: Option<Value>,
+    /// Its filters; none, where it is the router's.
+    pub filters: Vec<Value>,
+    /// Changes to the profile of the filter.
+    pub profile: Value,
+    /// The routes, where one for everything is not enough.
+    pub routes: Option<Value>,
     /// Whether it keeps (a part of) a body that has not ended from who stands behind it.
     pub holds: bool,
     /// What it does to the body.
@@ -65,11 +69,14 @@ pub struct Row {
 pub const LIMIT: u32 = 1 << 20;
 
 impl Row {
-    fn new(name: &'static str, place: Place, filter: Option<Value>) -> Self {
+    /// A neighbour that does nothing to a body, in front of a plain application.
+    pub fn new(name: &'static str, place: Place, filters: Vec<Value>) -> Self {
         Self {
             name,
             place,
-            filter,
+            filters,
+            profile: json!({}),
+            routes: None,
             holds: false,
             effect: Effect::Nothing,
             action: json!({}),
@@ -204,7 +211,7 @@ pub fn rows(module: &Path, directory: &Path) -> Vec<Row> {
     let mut rows = Vec::new();
     for (name, filter, holds, effect) in kinds(module, directory) {
         for place in [Place::Before, Place::After] {
-            let mut row = Row::new(name, place, Some(filter.clone()));
+            let mut row = Row::new(name, place, vec![filter.clone()]);
             row.holds = holds && place == Place::Before;
             row.effect = effect;
             if effect == Effect::Decompress {
@@ -234,7 +241,7 @@ fn routes() -> Vec<Row> {
         action,
         manner,
         copies,
-        ..Row::new(name, Place::Route, None)
+        ..Row::new(name, Place::Route, Vec::new())
     };
     let retries = json!({"retry_on": "5xx,reset", "num_retries": 2});
     let redirects = json!({"redirect_response_codes": [307], "max_internal_redirects": 1});
@@ -288,4 +295,22 @@ fn routes() -> Vec<Row> {
         ),
         small,
     ]
+}
+
+/// Requests whose header `x-tenant` says so go to `cluster`, others nowhere; each with metadata for the filter.
+pub fn claim_routes(cluster: &str, scanned: &Value, others: &Value) -> Value {
+    let metadata = |ours: &Value| json!({"filter_metadata": {"icap_filter": ours}});
+    let tenant = json!([{"name": "x-tenant", "string_match": {"exact": "scanned"}}]);
+    json!([
+        {
+            "match": {"prefix": "/", "headers": tenant},
+            "route": {"cluster": cluster, "timeout": "60s"},
+            "metadata": metadata(scanned),
+        },
+        {
+            "match": {"prefix": "/"},
+            "direct_response": {"status": 404},
+            "metadata": metadata(others),
+        },
+    ])
 }

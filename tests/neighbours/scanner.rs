@@ -16,6 +16,8 @@ use crate::support::icap_server::{Connection, IcapServer};
 pub const OTHER_AT_END: &str = "/other-at-end";
 /// The same, on the preview.
 pub const OTHER_ON_PREVIEW: &str = "/other-on-preview";
+/// A path with this word is read to its end, and never answered.
+pub const SILENT: &str = "silent";
 /// What a page says.
 pub const PAGE: &str = "blocked by the scanner\n";
 
@@ -138,6 +140,10 @@ async fn play(
             connection.try_chunk(request).await?;
             see(request);
         }
+    }
+    if path_of(request).contains(SILENT) {
+        connection.next().await?;
+        return Ok(());
     }
     let answer = match outcome {
         Outcome::FailOpen => Vec::new(),
