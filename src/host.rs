@@ -19,8 +19,10 @@ pub use http::{
     resume, set_header, set_headers, set_property, splice_body,
 };
 pub use metrics::{MetricKind, add_metric, define_metric, record_metric};
-pub use shared::{add_shared, create_shared, dequeue, enqueue, register_queue};
-pub use streams::{cancel, open_stream, send, stream_message, stream_metadata};
+pub use shared::{
+    Version, add_shared, create_shared, dequeue, enqueue, register_queue, set_shared, shared,
+};
+pub use streams::{STREAM_FIELD, cancel, open_stream, send, stream_message, stream_metadata};
 
 /// A status of the proxy-wasm ABI other than `Ok`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,8 @@ pub(super) struct Section {
     pub(super) path: &'static str,
     /// Its attributes, in the order of the reference.
     pub(super) attributes: &'static [Attribute],
+    /// Names that one might look for here, with what is to be said instead of "unknown".
+    pub(super) refused: &'static [(&'static str, &'static str)],
     /// What the reference says above the table.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) intro: &'static str,
@@ -30,9 +32,19 @@ impl Section {
             #[cfg(not(target_arch = "wasm32"))]
             path,
             attributes,
+            refused: &[],
             #[cfg(not(target_arch = "wasm32"))]
             intro,
         }
+    }
+
+    /// Has a name that is no attribute refused with words of its own.
+    pub(super) const fn refusing(
+        mut self,
+        refused: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        self.refused = refused;
+        self
     }
 
     /// The attribute of that name.

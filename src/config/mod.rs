@@ -24,8 +24,8 @@ mod value;
 
 pub use error::ConfigError;
 pub use profile::{
-    BlockResponse, Cause, FailAction, FailActions, OptionsConfig, Profile, Secret, SelfTestConfig,
-    SendWhen, ServiceUrl, Vendor,
+    BlockResponse, Cause, ClientIpSource, FailAction, FailActions, HonorTransferIgnore,
+    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, Vendor,
 };
 pub use summary::summary;
 
@@ -55,6 +55,8 @@ pub struct Config {
     pub expose: Expose,
     /// Headers, lower case, whose values icap_log hides beside the built-in ones.
     pub redact_headers: Vec<String>,
+    /// What a worker may hold of answers in its memory, in bytes.
+    pub memory_budget_bytes: u64,
 }
 
 /// Who is told the outcome in the headers `x-icap-action` and `x-icap-threat`.
@@ -103,7 +105,13 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
     };
     let fields = Fields::open(&json, &table::PLUGIN, Path::Root, errors)?;
     if fields.choice("role")? == "transport" {
-        for name in ["profiles", "rules", "expose", "redact_headers"] {
+        for name in [
+            "profiles",
+            "rules",
+            "expose",
+            "redact_headers",
+            "memory_budget_mb",
+        ] {
             if fields.has(name) {
                 fields.fault(
                     name,
@@ -122,7 +130,9 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
             application: expose.bool("application"),
         })
     });
+    let memory_budget_mb: u64 = fields.integer("memory_budget_mb");
     Some(PluginConfig::Filter(Config {
+        memory_budget_bytes: memory_budget_mb.saturating_mul(1024 * 1024),
         redact_headers: header::names(&fields, "redact_headers"),
         profiles: profiles?,
         rules,

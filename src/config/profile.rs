@@ -37,6 +37,8 @@ pub enum Cause {
     Internal,
     /// The body is larger than the request buffer.
     Oversize,
+    /// What the client sent can't be shown to a scanner. It never fails open.
+    BadRequest,
 }
 
 /// What happens to a request whose scan failed.
@@ -46,6 +48,26 @@ pub enum FailAction {
     Closed,
     /// The request is forwarded unscanned.
     Open,
+}
+
+/// Which address is the client's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientIpSource {
+    /// The downstream address that Envoy trusts, which may come from `X-Forwarded-For`.
+    Downstream,
+    /// The address of the connection itself.
+    Peer,
+}
+
+/// For which messages the server's `Transfer-Ignore` counts (RFC 3507 section 4.10.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HonorTransferIgnore {
+    /// For none: everything is scanned.
+    Never,
+    /// For responses: a client chooses the path of its request, and with it the extension.
+    Responses,
+    /// For requests and responses.
+    Always,
 }
 
 /// When a header about the client is sent.
@@ -146,6 +168,8 @@ pub struct Profile {
     pub allow_204: bool,
     /// How long the server may be waited for, in milliseconds.
     pub response_timeout_ms: u64,
+    /// How long a held message may wait for the next part of its body, in milliseconds; 0: for ever.
+    pub body_progress_timeout_ms: u64,
     /// From where on a scan counts as slow, in milliseconds.
     pub slow_threshold_ms: u64,
     /// What to do on failure, by cause: see [`Profile::fail_action`].
@@ -160,6 +184,8 @@ pub struct Profile {
     pub max_requests_per_connection: u32,
     /// How old a connection may become, in milliseconds.
     pub max_connection_age_ms: u64,
+    /// Which address is the client's, for rules and `X-Client-IP`.
+    pub client_ip_source: ClientIpSource,
     /// When to send `X-Client-IP`.
     pub send_client_ip: SendWhen,
     /// When to send `X-Server-IP`.
@@ -174,6 +200,8 @@ pub struct Profile {
     pub icap_headers: Vec<(String, String)>,
     /// Further headers whose presence in an answer means blocked.
     pub verdict_headers: Vec<String>,
+    /// For which messages the server's `Transfer-Ignore` counts.
+    pub honor_transfer_ignore: HonorTransferIgnore,
     /// OPTIONS.
     pub options: OptionsConfig,
     /// The self-test.
@@ -212,6 +240,8 @@ impl Profile {
             Cause::Overload => self.fail_actions.overload,
             Cause::Internal => self.fail_actions.internal,
             Cause::Oversize => self.fail_actions.oversize,
+            // The client would decide what is scanned.
+            Cause::BadRequest => FailAction::Closed,
         }
     }
 }

@@ -3,8 +3,8 @@
 use super::authorization::authorization;
 use super::header;
 use super::profile::{
-    BlockResponse, FailAction, FailActions, OptionsConfig, Profile, SelfTestConfig, SendWhen,
-    Vendor,
+    BlockResponse, ClientIpSource, FailAction, FailActions, HonorTransferIgnore, OptionsConfig,
+    Profile, SelfTestConfig, SendWhen, Vendor,
 };
 use super::reader::Fields;
 use super::service_url::service_url;
@@ -47,6 +47,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let preview_size = fields.integer("preview_size_bytes");
     let allow_204 = fields.bool("allow_204");
     let response_timeout_ms = fields.integer("response_timeout_ms");
+    let body_progress_timeout_ms = fields.integer("body_progress_timeout_ms");
     let slow_threshold_ms = fields.integer("slow_response_warning_threshold_ms");
     let fail_actions = fail_actions(fields);
     let max_connections = fields.integer("max_connections");
@@ -54,6 +55,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let idle_timeout_ms = fields.integer("connection_idle_timeout_ms");
     let max_requests_per_connection = fields.integer("max_requests_per_connection");
     let max_connection_age_ms = fields.integer("max_connection_age_ms");
+    let client_ip_source = client_ip_source(fields);
     let send_client_ip = send_when(fields, "send_client_ip");
     let send_server_ip = send_when(fields, "send_server_ip");
     let authenticated_user_header = header::name(fields, "authenticated_user_header");
@@ -61,6 +63,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let authorization = authorization(fields);
     let icap_headers = header::icap_headers(fields);
     let verdict_headers = header::verdict_headers(fields);
+    let honor_transfer_ignore = honor_transfer_ignore(fields);
     let options = options(fields);
     let self_test = self_test(fields);
     let block_response = block_response(fields);
@@ -80,6 +83,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
             && (fields.has("enable_preview") || fields.has("preview_size_bytes")),
         allow_204,
         response_timeout_ms,
+        body_progress_timeout_ms,
         slow_threshold_ms,
         fail_actions: fail_actions?,
         max_connections,
@@ -87,6 +91,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         idle_timeout_ms,
         max_requests_per_connection,
         max_connection_age_ms,
+        client_ip_source: client_ip_source?,
         send_client_ip,
         send_server_ip,
         authenticated_user_header,
@@ -94,6 +99,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         authorization,
         icap_headers,
         verdict_headers,
+        honor_transfer_ignore: honor_transfer_ignore?,
         options: options?,
         self_test: self_test?,
         block_response: block_response?,
@@ -138,6 +144,23 @@ fn fail_actions(fields: &Fields<'_>) -> Option<FailActions> {
             oversize,
         })
     })
+}
+
+fn client_ip_source(fields: &Fields<'_>) -> Option<ClientIpSource> {
+    fields.choice("client_ip_source").map(|word| match word {
+        "peer" => ClientIpSource::Peer,
+        _ => ClientIpSource::Downstream,
+    })
+}
+
+fn honor_transfer_ignore(fields: &Fields<'_>) -> Option<HonorTransferIgnore> {
+    fields
+        .choice("honor_transfer_ignore")
+        .map(|word| match word {
+            "never" => HonorTransferIgnore::Never,
+            "always" => HonorTransferIgnore::Always,
+            _ => HonorTransferIgnore::Responses,
+        })
 }
 
 fn send_when(fields: &Fields<'_>, name: &str) -> SendWhen {

@@ -38,7 +38,10 @@ impl<'a> Fields<'a> {
 
     fn check_names(&self) {
         for (index, (name, _)) in self.entries.iter().enumerate() {
-            if self.section.attribute(name).is_none() {
+            let refused = self.section.refused.iter().find(|(n, _)| n == name);
+            if let Some((_, instead)) = refused {
+                self.fault(name, "a field that can't be set here", *instead);
+            } else if self.section.attribute(name).is_none() {
                 let allowed = match self.nearest(name) {
                     Some(near) => format!("no such field; did you mean {near}?"),
                     None => format!("one of {}", self.names().collect::<Vec<_>>().join(", ")),

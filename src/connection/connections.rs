@@ -222,6 +222,16 @@ impl Connections {
         self.streams.reset(token);
     }
 
+    /// Makes the host drop every stream at once, without a word to whoever has it.
+    pub fn drop_all(&mut self) {
+        for token in self.streams.drop_all() {
+            if let Some((_, pool)) = self.pool_mut(token) {
+                pool.remove(token);
+            }
+            self.streams.forget(token);
+        }
+    }
+
     /// The host says that the connection is closed, or could not be established. `None` where this side closed it.
     pub fn closed(&mut self, token: StreamToken) -> Option<ClosedConnection> {
         self.streams.gone(token);

@@ -161,6 +161,19 @@ impl Streams {
         }
     }
 
+    /// Makes the host drop every stream at once; those that are in use.
+    pub(super) fn drop_all(&mut self) -> Vec<StreamToken> {
+        for closing in std::mem::take(&mut self.closing) {
+            self.reset(closing.token);
+        }
+        self.connecting.clear();
+        let open: Vec<StreamToken> = self.open.keys().copied().collect();
+        for token in &open {
+            self.reset(*token);
+        }
+        open
+    }
+
     /// Makes the host drop the stream at once.
     pub(super) fn reset(&self, token: StreamToken) {
         if let Err(e) = host::enter(self.root).and_then(|()| host::cancel(token)) {

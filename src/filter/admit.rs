@@ -12,13 +12,19 @@ use super::rewrite::find;
 use super::service::Service;
 use super::worker::Worker;
 use crate::config::{Cause, Profile};
-use crate::host::{self, Fields, Half};
+use crate::host::{self, Fields, Half, STREAM_FIELD};
 use crate::icap::{Method, Transfer, encode_request_head, encode_response_head};
 use crate::policy::{Decision, Protocol, RequestView, RouteChoice, decide};
 use crate::report::{Action, IcapLog};
 
 /// Where a route says what is to be done with its requests: `metadata.filter_metadata.icap_filter`.
 const ROUTE_METADATA: [&str; 4] = ["xds", "route_metadata", "filter_metadata", "icap_filter"];
+
+/// HTTP status of a request whose expectation can't be met.
+const EXPECTATION_FAILED: u16 = 417;
+/// What is wrong with this filter's place.
+const NOT_UPSTREAM: &str = "the filter stands among the upstream filters of the ICAP cluster, where its configuration has to be \
+                            {\"role\": \"transport\"}; what holds requests belongs into the http_filters of the listener";
 
 /// What is done with a message whose headers have come.
 #[derive(Debug)]
@@ -38,6 +44,9 @@ impl Worker {
             Ok(fields) => fields,
             Err(e) => return self.refuse(id, &format!("no headers: {e}")),
         };
+        if self.is_upstream || find(&fields, STREAM_FIELD).is_some() {
+            return self.refuse(id, NOT_UPSTREAM);
+        }
         Self::unexpose(&mut fields);
         let decision = if is_tunnel(&fields) {
             Decision::Skip { rule: None }
@@ -72,9 +81,36 @@ impl Worker {
                     request_head: None,
                     at_end,
                 };
-                Admission::Scan(Box::new(self.open(id, profile, journal, message)))
+                let mut exchange = self.open(id, profile, journal, message);
+                if !exchange.is_decided() && !at_end && expects_continue(&fields) {
+                    self.refuse_expectation(id, &mut exchange);
+                }
+                Admission::Scan(Box::new(exchange))
             }
         }
+    }
+
+    /// The client waits for a `100 Continue` that Envoy leaves to the application, which does not get the request before the
+    /// whole body is there: 417 has the client send it without waiting (RFC 9110 section 10.1.1).
+    fn refuse_expectation(&mut self, id: u32, exchange: &mut Exchange) {
+        let reason = "the client waits for 100 Continue, which Envoy leaves to the application: set \
+                      proxy_100_continue: false in Envoy's configuration";
+        self.fail_with(
+            id,
+            exchange,
+            Cause::BadRequest,
+            reason.to_owned(),
+            Some(EXPECTATION_FAILED),
+        );
+    }
+
+    /// This filter's own connections come through it: it stands among the upstream filters of an ICAP cluster.
+    pub(super) fn give_up_upstream(&mut self) {
+        if !self.is_upstream {
+            self.is_upstream = true;
+            log::error!("icap: {NOT_UPSTREAM}");
+        }
+        self.connections.drop_all();
     }
 
     /// A request that no profile can be found for fails as the first one says.
@@ -190,8 +226,9 @@ impl Worker {
                 available: 0,
                 announced: announced.filter(|_| !at_end),
                 at_end,
+                progress_ms: self.now_ms,
             },
-            tally: self.tally(),
+            held_back_ms: None,
             phase: Phase::Collecting,
             clock: ServerClock::new(profile.response_timeout_ms),
             retries: 0,
@@ -244,6 +281,12 @@ fn is_tunnel(fields: &Fields) -> bool {
     (method == Some(b"GET") || !is_websocket)
         && find(fields, "content-length").is_none()
         && find(fields, "transfer-encoding").is_none()
+}
+
+/// Whether the client sends no body before it has got a `100 Continue`.
+fn expects_continue(fields: &Fields) -> bool {
+    find(fields, "expect")
+        .is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// What the route's metadata says. A value of another kind than expected names no profile: it is refused, not passed over.

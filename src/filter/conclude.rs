@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::mem;
 
 use super::answer::Answer;
-use super::apply::NOT_SCANNED;
 use super::describe;
-use super::exchange::{Exchange, Phase, Scan};
+use super::exchange::{Draining, Exchange, Phase, Scan};
+use super::local_reply::NOT_SCANNED;
 use super::meaning::{block_page, judge_answer, judge_rest, replacement};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
@@ -77,16 +77,14 @@ impl Worker {
             Verdict::Modify => match replacement(id, exchange, scan.answer) {
                 Ok(replacement) => {
                     record.action = Action::Modified;
-                    record.modified_content_length = Some(
-                        replacement
-                            .body
-                            .as_ref()
-                            .map_or(exchange.body.available, |b| b.len() as u64),
-                    );
-                    exchange.journal.push(record);
-                    let significance = Significance::of(Action::Modified, None, slow);
-                    self.conclude(id, exchange, Action::Modified, significance);
-                    self.replace(id, exchange, replacement);
+                    let length = replacement.body.as_ref().map(|body| body.len() as u64);
+                    record.modified_content_length =
+                        Some(length.unwrap_or(exchange.body.available));
+                    let draining = Draining {
+                        replacement,
+                        record,
+                    };
+                    self.replace(id, exchange, draining);
                 }
                 Err((cause, reason)) => {
                     self.fail_judged(id, exchange, record, condemned, (cause, reason));
@@ -158,12 +156,25 @@ impl Worker {
     /// The scan came to nothing: closes its connection and does what the profile says for `cause`, unless the server has
     /// said already that it found something.
     pub(super) fn fail(&mut self, id: u32, exchange: &mut Exchange, cause: Cause, reason: String) {
+        self.fail_with(id, exchange, cause, reason, None);
+    }
+
+    /// The same, where the client gets another status than the cause's own.
+    pub(super) fn fail_with(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        cause: Cause,
+        reason: String,
+        status: Option<u16>,
+    ) {
         if let Some(findings) = exchange.condemned() {
             return self.block_cut_off(id, exchange, findings, &reason);
         }
         self.record_failure(exchange, cause, &reason);
         self.give_up_connection(id, exchange);
-        self.apply_failure(id, exchange, cause);
+        let action = exchange.profile.fail_action(cause);
+        self.conclude_failure(id, exchange, cause, action, status);
     }
 
     /// Blocks by an answer that broke off, which the server's page did with it.
@@ -203,29 +214,21 @@ impl Worker {
         exchange.journal.push(record);
     }
 
-    /// The stream ended before there was a verdict, as a rule because the client left.
-    pub(super) fn log_abandoned(&mut self, id: u32, exchange: &mut Exchange) {
-        self.record_failure(
-            exchange,
-            Cause::Internal,
-            "the stream ended before the verdict",
-        );
-        exchange.journal.note(Action::Failed, Significance::FAILED);
-        let entry = exchange.journal.entry(&exchange.profile.name);
-        if let Err(e) = write_log(id, &entry) {
-            log::debug!("context {id}: {e}");
-        }
-    }
-
     /// The original is no longer whole: whatever the profile says, nothing of it may go on.
-    pub(super) fn fail_closed(&mut self, id: u32, exchange: &mut Exchange, reason: &str) {
-        self.record_failure(exchange, Cause::Internal, reason);
-        self.conclude_failure(id, exchange, Cause::Internal, FailAction::Closed);
+    pub(super) fn fail_closed(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        cause: Cause,
+        reason: &str,
+    ) {
+        self.record_failure(exchange, cause, reason);
+        self.conclude_failure(id, exchange, cause, FailAction::Closed, None);
     }
 
     fn apply_failure(&mut self, id: u32, exchange: &mut Exchange, cause: Cause) {
         let action = exchange.profile.fail_action(cause);
-        self.conclude_failure(id, exchange, cause, action);
+        self.conclude_failure(id, exchange, cause, action, None);
     }
 
     fn conclude_failure(
@@ -234,6 +237,7 @@ impl Worker {
         exchange: &mut Exchange,
         cause: Cause,
         action: FailAction,
+        status: Option<u16>,
     ) {
         let slow = self.is_slow(exchange);
         self.metrics
@@ -247,13 +251,14 @@ impl Worker {
         match action {
             FailAction::Open => self.let_go(id, exchange),
             FailAction::Closed => {
-                let status = match exchange.half {
+                let status = status.unwrap_or(match exchange.half {
                     Half::Request => failure_status(cause),
                     // It is the application that sent too much, not the client.
                     Half::Response => UNAVAILABLE,
-                };
+                });
                 let text: &[u8] = match cause {
                     Cause::Oversize => b"The content is too large to be scanned.\n",
+                    Cause::BadRequest => b"The request can't be scanned.\n",
                     _ => NOT_SCANNED,
                 };
                 let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
@@ -262,8 +267,17 @@ impl Worker {
         }
     }
 
+    /// Writes icap_log of a failure that is about to be an outcome, or is not.
+    pub(super) fn log_outcome(&self, id: u32, exchange: &Exchange, significance: Significance) {
+        let outcome = (Action::Failed, significance);
+        let entry = exchange.journal.entry_as(&exchange.profile.name, outcome);
+        if let Err(e) = write_log(id, &entry) {
+            log::debug!("context {id}: {e}");
+        }
+    }
+
     /// Writes icap_log and the metrics of an outcome.
-    fn conclude(
+    pub(super) fn conclude(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -290,7 +304,7 @@ impl Worker {
         describe::record(exchange, scan, peer, &self.config.redact_headers)
     }
 
-    fn is_slow(&self, exchange: &Exchange) -> bool {
+    pub(super) fn is_slow(&self, exchange: &Exchange) -> bool {
         exchange.clock.spent(self.now_ms) > exchange.profile.slow_threshold_ms
     }
 }

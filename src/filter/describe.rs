@@ -58,7 +58,16 @@ impl Journal {
 
     /// The entry for the log.
     pub(super) fn entry<'a>(&'a self, profile: &'a str) -> IcapLog<'a> {
-        let (action, significance) = self.outcome.unwrap_or((Action::Failed, Significance::NONE));
+        let outcome = self.outcome.unwrap_or((Action::Failed, Significance::NONE));
+        self.entry_as(profile, outcome)
+    }
+
+    /// The entry with another outcome than the one noted.
+    pub(super) fn entry_as<'a>(
+        &'a self,
+        profile: &'a str,
+        (action, significance): (Action, Significance),
+    ) -> IcapLog<'a> {
         IcapLog {
             action,
             rule_name: self.rule.as_deref(),

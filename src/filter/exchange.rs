@@ -6,12 +6,12 @@ use std::rc::Rc;
 use super::answer::Answer;
 use super::clock::ServerClock;
 use super::describe::Journal;
-use super::holding::Tally;
 use super::meaning::judge_rest;
 use crate::config::{Cause, Profile};
 use crate::connection::{Connections, PoolId, StreamToken};
 use crate::host::{self, Half, HostError};
 use crate::icap::{BodyProgress, Event, Limits, Request, Transaction};
+use crate::report::ScanRecord;
 use crate::verdict::{self, Findings};
 
 /// A request or a response, from its headers to its verdict.
@@ -24,8 +24,8 @@ pub(super) struct Exchange {
     pub(super) request: Rc<Request>,
     pub(super) http_method: String,
     pub(super) body: Body,
-    /// What the host counted of it.
-    pub(super) tally: Tally,
+    /// Since when the host is known to hold its body back.
+    pub(super) held_back_ms: Option<u64>,
     pub(super) phase: Phase,
     pub(super) clock: ServerClock,
     /// Transactions that failed and were tried again.
@@ -43,6 +43,8 @@ pub(super) struct Body {
     pub(super) announced: Option<u64>,
     /// The host said that nothing more comes.
     pub(super) at_end: bool,
+    /// When the last byte came, or the headers did.
+    pub(super) progress_ms: u64,
 }
 
 /// Where a message stands.
@@ -63,7 +65,7 @@ pub(super) enum Phase {
     /// The ICAP server has it.
     Scanning(Box<Scan>),
     /// It is to be replaced once the original has come to its end, which is thrown away meanwhile.
-    Draining(Box<Replacement>),
+    Draining(Box<Draining>),
     /// It may go on its way, and does with the next part of its body: see [`Worker::let_go`](super::worker::Worker::let_go).
     Cleared,
     /// It goes on its way; nothing more is done to it.
@@ -78,6 +80,14 @@ pub(super) struct Replacement {
     pub(super) headers: host::Fields,
     /// `None`: the body stays.
     pub(super) body: Option<Vec<u8>>,
+}
+
+/// A message that is to be replaced.
+#[derive(Debug)]
+pub(super) struct Draining {
+    pub(super) replacement: Replacement,
+    /// What is to be logged once it is in place.
+    pub(super) record: ScanRecord<'static>,
 }
 
 /// A transaction on a connection.
@@ -124,8 +134,39 @@ impl Body {
     pub(super) fn progress(self) -> BodyProgress {
         BodyProgress {
             available: self.available,
-            ended: self.at_end || self.announced == Some(self.available),
+            ended: self.at_end || self.is_as_announced(),
         }
+    }
+
+    /// `size` bytes are in the host's buffer, those that were held before among them.
+    pub(super) fn grow_to(&mut self, size: u64, at_end: bool, now_ms: u64) {
+        if size > self.available {
+            self.progress_ms = now_ms;
+        }
+        self.available = size;
+        self.at_end = at_end;
+    }
+
+    /// `size` further bytes go by, of a message that was let go.
+    pub(super) fn pass(&mut self, size: u64, at_end: bool) {
+        self.available = self.available.saturating_add(size);
+        self.at_end = at_end;
+    }
+
+    /// As many bytes have come as `content-length` says.
+    pub(super) fn is_as_announced(self) -> bool {
+        self.announced == Some(self.available)
+    }
+
+    /// More has come than `content-length` says: an application would take the rest for another request.
+    pub(super) fn exceeds_announced(self) -> bool {
+        self.announced
+            .is_some_and(|announced| self.available > announced)
+    }
+
+    /// A part of it is there and more is to come.
+    pub(super) fn is_midway(self) -> bool {
+        self.available > 0 && !self.at_end
     }
 }
 
@@ -136,6 +177,20 @@ impl Exchange {
             self.phase,
             Phase::Draining(_) | Phase::Cleared | Phase::Released | Phase::Answered
         )
+    }
+
+    /// Whether the host holds it back.
+    pub(super) fn is_held(&self) -> bool {
+        !matches!(self.phase, Phase::Released | Phase::Answered)
+    }
+
+    /// Whether its body has made no progress for longer than the profile lets it be held.
+    pub(super) fn is_stalled(&self, now_ms: u64) -> bool {
+        let limit_ms = self.profile.body_progress_timeout_ms;
+        limit_ms > 0
+            && self.is_held()
+            && !self.body.at_end
+            && now_ms.saturating_sub(self.body.progress_ms) >= limit_ms
     }
 
     /// Lets the clock run while it is the server that is waited for.

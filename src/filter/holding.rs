@@ -4,12 +4,13 @@
 //! Without it no body callback ever comes while a request is held, and it would hang. That is told from a slow client
 //! by what the host has counted: bytes of the body that it got and did not give.
 
+use super::exchange::{Exchange, Phase};
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::host;
+use crate::host::{self, Half};
 
-/// Ticks in a row at which bytes have to be held back before it is believed.
-const PATIENCE: u32 = 2;
+/// How long bytes have to be held back before it is believed, in milliseconds: a filter before this one may throttle them.
+const PATIENCE_MS: u64 = 500;
 
 /// What is known of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,60 +23,66 @@ pub(super) enum Holding {
     Broken,
 }
 
-/// What the host had counted of a request when its headers came, and at how many ticks there was more.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tally {
-    size_at_headers: u64,
-    late: u32,
-}
-
 impl Worker {
-    /// At the headers of a message. Once bodies have come there is nothing to be found out.
-    pub(super) fn tally(&self) -> Tally {
-        let size_at_headers = match self.holding {
-            Holding::Works => None,
-            Holding::Unknown | Holding::Broken => total_size(),
-        };
-        Tally {
-            size_at_headers: size_at_headers.unwrap_or(u64::MAX),
-            late: 0,
-        }
-    }
-
     /// Finds out whether bodies are held back, as long as none has come.
     pub(super) fn watch_holding(&mut self) {
         if self.holding == Holding::Works {
             return;
         }
-        for id in self.collecting() {
-            let Some(mut exchange) = self.take(id) else {
-                continue;
-            };
-            if host::enter(id).is_ok()
-                && total_size().is_some_and(|size| size > exchange.tally.size_at_headers)
-            {
-                exchange.tally.late = exchange.tally.late.saturating_add(1);
-            }
-            if exchange.tally.late >= PATIENCE {
-                if self.holding == Holding::Unknown {
-                    self.holding = Holding::Broken;
-                    log::error!(
-                        "icap: no body comes while headers are held: set allow_on_headers_stop_iteration: true beside \
-                         vm_config of this plugin (Envoy 1.35 or later). Until then every request with a body fails as \
-                         fail_action says"
-                    );
-                }
-                let reason = "no body comes while headers are held: \
-                              allow_on_headers_stop_iteration is missing in Envoy's configuration";
-                self.fail(id, &mut exchange, Cause::Internal, reason.to_owned());
-            }
-            self.put_back(id, exchange);
+        for id in self.without_body() {
+            self.with_message(id, |worker, exchange| worker.watch(id, exchange));
         }
+    }
+
+    /// The requests of which nothing has come but the headers.
+    fn without_body(&self) -> Vec<u32> {
+        let waits = |(_, exchange): &(&u32, &Exchange)| {
+            exchange.half == Half::Request
+                && matches!(exchange.phase, Phase::Collecting)
+                && exchange.body.available == 0
+        };
+        self.exchanges
+            .iter()
+            .filter(waits)
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    fn watch(&mut self, id: u32, exchange: &mut Exchange) {
+        if exchange.held_back_ms.is_none() && host::enter(id).is_ok() && bytes_received() > 0 {
+            exchange.held_back_ms = Some(self.now_ms);
+        }
+        let late = |since: u64| self.now_ms.saturating_sub(since) >= PATIENCE_MS;
+        if !exchange.held_back_ms.is_some_and(late) {
+            return;
+        }
+        if self.holding == Holding::Unknown {
+            self.holding = Holding::Broken;
+            log::error!(
+                "icap: no body comes while headers are held: set allow_on_headers_stop_iteration: true beside \
+                 vm_config of this plugin (Envoy 1.35 or later). Until then every request with a body fails as \
+                 fail_action says"
+            );
+        }
+        let reason = "no body comes while headers are held: \
+                      allow_on_headers_stop_iteration is missing in Envoy's configuration";
+        self.fail(id, exchange, Cause::Internal, reason.to_owned());
     }
 }
 
-/// Bytes of the request that the host has received, headers and body.
-fn total_size() -> Option<u64> {
-    let size = host::property(&["request", "total_size"]).ok()??;
-    Some(u64::from_le_bytes(size.try_into().ok()?))
+/// Bytes of the request's body that the host has received, given or not.
+fn bytes_received() -> u64 {
+    let total = host::property(&["request", "total_size"]).ok().flatten();
+    let total = total.and_then(|size| Some(u64::from_le_bytes(size.try_into().ok()?)));
+    // What the host counts with the body: names and values of the headers.
+    let head = host::headers(Half::Request).map(|fields| {
+        let size = |(name, value): &(Vec<u8>, Vec<u8>)| {
+            (name.len() as u64).saturating_add(value.len() as u64)
+        };
+        fields.iter().map(size).fold(0, u64::saturating_add)
+    });
+    match (total, head) {
+        (Some(total), Ok(head)) => total.saturating_sub(head),
+        _ => 0,
+    }
 }

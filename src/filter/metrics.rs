@@ -17,6 +17,7 @@ use crate::report::{
 struct Scope {
     /// Of a profile: its name, and the pool of its cluster, which other profiles may share.
     profile: Option<(Rc<str>, PoolId)>,
+    names: StatNames,
     counters: Vec<Option<u32>>,
     gauges: Vec<Option<u32>>,
     histograms: Vec<Option<u32>>,
@@ -37,10 +38,10 @@ pub(super) struct Metrics {
 
 impl Metrics {
     pub(super) fn new(config: &Config, pool_of: impl Fn(&str) -> PoolId) -> Self {
-        let total = Scope::define(&StatNames::total(), None);
+        let total = Scope::define(StatNames::total(), None);
         let profiles = config.profiles.iter().map(|profile| {
             let named = (Rc::clone(&profile.name), pool_of(&profile.cluster));
-            Scope::define(&StatNames::of_profile(&profile.name), Some(named))
+            Scope::define(StatNames::of_profile(&profile.name), Some(named))
         });
         Self {
             scopes: std::iter::once(total).chain(profiles).collect(),
@@ -165,6 +166,18 @@ impl Metrics {
         }
     }
 
+    /// What this worker has put into the gauges, by their full names.
+    pub(super) fn gauges(&self) -> Vec<(String, i64)> {
+        self.scopes.iter().flat_map(Scope::shares).collect()
+    }
+
+    /// Somebody else took this worker's share out of the gauges: it is put in again at the next look.
+    pub(super) fn forget_gauges(&mut self) {
+        for scope in &mut self.scopes {
+            scope.gauged = [0; GAUGES.len()];
+        }
+    }
+
     fn count(&mut self, profile: Option<&Profile>, counter: Counter) {
         self.news = true;
         for scope in self.scopes.iter_mut().filter(|scope| scope.covers(profile)) {
@@ -188,9 +201,10 @@ impl Metrics {
 }
 
 impl Scope {
-    fn define(names: &StatNames, profile: Option<(Rc<str>, PoolId)>) -> Self {
+    fn define(names: StatNames, profile: Option<(Rc<str>, PoolId)>) -> Self {
         let mut scope = Self {
             profile,
+            names: names.clone(),
             counters: Vec::new(),
             gauges: Vec::new(),
             histograms: Vec::new(),
@@ -243,6 +257,13 @@ impl Scope {
             add(*id, value.saturating_sub(*gauged));
             *gauged = value;
         }
+    }
+
+    /// The gauges that this worker has a share in.
+    fn shares(&self) -> impl Iterator<Item = (String, i64)> {
+        let names = self.names.iter().filter(|(kind, _)| *kind == Kind::Gauge);
+        let shares = names.zip(&self.gauged).filter(|(_, share)| **share != 0);
+        shares.map(|((_, name), share)| (name, *share))
     }
 
     fn flush(&mut self) {

@@ -2,8 +2,11 @@
 
 mod answer;
 mod clock;
+mod instance_record;
 pub mod rewrite;
 
+#[cfg(target_os = "wasi")]
+mod abandon;
 #[cfg(target_os = "wasi")]
 mod admit;
 #[cfg(target_os = "wasi")]
@@ -19,7 +22,15 @@ mod describe;
 #[cfg(target_os = "wasi")]
 mod exchange;
 #[cfg(target_os = "wasi")]
+mod expose;
+#[cfg(target_os = "wasi")]
 mod holding;
+#[cfg(target_os = "wasi")]
+mod inbox;
+#[cfg(target_os = "wasi")]
+mod instances;
+#[cfg(target_os = "wasi")]
+mod local_reply;
 #[cfg(target_os = "wasi")]
 mod meaning;
 #[cfg(target_os = "wasi")]
@@ -44,9 +55,10 @@ mod service;
 mod worker;
 
 pub use answer::{Answer, AnswerBody};
-#[cfg(target_os = "wasi")]
-pub use apply::refuse;
 pub use clock::ServerClock;
+pub use instance_record::{DEAD_AFTER_MS, InstanceRecord};
+#[cfg(target_os = "wasi")]
+pub use local_reply::refuse;
 #[cfg(target_os = "wasi")]
 pub use role::FilterRole;
 

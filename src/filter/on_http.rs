@@ -4,6 +4,7 @@ use super::admit::Admission;
 use super::exchange::{Exchange, Phase, Progress};
 use super::holding::Holding;
 use super::worker::Worker;
+use crate::config::Cause;
 use crate::connection::{Owner, Wish};
 use crate::host::{Half, Next};
 use crate::icap::Transaction;
@@ -13,6 +14,7 @@ impl Worker {
     /// The headers of a message have come.
     pub(super) fn on_headers(&mut self, id: u32, half: Half, at_end: bool) -> Next {
         if half == Half::Response {
+            self.notice_envoy_reply(id);
             self.mark_response(id);
             if !self.scans_response(id) {
                 return Next::Continue;
@@ -50,18 +52,27 @@ impl Worker {
         self.expose(id, Half::Response, action, threat);
     }
 
-    /// `available` bytes of the body are buffered, the new ones among them.
-    pub(super) fn on_body(&mut self, id: u32, half: Half, available: usize, at_end: bool) -> Next {
-        if self.is_done_with(id, half) {
+    /// `size` bytes of the body are buffered, the new ones among them. Of a message that was let go they are the new ones only.
+    pub(super) fn on_body(&mut self, id: u32, half: Half, size: usize, at_end: bool) -> Next {
+        let size = size as u64;
+        let Some(exchange) = self.under_scan(id, half) else {
             return Next::Continue;
+        };
+        if let Phase::Released = exchange.phase {
+            exchange.body.pass(size, at_end);
+            if !exchange.body.exceeds_announced() {
+                return Next::Continue;
+            }
         }
         self.begin(Some(id));
+        let now_ms = self.now_ms;
         if let Some(exchange) = self.under_scan(id, half) {
-            exchange.body.available = available as u64;
-            exchange.body.at_end = at_end;
-            // What comes after the outcome is no sign: it was let go.
-            if !exchange.is_decided() {
-                self.holding = Holding::Works;
+            if exchange.is_held() {
+                exchange.body.grow_to(size, at_end, now_ms);
+                // What comes after the outcome is no sign: it was let go.
+                if !exchange.is_decided() {
+                    self.holding = Holding::Works;
+                }
             }
             self.drive(id);
         }
@@ -70,7 +81,10 @@ impl Worker {
 
     /// Trailers end the body.
     pub(super) fn on_trailers(&mut self, id: u32, half: Half) -> Next {
-        if self.is_done_with(id, half) {
+        if self
+            .under_scan(id, half)
+            .is_none_or(|exchange| matches!(exchange.phase, Phase::Released))
+        {
             return Next::Continue;
         }
         self.begin(Some(id));
@@ -84,7 +98,7 @@ impl Worker {
     /// The access log is about to be written. What has no verdict by now will have none.
     pub(super) fn on_log(&mut self, id: u32) {
         if let Some(mut exchange) = self.take(id) {
-            if !exchange.is_decided() {
+            if exchange.is_held() {
                 self.begin(None);
                 self.log_abandoned(id, &mut exchange);
             }
@@ -97,24 +111,13 @@ impl Worker {
         let Some(exchange) = self.take(id) else {
             return;
         };
-        if exchange.is_decided() {
+        if !exchange.is_held() {
             return;
         }
         self.begin(None);
         self.metrics.aborted(&exchange.profile);
         self.give_up_connection(id, &exchange);
         self.settle();
-    }
-
-    /// Whether nothing is left to be done about that half of an HTTP exchange but to let it go on.
-    fn is_done_with(&mut self, id: u32, half: Half) -> bool {
-        let Some(exchange) = self.under_scan(id, half) else {
-            return true;
-        };
-        if matches!(exchange.phase, Phase::Cleared) {
-            exchange.phase = Phase::Released;
-        }
-        matches!(exchange.phase, Phase::Released)
     }
 
     /// The message, where it is the half that the callback is about.
@@ -145,6 +148,12 @@ impl Worker {
     }
 
     pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange) {
+        if exchange.half == Half::Request
+            && exchange.body.exceeds_announced()
+            && !matches!(exchange.phase, Phase::Answered | Phase::Draining(_))
+        {
+            return self.fail_longer_than_announced(id, exchange);
+        }
         if !exchange.is_decided() && exchange.body.available > exchange.limit() {
             return self.fail_oversize(id, exchange);
         }
@@ -166,7 +175,22 @@ impl Worker {
                 }
             }
             Phase::Draining(_) => self.drain(id, exchange),
-            Phase::Waiting | Phase::Cleared | Phase::Released | Phase::Answered => {}
+            Phase::Cleared => {
+                if self.is_inside(id) {
+                    exchange.phase = Phase::Released;
+                }
+            }
+            Phase::Waiting | Phase::Released | Phase::Answered => {}
         }
+    }
+
+    /// A filter before this one has made the body longer than `content-length` says. The application would read what is too
+    /// much as a request of its own, which nobody has scanned.
+    fn fail_longer_than_announced(&mut self, id: u32, exchange: &mut Exchange) {
+        let announced = exchange.body.announced.unwrap_or_default();
+        let reason = format!(
+            "the body is longer than the {announced} bytes that its content-length announces"
+        );
+        self.fail(id, exchange, Cause::BadRequest, reason);
     }
 }

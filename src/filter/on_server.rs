@@ -65,8 +65,10 @@ impl Worker {
 
     /// Ends the callback that brought bytes; what may not be sent in it gets one of its own.
     fn finish_receiving(&mut self) {
-        let waits =
-            self.recall.is_wanted() || !self.handed.is_empty() || self.connections.has_untold();
+        let waits = self.recall.is_wanted()
+            || !self.handed.is_empty()
+            || !self.replies.is_empty()
+            || self.connections.has_untold();
         if waits && !self.recall.call() {
             self.set_tick(TICK_OPENING_MS);
         }
@@ -84,6 +86,7 @@ impl Worker {
 
     /// Sends what had to wait.
     pub(super) fn catch_up(&mut self) {
+        self.give_replies();
         self.connections.tell_untold(self.now_ms);
         self.hand_out();
         while let Some(owner) = self.recall.next() {

@@ -1,40 +1,47 @@
 //! What time brings: connections that can be opened only then, probes that are due, time-outs.
 
-use super::service;
 use super::worker::{TICK_OPENING_MS, TICK_SCANNING_MS, Worker};
 use crate::config::Cause;
 use crate::connection::{Opened, Owner, PoolId};
 
 /// Root ticks while connections idle.
 const TICK_IDLE_MS: u32 = 1_000;
+/// Root ticks while nothing is going on: the other instances want a sign of life.
+const TICK_REST_MS: u32 = 5_000;
 
 impl Worker {
     /// Time has passed.
     pub(super) fn on_tick(&mut self) {
         self.begin(None);
-        if !self.enlisted {
-            // Here and not when it was configured: the instance that only tries the configuration never gets a tick.
-            service::enlist(true);
-            self.enlisted = true;
-        }
-        let failed = self.open_connections();
-        self.catch_up();
-        if let Some((owner, pool, reason)) = failed {
-            self.without_server(owner, pool, &reason);
+        // After an opening that failed Envoy has a close to report, and no callback may come within this one before it does:
+        // what edits messages waits for a callback of its own.
+        match self.open_connections() {
+            Some((owner, pool, reason)) => {
+                self.without_server(owner, pool, &reason);
+                if !self.recall.call() {
+                    self.set_tick(TICK_OPENING_MS);
+                }
+            }
+            None => self.catch_up(),
         }
         self.connections.evict(self.now_ms);
         self.tend_probes();
         self.watch_holding();
         self.expire();
+        self.expire_stalled();
         self.connections.expire(self.now_ms);
         self.settle();
         self.metrics.take_stock(&mut self.connections);
+        self.look_after_instances();
         self.slow_down();
     }
 
     /// Opens connections for those who wait. First of all in a callback, and no more after one that fails at once, for
     /// whom that is given: see [`host::open_stream`].
     fn open_connections(&mut self) -> Option<(Owner, PoolId, String)> {
+        if self.is_upstream {
+            return None;
+        }
         while let Some(opened) = self.connections.open_next(self.now_ms) {
             match opened {
                 Opened::For(owner, token) => self.handed.push_back((owner, token)),
@@ -67,12 +74,12 @@ impl Worker {
     fn slow_down(&mut self) {
         let wanted = if self.connections.can_open(self.now_ms) {
             TICK_OPENING_MS
-        } else if self.probes_are_out() || self.any_undecided() {
+        } else if self.probes_are_out() || self.any_held() {
             TICK_SCANNING_MS
         } else if self.connections.any() || self.probes_will_be_due() {
             TICK_IDLE_MS
         } else {
-            0
+            TICK_REST_MS
         };
         if wanted != self.tick_ms {
             self.set_tick(wanted);

@@ -1,10 +1,9 @@
 //! The filter role: hands each callback of the host to the worker.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::refuse;
+use super::inbox::{Event, Inbox};
 use super::worker::Worker;
 use crate::config::Config;
 use crate::connection::StreamToken;
@@ -15,27 +14,21 @@ use crate::host::{self, Half, Next};
 pub struct FilterRole {
     worker: RefCell<Worker>,
     /// What the worker has not been told of. It is one callback at a time, though Envoy may call within a callback.
-    events: RefCell<VecDeque<Event>>,
-}
-
-/// What the worker is told of, now or when it is done with what it is being told.
-#[derive(Debug)]
-enum Event {
-    Connected(StreamToken, String),
-    Message(StreamToken, Vec<u8>),
-    Unreadable(StreamToken),
-    Closed(StreamToken),
-    Done(u32),
+    inbox: Inbox,
+    /// This filter stands among the upstream filters of an ICAP cluster: its own connections come through it.
+    is_upstream: Cell<bool>,
 }
 
 impl FilterRole {
     /// The filter of the root context that is being configured.
     pub fn start(root: u32, config: Config) -> Self {
-        let mut worker = Worker::new(root, Rc::new(config));
+        let inbox = Inbox::default();
+        let mut worker = Worker::new(root, Rc::new(config), inbox.clone());
         worker.start();
         Self {
             worker: RefCell::new(worker),
-            events: RefCell::default(),
+            inbox,
+            is_upstream: Cell::new(false),
         }
     }
 
@@ -43,25 +36,22 @@ impl FilterRole {
     fn run<T>(&self, act: impl FnOnce(&mut Worker) -> T) -> Option<T> {
         let mut worker = self.worker.try_borrow_mut().ok()?;
         let done = act(&mut worker);
-        while let Some(event) = self.next_event() {
+        while let Some(event) = self.inbox.pop() {
             match event {
                 Event::Connected(token, peer) => worker.on_connected(token, peer),
                 Event::Message(token, bytes) => worker.on_message(token, bytes),
                 Event::Unreadable(token) => worker.on_unreadable(token),
                 Event::Closed(token) => worker.on_closed(token),
+                Event::Replied(id) => worker.on_envoy_replied(id),
                 Event::Done(id) => worker.on_done(id),
             }
         }
         Some(done)
     }
 
-    fn next_event(&self) -> Option<Event> {
-        self.events.borrow_mut().pop_front()
-    }
-
     /// Lets the worker see to it, now or when the callback that is running is done.
     fn deliver(&self, event: Event) {
-        self.events.borrow_mut().push_back(event);
+        self.inbox.push(event);
         self.run(|_| ());
     }
 
@@ -72,6 +62,9 @@ impl FilterRole {
 
     /// Time has passed.
     pub fn on_tick(&self) {
+        if self.is_upstream.take() {
+            self.run(Worker::give_up_upstream);
+        }
         self.run(Worker::on_tick);
     }
 
@@ -103,22 +96,35 @@ impl FilterRole {
 
     /// The headers of a message have come.
     pub fn on_headers(&self, id: u32, half: Half, at_end: bool) -> Next {
-        self.judge(|worker| worker.on_headers(id, half, at_end))
+        self.judge(id, half, |worker| worker.on_headers(id, half, at_end))
     }
 
-    /// `available` bytes of the body are buffered, the new ones among them.
-    pub fn on_body(&self, id: u32, half: Half, available: usize, at_end: bool) -> Next {
-        self.judge(|worker| worker.on_body(id, half, available, at_end))
+    /// `size` bytes of the body are buffered, the new ones among them.
+    pub fn on_body(&self, id: u32, half: Half, size: usize, at_end: bool) -> Next {
+        self.judge(id, half, |worker| worker.on_body(id, half, size, at_end))
     }
 
     /// Trailers end the body.
     pub fn on_trailers(&self, id: u32, half: Half) -> Next {
-        self.judge(|worker| worker.on_trailers(id, half))
+        self.judge(id, half, |worker| worker.on_trailers(id, half))
     }
 
-    fn judge(&self, act: impl FnOnce(&mut Worker) -> Next) -> Next {
-        self.run(act)
-            .unwrap_or_else(|| refuse("a callback came within a callback"))
+    /// A callback about an HTTP message. Within another callback there are two: an answer of Envoy's own to a message whose
+    /// edit went past Envoy's buffer limit, and, where this filter stands in the wrong place, the connection that the worker is
+    /// just opening.
+    fn judge(&self, id: u32, half: Half, act: impl FnOnce(&mut Worker) -> Next) -> Next {
+        match (self.run(act), half) {
+            (Some(next), _) => next,
+            (None, Half::Response) => {
+                self.inbox.push(Event::Replied(id));
+                Next::Continue
+            }
+            // No answer in here: Envoy would report its end in the midst of the opening, and never come to an end itself.
+            (None, Half::Request) => {
+                self.is_upstream.set(true);
+                Next::Pause
+            }
+        }
     }
 
     /// The access log is about to be written.

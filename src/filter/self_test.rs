@@ -19,8 +19,8 @@ use crate::verdict::Verdict;
 /// The EICAR test file, encoded so that no scanner takes the module for it.
 const TEST_FILE: &str =
     "WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FSLVNUQU5EQVJELUFOVElWSVJVUy1URVNULUZJTEUhJEgrSCo=";
-/// Where it is uploaded to, as the server is told.
-const TEST_PATH: &str = "/icap-filter-self-test/eicar.com";
+/// Name of the file, as the server is told.
+const TEST_NAME: &str = "eicar.com";
 /// The most of a block page that is read, in bytes.
 pub(super) const PAGE_BYTES: u64 = 1024 * 1024;
 const MINUTE_MS: u64 = 60_000;
@@ -64,12 +64,14 @@ impl SelfTest {
 }
 
 impl Service {
-    /// An upload of the test file.
+    /// An upload of the test file, to a path that no other test had: servers remember an infected URL for hours, and would
+    /// block it unscanned.
     pub(super) fn self_test_request(&self) -> Rc<Request> {
+        let path = format!("/icap-filter-self-test/{:016x}/{TEST_NAME}", random());
         let length = test_file().len().to_string();
         let fields: Fields = [
             (":method", "POST"),
-            (":path", TEST_PATH),
+            (":path", &path),
             (":authority", "icap-filter.invalid"),
             ("content-type", "application/octet-stream"),
             ("content-length", &length),
@@ -81,11 +83,17 @@ impl Service {
         Rc::new(Request {
             method: Method::Reqmod,
             allow: allow(&self.profile, self.options()),
-            preview: preview(&self.profile, self.options(), TEST_PATH),
+            preview: preview(&self.profile, self.options(), &path),
             request_head: encode_request_head(&fields).ok(),
             ..Request::clone(&request)
         })
     }
+}
+
+/// A number that is another each time.
+fn random() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
 }
 
 impl Worker {

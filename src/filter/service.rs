@@ -8,7 +8,7 @@ use super::self_test::SelfTest;
 use super::worker::Worker;
 use crate::config::{Profile, SendWhen, ServiceUrl};
 use crate::connection::{Knowledge, PoolId};
-use crate::host::{self, Half};
+use crate::host::Half;
 use crate::icap::{Headers, Method, Request, ServiceOptions, istag};
 
 /// One service of one profile.
@@ -130,7 +130,7 @@ impl Worker {
         }
         self.limited = !strictest.is_empty();
         strictest.sort_unstable();
-        let workers = workers();
+        let workers = self.instances.workers();
         for service in &self.services {
             let allowed = strictest.iter().find(|(pool, _)| *pool == service.pool);
             let share = allowed.map(|(_, all)| all.checked_div(workers).unwrap_or(*all));
@@ -177,32 +177,6 @@ impl Worker {
             .iter()
             .find(|service| service.serves(profile, half))
     }
-}
-
-/// Key of the number of instances of the module that share a `vm_id`: one for each worker, and one of the main thread.
-const INSTANCES: &str = "icap_filter.instances";
-
-/// Makes the number known, at none. Envoy configures an instance on its main thread before any worker's: so no two workers can
-/// both find it missing, which would lose one of them.
-pub(super) fn prepare() {
-    if let Err(e) = host::create_shared(INSTANCES) {
-        log::warn!("icap: the workers are not counted: {e}");
-    }
-}
-
-/// Counts this instance among the workers, so that they can share what a server allows.
-pub(super) fn enlist(there: bool) {
-    if let Err(e) = host::add_shared(INSTANCES, if there { 1 } else { -1 }) {
-        log::warn!("icap: the workers are not counted: {e}");
-    }
-}
-
-/// How many workers there are.
-fn workers() -> u32 {
-    let instances = host::add_shared(INSTANCES, 0).unwrap_or(1);
-    u32::try_from(instances.saturating_sub(1))
-        .unwrap_or(u32::MAX)
-        .max(1)
 }
 
 /// Every service of the profiles.

@@ -3,14 +3,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
-use super::exchange::{Exchange, Phase};
+use super::exchange::Exchange;
 use super::holding::Holding;
+use super::inbox::Inbox;
+use super::instances::Instances;
+use super::local_reply::LocalReply;
 use super::metrics::Metrics;
 use super::recall::Recall;
 use super::service::{self, Service};
 use crate::config::Config;
 use crate::connection::{Connections, Owner, StreamToken};
-use crate::host::{self, Half};
+use crate::host;
 
 /// Root ticks while a request waits for a connection to be opened, in milliseconds: only the root context can open one.
 pub(super) const TICK_OPENING_MS: u32 = 1;
@@ -35,15 +38,19 @@ pub(super) struct Worker {
     pub(super) limited: bool,
     /// Whether bodies come while headers are held.
     pub(super) holding: Holding,
-    /// Whether a message can be let go between two parts of its body.
-    pub(super) resumes_midway: bool,
-    /// Whether this instance is counted among the workers.
-    pub(super) enlisted: bool,
+    /// This filter stands among the upstream filters of an ICAP cluster, where it can't work.
+    pub(super) is_upstream: bool,
+    /// This instance among the others.
+    pub(super) instances: Instances,
     pub(super) exchanges: HashMap<u32, Exchange>,
     /// Connections that were handed on and messages that they were handed to.
     pub(super) handed: VecDeque<(Owner, StreamToken)>,
     /// Those who have something to send, in a callback of their own.
     pub(super) recall: Recall,
+    /// Answers to clients that may not be given in the callback that is running: see [`reply`](Self::reply).
+    pub(super) replies: VecDeque<(u32, LocalReply)>,
+    /// What Envoy reports while this worker is in a callback.
+    pub(super) inbox: Inbox,
     /// The HTTP context whose callback is running: it goes on by what the callback returns, not by a resume.
     pub(super) inside: Option<u32>,
     pub(super) tick_ms: u32,
@@ -52,7 +59,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(root: u32, config: Rc<Config>) -> Self {
+    pub(super) fn new(root: u32, config: Rc<Config>, inbox: Inbox) -> Self {
         let connections = Connections::new(root, &config.profiles);
         Self {
             root,
@@ -61,13 +68,15 @@ impl Worker {
             serves: false,
             limited: false,
             holding: Holding::Unknown,
-            resumes_midway: resumes_midway(),
-            enlisted: false,
+            is_upstream: false,
+            instances: Instances::default(),
             connections,
             config,
             exchanges: HashMap::new(),
             handed: VecDeque::new(),
             recall: Recall::new(),
+            replies: VecDeque::new(),
+            inbox,
             inside: None,
             tick_ms: 0,
             now_ms: host::now_ms(),
@@ -76,36 +85,20 @@ impl Worker {
 
     /// The host is to wake the root context, which asks the services.
     pub(super) fn start(&mut self) {
-        service::prepare();
+        Instances::prepare();
         self.set_tick(TICK_OPENING_MS);
     }
 
     /// The root context is about to go.
     pub(super) fn stop(&mut self) {
-        if self.enlisted {
-            service::enlist(false);
-        }
         self.metrics.retire(&mut self.connections);
+        self.leave_instances();
     }
 
     /// A callback begins; of an HTTP context, where `inside` names one.
     pub(super) fn begin(&mut self, inside: Option<u32>) {
         self.now_ms = host::now_ms();
         self.inside = inside;
-    }
-
-    /// The requests of which nothing has come but the headers.
-    pub(super) fn collecting(&self) -> Vec<u32> {
-        let waits = |exchange: &Exchange| {
-            exchange.half == Half::Request
-                && matches!(exchange.phase, Phase::Collecting)
-                && exchange.body.available == 0
-        };
-        self.exchanges
-            .iter()
-            .filter(|(_, exchange)| waits(exchange))
-            .map(|(id, _)| *id)
-            .collect()
     }
 
     /// Takes out a message, to be put back.
@@ -139,16 +132,14 @@ impl Worker {
         self.metrics.flush();
         if self.tick_ms != TICK_OPENING_MS && self.connections.can_open(self.now_ms) {
             self.set_tick(TICK_OPENING_MS);
-        } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_undecided() {
+        } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_held() {
             self.set_tick(TICK_SCANNING_MS);
         }
     }
 
-    /// Whether a message waits for its verdict.
-    pub(super) fn any_undecided(&self) -> bool {
-        self.exchanges
-            .values()
-            .any(|exchange| !exchange.is_decided())
+    /// Whether a message is held.
+    pub(super) fn any_held(&self) -> bool {
+        self.exchanges.values().any(Exchange::is_held)
     }
 
     /// How often the root context is woken.
@@ -163,16 +154,4 @@ impl Worker {
     pub(super) fn is_inside(&self, id: u32) -> bool {
         self.inside == Some(id)
     }
-}
-
-/// Whether this Envoy keeps the whole body of a message that is let go between two parts of it. Older ones drop the part that
-/// comes next (Envoy's issue 46841).
-fn resumes_midway() -> bool {
-    let number = |name: &str| {
-        let path = ["xds", "node", "user_agent_build_version", "version", name];
-        let number = host::property(&path).ok()??;
-        Some(u64::from_le_bytes(number.try_into().ok()?))
-    };
-    let version = ["major_number", "minor_number", "patch"].map(|name| number(name).unwrap_or(0));
-    version >= [1, 39, 3]
 }

@@ -34,39 +34,53 @@ pub fn dequeue(queue: u32) -> HostResult {
     .map(drop)
 }
 
-/// Makes a number of that name known to all workers, 0 at first.
-pub fn create_shared(key: &str) -> HostResult {
-    let (value, _) = read_shared(key)?;
-    match value {
-        Some(_) => Ok(()),
-        None => write_shared(key, 0, 0),
-    }
+/// The version of a value that is shared; a write can be made to depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version(u32);
+
+impl Version {
+    /// Of what is not there, and of a write that depends on none: the host writes always.
+    pub const ANY: Self = Self(0);
 }
 
-/// A number that all workers share, and its version.
-fn read_shared(key: &str) -> HostResult<(Option<u64>, u32)> {
+/// A value that all instances share, and its version.
+pub fn shared(key: &str) -> HostResult<(Option<Vec<u8>>, Version)> {
     let mut version = 0;
     // SAFETY: `key` outlives the call; the host writes one pointer and two numbers.
     let data = found(fetch("get_shared_data", |data, size| unsafe {
         abi::proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut version)
     }))?;
-    let bytes = data.and_then(|data| <[u8; 8]>::try_from(data).ok());
-    Ok((bytes.map(u64::from_le_bytes), version))
+    Ok((data, Version(version)))
 }
 
-/// Writes it, where it still has that version. To version 0, that of what is not there, the host writes always.
-fn write_shared(key: &str, value: u64, version: u32) -> HostResult {
-    let bytes = value.to_le_bytes();
+/// Writes a value that all instances share, where it still has that version.
+pub fn set_shared(key: &str, value: &[u8], version: Version) -> HostResult {
     // SAFETY: both outlive the call.
     check("set_shared_data", unsafe {
         abi::proxy_set_shared_data(
             key.as_ptr(),
             key.len(),
-            bytes.as_ptr(),
-            bytes.len(),
-            version,
+            value.as_ptr(),
+            value.len(),
+            version.0,
         )
     })
+}
+
+/// Makes a number of that name known to all workers, 0 at first.
+pub fn create_shared(key: &str) -> HostResult {
+    let (value, _) = read_shared(key)?;
+    match value {
+        Some(_) => Ok(()),
+        None => set_shared(key, &0_u64.to_le_bytes(), Version::ANY),
+    }
+}
+
+/// A number that all workers share, and its version.
+fn read_shared(key: &str) -> HostResult<(Option<u64>, Version)> {
+    let (data, version) = shared(key)?;
+    let bytes = data.and_then(|data| <[u8; 8]>::try_from(data).ok());
+    Ok((bytes.map(u64::from_le_bytes), version))
 }
 
 /// Adds to a number that all workers share, and gives the result. It never goes below 0. What is not there counts as 0, but
@@ -84,7 +98,7 @@ pub fn add_shared(key: &str, offset: i64) -> HostResult<u64> {
         if offset == 0 {
             return Ok(value);
         }
-        result = write_shared(key, value, version).map(|()| value);
+        result = set_shared(key, &value.to_le_bytes(), version).map(|()| value);
         if !matches!(&result, Err(e) if e.status == CAS_MISMATCH) {
             break;
         }

@@ -5,6 +5,9 @@ use super::{HostResult, abi, check, map_value, read_buffer, wire};
 const BUFFER_GRPC: u32 = 5;
 const MAP_GRPC_INITIAL_METADATA: u32 = 4;
 
+/// Field of the metadata by which the transport role knows a stream of this module's.
+pub const STREAM_FIELD: &str = "x-icap-filter-stream";
+
 /// The message that `on_grpc_stream_message` is about.
 pub fn stream_message(len: usize) -> HostResult<Vec<u8>> {
     read_buffer(BUFFER_GRPC, 0, len)
@@ -30,7 +33,8 @@ pub fn open_stream(cluster: &str) -> HostResult<u32> {
     wire::varint(name.len(), &mut service);
     service.extend_from_slice(&name);
     let method = "icap";
-    let metadata = wire::encode_map(std::iter::empty());
+    let field = (STREAM_FIELD.as_bytes(), b"1".as_slice());
+    let metadata = wire::encode_map(std::iter::once(field));
     let mut token = 0;
     // SAFETY: all outlive the call; the host writes one number.
     check("grpc_stream", unsafe {

@@ -172,7 +172,7 @@ impl Context {
         match (self, half) {
             (Self::Message(id, filter), _) => filter.on_headers(id, half, at_end),
             (Self::Connection(connection), Half::Response) => connection.on_established(),
-            (Self::Connection(_), Half::Request) => Next::Continue,
+            (Self::Connection(connection), Half::Request) => connection.on_outgoing_headers(),
             // Its own answer goes through here.
             (Self::Refused, Half::Response) => Next::Continue,
             (Self::Refused | Self::Root(_), _) => filter::refuse("the filter has no configuration"),

@@ -64,6 +64,7 @@ pub enum Counter {
     Aborted,
     IstagChanged,
     SelftestFailed,
+    FailedBadRequest,
 }
 
 impl Counter {
@@ -88,6 +89,7 @@ impl Counter {
             Cause::Overload => Self::FailedOverload,
             Cause::Internal => Self::FailedInternal,
             Cause::Oversize => Self::FailedOversize,
+            Cause::BadRequest => Self::FailedBadRequest,
         }
     }
 }
@@ -126,7 +128,7 @@ const fn row<Id: Copy>(
 }
 
 /// Every counter, in the order of [`Counter`].
-pub const COUNTERS: [Metric<Counter>; 25] = [
+pub const COUNTERS: [Metric<Counter>; 26] = [
     row(
         Counter::Requests,
         "requests",
@@ -301,6 +303,13 @@ pub const COUNTERS: [Metric<Counter>; 25] = [
         "tests",
         "The server did not block the EICAR test file of the self-test.",
         "Any: the scanner does not scan.",
+    ),
+    row(
+        Counter::FailedBadRequest,
+        "failed.bad_request",
+        "requests",
+        "Refused with 400: what the client sent can't be shown to a scanner.",
+        "Growth: a broken client, or an attack.",
     ),
 ];
 

@@ -55,8 +55,10 @@ impl Significance {
     pub const FAILED: Self = Self(1 << 7);
     /// The scan took longer than `slow_response_warning_threshold_ms`.
     pub const SLOW: Self = Self(1 << 8);
+    /// What the client sent can't be shown to a scanner.
+    pub const BAD_REQUEST: Self = Self(1 << 9);
 
-    const NAMES: [(Self, &'static str); 9] = [
+    const NAMES: [(Self, &'static str); 10] = [
         (Self::MODIFIED, "ADF_ICAP_MODIFIED"),
         (Self::BLOCKED, "ADF_ICAP_BLOCKED"),
         (Self::BODY_SIZE, "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED"),
@@ -64,6 +66,7 @@ impl Significance {
         (Self::CONNECTION_ERROR, "ADF_ICAP_CONNECTION_ERROR"),
         (Self::SERVER_ERROR, "ADF_ICAP_SERVER_ERROR"),
         (Self::OVERLOAD, "ADF_ICAP_OVERLOAD"),
+        (Self::BAD_REQUEST, "ADF_ICAP_BAD_REQUEST"),
         (Self::FAILED, "ADF_ICAP_FAILED"),
         (Self::SLOW, "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME"),
     ];
@@ -94,6 +97,7 @@ impl Significance {
             Cause::Overload => Self::OVERLOAD,
             Cause::Internal => Self::FAILED,
             Cause::Oversize => Self::BODY_SIZE,
+            Cause::BadRequest => Self::BAD_REQUEST,
         }
     }
 
@@ -132,6 +136,7 @@ pub fn cause_name(cause: Cause) -> &'static str {
         Cause::Overload => "overload",
         Cause::Internal => "internal",
         Cause::Oversize => "oversize",
+        Cause::BadRequest => "bad_request",
     }
 }
 
@@ -139,6 +144,7 @@ pub fn cause_name(cause: Cause) -> &'static str {
 pub fn failure_status(cause: Cause) -> u16 {
     match cause {
         Cause::Oversize => 413,
+        Cause::BadRequest => 400,
         Cause::Connection
         | Cause::Timeout
         | Cause::Protocol
@@ -180,6 +186,12 @@ mod tests {
                 "oversize",
                 "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED",
                 413,
+            ),
+            (
+                Cause::BadRequest,
+                "bad_request",
+                "ADF_ICAP_BAD_REQUEST",
+                400,
             ),
         ] {
             for slow in [false, true] {

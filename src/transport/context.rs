@@ -7,6 +7,9 @@ use std::rc::Rc;
 use super::{Deframer, PEER_FIELD, prefix};
 use crate::host::{self, Half, HostResult, Next};
 
+/// What the client of a listener reads that has this role among its filters.
+const WRONG_PLACE: &[u8] = b"The content could not be scanned.\n";
+
 /// Connections that are to be closed.
 ///
 /// They are closed from the tick of the root context: the close is reported to the filter role at once, and that is in the
@@ -63,6 +66,8 @@ pub struct TransportContext {
     outgoing: RefCell<Deframer>,
     /// Given up: nothing more goes to the server.
     given_up: Cell<bool>,
+    /// This is no connection of the filter role.
+    is_misplaced: Cell<bool>,
     hang_ups: Rc<HangUps>,
 }
 
@@ -73,6 +78,7 @@ impl TransportContext {
             id,
             outgoing: RefCell::default(),
             given_up: Cell::new(false),
+            is_misplaced: Cell::new(false),
             hang_ups,
         }
     }
@@ -120,9 +126,28 @@ impl TransportContext {
         }
     }
 
+    /// A stream of the filter role is about to be sent. Anything else means that this role stands in a listener, where it would
+    /// tear messages apart.
+    pub fn on_outgoing_headers(&self) -> Next {
+        match host::header(Half::Request, host::STREAM_FIELD) {
+            Ok(Some(_)) => Next::Continue,
+            _ => {
+                self.is_misplaced.set(true);
+                log::error!(
+                    "icap transport: a message comes that is no connection of the filter: the role \"transport\" belongs \
+                     into the upstream filters of the ICAP cluster; a listener needs the filter with its profiles"
+                );
+                if let Err(e) = host::respond(503, "icap_refused", &Vec::new(), WRONG_PLACE) {
+                    log::error!("icap transport: {e}");
+                }
+                Next::Pause
+            }
+        }
+    }
+
     /// `len` bytes are about to be sent to the server.
     pub fn on_outgoing(&self, len: usize) -> Next {
-        if self.given_up.get() {
+        if self.given_up.get() || self.is_misplaced.get() {
             return Next::Pause;
         }
         if len == 0 {
@@ -136,6 +161,9 @@ impl TransportContext {
 
     /// The connection is established: the filter role learns it as the headers of a gRPC response.
     pub fn on_established(&self) -> Next {
+        if self.is_misplaced.get() {
+            return Next::Continue;
+        }
         let peer = host::property(&["upstream", "address"])
             .ok()
             .flatten()
@@ -147,6 +175,9 @@ impl TransportContext {
 
     /// `len` bytes have come from the server.
     pub fn on_incoming(&self, len: usize) -> Next {
+        if self.is_misplaced.get() {
+            return Next::Continue;
+        }
         let Some(prefix) = prefix(len).filter(|_| len > 0) else {
             return Next::Continue;
         };

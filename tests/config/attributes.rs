@@ -1,7 +1,9 @@
 //! Every attribute: default, lowest, highest, just outside, wrong type, unknown neighbour.
 
 use crate::{accept, base, refuse_at, with};
-use icap_filter::config::{Cause, Config, FailAction, Profile, SendWhen, Vendor};
+use icap_filter::config::{
+    Cause, ClientIpSource, Config, FailAction, HonorTransferIgnore, Profile, SendWhen, Vendor,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -42,6 +44,13 @@ const INTEGERS: &[(&str, Read<u64>, u64, u64, u64)] = &[
         |p| p.slow_threshold_ms,
         10_000,
         50,
+        3_600_000,
+    ),
+    (
+        "body_progress_timeout_ms",
+        |p| p.body_progress_timeout_ms,
+        60_000,
+        0,
         3_600_000,
     ),
     ("max_connections", |p| p.max_connections.into(), 32, 1, 4096),
@@ -158,6 +167,8 @@ const OTHERS: &[&str] = &[
     "authorization",
     "icap_headers",
     "verdict_headers",
+    "client_ip_source",
+    "honor_transfer_ignore",
     "options",
     "self_test",
     "block_response",
@@ -323,6 +334,56 @@ fn a_cause_has_its_own_action_and_the_others_the_general_one() {
     refuse_neighbour("fail_action_by_cause");
     let oversize = "profiles[0].fail_action_by_cause.oversize";
     refuse_at(&with(oversize, json!("fail_open")), oversize);
+}
+
+#[test]
+fn a_bad_request_never_fails_open() {
+    let profile = profile(&with("profiles[0].fail_action", json!("fail_open")));
+    assert_eq!(profile.fail_action(Cause::BadRequest), FailAction::Closed);
+    let key = "profiles[0].fail_action_by_cause.bad_request";
+    for action in ["fail_open", "fail_closed"] {
+        refuse_at(&with(key, json!(action)), key);
+    }
+}
+
+#[test]
+fn whose_address_the_client_has() {
+    for (word, source) in [
+        ("downstream", ClientIpSource::Downstream),
+        ("peer", ClientIpSource::Peer),
+    ] {
+        let profile = profile(&with("profiles[0].client_ip_source", json!(word)));
+        assert_eq!(profile.client_ip_source, source);
+    }
+    let default = profile(&base());
+    assert_eq!(default.client_ip_source, ClientIpSource::Downstream);
+    refuse_types(
+        "client_ip_source",
+        &[json!("xff"), json!(true), json!(null)],
+    );
+    refuse_neighbour("client_ip_source");
+}
+
+#[test]
+fn when_transfer_ignore_is_honored() {
+    for (word, when) in [
+        ("never", HonorTransferIgnore::Never),
+        ("responses", HonorTransferIgnore::Responses),
+        ("always", HonorTransferIgnore::Always),
+    ] {
+        let profile = profile(&with("profiles[0].honor_transfer_ignore", json!(word)));
+        assert_eq!(profile.honor_transfer_ignore, when);
+    }
+    let default = profile(&base());
+    assert_eq!(
+        default.honor_transfer_ignore,
+        HonorTransferIgnore::Responses
+    );
+    refuse_types(
+        "honor_transfer_ignore",
+        &[json!("requests"), json!(true), json!(null)],
+    );
+    refuse_neighbour("honor_transfer_ignore");
 }
 
 #[test]

@@ -50,7 +50,13 @@ fn roles() {
     for wrong in [json!("Transport"), json!(1), json!(null), json!("")] {
         refuse_at(&with("role", wrong), "role");
     }
-    for field in ["profiles", "rules", "expose", "redact_headers"] {
+    for field in [
+        "profiles",
+        "rules",
+        "expose",
+        "redact_headers",
+        "memory_budget_mb",
+    ] {
         refuse_at(&json!({"role": "transport", field: []}), field);
     }
     refuse_at(&json!({"role": "transport", "rolex": 1}), "rolex");
@@ -180,6 +186,18 @@ fn what_is_redacted() {
     );
     refuse_at(&with("redact_headers", json!(["x:y"])), "redact_headers[0]");
     refuse_at(&with("redact_header", json!([])), "redact_header");
+}
+
+#[test]
+fn the_memory_budget_is_below_what_a_virtual_machine_has() {
+    assert_eq!(accept(&base()).memory_budget_bytes, 256 << 20);
+    for mib in [16, 512] {
+        let config = accept(&with("memory_budget_mb", json!(mib)));
+        assert_eq!(config.memory_budget_bytes, mib << 20);
+    }
+    for wrong in [json!(15), json!(513), json!("256"), json!(1.5)] {
+        refuse_at(&with("memory_budget_mb", wrong), "memory_budget_mb");
+    }
 }
 
 #[test]

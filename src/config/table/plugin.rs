@@ -49,6 +49,17 @@ pub(in super::super) static PLUGIN: Section = Section::new(
             "Further headers whose values icap_log shows as `***`, beside `authorization`, `proxy-authorization`, \
              `cookie`, `set-cookie` and `x-authenticated-user`.",
         ),
+        Attribute::new(
+            "memory_budget_mb",
+            Kind::Integer {
+                min: 16,
+                max: 512,
+                unit: "MiB",
+            },
+            Absent::Integer(256),
+            "How much of the ICAP servers' answers a worker may hold at a time. Past it a message fails with the cause \
+             `overload`, and is never forwarded. A worker's virtual machine ends at about 1 GiB.",
+        ),
     ],
 );
 

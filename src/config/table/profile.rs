@@ -115,6 +115,13 @@ pub(in super::super) static PROFILE: Section = Section::new(
         )
         .avi("response_timeout"),
         Attribute::new(
+            "body_progress_timeout_ms",
+            integer(0, 3_600_000, "ms"),
+            Absent::Integer(60_000),
+            "A held message whose body makes no progress for so long fails with the cause `timeout`. 0: the body is waited \
+             for without end.",
+        ),
+        Attribute::new(
             "slow_response_warning_threshold_ms",
             integer(50, 3_600_000, "ms"),
             Absent::Integer(10_000),
@@ -173,6 +180,12 @@ pub(in super::super) static PROFILE: Section = Section::new(
             "A connection that is older is closed after its request. So servers that were added get their share.",
         ),
         Attribute::new(
+            "client_ip_source",
+            Kind::Choice(&["downstream", "peer"]),
+            Absent::Text("downstream"),
+            "Which address the rule criterion `client_ip` and `X-Client-IP` take.",
+        ),
+        Attribute::new(
             "send_client_ip",
             Kind::Switch,
             Absent::Bool(true),
@@ -220,6 +233,13 @@ pub(in super::super) static PROFILE: Section = Section::new(
             "Headers of the server's answer whose presence means blocked, beside the known ones.",
         ),
         Attribute::new(
+            "honor_transfer_ignore",
+            Kind::Choice(&["never", "responses", "always"]),
+            Absent::Text("responses"),
+            "For which messages the server's `Transfer-Ignore` counts: a path with an extension from that list is not \
+             scanned. A client chooses the path of its request; with `always` it chooses by it whether an upload is scanned.",
+        ),
+        Attribute::new(
             "options",
             Kind::Object(&OPTIONS),
             Absent::Words("its defaults"),
@@ -243,7 +263,8 @@ pub(in super::super) static PROFILE: Section = Section::new(
 pub(in super::super) static FAIL_ACTION_BY_CAUSE: Section = Section::new(
     "profiles[].fail_action_by_cause",
     "Each is `fail_closed` or `fail_open`, and without value is as `fail_action`. A body that is too large is no such \
-     cause: see `large_upload_fail_action`.",
+     cause: see `large_upload_fail_action`. Nor is `bad_request`, what the client sent and no scanner can be shown: it always \
+     gets 400.",
     &[
         cause("connection", "No connection, or the connection was lost."),
         cause("timeout", "`response_timeout_ms` is over."),
@@ -252,7 +273,14 @@ pub(in super::super) static FAIL_ACTION_BY_CAUSE: Section = Section::new(
         cause("overload", "Too many requests wait for a connection."),
         cause("internal", "A fault of the filter or of Envoy's buffers."),
     ],
-);
+)
+.refusing(&[
+    (
+        "bad_request",
+        "nothing: such a request always gets 400, for what a client sends must not decide whether it is scanned",
+    ),
+    ("oversize", "large_upload_fail_action, beside fail_action"),
+]);
 
 const fn cause(name: &'static str, effect: &'static str) -> Attribute {
     Attribute::new(

@@ -99,6 +99,7 @@ fn each_cause_counts_under_its_own_name() {
         Cause::Overload,
         Cause::Internal,
         Cause::Oversize,
+        Cause::BadRequest,
     ] {
         let name = COUNTERS[Counter::of_cause(cause) as usize].name;
         assert_eq!(name, format!("failed.{}", cause_name(cause)));

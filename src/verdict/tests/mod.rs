@@ -6,8 +6,8 @@ mod vendors;
 use std::rc::Rc;
 
 use crate::config::{
-    BlockResponse, FailAction, FailActions, OptionsConfig, Profile, SelfTestConfig, SendWhen,
-    ServiceUrl, Vendor,
+    BlockResponse, ClientIpSource, FailAction, FailActions, HonorTransferIgnore, OptionsConfig,
+    Profile, SelfTestConfig, SendWhen, ServiceUrl, Vendor,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 
@@ -33,6 +33,7 @@ pub(crate) fn profile(vendor: Vendor) -> Profile {
         preview_insisted: false,
         allow_204: true,
         response_timeout_ms: 1000,
+        body_progress_timeout_ms: 1000,
         slow_threshold_ms: 100,
         fail_actions: FailActions {
             connection: FailAction::Closed,
@@ -48,6 +49,7 @@ pub(crate) fn profile(vendor: Vendor) -> Profile {
         idle_timeout_ms: 1000,
         max_requests_per_connection: 1,
         max_connection_age_ms: 1000,
+        client_ip_source: ClientIpSource::Downstream,
         send_client_ip: SendWhen::Never,
         send_server_ip: SendWhen::Never,
         authenticated_user_header: None,
@@ -55,6 +57,7 @@ pub(crate) fn profile(vendor: Vendor) -> Profile {
         authorization: None,
         icap_headers: Vec::new(),
         verdict_headers: Vec::new(),
+        honor_transfer_ignore: HonorTransferIgnore::Responses,
         options: OptionsConfig {
             enabled: false,
             default_ttl_s: 60,

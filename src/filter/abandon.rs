@@ -1,0 +1,167 @@
+//! Messages that end before their verdict: Envoy answers by itself, the client leaves, or the body makes no progress.
+
+use super::exchange::{Exchange, Phase};
+use super::worker::Worker;
+use crate::config::Cause;
+use crate::host::{self, Half};
+use crate::report::{Action, Significance};
+
+/// Details of Envoy's access log for a body past Envoy's own buffer limit.
+const TOO_LARGE: &str = "request_payload_too_large";
+/// What the details of all of Envoy's time-outs have in them.
+const TIME_OUT: [&str; 2] = ["timeout", "max_duration"];
+/// What the details have in them where the client left.
+const CLIENT_LEFT: [&str; 4] = [
+    "downstream",
+    "remote_reset",
+    "codec_error",
+    "client_disconnect",
+];
+/// The most of these details that icap_log repeats, in characters.
+const MAX_DETAILS: usize = 64;
+
+impl Exchange {
+    /// Whom a held message waits for, as the end of a sentence.
+    fn awaited(&self) -> &'static str {
+        match &self.phase {
+            Phase::Waiting => "for a connection to the ICAP server",
+            Phase::Scanning(scan)
+                if !scan.complete && scan.transaction.waits_for_server(self.body.progress()) =>
+            {
+                "for the answer of the ICAP server"
+            }
+            _ => match self.half {
+                Half::Request => "for the rest of the client's body",
+                Half::Response => "for the rest of the application's body",
+            },
+        }
+    }
+}
+
+impl Worker {
+    /// The headers of a response come while the request is still held: Envoy, or a filter before this one, answers the client.
+    pub(super) fn notice_envoy_reply(&mut self, id: u32) {
+        let held = self
+            .exchanges
+            .get(&id)
+            .is_some_and(|exchange| exchange.half == Half::Request && exchange.is_held());
+        if held {
+            self.begin(Some(id));
+            self.with_message(id, |worker, exchange| {
+                worker.end_by_envoy(id, exchange);
+                // An error page that Envoy redirects to would be shown the body.
+                if exchange.body.available > 0
+                    && let Err(e) = host::splice_body(Half::Request, 0, usize::MAX, &[])
+                {
+                    log::debug!("context {id}: {e}");
+                }
+            });
+            self.settle();
+            self.inside = None;
+        } else {
+            self.notice_refused_change(id);
+        }
+    }
+
+    /// A changed body that was put in place in the message's own callback is refused after that callback.
+    fn notice_refused_change(&mut self, id: u32) {
+        let changed = self.exchanges.get(&id).is_some_and(|exchange| {
+            exchange.half == Half::Request
+                && matches!(exchange.phase, Phase::Released)
+                && exchange.journal.action() == Action::Modified
+        });
+        if changed && response_details() == TOO_LARGE {
+            self.begin(Some(id));
+            self.with_message(id, |worker, exchange| worker.refused_by_envoy(id, exchange));
+            self.settle();
+            self.inside = None;
+        }
+    }
+
+    /// The same within a callback that is over by now: nothing of the message can be reached any more.
+    pub(super) fn on_envoy_replied(&mut self, id: u32) {
+        self.begin(None);
+        self.with_message(id, |worker, exchange| {
+            if exchange.is_held() {
+                worker.end_by_envoy(id, exchange);
+            }
+        });
+        self.settle();
+    }
+
+    fn end_by_envoy(&mut self, id: u32, exchange: &mut Exchange) {
+        let details = response_details();
+        let awaited = exchange.awaited();
+        let (cause, reason) = if details == TOO_LARGE {
+            let reason = "Envoy's own buffer limit is smaller than the body: per_connection_buffer_limit_bytes of the \
+                          listener, initial_stream_window_size of HTTP/2, or request_body_buffer_limit of the route";
+            (Cause::Oversize, reason.to_owned())
+        } else if TIME_OUT.iter().any(|word| details.contains(word)) {
+            let reason = format!(
+                "a time-out of Envoy's own ({details}) ended the message, which waited {awaited}"
+            );
+            (Cause::Timeout, reason)
+        } else {
+            let reason =
+                format!("Envoy itself answered ({details}) the message, which waited {awaited}");
+            (Cause::Internal, reason)
+        };
+        self.record_failure(exchange, cause, &reason);
+        self.give_up_connection(id, exchange);
+        exchange.phase = Phase::Answered;
+        self.metrics.failed(&exchange.profile, cause, false);
+        let significance = Significance::of(Action::Failed, Some(cause), false);
+        self.conclude(id, exchange, Action::Failed, significance);
+    }
+
+    /// The access log is about to be written for a message that is still held: there will be no verdict.
+    pub(super) fn log_abandoned(&mut self, id: u32, exchange: &mut Exchange) {
+        let details = response_details();
+        let awaited = exchange.awaited();
+        let reason = if details.is_empty() || CLIENT_LEFT.iter().any(|word| details.contains(word))
+        {
+            format!("the client left while the message waited {awaited}")
+        } else {
+            format!("Envoy ended the message ({details}) while it waited {awaited}")
+        };
+        self.record_failure(exchange, Cause::Internal, &reason);
+        exchange.journal.note(Action::Failed, Significance::FAILED);
+        self.log_outcome(id, exchange, Significance::FAILED);
+    }
+
+    /// Ends the messages whose body has made no progress for too long.
+    pub(super) fn expire_stalled(&mut self) {
+        let now_ms = self.now_ms;
+        let stalled = |(_, exchange): &(&u32, &Exchange)| exchange.is_stalled(now_ms);
+        let stalled: Vec<u32> = self
+            .exchanges
+            .iter()
+            .filter(stalled)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in stalled {
+            self.with_message(id, |worker, exchange| {
+                let limit_ms = exchange.profile.body_progress_timeout_ms;
+                let reason = format!("no byte of the body came for {limit_ms} ms");
+                if exchange.is_decided() {
+                    // It can't go on in the middle of its body but with the next part, which does not come.
+                    worker.fail_closed(id, exchange, Cause::Timeout, &reason);
+                } else {
+                    worker.fail(id, exchange, Cause::Timeout, reason);
+                }
+            });
+        }
+    }
+}
+
+/// The details of the response code in Envoy's access log, fit for a log; empty where there are none.
+fn response_details() -> String {
+    let details = host::property(&["response", "code_details"]);
+    let details = details.ok().flatten().unwrap_or_default();
+    let graphic = |c: &char| c.is_ascii_graphic();
+    String::from_utf8_lossy(&details)
+        .chars()
+        .filter(graphic)
+        .take(MAX_DETAILS)
+        .collect()
+}

@@ -1,0 +1,77 @@
+//! The headers that tell client or application what became of a message.
+
+use super::rewrite;
+use super::worker::Worker;
+use crate::host::{self, Fields, Half};
+use crate::report::Action;
+
+/// Header that tells what became of a message.
+const ACTION_HEADER: &str = "x-icap-action";
+/// Header that tells what was found in it.
+const THREAT_HEADER: &str = "x-icap-threat";
+
+/// Text as a header field can carry it, bounded: a server chose it. `None` where nothing of it is left.
+fn header_text(text: &str) -> Option<String> {
+    const MAX_CHARS: usize = 256;
+    let text: String = text
+        .chars()
+        .filter(|c| *c == ' ' || c.is_ascii_graphic())
+        .take(MAX_CHARS)
+        .collect();
+    (!text.is_empty()).then_some(text)
+}
+
+/// What tells the client or the application of an outcome.
+pub(super) fn exposed_fields(action: Action, threat: Option<&str>) -> Fields {
+    let threat = threat.and_then(header_text);
+    let action = (ACTION_HEADER, action.as_str().to_owned());
+    [action]
+        .into_iter()
+        .chain(threat.map(|threat| (THREAT_HEADER, threat)))
+        .map(|(name, value)| (name.as_bytes().to_vec(), value.into_bytes()))
+        .collect()
+}
+
+impl Worker {
+    /// Tells the application (in a request) or the client (in a response) what became of the message, where that is wanted.
+    pub(super) fn expose(&self, id: u32, half: Half, action: Action, threat: Option<&str>) {
+        let wanted = match half {
+            Half::Request => self.config.expose.application,
+            Half::Response => self.config.expose.client,
+        };
+        if !wanted {
+            return;
+        }
+        let told = host::enter(id)
+            .and_then(|()| host::set_header(half, ACTION_HEADER, action.as_str().as_bytes()))
+            .and_then(|()| match threat.and_then(header_text) {
+                Some(threat) => host::set_header(half, THREAT_HEADER, threat.as_bytes()),
+                None => host::remove_header(half, THREAT_HEADER),
+            });
+        if let Err(e) = told {
+            log::debug!("context {id}: {e}");
+        }
+    }
+
+    /// Takes out of a request what only this filter may say.
+    pub(super) fn unexpose(fields: &mut Fields) {
+        for name in [ACTION_HEADER, THREAT_HEADER] {
+            if rewrite::find(fields, name).is_none() {
+                continue;
+            }
+            fields.retain(|(field, _)| !field.eq_ignore_ascii_case(name.as_bytes()));
+            if let Err(e) = host::remove_header(Half::Request, name) {
+                log::error!("icap: {e}");
+            }
+        }
+    }
+
+    /// Takes out of a response what only this filter may say.
+    pub(super) fn unexpose_response(&self, id: u32) {
+        for name in [ACTION_HEADER, THREAT_HEADER] {
+            if let Err(e) = host::remove_header(Half::Response, name) {
+                log::error!("context {id}: {e}");
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Answers to the client in the application's stead: local replies.
+
+use std::borrow::Cow;
+
+use super::admit::Admission;
+use super::conclude::write_log;
+use super::describe::Journal;
+use super::exchange::{Exchange, Phase};
+use super::expose::exposed_fields;
+use super::worker::{TICK_OPENING_MS, Worker};
+use crate::config::Cause;
+use crate::host::{self, Fields, Half, HostResult, Next};
+use crate::report::{Action, Significance};
+
+/// What the client reads where a scan failed.
+pub(super) const NOT_SCANNED: &[u8] = b"The content could not be scanned.\n";
+
+/// An answer to a client.
+#[derive(Debug)]
+pub(super) struct LocalReply {
+    status: u16,
+    /// What Envoy's access log gives as the details of the response code.
+    details: &'static str,
+    fields: Fields,
+    body: Vec<u8>,
+    /// The half whose body the host still holds. Envoy would show it to the application of an error page that it redirects to.
+    held: Option<Half>,
+}
+
+impl LocalReply {
+    /// Gives it to the client of that message.
+    fn give(&self, id: u32) -> HostResult {
+        host::enter(id)?;
+        if let Some(half) = self.held
+            && let Err(e) = host::splice_body(half, 0, usize::MAX, &[])
+        {
+            log::debug!("context {id}: {e}");
+        }
+        host::respond(self.status, self.details, &self.fields, &self.body)
+    }
+}
+
+/// Answers a message that nobody can look at: nothing of it passes.
+pub fn refuse(reason: &str) -> Next {
+    log::error!("icap: a message is refused: {reason}");
+    if let Err(e) = host::respond(503, "icap_refused", &Vec::new(), NOT_SCANNED) {
+        log::error!("icap: {e}");
+    }
+    Next::Pause
+}
+
+impl Worker {
+    /// Answers the client in the application's stead.
+    pub(super) fn answer(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        status: u16,
+        details: &'static str,
+        fields: &Fields,
+        body: &[u8],
+    ) {
+        let held = exchange.body.available > 0 || matches!(exchange.phase, Phase::Draining(_));
+        exchange.phase = Phase::Answered;
+        // In place of a request the headers of this answer come to the filter like any other response's, and what is exposed is
+        // set there. In place of a response they do not.
+        let mut fields = Cow::Borrowed(fields);
+        if exchange.half == Half::Response && self.config.expose.client {
+            let exposed = exposed_fields(exchange.journal.action(), exchange.journal.threat());
+            fields.to_mut().extend(exposed);
+        }
+        let reply = LocalReply {
+            status,
+            details,
+            fields: fields.into_owned(),
+            body: body.to_vec(),
+            held: held.then_some(exchange.half),
+        };
+        self.reply(id, reply);
+    }
+
+    /// Gives the answer now, or where the callback of another message is running as soon as that is over: Envoy stops whichever
+    /// message's callback is running when an answer is given, and that one would lose a part of its body.
+    fn reply(&mut self, id: u32, reply: LocalReply) {
+        if self.inside.is_some_and(|running| running != id) {
+            self.replies.push_back((id, reply));
+            if !self.recall.call() {
+                self.set_tick(TICK_OPENING_MS);
+            }
+        } else if let Err(e) = reply.give(id) {
+            log::debug!("context {id}: {e}");
+        }
+    }
+
+    /// Gives the answers that had to wait.
+    pub(super) fn give_replies(&mut self) {
+        while let Some((id, reply)) = self.replies.pop_front() {
+            if let Err(e) = reply.give(id) {
+                log::debug!("context {id}: {e}");
+            }
+        }
+    }
+
+    /// Answers a request that can't even be looked at. Nothing is known of a profile, so that nothing may pass.
+    pub(super) fn refuse(&mut self, id: u32, reason: &str) -> Admission {
+        log::error!("icap: a request is refused: {reason}");
+        self.metrics.refused();
+        let mut journal = Journal::new(None);
+        journal.note(
+            Action::Failed,
+            Significance::of(Action::Failed, Some(Cause::Internal), false),
+        );
+        let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
+        let told = write_log(id, &journal.entry(""))
+            .and_then(|()| host::respond(503, "icap_failed", &fields, NOT_SCANNED));
+        if let Err(e) = told {
+            log::error!("context {id}: {e}");
+        }
+        Admission::Refused
+    }
+}
