@@ -18,6 +18,10 @@ pub enum Cell {
     Right,
     /// A failure was answered, and the application has no whole request, nor bytes that belong to none.
     Refused(u16),
+    /// The application took the beginning of the body for the whole.
+    Cut(String),
+    /// The original went by, although the scanner has another outcome for it.
+    Unscanned,
     /// Anything else, in words.
     Wrong(String),
 }
@@ -75,7 +79,11 @@ pub fn judge(
             return Cell::Wrong("what is blocked reached the application".to_owned());
         }
         if let Some(difference) = difference(row, outcome, request) {
-            return Cell::Wrong(difference);
+            return if expected(row, outcome).starts_with(&request.body) {
+                Cell::Cut(difference)
+            } else {
+                Cell::Wrong(difference)
+            };
         }
     }
     if outcome == Outcome::Blocked && !requests.is_empty() {

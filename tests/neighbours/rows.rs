@@ -8,6 +8,7 @@ use crate::application::Manner;
 use crate::bootstrap::{AUTHZ, MIRROR, PROCESSOR};
 use crate::filters;
 use crate::scanner::{OTHER_AT_END, OTHER_ON_PREVIEW};
+use crate::support::envoy::version;
 
 /// Where a neighbour stands in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -249,7 +250,7 @@ fn routes() -> Vec<Row> {
     let mut small = route("request_body_buffer_limit", json!({}), Manner::Plain, 1);
     small.limit = 32 * 1024;
     small.route = json!({"request_body_buffer_limit": LIMIT});
-    vec![
+    let mut rows = vec![
         route("no neighbour", json!({}), Manner::Plain, 1),
         route(
             "retry policy",
@@ -293,8 +294,12 @@ fn routes() -> Vec<Row> {
             Manner::SilentFirst,
             2,
         ),
-        small,
-    ]
+    ];
+    // An older Envoy knows the field, and does as the listener says.
+    if version() >= vec![1, 40] {
+        rows.push(small);
+    }
+    rows
 }
 
 /// Requests whose header `x-tenant` says so go to `cluster`, others nowhere; each with metadata for the filter.

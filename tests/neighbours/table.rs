@@ -19,7 +19,7 @@ impl Entry {
     fn mark(&self) -> String {
         match (&self.objection, self.limit) {
             (Some(_), _) => "WRONG".to_owned(),
-            (None, Some(limit)) => limit.status.to_string(),
+            (None, Some(limit)) => limit.mark(),
             (None, None) => "ok".to_owned(),
         }
     }
@@ -52,7 +52,7 @@ pub fn print(
         for entry in entries {
             let words = match (&entry.objection, entry.limit) {
                 (Some(objection), _) => format!("WRONG, {}: {objection}", entry.case),
-                (None, Some(limit)) => format!("{}: {}", limit.status, limit.why),
+                (None, Some(limit)) => format!("{}, {}", limit.mark(), limit.why),
                 (None, None) => continue,
             };
             if !said.contains(&words) {

@@ -12,7 +12,7 @@ use crate::bootstrap::{Surroundings, bootstrap};
 use crate::delivery::{Way, path};
 use crate::ext_proc::Processor;
 use crate::judge::{PATIENCE, judge};
-use crate::limits::{limit, objection};
+use crate::limits::{LIMITS, limit_of, objection};
 use crate::outcome::{Delivery, Outcome};
 use crate::rows::Row;
 use crate::scanner::Scanner;
@@ -115,7 +115,7 @@ impl World {
                 let copies = if passes { row.copies } else { 0 };
                 let (requests, stray) = application.take(copies).await;
                 let cell = judge(&row, outcome, &answer, (&requests, &stray), &log);
-                let limit = limit(&row, outcome, delivery);
+                let limit = limit_of(LIMITS, &row, outcome);
                 entries.push(Entry {
                     case: format!("{}, {}", outcome.name(), delivery.name()),
                     objection: objection(&cell, limit),
