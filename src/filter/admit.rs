@@ -44,7 +44,12 @@ impl Worker {
             Ok(fields) => fields,
             Err(e) => return self.refuse(id, &format!("no headers: {e}")),
         };
-        if self.is_upstream || find(&fields, STREAM_FIELD).is_some() {
+        if find(&fields, STREAM_FIELD).is_some() {
+            log::error!("icap: {NOT_UPSTREAM}");
+            self.refuse_later(id);
+            return Admission::Refused;
+        }
+        if self.is_upstream {
             return self.refuse(id, NOT_UPSTREAM);
         }
         Self::unexpose(&mut fields);
