@@ -39,6 +39,7 @@ mod route_metadata;
 mod rows;
 mod scanner;
 mod smuggling;
+mod spilling;
 mod table;
 mod traffic;
 mod world;
