@@ -6,6 +6,9 @@ use crate::config::Cause;
 use crate::host;
 use crate::report::{Action, Significance};
 
+/// The header with the length of a body.
+const LENGTH: &str = "content-length";
+
 impl Worker {
     /// Goes on with the message as it is.
     ///
@@ -33,9 +36,36 @@ impl Worker {
             return;
         }
         exchange.phase = Phase::Released;
+        Self::keep_length(id, exchange);
         if !self.is_inside(id)
             && let Err(e) = host::enter(id).and_then(|()| host::resume(exchange.half))
         {
+            log::debug!("context {id}: {e}");
+        }
+    }
+
+    /// Sees to it that `content-length` is right when a request with a body goes on. A filter before this one may have changed it
+    /// while the body came (Lua's `setBytes` on a chunk does): the application would take what is over for another request.
+    pub(super) fn keep_length(id: u32, exchange: &Exchange) {
+        let body = exchange.body;
+        if exchange.half != Half::Request || body.available == 0 {
+            return;
+        }
+        let kept = host::enter(id)
+            .and_then(|()| host::header(exchange.half, LENGTH))
+            .and_then(|found| {
+                let right = match (body.at_end, &found) {
+                    (true, Some(_)) => Some(body.available),
+                    (true, None) => None,
+                    (false, _) => body.announced,
+                };
+                match right.map(|length| length.to_string().into_bytes()) {
+                    right if right == found => Ok(()),
+                    Some(right) => host::set_header(exchange.half, LENGTH, &right),
+                    None => host::remove_header(exchange.half, LENGTH),
+                }
+            });
+        if let Err(e) = kept {
             log::debug!("context {id}: {e}");
         }
     }
@@ -85,6 +115,11 @@ impl Worker {
         else {
             return;
         };
+        // What goes on is another body.
+        exchange.body.available = draining
+            .record
+            .modified_content_length
+            .unwrap_or(exchange.body.available);
         exchange.journal.push(draining.record);
         let significance = Significance::of(Action::Modified, None, self.is_slow(exchange));
         self.conclude(id, exchange, Action::Modified, significance);
