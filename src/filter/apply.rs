@@ -6,6 +6,7 @@ use super::admit::Admission;
 use super::conclude::write_log;
 use super::describe::Journal;
 use super::exchange::{Exchange, Phase, Replacement};
+use super::repeated::say;
 use super::rewrite;
 use super::worker::Worker;
 use crate::config::Cause;
@@ -44,7 +45,12 @@ fn exposed_fields(action: Action, threat: Option<&str>) -> host::Fields {
 
 /// Answers a message that nobody can look at: nothing of it passes.
 pub fn refuse(reason: &str) -> Next {
-    log::error!("icap: a message is refused: {reason}");
+    say(
+        log::Level::Error,
+        "refused",
+        reason,
+        format_args!("icap: a message is refused: {reason}"),
+    );
     if let Err(e) = host::respond(503, "icap_refused", &Vec::new(), NOT_SCANNED) {
         log::error!("icap: {e}");
     }
@@ -154,7 +160,12 @@ impl Worker {
 
     /// Answers a request that can't even be looked at. Nothing is known of a profile, so that nothing may pass.
     pub(super) fn refuse(&mut self, id: u32, reason: &str) -> Admission {
-        log::error!("icap: a request is refused: {reason}");
+        say(
+            log::Level::Error,
+            "refused",
+            reason,
+            format_args!("icap: a request is refused: {reason}"),
+        );
         self.metrics.refused();
         let mut journal = Journal::new(None);
         journal.note(
