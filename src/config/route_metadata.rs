@@ -34,9 +34,11 @@ type Entries = Vec<(String, Json)>;
 fn ours(mut bytes: &[u8]) -> Option<Result<Option<Entries>, String>> {
     let mut found = None;
     while !bytes.is_empty() {
-        let (1, Field::Bytes(entry)) = field(&mut bytes)? else {
+        let entry = match field(&mut bytes)? {
+            (1, Field::Bytes(entry)) => entry,
             // `typed_filter_metadata`: of other filters.
-            continue;
+            (2, Field::Bytes(_)) => continue,
+            _ => return None,
         };
         let (key, value) = map_entry(entry)?;
         if key == NAMESPACE.as_bytes() {

@@ -74,12 +74,12 @@ impl Secrets {
         Self(texts.into_iter().map(String::into_boxed_str).collect())
     }
 
-    /// `text` with `***` for each secret in it, also for the beginning of one before a final `…`.
+    /// `text` with `***` for each secret in it, whatever the case of its letters, also for the beginning of one before a final `…`.
     pub fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut hidden = Cow::Borrowed(text);
         for secret in self.0.iter() {
-            if hidden.contains(&**secret) {
-                hidden = Cow::Owned(hidden.replace(&**secret, HIDDEN));
+            if let Some(replaced) = replaced(&hidden, secret) {
+                hidden = Cow::Owned(replaced);
             }
         }
         if let Some(cut) = hidden.strip_suffix('…')
@@ -98,13 +98,47 @@ impl Secrets {
                 .rev()
                 .map(|(at, _)| at)
                 .take_while(|at| *at >= MIN_REMAINDER_BYTES)
-                .find_map(|at| cut.strip_suffix(secret.get(..at)?))
+                .find_map(|at| {
+                    let (kept, end) = cut.split_at_checked(cut.len().checked_sub(at)?)?;
+                    end.eq_ignore_ascii_case(secret.get(..at)?).then_some(kept)
+                })
         };
         self.0
             .iter()
             .filter_map(|secret| longest(secret))
             .min_by_key(|kept| kept.len())
     }
+}
+
+/// `text` with `***` in each place of `secret`; `None` where there is none. No regular expression: this is for every record.
+fn replaced(text: &str, secret: &str) -> Option<String> {
+    let first = secret.bytes().next()?;
+    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    let mut out = String::new();
+    let mut rest = text;
+    let mut from = 0;
+    while let Some(at) = rest
+        .as_bytes()
+        .get(from..)
+        .and_then(|bytes| memchr::memchr2(lower, upper, bytes))
+    {
+        let at = from.saturating_add(at);
+        let end = at.saturating_add(secret.len());
+        match (rest.get(..at), rest.get(at..end), rest.get(end..)) {
+            (Some(before), Some(found), Some(after)) if found.eq_ignore_ascii_case(secret) => {
+                out.push_str(before);
+                out.push_str(HIDDEN);
+                rest = after;
+                from = 0;
+            }
+            _ => from = at.saturating_add(1),
+        }
+    }
+    if out.is_empty() {
+        return None;
+    }
+    out.push_str(rest);
+    Some(out)
 }
 
 /// The value of `Authorization`, and what it holds.
@@ -156,11 +190,15 @@ mod tests {
             "X-Key was header-value".to_owned(),
             "/av?key=Query-Value-1&x=on".to_owned(),
             "key Query-Value-1".to_owned(),
+            "PASSWORD S3CR3T-WORD".to_owned(),
         ] {
             let hidden = secrets().hide(&text).into_owned();
             assert!(hidden.contains("***"), "{hidden}");
             for part in ["s3cr3t", &encoded, "header-value", "Query-Value"] {
-                assert!(!hidden.contains(part), "{hidden}");
+                assert!(
+                    !hidden.to_lowercase().contains(&part.to_lowercase()),
+                    "{hidden}"
+                );
             }
         }
         assert_eq!(secrets().hide("yes, it is on"), "yes, it is on");

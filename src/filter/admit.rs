@@ -47,7 +47,8 @@ impl Worker {
             Err(e) => return self.refuse(id, &format!("no headers: {e}")),
         };
         if find(&fields, STREAM_FIELD).is_some() {
-            log::error!("icap: {NOT_UPSTREAM}");
+            let message = format_args!("icap: {NOT_UPSTREAM}");
+            say(log::Level::Error, "upstream", "", message);
             self.refuse_later(id);
             return Admission::Refused;
         }

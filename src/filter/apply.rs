@@ -3,7 +3,7 @@
 use super::exchange::{Draining, Exchange, Phase, Replacement};
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::host;
+use crate::host::{self, Half};
 use crate::report::{Action, Significance};
 
 /// The header with the length of a body.

@@ -7,6 +7,7 @@ use super::conclude::write_log;
 use super::describe::Journal;
 use super::exchange::{Exchange, Phase};
 use super::expose::exposed_fields;
+use super::repeated::say;
 use super::worker::{TICK_OPENING_MS, Worker};
 use crate::config::Cause;
 use crate::host::{self, Fields, Half, HostResult, Next};
@@ -42,7 +43,12 @@ impl LocalReply {
 
 /// Answers a message that nobody can look at: nothing of it passes.
 pub fn refuse(reason: &str) -> Next {
-    log::error!("icap: a message is refused: {reason}");
+    say(
+        log::Level::Error,
+        "refused",
+        reason,
+        format_args!("icap: a message is refused: {reason}"),
+    );
     if let Err(e) = host::respond(503, "icap_refused", &Vec::new(), NOT_SCANNED) {
         log::error!("icap: {e}");
     }
@@ -119,7 +125,12 @@ impl Worker {
 
     /// Answers a request that can't even be looked at. Nothing is known of a profile, so that nothing may pass.
     pub(super) fn refuse(&mut self, id: u32, reason: &str) -> Admission {
-        log::error!("icap: a request is refused: {reason}");
+        say(
+            log::Level::Error,
+            "refused",
+            reason,
+            format_args!("icap: a request is refused: {reason}"),
+        );
         self.metrics.refused();
         let mut journal = Journal::new(None);
         journal.note(

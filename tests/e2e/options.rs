@@ -311,7 +311,7 @@ async fn options_that_fail_are_counted_logged_once_and_disturb_nothing() {
         // Each instance backs off: one second, then two.
         scene.envoy.until_stat(failed, 3 * INSTANCES as u64).await;
         assert!(begun.elapsed() >= Duration::from_millis(2500), "{case}");
-        assert_eq!(lines(&scene, "no OPTIONS from"), INSTANCES, "{case}");
+        assert_eq!(lines(&scene, "did not answer OPTIONS"), INSTANCES, "{case}");
         // What works at last is used.
         server.answer_options(OptionsAnswer::ok("Preview: 7\r\n"));
         eventually("the preview that the service names", async || {

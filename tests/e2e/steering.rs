@@ -51,7 +51,6 @@ fn peer_filter() -> Value {
             "on_request_headers": [{
                 "object_key": "icap_filter.peer",
                 "factory_key": "envoy.string",
-                "read_only": true,
                 "format_string": {"text_format_source": {
                     "inline_string": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%",
                 }},

@@ -183,13 +183,20 @@ pub(in super::super) static PROFILE: Section = Section::new(
             "client_ip_source",
             Kind::Choice(&["downstream", "peer"]),
             Absent::Text("downstream"),
-            "Which address the rule criterion `client_ip` and `X-Client-IP` take.",
+            "Which address the rule criterion `client_ip` and `X-Client-IP` take. `downstream`: the one that Envoy trusts. Where \
+             the connection manager has `use_remote_address: false` (Envoy's default, and Istio's inbound listeners), that is \
+             what `X-Forwarded-For` says, which a client can write. `peer`: the address of the connection itself, never one \
+             from a header. Envoy tells it only by filter state: put `envoy.filters.http.set_filter_state` before this filter, \
+             with `object_key: icap_filter.peer`, `factory_key: envoy.string` and the format \
+             `%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%`. Without that the address is not known where Envoy took its own \
+             from a header: then `X-Client-IP` is not sent, rules that scan match, rules that do not scan do not, and the log \
+             says so. A rule without profile goes by `peer` if any profile does.",
         ),
         Attribute::new(
             "send_client_ip",
             Kind::Switch,
             Absent::Bool(true),
-            "Send `X-Client-IP`, the downstream address that Envoy trusts. `\"auto\"`: when the server's OPTIONS names it \
+            "Send `X-Client-IP`, the address that `client_ip_source` names. `\"auto\"`: when the server's OPTIONS names it \
              in `X-Include`.",
         ),
         Attribute::new(

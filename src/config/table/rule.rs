@@ -7,7 +7,11 @@ const PROTOCOLS: &[&str] = &["http", "https"];
 
 pub(in super::super) static RULE: Section = Section::new(
     "rules[]",
-    "Route metadata `metadata.filter_metadata.icap_filter` wins over every rule: `{profile: NAME}` or `{disabled: true}`.",
+    "Route metadata `metadata.filter_metadata.icap_filter` wins over every rule: `{profile: NAME}` or `{disabled: true}`. \
+     Metadata that can't be meant (another key, another type, a namespace such as `icap-filter`) fails closed, and the log says \
+     why. Metadata of a virtual host is not read. A value that no request can have, and a rule behind one that takes everything, \
+     are refused. Where a request can be read in more than one way, a rule with `enable_icap` matches if one reading does, and a \
+     rule with `bypass` only if all do.",
     &[
         Attribute::new(
             "name",
@@ -50,44 +54,55 @@ pub(in super::super) static MATCH: Section = Section::new(
     &[
         networks(
             "client_ip",
-            "The downstream address that Envoy trusts is in one of these networks; an address alone is a network of one.",
+            "The client's address, as `client_ip_source` of the profile says, is in one of these networks; an address alone is a \
+             network of one.",
         ),
         networks("client_ip_not", NOT),
         ports("port", "The port of the listener."),
         ports("port_not", NOT),
         protocols(
             "protocol",
-            "What the client speaks: `https` is HTTP over TLS.",
+            "What the client speaks: `https` where the downstream connection has TLS. Not the scheme that the client names. Where \
+             TLS ends before this Envoy (a load balancer, a sidecar), every connection is `http`.",
         ),
         protocols("protocol_not", NOT),
         strings("method", "The request method. Case is ignored."),
         strings("method_not", NOT),
         strings(
             "host",
-            "The authority without its port and without a final dot. Case is ignored.",
+            "The authority up to its first `:` outside of brackets, and without a final dot. Case is ignored. An authority with user \
+             information, a comma or percent-encoding can be read in more than one way.",
         ),
         strings("host_not", NOT),
         strings(
             "path",
-            "The path without query, as Envoy routes it: turn on `normalize_path` where rules depend on it.",
+            "The path without query, as Envoy passes it on, and beside it each other spelling of it: percent-encoding taken off (up \
+             to three times), `\\` read as `/`, runs of `/` as one, `.` and `..` resolved, parameters (`;x`) cut off. \
+             So `{\"prefix\": \"/api/upload\"}` matches `/api%2fupload`, `/api;x/upload`, `//api/upload` and \
+             `/static/..%2fapi/upload` in a rule that scans; a rule that does not scan has to match all of them.",
         ),
         strings("path_not", NOT),
         strings("query", "What follows the `?`; empty where there is none."),
         strings("query_not", NOT),
         strings(
             "content_type",
-            "The media type without parameters; empty where there is none. Case is ignored.",
+            "The media type without parameters; empty where there is none. Case is ignored. Several `Content-Type` fields, or a \
+             list in one, can be read in more than one way.",
         ),
         strings("content_type_not", NOT),
         named("header", "One of these headers matches."),
         named("header_not", NOT),
-        named("cookie", "One of these cookies matches."),
+        named(
+            "cookie",
+            "One of these cookies matches. A cookie with blanks or quotes around can be read with and without them.",
+        ),
         named("cookie_not", NOT),
         Attribute::new(
             "has_body",
             Kind::Bool,
             Absent::Nothing,
-            "Whether the request has a body.",
+            "Whether the request has a body, as far as its headers tell: `Content-Length: 0` is none. A chunked body that turns out to \
+             be empty is `true`; the server is then shown a request without body.",
         ),
     ],
 );

@@ -78,6 +78,17 @@ fn a_request_without_body_as_c_icap_echoes_it() {
 }
 
 #[test]
+fn a_target_with_bytes_above_7f_is_kept_as_it_is() {
+    let request = b"GET /\xe4?\xff%ff HTTP/1.1\r\nHost: a\r\n\r\n";
+    let seen = tr(ok(
+        &format!("req-hdr=0, null-body={}", request.len()),
+        request,
+    ));
+    let expected = b"/\xe4?\xff%ff".as_slice();
+    assert!(matches!(http(&seen), Some(HttpHead::Request(r)) if r.target == expected));
+}
+
+#[test]
 fn a_block_page() {
     let value = format!("res-hdr=0, res-body={}", PAGE_HEAD.len());
     let seen = tr(ok(&value, format!("{PAGE_HEAD}4\r\nno!\n\r\n0\r\n\r\n")));
