@@ -1,6 +1,5 @@
 //! One HTTP message under scan: where it stands, and its ICAP transaction on a connection.
 
-use std::ops::Range;
 use std::rc::Rc;
 
 use super::answer::{Answer, AnswerBody, NotKept};
@@ -8,6 +7,7 @@ use super::clock::ServerClock;
 use super::describe::Journal;
 use super::held::{Budget, Held};
 use super::meaning::judge_rest;
+use super::source::Source;
 use crate::config::{Cause, Profile};
 use crate::connection::{Connections, PoolId, StreamToken};
 use crate::host::{self, Half, HostError, HostResult};
@@ -484,39 +484,5 @@ impl NotKept {
             Self::OverBudget => "this worker holds as much of answers as memory_budget_mb allows",
             Self::Unreadable => "the original body could not be read",
         }
-    }
-}
-
-/// Where the body of a message is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Source<'a> {
-    /// In the host's buffer of that context.
-    Host(u32, Half),
-    /// Here.
-    Memory(&'a [u8]),
-}
-
-impl Source<'_> {
-    /// Appends a range of the body.
-    pub(super) fn read(self, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), HostError> {
-        let short = HostError {
-            call: "get_buffer_bytes",
-            status: u32::MAX,
-        };
-        let start = usize::try_from(range.start).map_err(|_| short)?;
-        let end = usize::try_from(range.end).map_err(|_| short)?;
-        match self {
-            Self::Host(id, half) => {
-                let len = end.saturating_sub(start);
-                host::enter(id)?;
-                let bytes = host::read_body(half, start, len)?;
-                if bytes.len() != len {
-                    return Err(short);
-                }
-                out.extend_from_slice(&bytes);
-            }
-            Self::Memory(body) => out.extend_from_slice(body.get(start..end).ok_or(short)?),
-        }
-        Ok(())
     }
 }

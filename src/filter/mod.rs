@@ -55,6 +55,8 @@ mod self_test;
 #[cfg(target_os = "wasi")]
 mod service;
 #[cfg(target_os = "wasi")]
+mod source;
+#[cfg(target_os = "wasi")]
 mod worker;
 
 pub use answer::{Answer, AnswerBody, NotKept, copy};

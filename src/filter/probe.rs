@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use super::exchange::{PAGE_BYTES, Progress, Scan, Source};
+use super::exchange::{PAGE_BYTES, Progress, Scan};
 use super::held::Budget;
 use super::self_test::test_file;
 use super::service::Service;
+use super::source::Source;
 use super::worker::Worker;
 use crate::connection::{Checkout, Owner, StreamToken, Wish};
 use crate::icap::{BodyProgress, Request};

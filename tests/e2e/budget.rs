@@ -104,7 +104,6 @@ async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() 
     scene.envoy.assert_vm_alive();
     // Besides the budget: Envoy's own copies of the bodies that are let go, and what is on its way to the module.
     let peak = grown(scene.envoy.peak_resident_bytes());
-    println!("{held} MiB more resident while answers are held, {peak} MiB at the peak");
     assert!(peak < 900, "{held} MiB held, {peak} MiB at the peak");
     drop(begun);
     // What was held is given back.

@@ -14,12 +14,15 @@ use crate::support::scene::Scene;
 const LENGTH: usize = 20_000;
 const REASON: &str = "the server ended the message early";
 
+/// What a server answers; `None` where it wants the rest of the body first.
+type Reply = fn(&IcapRequest) -> Option<Vec<u8>>;
+
 /// The message sent back with `body`, and with `length` in the place of its `content-length`.
 fn echo_of(message: &IcapRequest, body: Option<&[u8]>, length: Option<&str>) -> Vec<u8> {
-    let (head, kind): (_, fn(&str, &str, Option<&[u8]>) -> Vec<u8>) = match &message.http_response {
-        Some(response) => (response, icap_answers::response),
-        None => (message.http(), icap_answers::request),
-    };
+    let head = message
+        .http_response
+        .as_ref()
+        .unwrap_or_else(|| message.http());
     let mut lines: Vec<String> = head
         .raw
         .trim_end_matches("\r\n")
@@ -32,7 +35,11 @@ fn echo_of(message: &IcapRequest, body: Option<&[u8]>, length: Option<&str>) -> 
             lines.push(format!("Content-Length: {length}"));
         }
     }
-    kind("", &lines.join("\r\n"), body)
+    let head = lines.join("\r\n");
+    match message.http_response {
+        Some(_) => icap_answers::response("", &head, body),
+        None => icap_answers::request("", &head, body),
+    }
 }
 
 fn whole(message: &IcapRequest, answer: impl FnOnce(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
@@ -86,7 +93,7 @@ fn half_and_a_place_at_the_end(message: &IcapRequest) -> Option<Vec<u8>> {
     Some([b"ICAP/1.0 206", &answer[..], end.as_bytes()].concat())
 }
 
-const CUT: [fn(&IcapRequest) -> Option<Vec<u8>>; 7] = [
+const CUT: [Reply; 7] = [
     half,
     all_but_one,
     nothing,
@@ -194,7 +201,7 @@ fn kept_without_a_length(message: &IcapRequest) -> Option<Vec<u8>> {
     whole(message, |_| echo_of(message, None, Some("")))
 }
 
-type Case = (fn(&IcapRequest) -> Option<Vec<u8>>, usize, &'static str);
+type Case = (Reply, usize, &'static str);
 
 /// What a server says by a length, and how much of the body that leaves.
 const SAID: [Case; 7] = [
