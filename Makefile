@@ -28,7 +28,7 @@ ICAP_SERVER_PACKAGES := c-icap:c-icap clamd:clamav-daemon libc-icap-mod-virus-sc
 	libc-icap-mod-urlcheck openssl:openssl python3:python3
 RUN_PACKAGES := curl:curl python3:python3
 # These tests are a step of their own, for they need the built module and the servers.
-E2E_TESTS := e2e deploy
+E2E_TESTS := e2e deploy neighbours
 NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) soak,\
 	$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs))))
 
@@ -66,6 +66,10 @@ test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAss
 e2e: build icap-server envoy pyicap ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
 	@scripts/install-packages $(RUN_PACKAGES)
 	@cargo test $(addprefix --test ,$(E2E_TESTS))
+
+.PHONY: neighbours
+neighbours: build envoy ## Send bodies beside each of Envoy's other filters, and print the table
+	@cargo test --test neighbours -- --nocapture no_neighbour
 
 .PHONY: soak
 soak: build envoy ## Run 64 clients for SOAK_SECONDS (600, in CI 30) while servers are killed and paused

@@ -1,13 +1,13 @@
 //! A verdict is applied: the message goes on as it is, or is replaced.
 
-use super::exchange::{Draining, Exchange, Phase};
+use super::exchange::{Draining, Exchange, Phase, Replacement};
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::host::{self, Half, HostResult};
+use crate::host;
 use crate::report::{Action, Significance};
 
-/// How much of a changed body is given to the host at once: for that time it is there twice.
-const PIECE_BYTES: usize = 256 * 1024;
+/// The header with the length of a body.
+const LENGTH: &str = "content-length";
 
 impl Worker {
     /// Goes on with the message as it is.
@@ -36,9 +36,36 @@ impl Worker {
             return;
         }
         exchange.phase = Phase::Released;
+        Self::keep_length(id, exchange);
         if !self.is_inside(id)
             && let Err(e) = host::enter(id).and_then(|()| host::resume(exchange.half))
         {
+            log::debug!("context {id}: {e}");
+        }
+    }
+
+    /// Sees to it that `content-length` is right when a request with a body goes on. A filter before this one may have changed it
+    /// while the body came (Lua's `setBytes` on a chunk does): the application would take what is over for another request.
+    pub(super) fn keep_length(id: u32, exchange: &Exchange) {
+        let body = exchange.body;
+        if exchange.half != Half::Request || body.available == 0 {
+            return;
+        }
+        let kept = host::enter(id)
+            .and_then(|()| host::header(exchange.half, LENGTH))
+            .and_then(|found| {
+                let right = match (body.at_end, &found) {
+                    (true, Some(_)) => Some(body.available),
+                    (true, None) => None,
+                    (false, _) => body.announced,
+                };
+                match right.map(|length| length.to_string().into_bytes()) {
+                    right if right == found => Ok(()),
+                    Some(right) => host::set_header(exchange.half, LENGTH, &right),
+                    None => host::remove_header(exchange.half, LENGTH),
+                }
+            });
+        if let Err(e) = kept {
             log::debug!("context {id}: {e}");
         }
     }
@@ -68,7 +95,7 @@ impl Worker {
             Some(body) => {
                 // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
                 self.log_outcome(id, exchange, Significance::BODY_SIZE);
-                entered.and_then(|()| put_body(half, body))
+                entered.and_then(|()| Replacement::put(half, body))
             }
             None => entered,
         }
@@ -88,6 +115,11 @@ impl Worker {
         else {
             return;
         };
+        // What goes on is another body.
+        exchange.body.available = draining
+            .record
+            .modified_content_length
+            .unwrap_or(exchange.body.available);
         exchange.journal.push(draining.record);
         let significance = Significance::of(Action::Modified, None, self.is_slow(exchange));
         self.conclude(id, exchange, Action::Modified, significance);
@@ -110,15 +142,4 @@ impl Worker {
         let significance = Significance::of(Action::Failed, Some(Cause::Oversize), false);
         self.conclude(id, exchange, Action::Failed, significance);
     }
-}
-
-/// Puts `body` in the place of the one that the host holds, piece by piece.
-fn put_body(half: Half, body: &[u8]) -> HostResult {
-    let mut pieces = body.chunks(PIECE_BYTES);
-    host::splice_body(half, 0, usize::MAX, pieces.next().unwrap_or_default())?;
-    for piece in pieces {
-        // What begins behind the end is appended.
-        host::splice_body(half, usize::MAX, 0, piece)?;
-    }
-    Ok(())
 }

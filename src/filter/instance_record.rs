@@ -4,8 +4,8 @@
 //! instances can read it, and those that live take out what one has left that lives no more.
 
 /// How old a sign of life may be, in milliseconds, before its instance counts as gone. Every instance gives one at each tick of
-/// its clock, which ticks at least every 5 seconds.
-pub const DEAD_AFTER_MS: u64 = 20_000;
+/// its clock, which ticks at least every 2 seconds.
+pub const DEAD_AFTER_MS: u64 = 10_000;
 
 /// The note of one instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -83,13 +83,29 @@ impl Worker {
     /// message's callback is running when an answer is given, and that one would lose a part of its body.
     fn reply(&mut self, id: u32, reply: LocalReply) {
         if self.inside.is_some_and(|running| running != id) {
-            self.replies.push_back((id, reply));
-            if !self.recall.call() {
-                self.set_tick(TICK_OPENING_MS);
-            }
+            self.reply_later(id, reply);
         } else if let Err(e) = reply.give(id) {
             log::debug!("context {id}: {e}");
         }
+    }
+
+    fn reply_later(&mut self, id: u32, reply: LocalReply) {
+        self.replies.push_back((id, reply));
+        if !self.recall.call() {
+            self.set_tick(TICK_OPENING_MS);
+        }
+    }
+
+    /// Refuses what may have come in the midst of another callback, in which no answer may be given.
+    pub(super) fn refuse_later(&mut self, id: u32) {
+        let reply = LocalReply {
+            status: 503,
+            details: "icap_refused",
+            fields: Fields::new(),
+            body: NOT_SCANNED.to_vec(),
+            held: None,
+        };
+        self.reply_later(id, reply);
     }
 
     /// Gives the answers that had to wait.

@@ -177,6 +177,7 @@ impl Worker {
             Phase::Draining(_) => self.drain(id, exchange),
             Phase::Cleared => {
                 if self.is_inside(id) {
+                    Self::keep_length(id, exchange);
                     exchange.phase = Phase::Released;
                 }
             }

@@ -7,7 +7,7 @@ use crate::connection::{Opened, Owner, PoolId};
 /// Root ticks while connections idle.
 const TICK_IDLE_MS: u32 = 1_000;
 /// Root ticks while nothing is going on: the other instances want a sign of life.
-const TICK_REST_MS: u32 = 5_000;
+const TICK_REST_MS: u32 = 2_000;
 
 impl Worker {
     /// Time has passed.
@@ -46,7 +46,7 @@ impl Worker {
             match opened {
                 Opened::For(owner, token) => self.handed.push_back((owner, token)),
                 Opened::Failed { owner, pool, error } => {
-                    return Some((owner, pool, format!("no connection: {error}")));
+                    return Some((owner, pool, self.no_server(pool, &error)));
                 }
             }
         }

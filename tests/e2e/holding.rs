@@ -52,6 +52,39 @@ async fn a_request_with_a_body_fails_quickly_and_says_why() {
     assert_eq!(lines.count(), 1, "{log}");
 }
 
+/// A filter before this one that does not answer at once: Envoy has the whole body by the time this filter sees the headers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_with_a_body_fails_quickly_behind_an_asynchronous_filter_too() {
+    let server = IcapServer::serving(Behaviour::ContinueThenAllow).await;
+    let scene = Scene::with(server.address(), json!({}), |setup| {
+        without_the_flag(setup);
+        setup.patch(|bootstrap| {
+            const FILTERS: &str =
+                "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+            let filters = bootstrap.pointer_mut(FILTERS).unwrap();
+            let delay = json!({
+                "name": "envoy.filters.http.fault",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
+                    "delay": {"fixed_delay": "0.1s", "percentage": {"numerator": 100}},
+                },
+            });
+            filters.as_array_mut().unwrap().insert(0, delay);
+        });
+    })
+    .await;
+    for version in VERSIONS {
+        let mut client = scene.client(version).await;
+        let begun = Instant::now();
+        let answer = client.send(post("/upload", sized(pattern(20_000)))).await;
+        assert!(begun.elapsed() < QUICKLY, "{:?}", begun.elapsed());
+        assert_eq!(answer.status, 503, "{version:?}");
+    }
+    let log = scene.icap_log(0).await;
+    let reason = log["request_logs"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains(FLAG), "{reason}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_without_a_body_is_scanned_all_the_same() {
     let (server, scene) = broken(json!({})).await;

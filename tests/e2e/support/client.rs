@@ -177,6 +177,11 @@ impl Pending {
             .expect_err("no answer")
     }
 
+    /// The answer, or the error that came instead, however long it takes.
+    pub async fn outcome(self) -> Result<Answer, hyper::Error> {
+        self.0.await.unwrap()
+    }
+
     /// Drops the request and its connection, as a client that goes away.
     pub fn abandon(self) {
         self.0.abort();

@@ -132,8 +132,17 @@ impl Envoy {
 
     /// Memory that is resident now, in bytes.
     pub fn resident_bytes(&self) -> u64 {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most memory that was resident so far, in bytes.
+    pub fn peak_resident_bytes(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, name: &str) -> u64 {
         let status = read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let line = status.lines().find(|line| line.starts_with(name));
         let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
         kilobytes.parse::<u64>().unwrap() * 1024
     }
@@ -282,15 +291,19 @@ async fn get(admin: SocketAddr, path: &str) -> Option<String> {
 
 /// Whether this Envoy keeps the whole body of a message that is let go between two parts of it.
 pub fn resumes_midway() -> bool {
+    version() >= vec![1, 39, 3]
+}
+
+/// The numbers of this Envoy's version.
+pub fn version() -> Vec<u32> {
     let output = Command::new(binary()).arg("--version").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     // "envoy  version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL"
     let version = text.split('/').nth(1).expect("a version");
-    let numbers: Vec<u32> = version
+    version
         .split(['.', '-'])
         .map_while(|number| number.parse().ok())
-        .collect();
-    numbers >= vec![1, 39, 3]
+        .collect()
 }
 
 fn binary() -> PathBuf {

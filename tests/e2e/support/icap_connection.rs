@@ -161,6 +161,11 @@ impl Connection {
         self.wire.source().write_all(bytes.as_ref()).await.unwrap();
     }
 
+    /// Sends bytes; an error where the peer has closed.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        self.wire.source().write_all(bytes.as_ref()).await
+    }
+
     /// Sends bytes one by one, each in a packet of its own as far as the kernel allows.
     pub async fn send_bytewise(&mut self, bytes: impl AsRef<[u8]>) {
         for byte in bytes.as_ref() {
@@ -205,6 +210,30 @@ impl Connection {
             left
         })
         .await
+    }
+
+    /// Reads one chunk of the body into `request`; an error where the connection ends first.
+    pub async fn try_chunk(&mut self, request: &mut IcapRequest) -> Result<()> {
+        match self.wire.chunk().await? {
+            Chunk::Data(data) => {
+                request.chunks.push(data.len());
+                request.body.extend_from_slice(&data);
+            }
+            Chunk::Last { .. } => request.complete = true,
+        }
+        Ok(())
+    }
+
+    /// Sends bytes; an error where the peer has closed.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        self.wire.source().write_all(bytes.as_ref()).await
+    }
+
+    /// Sends a FIN, and reads until the peer has closed, too.
+    pub async fn part(&mut self) {
+        // The peer may have closed first.
+        let _ = self.wire.source().shutdown().await;
+        while let Ok(Some(_)) = self.wire.some().await {}
     }
 
     /// Closes with a FIN.

@@ -126,6 +126,25 @@ impl IcapServer {
         });
     }
 
+    /// Plays `play` on every connection that nobody has taken.
+    pub async fn play<F, R>(&self, play: F)
+    where
+        F: Fn(Connection) -> R + Send + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let Some(listener) = self.listener.lock().await.take() else {
+            panic!("the server does not listen");
+        };
+        let (counts, requests) = (self.counts.clone(), self.requests.clone());
+        self.tasks.lock().await.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let connection = Connection::new(stream, counts.clone(), requests.clone());
+                connections.spawn(play(connection));
+            }
+        });
+    }
+
     /// Plays `behaviour` for responses, and lets every request pass on its preview.
     pub async fn serve_responses(&self, behaviour: Behaviour) {
         self.serve(Behaviour::Responses(Box::new(behaviour))).await;
