@@ -108,6 +108,14 @@ impl Envoy {
         }
     }
 
+    /// A counter or gauge; 0 where there is none of that name.
+    pub fn stat(&self, name: &str) -> usize {
+        let text = client::get(self.admin, &format!("/stats?filter=^{name}$")).unwrap();
+        let text = String::from_utf8(text.body).unwrap();
+        let value = text.trim().rsplit_once(": ").map(|(_, value)| value);
+        value.unwrap_or("0").parse().unwrap()
+    }
+
     /// All metrics as Prometheus gets them.
     pub fn prometheus(&self) -> String {
         let text = client::get(self.admin, "/stats/prometheus").unwrap().body;

@@ -87,13 +87,6 @@ impl Scene {
         stream.write_all(head.as_bytes()).unwrap();
         stream
     }
-
-    fn stat(&self, name: &str) -> usize {
-        let text = get(self.envoy.admin, &format!("/stats?filter=^{name}$")).unwrap();
-        let text = String::from_utf8(text.body).unwrap();
-        let value = text.trim().rsplit_once(": ").map(|(_, value)| value);
-        value.unwrap_or("0").parse().unwrap()
-    }
 }
 
 /// Reads until `end` was read.
@@ -182,17 +175,17 @@ fn unread_downloads_are_bounded() {
         .map(|_| scene.begin("GET /download HTTP/1.1\nhost: test\n\n"))
         .collect();
     eventually("Envoy to stop reading", || {
-        (scene.stat(paused) >= 10).then_some(())
+        (scene.envoy.stat(paused) >= 10).then_some(())
     });
-    assert!(scene.stat(received) < 10 * DOWNLOAD / 3);
+    assert!(scene.envoy.stat(received) < 10 * DOWNLOAD / 3);
     drop(clients);
 
-    let (paused_before, before) = (scene.stat(paused), scene.stat(received));
+    let (paused_before, before) = (scene.envoy.stat(paused), scene.envoy.stat(received));
     let _clients = client::unread_http2(scene.envoy.listener, "/download", 10);
     eventually("Envoy to stop reading", || {
-        (scene.stat(paused) >= paused_before + 10).then_some(())
+        (scene.envoy.stat(paused) >= paused_before + 10).then_some(())
     });
-    assert!(scene.stat(received) - before < 10 * DOWNLOAD / 3);
+    assert!(scene.envoy.stat(received) - before < 10 * DOWNLOAD / 3);
 }
 
 #[test]
