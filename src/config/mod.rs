@@ -15,11 +15,14 @@ mod read_rule;
 mod reader;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod reference;
+mod route_metadata;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
+mod secrets;
 mod service_url;
 mod summary;
 mod table;
+mod unmatchable;
 mod value;
 
 pub use error::ConfigError;
@@ -27,6 +30,8 @@ pub use profile::{
     BlockResponse, Cause, ClientIpSource, FailAction, FailActions, HonorTransferIgnore,
     OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, Vendor,
 };
+pub use route_metadata::route_choice;
+pub use secrets::Secrets;
 pub use summary::summary;
 
 use crate::policy::Rule;
@@ -57,6 +62,20 @@ pub struct Config {
     pub redact_headers: Vec<String>,
     /// What a worker may hold of answers in its memory, in bytes.
     pub memory_budget_bytes: u64,
+}
+
+/// The name of a profile or a rule in the names of statistics: characters other than ASCII letters, digits, `_` and `-` become
+/// `_`.
+pub fn stat_name(name: &str) -> String {
+    name.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect()
 }
 
 /// Who is told the outcome in the headers `x-icap-action` and `x-icap-threat`.

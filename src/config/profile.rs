@@ -1,5 +1,6 @@
 //! A profile: how requests are shown to one ICAP service, checked and with every default filled in.
 
+use super::secrets::Secrets;
 use std::rc::Rc;
 
 /// Where a service is: the parts of `service_url`.
@@ -17,6 +18,12 @@ impl ServiceUrl {
     /// The absolute URI for the request line (RFC 3507 section 4.2).
     pub fn uri(&self) -> String {
         format!("{}://{}{}", self.scheme, self.authority, self.path)
+    }
+
+    /// The URI without its query, which may hold a secret: for logs.
+    pub fn without_query(&self) -> String {
+        let path = self.path.split('?').next().unwrap_or_default();
+        format!("{}://{}{path}", self.scheme, self.authority)
     }
 }
 
@@ -196,6 +203,8 @@ pub struct Profile {
     pub authenticated_user_scheme: String,
     /// Value of the `Authorization` header for the ICAP server, ready to send. Secret.
     pub authorization: Option<Secret>,
+    /// What no log may show of this profile.
+    pub secrets: Secrets,
     /// Further ICAP headers.
     pub icap_headers: Vec<(String, String)>,
     /// Further headers whose presence in an answer means blocked.

@@ -6,7 +6,7 @@ use super::json::Json;
 const MAX_DEPTH: usize = 128;
 
 /// A field of a message: its number and what it holds.
-enum Field<'a> {
+pub(super) enum Field<'a> {
     Varint(u64),
     Fixed64([u8; 8]),
     Bytes(&'a [u8]),
@@ -72,7 +72,7 @@ fn list(mut bytes: &[u8], depth: usize) -> Option<Json> {
 }
 
 /// Takes the next field off the front.
-fn field<'a>(bytes: &mut &'a [u8]) -> Option<(u64, Field<'a>)> {
+pub(super) fn field<'a>(bytes: &mut &'a [u8]) -> Option<(u64, Field<'a>)> {
     let tag = varint(bytes)?;
     let content = match tag & 7 {
         0 => Field::Varint(varint(bytes)?),

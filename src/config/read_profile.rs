@@ -7,7 +7,9 @@ use super::profile::{
     Profile, SelfTestConfig, SendWhen, Vendor,
 };
 use super::reader::Fields;
+use super::secrets::Secrets;
 use super::service_url::service_url;
+use super::stat_name;
 use super::value::shown;
 use std::rc::Rc;
 
@@ -20,14 +22,25 @@ pub(super) fn profiles(plugin: &Fields<'_>) -> Option<Vec<Rc<Profile>>> {
     })
 }
 
-/// Notes a name that an earlier entry of the list has.
+/// Notes a name that an earlier entry of the list has, or has in the names of the statistics.
 pub(super) fn unique_name(fields: &Fields<'_>, names: &mut Vec<String>) {
     // A name that is wrong in itself is noted where it is read.
     if let Some(super::json::Json::Text(name)) = fields.get("name") {
-        if names.contains(name) {
-            fields.fault("name", shown(name), "a name that no other entry has");
-        } else {
-            names.push(name.clone());
+        let stat = stat_name(name);
+        let same = names.iter().find(|other| stat_name(other) == stat);
+        match same {
+            Some(same) if same == name => {
+                fields.fault("name", shown(name), "a name that no other entry has");
+            }
+            Some(same) => fields.fault(
+                "name",
+                shown(name),
+                format!(
+                    "a name that differs from {} in more than punctuation: in the metrics both would be {stat}",
+                    shown(same)
+                ),
+            ),
+            None => names.push(name.clone()),
         }
     }
 }
@@ -68,10 +81,13 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let self_test = self_test(fields);
     let block_response = block_response(fields);
 
+    let service = service?;
+    let urls = std::iter::once(&service).chain(&response_service);
+    let secrets = Secrets::new(authorization.as_ref(), &icap_headers, urls);
     Some(Profile {
         name: name?.into(),
         cluster: cluster?.into(),
-        service: service?,
+        service,
         response_service,
         vendor: vendor?,
         pool_name: pool_name.or(cluster)?.into(),
@@ -97,6 +113,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         authenticated_user_header,
         authenticated_user_scheme: authenticated_user_scheme?,
         authorization,
+        secrets,
         icap_headers,
         verdict_headers,
         honor_transfer_ignore: honor_transfer_ignore?,

@@ -2,9 +2,10 @@
 
 use super::header;
 use super::json::Json;
-use super::profile::Profile;
+use super::profile::{ClientIpSource, Profile};
 use super::read_profile::unique_name;
 use super::reader::Fields;
+use super::unmatchable::{Compared, Subject};
 use super::value::{Value, shown};
 use crate::policy::{
     Action, Criterion, MAX_REGEX_BYTES, NamedMatcher, NamedTest, Protocol, RegexFault, Rule,
@@ -21,19 +22,48 @@ pub(super) fn rules(plugin: &Fields<'_>, profiles: Option<&[Rc<Profile>]>) -> Op
     }
     let known = profile_names(plugin);
     let mut names: Vec<String> = Vec::new();
+    // The rule that takes every request that comes to it.
+    let mut takes_all: Option<String> = None;
+    let mut said = false;
     plugin.objects("rules", |fields| {
         unique_name(&fields, &mut names);
         let name = fields.text("name");
         let enabled = fields.bool("enabled");
         let criteria = fields.object_or_empty("match", |fields| Some(criteria(&fields)));
-        let action = action(&fields, &known, profiles.unwrap_or_default());
+        let profiles = profiles.unwrap_or_default();
+        let action = action(&fields, &known, profiles);
+        if let Some(before) = takes_all.take_if(|before| Some(before.as_str()) != name) {
+            // Said once: the rest of the list is behind it, too.
+            said = true;
+            fields.fault_here(
+                "a rule that no request comes to",
+                format!(
+                    "rules before {}, which matches every request",
+                    shown(&before)
+                ),
+            );
+        }
+        if !said && enabled && criteria.as_ref().is_some_and(Vec::is_empty) {
+            takes_all = name.map(str::to_owned);
+        }
         Some(Rule {
             name: name?.into(),
             enabled,
             criteria: criteria?,
+            client_ip_source: client_ip_source(action.as_ref(), profiles),
             action: action?,
         })
     })
+}
+
+/// That of the rule's profile. A rule that does not scan has none: there a profile that does not trust headers is enough.
+fn client_ip_source(action: Option<&Action>, profiles: &[Rc<Profile>]) -> ClientIpSource {
+    let by_peer = |profile: &Rc<Profile>| profile.client_ip_source == ClientIpSource::Peer;
+    match action {
+        Some(Action::Scan(profile)) => profile.client_ip_source,
+        _ if profiles.iter().any(by_peer) => ClientIpSource::Peer,
+        _ => ClientIpSource::Downstream,
+    }
 }
 
 /// The profiles' names as written, of faulty profiles too: a reference to those does not dangle.
@@ -163,13 +193,14 @@ fn protocol(value: Value<'_>) -> Option<Protocol> {
 }
 
 fn strings(fields: &Fields<'_>, name: &str, any_case: bool) -> Option<Vec<StringMatcher>> {
+    let subject = Subject::of(name);
     fields.one_or_list(name, |value| match value.json {
-        Json::Text(text) => Some(StringMatcher::new(
-            StringTest::Exact(vec![text.clone()]),
-            any_case,
-            false,
-        )),
-        Json::Object(_) => matcher(&value.matcher()?, any_case),
+        Json::Text(text) => {
+            can_match(value, subject, Compared::Exact, text)?;
+            let test = StringTest::Exact(vec![text.clone()]);
+            Some(StringMatcher::new(test, any_case, false))
+        }
+        Json::Object(_) => matcher(&value.matcher()?, subject, any_case),
         _ => {
             value.wrong("a string or a string matcher");
             None
@@ -179,36 +210,56 @@ fn strings(fields: &Fields<'_>, name: &str, any_case: bool) -> Option<Vec<String
 
 const TESTS: [&str; 5] = ["exact", "prefix", "suffix", "contains", "regex"];
 
-fn matcher(fields: &Fields<'_>, any_case: bool) -> Option<StringMatcher> {
+/// Notes a text that no request can have.
+fn can_match(value: Value<'_>, subject: Subject, how: Compared, text: &str) -> Option<()> {
+    match subject.instead_of(how, text) {
+        None => Some(()),
+        Some(instead) => {
+            // It may repeat the text.
+            let instead: String = instead
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect();
+            value.fault(
+                format!("{}, which matches no request", shown(text)),
+                instead,
+            );
+            None
+        }
+    }
+}
+
+fn matcher(fields: &Fields<'_>, subject: Subject, any_case: bool) -> Option<StringMatcher> {
     if !exactly_one(fields, &TESTS) {
         return None;
     }
     let ignore_case = fields.bool("ignore_case") || any_case;
     let invert = fields.bool("invert");
-    let test = test(fields, ignore_case)?;
+    let test = test(fields, subject, ignore_case)?;
     Some(StringMatcher::new(test, ignore_case, invert))
 }
 
-fn test(fields: &Fields<'_>, ignore_case: bool) -> Option<StringTest> {
-    // An empty text is in every value: a slip that would make a rule match all.
-    let text = |value: Value<'_>| match value.text()? {
-        "" => {
-            value.wrong("a string that is not empty");
-            None
-        }
-        text => Some(text.to_owned()),
+fn test(fields: &Fields<'_>, subject: Subject, ignore_case: bool) -> Option<StringTest> {
+    let texts = |name, how| {
+        fields.one_or_list(name, |value| {
+            let text = value.text()?;
+            // An empty text is in every value: a slip that would make a rule match all.
+            if text.is_empty() && how != Compared::Exact {
+                value.wrong("a string that is not empty");
+                return None;
+            }
+            can_match(value, subject, how, text)?;
+            Some(text.to_owned())
+        })
     };
     if fields.has("exact") {
-        let any = |value: Value<'_>| value.text().map(str::to_owned);
-        fields.one_or_list("exact", any).map(StringTest::Exact)
+        texts("exact", Compared::Exact).map(StringTest::Exact)
     } else if fields.has("prefix") {
-        fields.one_or_list("prefix", text).map(StringTest::Prefix)
+        texts("prefix", Compared::Prefix).map(StringTest::Prefix)
     } else if fields.has("suffix") {
-        fields.one_or_list("suffix", text).map(StringTest::Suffix)
+        texts("suffix", Compared::Suffix).map(StringTest::Suffix)
     } else if fields.has("contains") {
-        fields
-            .one_or_list("contains", text)
-            .map(StringTest::Contains)
+        texts("contains", Compared::Contains).map(StringTest::Contains)
     } else {
         fields
             .one_or_list("regex", |value| regex(value, ignore_case))
@@ -260,7 +311,14 @@ fn named(fields: &Fields<'_>, is_header: bool) -> Option<NamedMatcher> {
             }
             NamedTest::Present(present)
         }
-        None => NamedTest::Value(matcher(fields, false)?),
+        None => {
+            let subject = if is_header {
+                Subject::Header
+            } else {
+                Subject::Cookie
+            };
+            NamedTest::Value(matcher(fields, subject, false)?)
+        }
     };
     Some(NamedMatcher { name: name?, test })
 }

@@ -1,7 +1,7 @@
 //! The configuration in one line for the log, without anything secret.
 
 use super::{Config, FailAction, Profile, ServiceUrl};
-use crate::policy::{Action, Rule};
+use crate::policy::Rule;
 
 /// What is in force: profiles and rules by name, and what an operator looks for first. No credentials, no values of headers,
 /// no queries.
@@ -10,8 +10,15 @@ pub fn summary(config: &Config) -> String {
     let rules = match &config.rules {
         None => "no rules: every request goes to the first profile".to_owned(),
         Some(rules) => {
-            let rules: Vec<String> = rules.iter().map(rule).collect();
-            format!("{} rules: [{}]", rules.len(), rules.join(", "))
+            let words: Vec<String> = rules.iter().map(Rule::in_words).collect();
+            match words.as_slice() {
+                [] => "no rule in the list: nothing is scanned but by route metadata".to_owned(),
+                words => format!(
+                    "{} rules, the first that matches decides: [{}]",
+                    words.len(),
+                    words.join("; ")
+                ),
+            }
         }
     };
     format!(
@@ -57,10 +64,12 @@ fn profile(profile: &Profile) -> String {
 }
 
 fn url(service: &ServiceUrl) -> String {
-    match service.uri().split_once('?') {
-        Some((before, _)) => format!("{before}?***"),
-        None => service.uri(),
-    }
+    let query = if service.path.contains('?') {
+        "?***"
+    } else {
+        ""
+    };
+    format!("{}{query}", service.without_query())
 }
 
 fn fail_actions(profile: &Profile) -> String {
@@ -83,13 +92,4 @@ fn fail_actions(profile: &Profile) -> String {
     } else {
         format!("fails open on {}", open.join(", "))
     }
-}
-
-fn rule(rule: &Rule) -> String {
-    let action = match &rule.action {
-        Action::Scan(profile) => format!("→ {}", profile.name.escape_debug()),
-        Action::Bypass => "→ bypass".to_owned(),
-    };
-    let enabled = if rule.enabled { "" } else { " (not enabled)" };
-    format!("{} {action}{enabled}", rule.name.escape_debug())
 }

@@ -190,6 +190,11 @@ impl Connections {
         self.pool(token)?.owner(token)
     }
 
+    /// Whether a connection has served another before its owner.
+    pub fn has_served(&self, token: StreamToken) -> bool {
+        self.pool(token).is_some_and(|pool| pool.has_served(token))
+    }
+
     /// The address of the server at the other end.
     pub fn peer(&self, token: StreamToken) -> Option<&str> {
         self.pool(token)?.peer(token)

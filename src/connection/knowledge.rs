@@ -8,6 +8,11 @@ const BACK_OFF_MS: u64 = 1_000;
 /// Longest pause after a failure, in milliseconds.
 const MAX_BACK_OFF_MS: u64 = 60_000;
 
+/// Shortest time between two questions that another `ISTag` is the reason of, in milliseconds.
+const ISTAG_PAUSE_MS: u64 = 60_000;
+/// Of how many servers the `ISTag` is kept.
+const MAX_SERVERS: usize = 256;
+
 /// Knowledge of one service.
 ///
 /// ```text
@@ -22,6 +27,10 @@ pub struct Knowledge {
     state: State,
     options: Option<ServiceOptions>,
     failures: u32,
+    /// The tag of each server by its address, the one known longest first.
+    istags: Vec<(String, String)>,
+    /// When it was, or will be, asked because of another tag.
+    asked_for_istag_ms: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +49,8 @@ impl Knowledge {
             state: State::Due,
             options: None,
             failures: 0,
+            istags: Vec::new(),
+            asked_for_istag_ms: None,
         }
     }
 
@@ -95,20 +106,32 @@ impl Knowledge {
         self.options.as_ref()
     }
 
-    /// An answer of the service carried this `ISTag`. True where it is another than the one known: the service has changed,
-    /// and is asked again.
-    pub fn notice_istag(&mut self, istag: &str) -> bool {
-        let Some(options) = &mut self.options else {
-            return false;
-        };
-        let changed = options.istag.as_deref().is_some_and(|known| known != istag);
-        if changed || options.istag.is_none() {
-            options.istag = Some(istag.to_owned());
+    /// An answer from the server at `address` carried this `ISTag`. True where that server had another: it has changed, and the
+    /// service is asked again, but for this reason no more often than once in [`ISTAG_PAUSE_MS`]. Each server of a cluster has
+    /// a tag of its own.
+    pub fn notice_istag(&mut self, address: &str, istag: &str, now_ms: u64) -> bool {
+        if let Some((_, known)) = self.istags.iter_mut().find(|(known, _)| known == address) {
+            if known == istag {
+                return false;
+            }
+            known.clear();
+            known.push_str(istag);
+            if let State::Known { until_ms } = &mut self.state {
+                let soonest_ms = match self.asked_for_istag_ms {
+                    None => now_ms,
+                    Some(later) if later > now_ms => later,
+                    Some(asked) => asked.saturating_add(ISTAG_PAUSE_MS).max(now_ms),
+                };
+                *until_ms = soonest_ms.min(*until_ms);
+                self.asked_for_istag_ms = Some(soonest_ms);
+            }
+            return true;
         }
-        if changed && matches!(self.state, State::Known { .. }) {
-            self.state = State::Due;
+        if self.istags.len() >= MAX_SERVERS {
+            self.istags.remove(0);
         }
-        changed
+        self.istags.push((address.to_owned(), istag.to_owned()));
+        false
     }
 }
 
@@ -169,18 +192,56 @@ mod tests {
         assert!(!knowledge(false).is_due(u64::MAX));
     }
 
+    const HOUR: u64 = 3_600_000;
+
+    fn known_for_an_hour() -> Knowledge {
+        let mut known = knowledge(true);
+        known.learned(with_ttl(Some(3_600)), 0);
+        assert!(!known.notice_istag("10.0.0.1:1344", "a", 0));
+        known
+    }
+
     #[test]
     fn another_istag_makes_it_due() {
-        let mut known = knowledge(true);
-        assert!(
-            !known.notice_istag("a"),
-            "nothing is known to compare it with"
-        );
-        known.learned(with_ttl(Some(3_600)), 0);
-        assert!(!known.notice_istag("a"));
+        let mut known = known_for_an_hour();
+        assert!(!known.notice_istag("10.0.0.1:1344", "a", 1));
         assert!(!known.is_due(1));
-        assert!(known.notice_istag("b"));
+        assert!(known.notice_istag("10.0.0.1:1344", "b", 1));
         assert!(known.is_due(1));
-        assert!(!known.notice_istag("b"));
+        assert!(!known.notice_istag("10.0.0.1:1344", "b", 1));
+    }
+
+    #[test]
+    fn two_servers_with_different_istags_are_no_change() {
+        let mut known = known_for_an_hour();
+        for now_ms in 0..100 {
+            assert!(!known.notice_istag("10.0.0.2:1344", "b", now_ms));
+            assert!(!known.notice_istag("10.0.0.1:1344", "a", now_ms));
+        }
+        assert!(!known.is_due(HOUR - 1));
+    }
+
+    #[test]
+    fn an_istag_that_changes_without_end_has_it_asked_once_a_minute() {
+        let mut known = known_for_an_hour();
+        let mut asked = 0;
+        for now_ms in (0..10 * ISTAG_PAUSE_MS).step_by(100) {
+            assert!(known.notice_istag("10.0.0.1:1344", &format!("b{now_ms}"), now_ms));
+            if known.is_due(now_ms) {
+                asked += 1;
+                known.asked();
+                known.learned(with_ttl(Some(3_600)), now_ms);
+            }
+        }
+        assert_eq!(asked, 10);
+    }
+
+    #[test]
+    fn the_servers_that_are_remembered_are_bounded() {
+        let mut known = known_for_an_hour();
+        for n in 0..2 * MAX_SERVERS {
+            known.notice_istag(&format!("10.0.0.9:{n}"), "a", 0);
+        }
+        assert_eq!(known.istags.len(), MAX_SERVERS);
     }
 }

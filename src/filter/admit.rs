@@ -3,22 +3,24 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use super::ask::{address, ask, path};
+use super::ask::{address, ask, path, peer_address, request_path};
 use super::clock::ServerClock;
 use super::conclude::write_log;
 use super::describe::Journal;
 use super::exchange::{Body, Exchange, Phase};
+use super::repeated::say;
 use super::rewrite::find;
 use super::service::Service;
 use super::worker::Worker;
-use crate::config::{Cause, Profile};
+use crate::config::{self, Cause, HonorTransferIgnore, Profile};
 use crate::host::{self, Fields, Half, STREAM_FIELD};
 use crate::icap::{Method, Transfer, encode_request_head, encode_response_head};
 use crate::policy::{Decision, Protocol, RequestView, RouteChoice, decide};
 use crate::report::{Action, IcapLog};
 
-/// Where a route says what is to be done with its requests: `metadata.filter_metadata.icap_filter`.
-const ROUTE_METADATA: [&str; 4] = ["xds", "route_metadata", "filter_metadata", "icap_filter"];
+/// Where a route says what is to be done with its requests. As a whole: Envoy hands over no part that has lists or objects in
+/// it.
+const ROUTE_METADATA: [&str; 2] = ["xds", "route_metadata"];
 
 /// HTTP status of a request whose expectation can't be met.
 const EXPECTATION_FAILED: u16 = 417;
@@ -65,13 +67,22 @@ impl Worker {
                 route_choice(),
             )
         };
+        if let Decision::Skip { rule: Some(rule) }
+        | Decision::Scan {
+            rule: Some(rule), ..
+        } = &decision
+        {
+            self.metrics.rule_matched(rule);
+        }
         match decision {
             Decision::Skip { rule } => self.skip(id, rule.as_deref()),
-            Decision::Misconfigured(reason) => match self.config.profiles.first().map(Rc::clone) {
-                Some(profile) => self.misconfigured(id, profile, &fields, at_end, reason),
-                None => self.refuse(id, &reason),
-            },
-            Decision::Scan { profile, rule } if self.is_ignored(&profile, &fields) => {
+            Decision::Misconfigured(reason) => {
+                self.misconfigured(id, &fields, at_end, reason, false)
+            }
+            Decision::Refuse(reason) => self.misconfigured(id, &fields, at_end, reason, true),
+            Decision::Scan { profile, rule }
+                if self.is_ignored(&profile, Half::Request, &path(&fields)) =>
+            {
                 log::debug!(
                     "context {id}: the service of {} ignores its kind",
                     profile.name
@@ -79,7 +90,7 @@ impl Worker {
                 self.skip(id, rule.as_deref())
             }
             Decision::Scan { profile, rule } => {
-                let journal = Journal::new(rule);
+                let journal = Journal::new(rule).hiding(&profile);
                 let message = Message {
                     half: Half::Request,
                     fields: &fields,
@@ -118,24 +129,35 @@ impl Worker {
         self.connections.drop_all();
     }
 
-    /// A request that no profile can be found for fails as the first one says.
+    /// A request that no profile can be found for fails as the first one says, or is `closed` whatever that says.
     fn misconfigured(
         &mut self,
         id: u32,
-        profile: Rc<Profile>,
         fields: &Fields,
         at_end: bool,
         reason: String,
+        closed: bool,
     ) -> Admission {
-        log::error!("icap: a request can't be scanned: {reason}");
+        let Some(profile) = self.config.profiles.first().map(Rc::clone) else {
+            return self.refuse(id, &reason);
+        };
+        say(
+            log::Level::Error,
+            "route",
+            &reason,
+            format_args!("icap: a request can't be scanned: {reason}"),
+        );
         let message = Message {
             half: Half::Request,
             fields,
             request_head: None,
             at_end,
         };
-        let mut exchange = self.open(id, profile, Journal::new(None), message);
-        if !exchange.is_decided() {
+        let journal = Journal::new(None).hiding(&profile);
+        let mut exchange = self.open(id, profile, journal, message);
+        if closed && !matches!(exchange.phase, Phase::Answered) {
+            self.fail_closed(id, &mut exchange, Cause::Internal, &reason);
+        } else if !exchange.is_decided() {
             self.fail(id, &mut exchange, Cause::Internal, reason);
         }
         Admission::Scan(Box::new(exchange))
@@ -151,12 +173,19 @@ impl Worker {
         Admission::Pass
     }
 
-    /// Whether the service has said, by `Transfer-Ignore`, that it has no use for such a request.
-    fn is_ignored(&self, profile: &Rc<Profile>, fields: &Fields) -> bool {
-        let options = self
-            .service(profile, Half::Request)
-            .and_then(Service::options);
-        options.is_some_and(|options| options.transfer.of(&path(fields)) == Transfer::Ignore)
+    /// Whether the service has said, by `Transfer-Ignore`, that it has no use for such a message, and the profile lets it: the
+    /// client chooses the path.
+    fn is_ignored(&self, profile: &Rc<Profile>, half: Half, path: &str) -> bool {
+        let honored = match profile.honor_transfer_ignore {
+            HonorTransferIgnore::Never => false,
+            HonorTransferIgnore::Responses => half == Half::Response,
+            HonorTransferIgnore::Always => true,
+        };
+        honored
+            && self
+                .service(profile, half)
+                .and_then(Service::options)
+                .is_some_and(|options| options.transfer.of(path) == Transfer::Ignore)
     }
 
     /// Whether the response is to be scanned: where its request was, by a profile that wants it.
@@ -165,6 +194,11 @@ impl Worker {
             exchange.half == Half::Request
                 && matches!(exchange.phase, Phase::Cleared | Phase::Released)
                 && exchange.profile.response_service.is_some()
+                && !self.is_ignored(
+                    &exchange.profile,
+                    Half::Response,
+                    &request_path(exchange.request.request_head.as_deref()),
+                )
         })
     }
 
@@ -237,12 +271,18 @@ impl Worker {
             phase: Phase::Collecting,
             clock: ServerClock::new(profile.response_timeout_ms),
             retries: 0,
+            change_begun: false,
             journal,
             profile,
         };
         if let Some(fault) = fault {
             let reason = format!("the message has no form for the server: {fault}");
-            self.fail(id, &mut exchange, Cause::Internal, reason);
+            let cause = match half {
+                Half::Request => Cause::BadRequest,
+                // The client has no part in it.
+                Half::Response => Cause::Internal,
+            };
+            self.fail(id, &mut exchange, cause, reason);
         } else if self.fails_self_test(&exchange.profile) {
             let reason = "the self-test found that the server does not block".to_owned();
             self.fail(id, &mut exchange, Cause::ServerError, reason);
@@ -294,19 +334,12 @@ fn expects_continue(fields: &Fields) -> bool {
         .is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// What the route's metadata says. A value of another kind than expected names no profile: it is refused, not passed over.
+/// What the route's metadata says.
 fn route_choice() -> RouteChoice {
-    let [xds, route, filters, ours] = ROUTE_METADATA;
-    if !matches!(host::property(&ROUTE_METADATA), Ok(Some(_))) {
-        return RouteChoice::None;
-    }
-    let disabled = host::property(&[xds, route, filters, ours, "disabled"]);
-    if matches!(disabled, Ok(Some(flag)) if flag == [1]) {
-        return RouteChoice::Disabled;
-    }
-    match host::property(&[xds, route, filters, ours, "profile"]) {
-        Ok(Some(name)) => RouteChoice::Profile(String::from_utf8_lossy(&name).into_owned()),
-        _ => RouteChoice::None,
+    match host::property(&ROUTE_METADATA) {
+        Ok(Some(metadata)) => config::route_choice(&metadata),
+        Ok(None) => RouteChoice::None,
+        Err(e) => RouteChoice::Wrong(format!("the route's metadata can't be read: {e}")),
     }
 }
 
@@ -321,6 +354,10 @@ impl RequestView for View<'_> {
         address("source")
     }
 
+    fn peer_ip(&self) -> Option<IpAddr> {
+        peer_address()
+    }
+
     fn listener_port(&self) -> Option<u16> {
         let port = host::property(&["destination", "port"]).ok()??;
         let port: [u8; 8] = port.try_into().ok()?;
@@ -328,8 +365,9 @@ impl RequestView for View<'_> {
     }
 
     fn protocol(&self) -> Protocol {
-        match find(self.fields, ":scheme") {
-            Some(scheme) if scheme.eq_ignore_ascii_case(b"https") => Protocol::Https,
+        // Not `:scheme`, which is the client's word.
+        match host::property(&["connection", "tls_version"]) {
+            Ok(Some(_)) => Protocol::Https,
             _ => Protocol::Http,
         }
     }
@@ -355,6 +393,8 @@ impl RequestView for View<'_> {
     }
 
     fn has_body(&self) -> bool {
-        !self.at_end
+        let announced = find(self.fields, "content-length").map(<[u8]>::trim_ascii);
+        let is_zero = |length: &[u8]| !length.is_empty() && length.iter().all(|b| *b == b'0');
+        !self.at_end && !announced.is_some_and(is_zero)
     }
 }

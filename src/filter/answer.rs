@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::held::{Budget, Held, OverBudget, PIECE_BYTES};
 use crate::icap::{AnswerHead, Headers, HttpHead};
 
 /// The body of an answer.
@@ -18,9 +19,20 @@ pub enum AnswerBody {
     /// As long as it says what was sent, it is not kept: so many bytes are the same.
     Same(u64),
     /// It is not what was sent.
-    Own(Vec<u8>),
-    /// It is more than may be kept.
+    Own(Held),
+    /// It is not what was sent, and can't be kept.
+    Lost(NotKept),
+}
+
+/// Why a body is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotKept {
+    /// It is more than may be kept of one message.
     TooLarge,
+    /// The worker holds as much of answers as it may.
+    OverBudget,
+    /// What it has in common with the original could not be read.
+    Unreadable,
 }
 
 /// What has come of an answer.
@@ -38,57 +50,91 @@ pub struct Answer {
     pub use_original_body: Option<u64>,
 }
 
+impl From<OverBudget> for NotKept {
+    fn from(_: OverBudget) -> Self {
+        Self::OverBudget
+    }
+}
+
 impl AnswerBody {
     /// Takes `bytes` of the answer. `original` gives a range of what was sent, as far as there is one; `available` is its
-    /// length so far. `limit` is the most that is kept.
+    /// length so far. `limit` is the most that is kept, out of `budget`.
     pub fn push(
         &mut self,
         bytes: &[u8],
         available: u64,
         limit: u64,
+        budget: &Budget,
         mut original: impl FnMut(Range<u64>) -> Option<Vec<u8>>,
     ) {
-        let len = bytes.len() as u64;
         if bytes.is_empty() {
             return;
         }
-        match self {
-            Self::TooLarge => {}
-            Self::Own(own) => {
-                own.extend_from_slice(bytes);
-                if own.len() as u64 > limit {
-                    *self = Self::TooLarge;
-                }
+        let mut kept = match std::mem::take(self) {
+            lost @ Self::Lost(_) => {
+                *self = lost;
+                return;
             }
-            Self::None | Self::Same(_) => {
-                let same = self.same();
-                let end = same.saturating_add(len);
+            Self::Own(own) => Ok(own),
+            begun @ (Self::None | Self::Same(_)) => {
+                let same = begun.same();
+                let end = same.saturating_add(bytes.len() as u64);
                 let equal = end <= available
                     && original(same..end).is_some_and(|original| original == bytes);
-                *self = if equal {
-                    Self::Same(end)
-                } else if end > limit {
-                    Self::TooLarge
+                if equal {
+                    *self = Self::Same(end);
+                    return;
+                }
+                if end > limit {
+                    Err(NotKept::TooLarge)
                 } else {
-                    let mut own = if same == 0 {
-                        Vec::new()
-                    } else {
-                        original(0..same).unwrap_or_default()
-                    };
-                    own.extend_from_slice(bytes);
-                    Self::Own(own)
-                };
+                    let mut own = Held::new(budget);
+                    copy(&mut own, 0..same, &mut original).map(|()| own)
+                }
+            }
+        };
+        if let Ok(own) = &mut kept {
+            let end = own.len().saturating_add(bytes.len() as u64);
+            let added = match end > limit {
+                true => Err(NotKept::TooLarge),
+                false => own.extend(bytes).map_err(NotKept::from),
+            };
+            if let Err(why) = added {
+                kept = Err(why);
             }
         }
+        *self = match kept {
+            Ok(own) => Self::Own(own),
+            Err(why) => Self::Lost(why),
+        };
     }
 
     /// How many bytes are the same as sent.
     fn same(&self) -> u64 {
         match self {
             Self::Same(same) => *same,
-            Self::None | Self::Own(_) | Self::TooLarge => 0,
+            Self::None | Self::Own(_) | Self::Lost(_) => 0,
         }
     }
+}
+
+/// Copies a range of what was sent, piece by piece.
+///
+/// # Errors
+/// It can't be read, or there is no room for it.
+pub fn copy(
+    own: &mut Held,
+    range: Range<u64>,
+    mut original: impl FnMut(Range<u64>) -> Option<Vec<u8>>,
+) -> Result<(), NotKept> {
+    let mut start = range.start;
+    while start < range.end {
+        let end = range.end.min(start.saturating_add(PIECE_BYTES as u64));
+        let piece = original(start..end).ok_or(NotKept::Unreadable)?;
+        own.extend(&piece)?;
+        start = end;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -99,14 +145,29 @@ mod tests {
 
     fn fed(pieces: &[&[u8]], limit: u64) -> AnswerBody {
         let mut body = AnswerBody::default();
+        let budget = Budget::new(1 << 20);
         for piece in pieces {
-            body.push(piece, ORIGINAL.len() as u64, limit, |range| {
+            body.push(piece, ORIGINAL.len() as u64, limit, &budget, |range| {
                 ORIGINAL
                     .get(range.start as usize..range.end as usize)
                     .map(<[u8]>::to_vec)
             });
         }
         body
+    }
+
+    #[track_caller]
+    fn assert_own(body: &AnswerBody, expected: &[u8]) {
+        match body {
+            AnswerBody::Own(own) => {
+                assert_eq!(own.pieces().collect::<Vec<_>>().concat(), expected);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn is_too_large(body: &AnswerBody) -> bool {
+        matches!(body, AnswerBody::Lost(NotKept::TooLarge))
     }
 
     #[test]
@@ -119,23 +180,70 @@ mod tests {
 
     #[test]
     fn a_difference_brings_back_what_was_the_same() {
-        assert!(
-            matches!(fed(&[b"hello", b" there"], 99), AnswerBody::Own(b) if b == b"hello there")
-        );
+        assert_own(&fed(&[b"hello", b" there"], 99), b"hello there");
     }
 
     #[test]
     fn bytes_past_the_original_are_a_difference() {
-        assert!(
-            matches!(fed(&[b"hello world", b"!"], 99), AnswerBody::Own(b) if b == b"hello world!")
-        );
+        assert_own(&fed(&[b"hello world", b"!"], 99), b"hello world!");
     }
 
     #[test]
     fn no_more_is_kept_than_the_limit() {
-        assert!(matches!(fed(&[b"HELLO"], 5), AnswerBody::Own(_)));
-        assert!(matches!(fed(&[b"HELLO", b"!"], 5), AnswerBody::TooLarge));
-        assert!(matches!(fed(&[b"HELLO!"], 5), AnswerBody::TooLarge));
-        assert!(matches!(fed(&[b"hello", b"!"], 5), AnswerBody::TooLarge));
+        assert_own(&fed(&[b"HELLO"], 5), b"HELLO");
+        assert!(is_too_large(&fed(&[b"HELLO", b"!"], 5)));
+        assert!(is_too_large(&fed(&[b"HELLO!"], 5)));
+        assert!(is_too_large(&fed(&[b"hello", b"!"], 5)));
+    }
+
+    #[test]
+    fn no_more_is_kept_than_the_budget() {
+        let budget = Budget::new(64);
+        let mut body = AnswerBody::default();
+        body.push(&[1; 60], 0, 1000, &budget, |_| None);
+        assert_eq!(budget.used(), 64);
+        body.push(&[1; 60], 0, 1000, &budget, |_| None);
+        assert!(matches!(body, AnswerBody::Lost(NotKept::OverBudget)));
+        assert_eq!(budget.used(), 0, "what can't be used is not held");
+    }
+
+    #[test]
+    fn what_can_t_be_read_again_is_no_empty_beginning() {
+        let mut body = AnswerBody::Same(5);
+        body.push(b"x", 5, 99, &Budget::new(99), |_| None);
+        assert!(matches!(body, AnswerBody::Lost(NotKept::Unreadable)));
+    }
+
+    #[test]
+    fn chunks_of_one_byte_are_compared_in_long_runs() {
+        use crate::icap::{AnswerParser, Event, Limits};
+        const SIZE: usize = 1 << 20;
+        let mut answer = b"ICAP/1.0 200 OK\r\nEncapsulated: req-body=0\r\n\r\n".to_vec();
+        for byte in 0..SIZE {
+            answer.extend_from_slice(b"1\r\n");
+            answer.push(byte as u8);
+            answer.extend_from_slice(b"\r\n");
+        }
+        answer.extend_from_slice(b"0\r\n\r\n");
+        let mut parser = AnswerParser::new(Limits::default());
+        let (mut body, mut reads, mut pieces) = (AnswerBody::default(), 0, 0);
+        let received = 64 * 1024;
+        for part in answer.chunks(received) {
+            parser.push(part.to_vec());
+            while let Some(event) = parser.poll().unwrap() {
+                if let Event::Body(bytes) = event {
+                    pieces += 1;
+                    body.push(bytes, SIZE as u64, 1, &Budget::new(0), |range| {
+                        reads += 1;
+                        Some(range.map(|n| n as u8).collect())
+                    });
+                }
+            }
+        }
+        assert!(matches!(body, AnswerBody::Same(n) if n == SIZE as u64));
+        // One for each part that was received, and not one for each chunk.
+        let parts = answer.len().div_ceil(received);
+        assert!(pieces <= parts + SIZE / (64 * 1024), "{pieces} pieces");
+        assert_eq!(reads, pieces);
     }
 }

@@ -1,13 +1,11 @@
 //! A verdict is applied: the message goes on as it is, or is replaced.
 
-use super::exchange::{Draining, Exchange, Phase};
+use super::exchange::{Draining, Exchange, Phase, Replacement};
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::host::{self, Half, HostResult};
+use crate::host::{self, Half};
 use crate::report::{Action, Significance};
 
-/// How much of a changed body is given to the host at once: for that time it is there twice.
-const PIECE_BYTES: usize = 256 * 1024;
 /// The header with the length of a body.
 const LENGTH: &str = "content-length";
 
@@ -97,7 +95,7 @@ impl Worker {
             Some(body) => {
                 // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
                 self.log_outcome(id, exchange, Significance::BODY_SIZE);
-                entered.and_then(|()| put_body(half, body))
+                entered.and_then(|()| Replacement::put(half, body))
             }
             None => entered,
         }
@@ -144,15 +142,4 @@ impl Worker {
         let significance = Significance::of(Action::Failed, Some(Cause::Oversize), false);
         self.conclude(id, exchange, Action::Failed, significance);
     }
-}
-
-/// Puts `body` in the place of the one that the host holds, piece by piece.
-fn put_body(half: Half, body: &[u8]) -> HostResult {
-    let mut pieces = body.chunks(PIECE_BYTES);
-    host::splice_body(half, 0, usize::MAX, pieces.next().unwrap_or_default())?;
-    for piece in pieces {
-        // What begins behind the end is appended.
-        host::splice_body(half, usize::MAX, 0, piece)?;
-    }
-    Ok(())
 }

@@ -6,11 +6,15 @@ use std::net::IpAddr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::repeated::say;
 use super::rewrite::find;
 use super::service::Service;
-use crate::config::{Profile, SendWhen, ServiceUrl};
-use crate::host::{self, Fields};
+use crate::config::{ClientIpSource, Profile, SendWhen, ServiceUrl};
+use crate::host::{self, Fields, Half};
 use crate::icap::{Method, Request, ServiceOptions, Transfer};
+
+/// The filter state that tells the address of the downstream connection.
+const PEER_STATE: &str = "icap_filter.peer";
 
 /// What is asked of the ICAP server about a message.
 pub(super) fn ask(
@@ -32,7 +36,11 @@ pub(super) fn ask(
         None => when == SendWhen::Always,
     };
     if wants(profile.send_client_ip, "X-Client-IP") {
-        add("X-Client-IP", address("source").map(|ip| ip.to_string()));
+        let ip = match profile.client_ip_source {
+            ClientIpSource::Downstream => address("source"),
+            ClientIpSource::Peer => peer_address(),
+        };
+        add("X-Client-IP", ip.map(|ip| ip.to_string()));
     }
     if wants(profile.send_server_ip, "X-Server-IP") {
         add(
@@ -56,12 +64,13 @@ pub(super) fn ask(
             .map(|secret| secret.expose().to_owned()),
     );
     headers.extend(profile.icap_headers.iter().cloned());
+    let path = request_path(request_head.as_deref());
     Request {
         method,
         uri: service.uri(),
         host: service.authority.clone(),
         allow: allow(profile, watched.and_then(Service::options)),
-        preview: preview(profile, watched.and_then(Service::options), &path(fields)),
+        preview: preview(profile, watched.and_then(Service::options), &path),
         headers,
         request_head,
         response_head,
@@ -106,15 +115,60 @@ pub(super) fn path(fields: &Fields) -> Cow<'_, str> {
     String::from_utf8_lossy(target.split(|b| *b == b'?').next().unwrap_or_default())
 }
 
+/// The path in the head of a request as the server gets it, without its query; empty where there is no head.
+pub(super) fn request_path(head: Option<&[u8]>) -> Cow<'_, str> {
+    let target = head.and_then(|head| head.split(|b| *b == b' ').nth(1));
+    let path = target.and_then(|target| target.split(|b| *b == b'?').next());
+    String::from_utf8_lossy(path.unwrap_or_default())
+}
+
 /// The address of one end of the downstream connection, as Envoy trusts it.
 pub(super) fn address(end: &str) -> Option<IpAddr> {
-    let address = host::property(&[end, "address"]).ok()??;
-    let address = std::str::from_utf8(&address).ok()?;
-    match address.parse() {
-        Ok(socket) => {
-            let socket: std::net::SocketAddr = socket;
-            Some(socket.ip().to_canonical())
-        }
-        Err(_) => address.parse().ok(),
+    parse_address(&host::property(&[end, "address"]).ok()??)
+}
+
+/// The address of the downstream connection itself. Envoy tells it only through the filter state [`PEER_STATE`], which a filter
+/// of Envoy's own sets. Without that it is known where Envoy took the downstream address from the connection: it gives one
+/// that came from a header the port 0.
+pub(super) fn peer_address() -> Option<IpAddr> {
+    if let Ok(Some(state)) = host::property(&["filter_state", PEER_STATE]) {
+        return parse_address(&state);
+    }
+    let peer = unforwarded_address();
+    if peer.is_none() {
+        say(
+            log::Level::Error,
+            "peer",
+            "",
+            format_args!(
+                "icap: client_ip_source is \"peer\", but the address of the connection is not known: put the filter \
+                 envoy.filters.http.set_filter_state before this one, with the object_key {PEER_STATE} and \
+                 %DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"
+            ),
+        );
+    }
+    peer
+}
+
+/// The downstream address, where no header can have been its source.
+fn unforwarded_address() -> Option<IpAddr> {
+    let port = host::property(&["source", "port"]).ok()??;
+    if port.iter().all(|b| *b == 0) {
+        return None;
+    }
+    let address = host::property(&["source", "address"]).ok()??;
+    let fields = host::headers(Half::Request).ok()?;
+    let named = |(_, value): &(Vec<u8>, Vec<u8>)| memchr::memmem::find(value, &address).is_some();
+    if fields.iter().any(named) {
+        return None;
+    }
+    parse_address(&address)
+}
+
+fn parse_address(address: &[u8]) -> Option<IpAddr> {
+    let address = std::str::from_utf8(address).ok()?;
+    match address.parse::<std::net::SocketAddr>() {
+        Ok(socket) => Some(socket.ip().to_canonical()),
+        Err(_) => address.parse().map(|ip: IpAddr| ip.to_canonical()).ok(),
     }
 }

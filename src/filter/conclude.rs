@@ -6,15 +6,16 @@ use std::mem;
 use super::answer::Answer;
 use super::describe;
 use super::exchange::{Draining, Exchange, Phase, Scan};
+use super::held::Held;
 use super::local_reply::NOT_SCANNED;
-use super::meaning::{block_page, judge_answer, judge_rest, replacement};
+use super::meaning::{Meaning, block_page, judge_answer, judge_rest, replacement};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction};
 use crate::connection::Wish;
 use crate::host::{self, Half, HostResult};
 use crate::report::{Action, IcapLog, ScanRecord, Significance, failure_status};
-use crate::verdict::{BlockWith, Findings, Judgement, Verdict};
+use crate::verdict::{BlockWith, Findings, Judgement, Rest, Verdict};
 
 /// ICAP status of a server that has too much to do (RFC 3507 section 4.3.3).
 const OVERLOADED: u16 = 503;
@@ -30,18 +31,27 @@ impl Worker {
         let Phase::Scanning(mut scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
             return;
         };
-        if scan.needs_rest(exchange.body.progress()) {
+        let waits = scan.needs_rest(exchange.body.progress());
+        if waits && judge_rest(exchange, &scan.answer) == Rest::Silent {
             exchange.phase = Phase::Scanning(scan);
             return;
         }
-        if let Err((cause, reason)) = scan.answer.complete(id, exchange) {
+        let completed = match waits {
+            true => Ok(()),
+            false => scan.answer.complete(id, exchange, &scan.budget),
+        };
+        if let Err((cause, reason)) = completed {
             exchange.phase = Phase::Scanning(scan);
             return self.fail(id, exchange, cause, reason);
         }
         if let Some(head) = &scan.answer.head {
-            self.notice_istag(&exchange.profile, exchange.half, &head.headers);
+            self.notice_istag(&exchange.profile, exchange.half, scan.token, &head.headers);
         }
-        let judgement = judge_answer(exchange, &scan.answer);
+        let Meaning {
+            judgement,
+            rest,
+            cut_off,
+        } = judge_answer(exchange, &scan.answer);
         log::debug!("context {id}: {judgement:?}");
         let mut record = self.describe(exchange, Some(&scan));
         let Judgement { verdict, findings } = judgement;
@@ -51,7 +61,7 @@ impl Worker {
         {
             return self.retry_elsewhere(id, exchange, &scan, record);
         }
-        if scan.transaction.reusable() {
+        if scan.transaction.reusable() && !cut_off {
             self.release(scan.token);
         } else {
             self.connections.close(scan.token, self.now_ms);
@@ -61,7 +71,7 @@ impl Worker {
         }
         let slow = self.is_slow(exchange);
         record.findings = Cow::Owned(findings);
-        let condemned = judge_rest(exchange, &scan.answer);
+        exchange.change_begun |= scan.has_begun_change();
         match verdict {
             Verdict::Pass => {
                 record.action = Action::Passed;
@@ -74,10 +84,10 @@ impl Worker {
                 );
                 self.let_go(id, exchange);
             }
-            Verdict::Modify => match replacement(id, exchange, scan.answer) {
+            Verdict::Modify => match replacement(id, exchange, scan.answer, &scan.budget) {
                 Ok(replacement) => {
                     record.action = Action::Modified;
-                    let length = replacement.body.as_ref().map(|body| body.len() as u64);
+                    let length = replacement.body.as_ref().map(Held::len);
                     record.modified_content_length =
                         Some(length.unwrap_or(exchange.body.available));
                     let draining = Draining {
@@ -87,12 +97,12 @@ impl Worker {
                     self.replace(id, exchange, draining);
                 }
                 Err((cause, reason)) => {
-                    self.fail_judged(id, exchange, record, condemned, (cause, reason));
+                    self.fail_judged(id, exchange, record, rest, (cause, reason));
                 }
             },
             Verdict::Block(with) => self.block(id, exchange, record, with, scan.answer),
             Verdict::Fail { cause, reason } => {
-                self.fail_judged(id, exchange, record, condemned, (cause, reason));
+                self.fail_judged(id, exchange, record, rest, (cause, reason));
             }
         }
     }
@@ -103,17 +113,18 @@ impl Worker {
         id: u32,
         exchange: &mut Exchange,
         mut record: ScanRecord<'static>,
-        condemned: Option<Findings>,
+        rest: Rest,
         (cause, reason): (Cause, String),
     ) {
-        if let Some(findings) = condemned {
+        if let Rest::Found(mut findings) = rest {
+            findings.reason.get_or_insert(reason);
             record.findings = Cow::Owned(findings);
             return self.block(id, exchange, record, BlockWith::OwnPage, Answer::default());
         }
         record.action = Action::Failed;
         record.findings = reason_only(reason);
         exchange.journal.push(record);
-        self.apply_failure(id, exchange, cause);
+        self.apply_failure(id, exchange, cause, matches!(rest, Rest::Trouble(_)), None);
     }
 
     /// The server has too much to do: another connection, perhaps to another server, gets the message.
@@ -143,18 +154,25 @@ impl Worker {
         with: BlockWith,
         answer: Answer,
     ) {
-        let (status, fields, body) = block_page(id, exchange, with, answer);
+        let page = block_page(id, exchange, with, answer);
         record.action = Action::Blocked;
-        record.http_response_code = (with == BlockWith::ServerResponse).then_some(status);
+        record.http_response_code = page.from_server.then_some(page.status);
         exchange.journal.push(record);
         let slow = self.is_slow(exchange);
         let significance = Significance::of(Action::Blocked, None, slow);
         self.conclude(id, exchange, Action::Blocked, significance);
-        self.answer(id, exchange, status, "icap_blocked", &fields, &body);
+        self.answer(
+            id,
+            exchange,
+            page.status,
+            "icap_blocked",
+            &page.fields,
+            &page.body,
+        );
     }
 
     /// The scan came to nothing: closes its connection and does what the profile says for `cause`, unless the server has
-    /// said already that it found something.
+    /// said already that it found something, or begun to send another message in the place of this one.
     pub(super) fn fail(&mut self, id: u32, exchange: &mut Exchange, cause: Cause, reason: String) {
         self.fail_with(id, exchange, cause, reason, None);
     }
@@ -168,28 +186,40 @@ impl Worker {
         reason: String,
         status: Option<u16>,
     ) {
-        if let Some(findings) = exchange.condemned() {
-            return self.block_cut_off(id, exchange, findings, &reason);
+        if self.retry_astray(id, exchange, &reason) {
+            return;
         }
+        let rest = exchange.take_note();
+        let (cause, reason) = match rest {
+            Rest::Found(findings) => return self.block_cut_off(id, exchange, findings, reason),
+            Rest::Trouble(ref trouble) => (Cause::ServerError, format!("{trouble}; {reason}")),
+            Rest::Silent => (cause, reason),
+        };
         self.record_failure(exchange, cause, &reason);
         self.give_up_connection(id, exchange);
-        let action = exchange.profile.fail_action(cause);
-        self.conclude_failure(id, exchange, cause, action, status);
+        self.apply_failure(
+            id,
+            exchange,
+            cause,
+            matches!(rest, Rest::Trouble(_)),
+            status,
+        );
     }
 
-    /// Blocks by an answer that broke off, which the server's page did with it.
+    /// Blocks by an answer that broke off or can't be read.
     fn block_cut_off(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        findings: Findings,
-        reason: &str,
+        mut findings: Findings,
+        reason: String,
     ) {
         log::debug!("scan by {}: blocked: {reason}", exchange.profile.name);
         let Phase::Scanning(scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
             return;
         };
         self.connections.close(scan.token, self.now_ms);
+        findings.reason.get_or_insert(reason);
         let mut record = self.describe(exchange, Some(&scan));
         record.findings = Cow::Owned(findings);
         self.block(id, exchange, record, BlockWith::OwnPage, scan.answer);
@@ -226,9 +256,21 @@ impl Worker {
         self.conclude_failure(id, exchange, cause, FailAction::Closed, None);
     }
 
-    fn apply_failure(&mut self, id: u32, exchange: &mut Exchange, cause: Cause) {
-        let action = exchange.profile.fail_action(cause);
-        self.conclude_failure(id, exchange, cause, action, None);
+    /// Does what the profile says for `cause`. Closed in any case where another message has begun in the place of this one,
+    /// unless it is a report of the server's own `trouble`.
+    fn apply_failure(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        cause: Cause,
+        trouble: bool,
+        status: Option<u16>,
+    ) {
+        let action = match exchange.change_begun && !trouble {
+            true => FailAction::Closed,
+            false => exchange.profile.fail_action(cause),
+        };
+        self.conclude_failure(id, exchange, cause, action, status);
     }
 
     fn conclude_failure(

@@ -4,6 +4,7 @@ use super::exchange::{Exchange, Phase, Scan};
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::connection::{Checkout, Owner, PoolId, Released, StreamToken, Wish};
+use crate::verdict::Rest;
 
 /// How many tries to reach a server may follow one another at once.
 const QUICK_TRIES: u32 = 3;
@@ -56,8 +57,7 @@ impl Worker {
             .checkout(exchange.pool, Owner::Message(id), wish)
         {
             Checkout::Kept(token) => {
-                exchange.phase =
-                    Phase::Scanning(Box::new(Scan::new(token, &exchange.request, self.now_ms)));
+                exchange.phase = Phase::Scanning(Box::new(self.scan(token, exchange)));
                 self.step(id, exchange);
             }
             Checkout::Waiting => {}
@@ -66,6 +66,12 @@ impl Worker {
                 self.fail(id, exchange, Cause::Overload, reason);
             }
         }
+    }
+
+    /// The scan of a message on that connection.
+    fn scan(&self, token: StreamToken, exchange: &Exchange) -> Scan {
+        let used = self.connections.has_served(token);
+        Scan::new(token, &exchange.request, self.now_ms, &self.budget, used)
     }
 
     /// Starts the messages to which connections were handed.
@@ -80,8 +86,7 @@ impl Worker {
             };
             match self.take(id) {
                 Some(mut exchange) if matches!(exchange.phase, Phase::Waiting) => {
-                    let scan = Scan::new(token, &exchange.request, self.now_ms);
-                    exchange.phase = Phase::Scanning(Box::new(scan));
+                    exchange.phase = Phase::Scanning(Box::new(self.scan(token, &exchange)));
                     self.put_back(id, exchange);
                     self.drive(id);
                 }
@@ -194,6 +199,21 @@ impl Worker {
         }
     }
 
+    /// Sends a message anew whose connection had served before and brought bytes that begin no answer: that connection was lost.
+    pub(super) fn retry_astray(&mut self, id: u32, exchange: &mut Exchange, reason: &str) -> bool {
+        let Phase::Scanning(scan) = &exchange.phase else {
+            return false;
+        };
+        if !scan.is_astray() || exchange.retries > 0 {
+            return false;
+        }
+        self.record_failure(exchange, Cause::Connection, reason);
+        self.give_up_connection(id, exchange);
+        let wish = self.look_elsewhere(exchange, Loss::Closed);
+        self.connect(id, exchange, wish);
+        true
+    }
+
     /// A connection is gone. A message that had it and got no byte of an answer is sent anew on another.
     pub(super) fn lost(&mut self, token: StreamToken) {
         let Some(closed) = self.connections.closed(token) else {
@@ -223,9 +243,13 @@ impl Worker {
                 false => Loss::Unreachable,
             };
             let prospect = self.prospect(exchange.pool, loss);
-            let may_retry = exchange.retries < loss.retries(prospect)
-                && (prospect == Prospect::Several || !scan.transaction.answered())
-                && exchange.condemned().is_none();
+            // An answer that had said nothing yet but what was sent may be whole at the next try.
+            let repeatable = prospect == Prospect::Several
+                || !scan.transaction.answered()
+                || (scan.has_begun_change() && scan.is_same_so_far());
+            let may_retry = exchange.take_note() == Rest::Silent
+                && repeatable
+                && exchange.retries < loss.retries(prospect);
             if may_retry {
                 self.record_failure(&mut exchange, Cause::Connection, &reason);
                 let wish = self.look_elsewhere(&mut exchange, loss);

@@ -4,13 +4,15 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::exchange::{Exchange, Scan};
+use crate::config::{Profile, Secrets};
 use crate::report::{Action, IcapLog, ScanRecord, Significance, redact_headers};
-use crate::verdict::Findings;
+use crate::verdict::{Findings, Violation};
 
 /// What is to be logged of an HTTP exchange: the transactions so far, of request and response.
 #[derive(Debug)]
 pub(super) struct Journal {
     rule: Option<Rc<str>>,
+    secrets: Secrets,
     outcome: Option<(Action, Significance)>,
     records: Vec<ScanRecord<'static>>,
 }
@@ -20,13 +22,21 @@ impl Journal {
     pub(super) fn new(rule: Option<Rc<str>>) -> Self {
         Self {
             rule,
+            secrets: Secrets::default(),
             outcome: None,
             records: Vec::new(),
         }
     }
 
-    /// Adds a transaction.
-    pub(super) fn push(&mut self, record: ScanRecord<'static>) {
+    /// From now on the secrets of that profile are left out.
+    pub(super) fn hiding(mut self, profile: &Profile) -> Self {
+        self.secrets = profile.secrets.clone();
+        self
+    }
+
+    /// Adds a transaction. What the server said of it may repeat what it was sent.
+    pub(super) fn push(&mut self, mut record: ScanRecord<'static>) {
+        record.findings = without_secrets(record.findings, &self.secrets);
         self.records.push(record);
     }
 
@@ -86,6 +96,9 @@ pub(super) fn record(
     redacted: &[String],
 ) -> ScanRecord<'static> {
     let profile = &exchange.profile;
+    let redacted = redacted.iter().map(String::as_str);
+    let configured = profile.icap_headers.iter().map(|(name, _)| name.as_str());
+    let sent = redacted.clone().chain(configured);
     let head = scan.and_then(|scan| scan.answer.head.as_ref());
     let (ip, port) = peer.and_then(split_address).unzip();
     ScanRecord {
@@ -93,7 +106,7 @@ pub(super) fn record(
         icap_method: exchange.scan_kind(),
         http_method: Cow::Owned(exchange.http_method.clone()),
         http_response_code: None,
-        icap_absolute_uri: Cow::Owned(exchange.request.uri.clone()),
+        icap_absolute_uri: Cow::Owned(without_query(&exchange.request.uri)),
         complete_body_sent: scan.is_some_and(|scan| scan.transaction.complete_body_sent()),
         pool_name: Cow::Owned(profile.pool_name.to_string()),
         pool_uuid: profile
@@ -104,11 +117,13 @@ pub(super) fn record(
         icap_server_port: port,
         latency_ms: scan.map(|scan| scan.received_ms.saturating_sub(scan.started_ms)),
         icap_headers_sent_to_server: Cow::Owned(
-            scan.map(|scan| redact_headers(scan.transaction.headers_sent(), redacted))
-                .unwrap_or_default(),
+            scan.map(|scan| {
+                redact_headers(scan.transaction.headers_sent(), sent, &profile.secrets)
+            })
+            .unwrap_or_default(),
         ),
         icap_headers_received_from_server: Cow::Owned(
-            head.map(|head| redact_headers(&head.raw_headers, redacted))
+            head.map(|head| redact_headers(&head.raw_headers, redacted, &profile.secrets))
                 .unwrap_or_default(),
         ),
         modified_content_length: None,
@@ -116,6 +131,33 @@ pub(super) fn record(
         action: Action::Failed,
         findings: Cow::Owned(Findings::default()),
     }
+}
+
+fn without_query(uri: &str) -> String {
+    uri.split('?').next().unwrap_or_default().to_owned()
+}
+
+/// What was found, without a secret that a server repeats.
+fn without_secrets<'f>(findings: Cow<'f, Findings>, secrets: &Secrets) -> Cow<'f, Findings> {
+    let named = |v: &Violation| [v.file_name.as_str(), v.threat_name.as_str()].map(str::to_owned);
+    let mut texts = findings
+        .reason
+        .iter()
+        .chain(&findings.threat_id)
+        .cloned()
+        .chain(findings.violations.iter().flat_map(named));
+    if texts.all(|text| matches!(secrets.hide(&text), Cow::Borrowed(_))) {
+        return findings;
+    }
+    let hide = |text: &mut String| *text = secrets.hide(text).into_owned();
+    let mut findings = findings.into_owned();
+    findings.reason.iter_mut().for_each(hide);
+    findings.threat_id.iter_mut().for_each(hide);
+    for violation in &mut findings.violations {
+        hide(&mut violation.file_name);
+        hide(&mut violation.threat_name);
+    }
+    Cow::Owned(findings)
 }
 
 /// IP and port of an address as Envoy writes it: `10.0.0.9:1344`, `[2001:db8::9]:1344`.

@@ -3,16 +3,23 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::answer::Answer;
+use super::answer::{Answer, AnswerBody, NotKept};
 use super::clock::ServerClock;
 use super::describe::Journal;
+use super::held::{Budget, Held};
 use super::meaning::judge_rest;
 use crate::config::{Cause, Profile};
 use crate::connection::{Connections, PoolId, StreamToken};
-use crate::host::{self, Half, HostError};
-use crate::icap::{BodyProgress, Event, Limits, Request, Transaction};
+use crate::host::{self, Half, HostError, HostResult};
+use crate::icap::{
+    Announced, AnswerError, BodyProgress, Event, Limits, Method, Request, Transaction,
+    TransactionError,
+};
 use crate::report::ScanRecord;
-use crate::verdict::{self, Findings};
+use crate::verdict::{self, Rest};
+
+/// The most of a page for a client that is read, in bytes. In the place of a longer one the client gets the profile's own.
+pub(super) const PAGE_BYTES: u64 = 1024 * 1024;
 
 /// A request or a response, from its headers to its verdict.
 #[derive(Debug)]
@@ -30,6 +37,8 @@ pub(super) struct Exchange {
     pub(super) clock: ServerClock,
     /// Transactions that failed and were tried again.
     pub(super) retries: u32,
+    /// A server has begun to send a message in its place: whatever fails from then on, the original does not go on.
+    pub(super) change_begun: bool,
     /// What is to be logged, of the other half too.
     pub(super) journal: Journal,
 }
@@ -79,7 +88,16 @@ pub(super) enum Phase {
 pub(super) struct Replacement {
     pub(super) headers: host::Fields,
     /// `None`: the body stays.
-    pub(super) body: Option<Vec<u8>>,
+    pub(super) body: Option<Held>,
+}
+
+impl Replacement {
+    /// Puts a body in the place of that of the message that was entered, piece by piece: the host's copies stay small.
+    pub(super) fn put(half: Half, body: &Held) -> HostResult {
+        let mut pieces = body.pieces();
+        host::splice_body(half, 0, usize::MAX, pieces.next().unwrap_or_default())?;
+        pieces.try_for_each(|piece| host::splice_body(half, usize::MAX, 0, piece))
+    }
 }
 
 /// A message that is to be replaced.
@@ -102,6 +120,14 @@ pub(super) struct Scan {
     pub(super) received_ms: u64,
     /// The answer has come to its end.
     pub(super) complete: bool,
+    /// It is, or announces, a response to REQMOD: a page for the client.
+    pub(super) page: bool,
+    /// What is held of the answer is out of this.
+    pub(super) budget: Budget,
+    /// The connection has served another transaction before.
+    used: bool,
+    /// The bytes that came begin no answer.
+    stray: bool,
 }
 
 /// How far the reading of an answer got.
@@ -112,8 +138,8 @@ enum Read {
     Continue,
     /// The answer is complete.
     Finished,
-    /// It can't be read.
-    Failed(String),
+    /// It can't be read, or not be kept.
+    Failed(Cause, String),
 }
 
 /// How a scan got on.
@@ -229,11 +255,16 @@ impl Exchange {
             .max(self.profile.response_buffer_bytes)
     }
 
-    /// What was found, where the server has said so in an answer that can't be used as a whole.
-    pub(super) fn condemned(&self) -> Option<Findings> {
+    /// What the server has said in an answer that can't be used as a whole. Notes whether a change had begun.
+    pub(super) fn take_note(&mut self) -> Rest {
+        let Phase::Scanning(scan) = &mut self.phase else {
+            return Rest::Silent;
+        };
+        scan.salvage();
+        self.change_begun |= scan.has_begun_change();
         match &self.phase {
             Phase::Scanning(scan) => judge_rest(self, &scan.answer),
-            _ => None,
+            _ => Rest::Silent,
         }
     }
 
@@ -247,8 +278,14 @@ impl Exchange {
 }
 
 impl Scan {
-    /// A scan on a connection, of which nothing has been sent.
-    pub(super) fn new(token: StreamToken, request: &Rc<Request>, now_ms: u64) -> Self {
+    /// A scan on a connection, of which nothing has been sent. `used`: the connection has served another transaction.
+    pub(super) fn new(
+        token: StreamToken,
+        request: &Rc<Request>,
+        now_ms: u64,
+        budget: &Budget,
+        used: bool,
+    ) -> Self {
         Self {
             token,
             transaction: Transaction::new(Rc::clone(request), Limits::default()),
@@ -256,20 +293,64 @@ impl Scan {
             started_ms: now_ms,
             received_ms: now_ms,
             complete: false,
+            page: false,
+            budget: budget.clone(),
+            used,
+            stray: false,
         }
     }
 
     /// An OPTIONS on a connection, of which nothing has been sent.
-    pub(super) fn of_options(token: StreamToken, request: &Rc<Request>, now_ms: u64) -> Self {
+    pub(super) fn of_options(
+        token: StreamToken,
+        request: &Rc<Request>,
+        now_ms: u64,
+        budget: &Budget,
+    ) -> Self {
         Self {
             transaction: Transaction::of_options(Rc::clone(request), Limits::default()),
-            ..Self::new(token, request, now_ms)
+            ..Self::new(token, request, now_ms, budget, false)
         }
     }
 
-    /// Whether the answer goes on with the original body, which has not come to its end yet.
+    /// Whether what the answer means depends on the rest of the original body, which has not come to its end yet: it goes on
+    /// with it, or has been the same so far.
     pub(super) fn needs_rest(&self, body: BodyProgress) -> bool {
-        self.answer.use_original_body.is_some() && !body.ended
+        let same_so_far = match &self.answer.body {
+            AnswerBody::Same(same) => *same == body.available,
+            AnswerBody::None => body.available == 0 && self.announced().body,
+            AnswerBody::Own(_) | AnswerBody::Lost(_) => false,
+        };
+        !body.ended && !self.page && (self.answer.use_original_body.is_some() || same_so_far)
+    }
+
+    /// Takes what there is of a head that has no end for the head of the answer: a verdict may be in it.
+    fn salvage(&mut self) {
+        if self.answer.head.is_none() {
+            self.answer.head = self.transaction.unfinished_head();
+        }
+    }
+
+    fn announced(&self) -> Announced {
+        let head = self.answer.head.as_ref();
+        head.map_or_else(Announced::default, |head| Announced::by(&head.headers))
+    }
+
+    /// Whether the answer brings a message in the place of the original.
+    pub(super) fn has_begun_change(&self) -> bool {
+        let status = self.answer.head.as_ref().map(|head| head.status);
+        matches!(status, Some(200 | 201 | 206)) && self.announced().message()
+    }
+
+    /// Whether the answer has been the same as the original so far.
+    pub(super) fn is_same_so_far(&self) -> bool {
+        matches!(self.answer.body, AnswerBody::None | AnswerBody::Same(_))
+    }
+
+    /// Whether bytes came on a connection that had served before, which begin no answer: they belong to an earlier one that was
+    /// not what it said to be, and say nothing about this message.
+    pub(super) fn is_astray(&self) -> bool {
+        self.used && self.stray
     }
 
     /// Takes bytes of the answer; [`drive`](Self::drive) reads them.
@@ -295,8 +376,8 @@ impl Scan {
                 self.complete = true;
                 return Progress::Finished;
             }
-            if let Read::Failed(reason) = progress {
-                return Progress::Failed(Cause::Protocol, reason);
+            if let Read::Failed(cause, reason) = progress {
+                return Progress::Failed(cause, reason);
             }
             if connections.is_receiving(self.token) {
                 // Only with the server's leave is there more to send than when it was last tried.
@@ -323,25 +404,42 @@ impl Scan {
             match self.transaction.poll() {
                 Ok(None) => return Read::NeedMore,
                 Ok(Some(Event::Continue)) => return Read::Continue,
-                Ok(Some(Event::Head(head))) => self.answer.head = Some(head),
+                Ok(Some(Event::Head(head))) => {
+                    self.page = self.transaction.method() == Method::Reqmod
+                        && Announced::by(&head.headers).response;
+                    self.answer.head = Some(head);
+                }
                 Ok(Some(Event::Http(http))) => self.answer.http = Some(http),
                 Ok(Some(Event::Body(bytes))) => {
-                    self.answer
-                        .body
-                        .push(bytes, body.available, limit, |range| {
-                            let mut original = Vec::new();
-                            source.read(range, &mut original).ok().map(|()| original)
-                        });
+                    let limit = if self.page { PAGE_BYTES } else { limit };
+                    let read = |range| {
+                        let mut original = Vec::new();
+                        source.read(range, &mut original).ok().map(|()| original)
+                    };
+                    let kept = &mut self.answer.body;
+                    kept.push(bytes, body.available, limit, &self.budget, read);
+                    if let AnswerBody::Lost(why) = kept {
+                        // More of it would change nothing. That there is a page is enough to block.
+                        return match self.page {
+                            true => Read::Finished,
+                            false => Read::Failed(why.cause(), why.sentence().to_owned()),
+                        };
+                    }
                 }
                 Ok(Some(Event::End {
                     trailers,
                     use_original_body,
                 })) => {
+                    let partial = self.answer.head.as_ref().is_some_and(|it| it.status == 206);
                     self.answer.trailers = trailers;
-                    self.answer.use_original_body = use_original_body;
+                    self.answer.use_original_body = use_original_body.filter(|_| partial);
                     return Read::Finished;
                 }
-                Err(e) => return Read::Failed(format!("unreadable answer: {e}")),
+                Err(e) => {
+                    self.stray =
+                        matches!(e, TransactionError::Answer(AnswerError::StatusLine { .. }));
+                    return Read::Failed(Cause::Protocol, format!("unreadable answer: {e}"));
+                }
             }
         }
     }
@@ -365,6 +463,26 @@ impl Scan {
                 log::debug!("stream {}: {e}", self.token);
                 return Ok(());
             }
+        }
+    }
+}
+
+impl NotKept {
+    /// What a scan fails with.
+    pub(super) fn cause(self) -> Cause {
+        match self {
+            Self::TooLarge => Cause::Oversize,
+            Self::OverBudget => Cause::Overload,
+            Self::Unreadable => Cause::Internal,
+        }
+    }
+
+    /// Why, for the log.
+    pub(super) fn sentence(self) -> &'static str {
+        match self {
+            Self::TooLarge => "the changed body is larger than what may be held",
+            Self::OverBudget => "this worker holds as much of answers as memory_budget_mb allows",
+            Self::Unreadable => "the original body could not be read",
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use super::answer::{Answer, AnswerBody};
-use super::exchange::{Exchange, Replacement, Scan};
+use super::answer::{Answer, AnswerBody, NotKept, copy};
+use super::exchange::{Exchange, PAGE_BYTES, Replacement, Scan};
+use super::held::{Budget, Held};
 use super::rewrite;
 use crate::config::{Cause, Profile};
 use crate::host::{self, Half};
-use crate::icap::{HttpHead, RequestHead, ResponseHead};
+use crate::icap::{Announced, Headers, HttpHead, RequestHead, ResponseHead};
 use crate::verdict::{
-    AnswerView, BlockWith, BodyChange, Findings, Judgement, Verdict, judge, judge_head,
+    AnswerView, BlockWith, BodyChange, Findings, Judgement, Rest, Verdict, judge, judge_head,
     same_request, same_response,
 };
 
@@ -22,7 +23,12 @@ impl Answer {
     ///
     /// # Errors
     /// The answer asks for what is not there, or for more than may be held.
-    pub(super) fn complete(&mut self, id: u32, exchange: &Exchange) -> Result<(), (Cause, String)> {
+    pub(super) fn complete(
+        &mut self,
+        id: u32,
+        exchange: &Exchange,
+        budget: &Budget,
+    ) -> Result<(), (Cause, String)> {
         let Some(from) = self.use_original_body.take() else {
             return Ok(());
         };
@@ -31,34 +37,71 @@ impl Answer {
             let reason = format!("use-original-body is {from}, the body has {available} bytes");
             return Err((Cause::Protocol, reason));
         }
-        let body = match std::mem::take(&mut self.body) {
-            AnswerBody::Same(same) if same == from => return self.keep_original(available),
-            AnswerBody::None if from == 0 => return self.keep_original(available),
-            AnswerBody::Same(same) => read(id, exchange, 0..same)?,
-            AnswerBody::Own(own) => own,
-            AnswerBody::None => Vec::new(),
-            AnswerBody::TooLarge => {
-                self.body = AnswerBody::TooLarge;
-                return Ok(());
+        let same = match &self.body {
+            AnswerBody::None => Some(0),
+            AnswerBody::Same(same) => Some(*same),
+            AnswerBody::Own(_) | AnswerBody::Lost(_) => None,
+        };
+        // Nothing, and the original from its start on: the same, but where a length says that nothing is all there is to be.
+        let emptied = same == Some(0) && self.content_length() == Some(0);
+        if same == Some(from) {
+            if !emptied {
+                self.keep_original(available);
             }
+            return Ok(());
+        }
+        if same.is_some() && from == available {
+            return Ok(());
+        }
+        let mut own = match std::mem::take(&mut self.body) {
+            AnswerBody::Own(own) => own,
+            _ => Held::new(budget),
         };
-        let len = (body.len() as u64).saturating_add(available.saturating_sub(from));
-        self.body = if len > exchange.answer_limit() {
-            AnswerBody::TooLarge
-        } else {
-            AnswerBody::Own([body, read(id, exchange, from..available)?].concat())
-        };
+        let len = own
+            .len()
+            .saturating_add(same.unwrap_or(0))
+            .saturating_add(available.saturating_sub(from));
+        if len > exchange.answer_limit() {
+            return Err(fault(NotKept::TooLarge));
+        }
+        [0..same.unwrap_or(0), from..available]
+            .into_iter()
+            .try_for_each(|range| copy(&mut own, range, |range| read(id, exchange, range).ok()))
+            .map_err(fault)?;
+        self.body = AnswerBody::Own(own);
         Ok(())
     }
 
-    fn keep_original(&mut self, available: u64) -> Result<(), (Cause, String)> {
+    fn keep_original(&mut self, available: u64) {
         self.body = if available == 0 {
             AnswerBody::None
         } else {
             AnswerBody::Same(available)
         };
-        Ok(())
     }
+
+    /// The length that the message says to have, where it says one.
+    fn content_length(&self) -> Option<u64> {
+        let headers = match self.http.as_ref()? {
+            HttpHead::Request(head) => &head.headers,
+            HttpHead::Response(head) => &head.headers,
+        };
+        content_length(headers)
+    }
+
+    fn announced(&self) -> Announced {
+        let head = self.head.as_ref();
+        head.map_or_else(Announced::default, |head| Announced::by(&head.headers))
+    }
+}
+
+fn content_length(headers: &Headers) -> Option<u64> {
+    let value = headers.get("content-length")?;
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
+}
+
+fn fault(why: NotKept) -> (Cause, String) {
+    (why.cause(), why.sentence().to_owned())
 }
 
 /// A range of the original body.
@@ -74,21 +117,40 @@ fn read(id: u32, exchange: &Exchange, range: Range<u64>) -> Result<Vec<u8>, (Cau
         .map_err(|e| (Cause::Internal, e.to_string()))
 }
 
+/// What the answer means for the message, and what would be left of it if it could not be put in place.
+#[derive(Debug)]
+pub(super) struct Meaning {
+    pub(super) judgement: Judgement,
+    pub(super) rest: Rest,
+    /// The message ends early: so does the connection.
+    pub(super) cut_off: bool,
+}
+
 /// What the answer means for the message.
-pub(super) fn judge_answer(exchange: &Exchange, answer: &Answer) -> Judgement {
-    with_view(exchange, answer, |view| judge(view, &exchange.profile)).unwrap_or_else(|| {
+pub(super) fn judge_answer(exchange: &Exchange, answer: &Answer) -> Meaning {
+    let profile = &exchange.profile;
+    with_view(exchange, answer, |view| Meaning {
+        judgement: judge(view, profile),
+        rest: judge_head(view, profile),
+        cut_off: view.is_cut_off(),
+    })
+    .unwrap_or_else(|| {
         let reason = "the answer has no head".to_owned();
         let cause = Cause::Internal;
-        Judgement {
-            verdict: Verdict::Fail { cause, reason },
-            findings: Findings::default(),
+        Meaning {
+            judgement: Judgement {
+                verdict: Verdict::Fail { cause, reason },
+                findings: Findings::default(),
+            },
+            rest: Rest::Silent,
+            cut_off: false,
         }
     })
 }
 
-/// What was found, where an answer of which something is missing says all the same that something was.
-pub(super) fn judge_rest(exchange: &Exchange, answer: &Answer) -> Option<Findings> {
-    with_view(exchange, answer, |view| judge_head(view, &exchange.profile)).flatten()
+/// What an answer says of which something is missing.
+pub(super) fn judge_rest(exchange: &Exchange, answer: &Answer) -> Rest {
+    with_view(exchange, answer, |view| judge_head(view, &exchange.profile)).unwrap_or(Rest::Silent)
 }
 
 /// The answer as the verdict sees it; `None` without a head.
@@ -155,16 +217,42 @@ pub(super) fn judge_probe(scan: &Scan, profile: &Profile) -> Verdict {
 
 fn body_change(exchange: &Exchange, answer: &Answer, head_changed: bool) -> BodyChange {
     let body = exchange.body.progress();
-    match &answer.body {
-        AnswerBody::Same(len) if body.ended && *len == body.available => BodyChange::Same,
-        // An unchanged head with `null-body` is how some servers say 204 (c-icap's Allow204As200okZeroEncaps): had the body
+    let (given, announced) = match &answer.body {
+        AnswerBody::Own(_) | AnswerBody::Lost(_) => return BodyChange::Changed,
+        AnswerBody::Same(same) => (*same, true),
+        AnswerBody::None => (0, answer.announced().body),
+    };
+    let length = answer.content_length();
+    if announced && length.is_some_and(|length| given < length) {
+        return BodyChange::CutOff;
+    }
+    if body.ended && given == body.available {
+        return match given {
+            0 => BodyChange::None,
+            _ => BodyChange::Same,
+        };
+    }
+    if !announced {
+        // An unchanged head with `null-body` is how some servers say 204 (c-icap's Allow204As200okZeroEncaps). Had the body
         // been taken away, its length in the head would be another.
-        AnswerBody::None if answer.http.is_none() || body.available == 0 || !head_changed => {
-            BodyChange::None
-        }
-        AnswerBody::None | AnswerBody::Same(_) | AnswerBody::Own(_) | AnswerBody::TooLarge => {
-            BodyChange::Changed
-        }
+        let original = exchange
+            .body
+            .announced
+            .or(body.ended.then_some(body.available));
+        return match length {
+            _ if answer.http.is_none() => BodyChange::None,
+            None if !head_changed => BodyChange::None,
+            length if length == original && !head_changed => BodyChange::None,
+            None | Some(0) => BodyChange::Changed,
+            length if length == original => BodyChange::Changed,
+            Some(_) => BodyChange::CutOff,
+        };
+    }
+    // The beginning of the original: all there is to be, where the server says so by a length or has changed the head.
+    if length == Some(given) || (head_changed && answer.http.is_some()) {
+        BodyChange::Changed
+    } else {
+        BodyChange::CutOff
     }
 }
 
@@ -173,24 +261,28 @@ pub(super) fn replacement(
     id: u32,
     exchange: &Exchange,
     answer: Answer,
+    budget: &Budget,
 ) -> Result<Replacement, (Cause, String)> {
     let internal = |e: host::HostError| (Cause::Internal, e.to_string());
+    let refused = |why: &str| (Cause::Protocol, why.to_owned());
     host::enter(id).map_err(internal)?;
+    let bare =
+        matches!(&answer.http, Some(HttpHead::Response(head)) if rewrite::has_no_body(head.status));
     let body = match answer.body {
-        AnswerBody::TooLarge => {
-            return Err((
-                Cause::Oversize,
-                "the changed body is larger than what may be held".into(),
-            ));
-        }
+        _ if bare => Some(Held::new(budget)),
+        AnswerBody::Lost(why) => return Err(fault(why)),
         AnswerBody::Own(body) => Some(body),
         AnswerBody::Same(len)
             if exchange.body.progress().ended && len == exchange.body.available =>
         {
             None
         }
-        AnswerBody::Same(len) => Some(read(id, exchange, 0..len)?),
-        AnswerBody::None => Some(Vec::new()),
+        AnswerBody::Same(len) => {
+            let mut own = Held::new(budget);
+            copy(&mut own, 0..len, |range| read(id, exchange, range).ok()).map_err(fault)?;
+            Some(own)
+        }
+        AnswerBody::None => Some(Held::new(budget)),
     };
     // Where there is no body the host has no buffer to put one in.
     let body = match body {
@@ -202,51 +294,66 @@ pub(super) fn replacement(
         }
         body => body,
     };
+    host::enter(id).map_err(internal)?;
     let original = host::headers(exchange.half).map_err(internal)?;
-    let length = body.as_ref().map(Vec::len);
+    let length = body.as_ref().map(Held::len);
     let headers = match (&answer.http, exchange.half) {
         (Some(HttpHead::Request(head)), Half::Request) => {
-            rewrite::request_fields(&original, head, length)
+            rewrite::request_fields(&original, head, length).map_err(refused)?
         }
         (Some(HttpHead::Response(head)), Half::Response) => {
-            rewrite::response_fields(&original, head, length)
+            rewrite::response_fields(&original, head, length).map_err(refused)?
         }
-        _ => {
-            return Err((
-                Cause::Protocol,
-                "the answer has no message to go on with".into(),
-            ));
-        }
+        _ => return Err(refused("the answer has no message to go on with")),
     };
     Ok(Replacement { headers, body })
 }
 
 /// What the client gets for a blocked message.
-pub(super) fn block_page(
-    id: u32,
-    exchange: &Exchange,
-    with: BlockWith,
-    answer: Answer,
-) -> (u16, host::Fields, Vec<u8>) {
-    let own = || {
-        let page = &exchange.profile.block_response;
-        let content_type = page.content_type.clone().into_bytes();
-        let fields = vec![(b"content-type".to_vec(), content_type)];
-        (page.status, fields, page.body.clone().into_bytes())
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) status: u16,
+    pub(super) fields: host::Fields,
+    pub(super) body: Vec<u8>,
+    /// It is the server's, and not the profile's own.
+    pub(super) from_server: bool,
+}
+
+/// The page for a blocked message: the server's where `with` says so and it can be used.
+pub(super) fn block_page(id: u32, exchange: &Exchange, with: BlockWith, answer: Answer) -> Page {
+    let page = &exchange.profile.block_response;
+    let own = || Page {
+        status: page.status,
+        fields: vec![(
+            b"content-type".to_vec(),
+            page.content_type.clone().into_bytes(),
+        )],
+        body: page.body.clone().into_bytes(),
+        from_server: false,
     };
     let (BlockWith::ServerResponse, Some(HttpHead::Response(head))) = (with, answer.http) else {
         return own();
     };
     let body = match answer.body {
-        AnswerBody::Own(body) => Ok(body),
-        AnswerBody::Same(len) => read(id, exchange, 0..len),
-        AnswerBody::None => Ok(Vec::new()),
-        AnswerBody::TooLarge => return own(),
+        AnswerBody::Own(body) if body.len() <= PAGE_BYTES => {
+            Some(body.pieces().collect::<Vec<_>>().concat())
+        }
+        AnswerBody::Same(len) if len <= PAGE_BYTES => read(id, exchange, 0..len).ok(),
+        AnswerBody::None => Some(Vec::new()),
+        AnswerBody::Own(_) | AnswerBody::Same(_) | AnswerBody::Lost(_) => None,
+    };
+    let status = match head.status {
+        // Such a response would carry no page, or be no final one.
+        status if rewrite::has_no_body(status) => page.status,
+        status => status,
     };
     match body {
-        Ok(body) if (200..=599).contains(&head.status) => {
-            (head.status, rewrite::local_response_fields(&head), body)
-        }
+        Some(body) if status == head.status || !body.is_empty() => Page {
+            status,
+            fields: rewrite::local_response_fields(&head),
+            body,
+            from_server: true,
+        },
         _ => own(),
     }
 }

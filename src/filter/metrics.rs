@@ -8,6 +8,7 @@ use std::rc::Rc;
 use crate::config::{Cause, Config, Profile};
 use crate::connection::{Connections, PoolId, Stock};
 use crate::host::{self, MetricKind};
+use crate::policy::Rule;
 use crate::report::{
     Action, COUNTERS, Counter, GAUGES, Gauge, Histogram, Kind, Significance, StatNames,
 };
@@ -27,11 +28,21 @@ struct Scope {
     gauged: [i64; GAUGES.len()],
 }
 
+/// The matches of a rule.
+#[derive(Debug)]
+struct RuleCounter {
+    rule: Rc<str>,
+    id: Option<u32>,
+    counted: u32,
+}
+
 /// The metrics of a worker.
 #[derive(Debug)]
 pub(super) struct Metrics {
     /// The whole filter's, then each profile's.
     scopes: Vec<Scope>,
+    /// How often each rule decided.
+    rules: Vec<RuleCounter>,
     /// Something was counted that the host has not been told.
     news: bool,
 }
@@ -45,7 +56,21 @@ impl Metrics {
         });
         Self {
             scopes: std::iter::once(total).chain(profiles).collect(),
+            rules: config
+                .rules
+                .iter()
+                .flatten()
+                .map(RuleCounter::define)
+                .collect(),
             news: false,
+        }
+    }
+
+    /// A rule decided about a request.
+    pub(super) fn rule_matched(&mut self, name: &str) {
+        self.news = true;
+        if let Some(rule) = self.rules.iter_mut().find(|rule| &*rule.rule == name) {
+            rule.counted = rule.counted.saturating_add(1);
         }
     }
 
@@ -130,6 +155,7 @@ impl Metrics {
     pub(super) fn flush(&mut self) {
         if std::mem::take(&mut self.news) {
             self.scopes.iter_mut().for_each(Scope::flush);
+            self.rules.iter_mut().for_each(RuleCounter::flush);
         }
     }
 
@@ -155,6 +181,7 @@ impl Metrics {
             }
             scope.flush();
         }
+        self.rules.iter_mut().for_each(RuleCounter::flush);
         self.news = false;
     }
 
@@ -197,6 +224,24 @@ impl Metrics {
                 log::debug!("metric: {e}");
             }
         }
+    }
+}
+
+impl RuleCounter {
+    fn define(rule: &Rule) -> Self {
+        let id = host::define_metric(MetricKind::Counter, &StatNames::of_rule(&rule.name));
+        if let Err(e) = &id {
+            log::error!("the matches of the rule {} are not counted: {e}", rule.name);
+        }
+        Self {
+            rule: Rc::clone(&rule.name),
+            id: id.ok(),
+            counted: 0,
+        }
+    }
+
+    fn flush(&mut self) {
+        add(self.id, i64::from(std::mem::take(&mut self.counted)));
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod clock;
+mod held;
 mod instance_record;
 pub mod rewrite;
 
@@ -46,6 +47,8 @@ mod probe;
 #[cfg(target_os = "wasi")]
 mod recall;
 #[cfg(target_os = "wasi")]
+mod repeated;
+#[cfg(target_os = "wasi")]
 mod role;
 #[cfg(target_os = "wasi")]
 mod self_test;
@@ -54,8 +57,9 @@ mod service;
 #[cfg(target_os = "wasi")]
 mod worker;
 
-pub use answer::{Answer, AnswerBody};
+pub use answer::{Answer, AnswerBody, NotKept, copy};
 pub use clock::ServerClock;
+pub use held::{Budget, Held, OverBudget, PIECE_BYTES};
 pub use instance_record::{DEAD_AFTER_MS, InstanceRecord};
 #[cfg(target_os = "wasi")]
 pub use local_reply::refuse;

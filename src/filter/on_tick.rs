@@ -46,7 +46,7 @@ impl Worker {
             match opened {
                 Opened::For(owner, token) => self.handed.push_back((owner, token)),
                 Opened::Failed { owner, pool, error } => {
-                    return Some((owner, pool, format!("no connection: {error}")));
+                    return Some((owner, pool, self.no_server(pool, &error)));
                 }
             }
         }

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::exchange::{Progress, Scan, Source};
+use super::exchange::{PAGE_BYTES, Progress, Scan, Source};
+use super::held::Budget;
 use super::self_test::test_file;
 use super::service::Service;
 use super::worker::Worker;
@@ -127,13 +128,13 @@ impl Worker {
             Owner::SelfTest(index) => self.services.get(index).map(Service::self_test_request),
             Owner::Message(_) => None,
         };
-        let now_ms = self.now_ms;
+        let (now_ms, budget) = (self.now_ms, self.budget.clone());
         match (request, self.probe_mut(owner)) {
             (Some(request), Some(probe @ Probe::Waiting { .. })) => {
                 let Probe::Waiting { until_ms } = *probe else {
                     return;
                 };
-                let scan = Box::new(scan_of(owner, token, &request, now_ms));
+                let scan = Box::new(scan_of(owner, token, &request, now_ms, &budget));
                 *probe = Probe::Asked { scan, until_ms };
                 self.drive_probe(owner);
             }
@@ -167,7 +168,7 @@ impl Worker {
             },
             _ => return,
         };
-        let limit = super::self_test::PAGE_BYTES;
+        let limit = PAGE_BYTES;
         let progress = scan.drive(Source::Memory(&body), whole, limit, &self.connections);
         let token = scan.token;
         let reusable = scan.transaction.reusable();
@@ -263,9 +264,15 @@ impl Worker {
     }
 }
 
-fn scan_of(owner: Owner, token: StreamToken, request: &Rc<Request>, now_ms: u64) -> Scan {
+fn scan_of(
+    owner: Owner,
+    token: StreamToken,
+    request: &Rc<Request>,
+    now_ms: u64,
+    budget: &Budget,
+) -> Scan {
     match owner {
-        Owner::Options(_) => Scan::of_options(token, request, now_ms),
-        Owner::SelfTest(_) | Owner::Message(_) => Scan::new(token, request, now_ms),
+        Owner::Options(_) => Scan::of_options(token, request, now_ms, budget),
+        Owner::SelfTest(_) | Owner::Message(_) => Scan::new(token, request, now_ms, budget, false),
     }
 }

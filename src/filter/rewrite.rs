@@ -7,13 +7,28 @@ use crate::icap::{Header, Headers, RequestHead, ResponseHead, is_hop_by_hop};
 /// Header fields as the host has them, pseudo headers among them.
 pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
+/// Fields by which Envoy is told what to do, or tells others where a message comes from: those of the original stay, whatever a
+/// server makes of them.
+const ENVOYS: &[&str] = &[
+    "forwarded",
+    "x-client-trace-id",
+    "x-ot-span-context",
+    "x-request-id",
+];
+/// Beginnings of names of further such fields.
+const ENVOYS_BEGIN: &[&str] = &["x-envoy-", "x-forwarded-"];
+
+/// Statuses of responses without a body, and without a length that would announce one (RFC 9110 section 6.4.1).
+pub fn has_no_body(status: u16) -> bool {
+    matches!(status, 100..=199 | 204 | 205 | 304)
+}
+
 /// Fields that are never taken over from an ICAP server, beside those of one hop: about one transfer (RFC 3507 errata e4), and
 /// those that only this filter may set. The length is set anew where the body is known.
 const NOT_TAKEN_OVER: &[&str] = &[
     "content-length",
     "expect",
     "host",
-    "x-forwarded-proto",
     "x-icap-action",
     "x-icap-threat",
 ];
@@ -27,41 +42,73 @@ const KEPT_FROM_ORIGINAL: &[&str] = &[
     "te",
     "trailer",
     "transfer-encoding",
-    "x-forwarded-proto",
 ];
 
 /// The fields of a changed request. `length`: of the body, where it is known to change.
-pub fn request_fields(original: &Fields, head: &RequestHead, length: Option<usize>) -> Fields {
+///
+/// # Errors
+/// Envoy could not send such a request, or the client could not understand the answer to it: says why.
+pub fn request_fields(
+    original: &Fields,
+    head: &RequestHead,
+    length: Option<u64>,
+) -> Result<Fields, &'static str> {
+    let method = head.method.as_bytes();
+    // They decide what an answer looks like: it would be framed for another request than the client has made.
+    let bound = |method: &[u8]| {
+        method.eq_ignore_ascii_case(b"HEAD") || method.eq_ignore_ascii_case(b"CONNECT")
+    };
+    let before = find(original, ":method").unwrap_or_default();
+    if before != method && (bound(before) || bound(method)) {
+        return Err("the server changed a method from or to HEAD or CONNECT");
+    }
     let (authority, path) = split_target(&head.target);
+    if find(original, ":path") != Some(path.as_ref()) && !is_path(method, &path) {
+        return Err("the server changed the target to one that can't be sent");
+    }
     let authority = authority
-        .map(<[u8]>::to_vec)
-        .or_else(|| head.headers.get("host").map(<[u8]>::to_vec))
-        .or_else(|| find(original, ":authority").map(<[u8]>::to_vec));
+        .or_else(|| head.headers.get("host"))
+        .or_else(|| find(original, ":authority"));
+    if authority != find(original, ":authority") && !authority.is_some_and(is_authority) {
+        return Err("the server changed the authority to one that can't be");
+    }
     let mut fields = vec![
-        (b":method".to_vec(), head.method.clone().into_bytes()),
+        (b":method".to_vec(), method.to_vec()),
         (b":path".to_vec(), path.into_owned()),
     ];
     if let Some(authority) = authority {
-        fields.push((b":authority".to_vec(), authority));
+        fields.push((b":authority".to_vec(), authority.to_vec()));
     }
     keep(original, KEPT_FROM_ORIGINAL, length.is_some(), &mut fields);
     take_over(&head.headers, &mut fields);
     set_length(original, length, &mut fields);
-    fields
+    Ok(fields)
 }
 
 /// The fields of a changed response.
-pub fn response_fields(original: &Fields, head: &ResponseHead, length: Option<usize>) -> Fields {
+///
+/// # Errors
+/// It is no final response.
+pub fn response_fields(
+    original: &Fields,
+    head: &ResponseHead,
+    length: Option<u64>,
+) -> Result<Fields, &'static str> {
+    if head.status < 200 {
+        return Err("the server changed a response to one that is not final");
+    }
     let mut fields = vec![(b":status".to_vec(), head.status.to_string().into_bytes())];
-    keep(
-        original,
-        &["transfer-encoding", "trailer"],
-        length.is_some(),
-        &mut fields,
-    );
+    let bare = has_no_body(head.status);
+    let framing: &[&str] = match bare {
+        true => &[],
+        false => &["transfer-encoding", "trailer"],
+    };
+    keep(original, framing, length.is_some(), &mut fields);
     take_over(&head.headers, &mut fields);
-    set_length(original, length, &mut fields);
-    fields
+    if !bare {
+        set_length(original, length, &mut fields);
+    }
+    Ok(fields)
 }
 
 /// The fields of a response that the client gets from the ICAP server.
@@ -83,7 +130,8 @@ fn keep(original: &Fields, names: &[&str], new_length: bool, fields: &mut Fields
     for (name, value) in original {
         // A body of known length is not chunked.
         let stale = new_length && name == b"transfer-encoding";
-        if !stale && names.iter().any(|n| n.as_bytes() == name.as_slice()) {
+        let kept = names.iter().any(|n| n.as_bytes() == name.as_slice()) || is_envoys(name);
+        if kept && !stale {
             fields.push((name.clone(), value.clone()));
         }
     }
@@ -99,6 +147,7 @@ fn take_over(headers: &Headers, fields: &mut Fields) {
         let name = name.to_ascii_lowercase();
         let hop = is_hop_by_hop(name.as_bytes())
             || NOT_TAKEN_OVER.contains(&name.as_str())
+            || is_envoys(name.as_bytes())
             || named.iter().any(|n| *n == name.as_bytes());
         if !hop && is_sound(&name, value) {
             let value = value
@@ -110,6 +159,59 @@ fn take_over(headers: &Headers, fields: &mut Fields) {
     }
 }
 
+/// Whether a field, by its name in lower case, is one of [`ENVOYS`].
+fn is_envoys(name: &[u8]) -> bool {
+    ENVOYS.iter().any(|known| known.as_bytes() == name)
+        || ENVOYS_BEGIN
+            .iter()
+            .any(|start| name.starts_with(start.as_bytes()))
+}
+
+/// Whether this can be the `:path` of a request.
+fn is_path(method: &[u8], path: &[u8]) -> bool {
+    let clean = path.iter().all(|b| b.is_ascii_graphic() && *b != b'#');
+    (path.starts_with(b"/") && clean) || (path == b"*" && method == b"OPTIONS")
+}
+
+/// Whether this can be the authority of a request: a name or an address, and perhaps a port (RFC 3986 section 3.2), without user
+/// information.
+fn is_authority(authority: &[u8]) -> bool {
+    let (host, port) = match authority {
+        [b'[', rest @ ..] => {
+            let Some(end) = memchr::memchr(b']', rest) else {
+                return false;
+            };
+            let (address, after) = rest.split_at(end);
+            let is_address = std::str::from_utf8(address)
+                .is_ok_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
+            if !is_address {
+                return false;
+            }
+            (None, after.strip_prefix(b"]").unwrap_or(after))
+        }
+        _ => {
+            let end = memchr::memchr(b':', authority).unwrap_or(authority.len());
+            let (host, port) = authority.split_at(end);
+            (Some(host), port)
+        }
+    };
+    let is_name = |host: &[u8]| {
+        !host.is_empty()
+            && host
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(b))
+    };
+    let is_port = |port: &[u8]| match port {
+        [] => true,
+        [b':', digits @ ..] => {
+            digits.iter().all(u8::is_ascii_digit)
+                && std::str::from_utf8(digits).is_ok_and(|digits| digits.parse::<u16>().is_ok())
+        }
+        _ => false,
+    };
+    host.is_none_or(is_name) && is_port(port)
+}
+
 /// Whether a field can go into a header map: a name that is no pseudo header, a value without control characters.
 fn is_sound(name: &str, value: &[u8]) -> bool {
     !name.is_empty()
@@ -119,7 +221,7 @@ fn is_sound(name: &str, value: &[u8]) -> bool {
             .all(|b| !b.is_ascii_control() || matches!(b, b'\t' | b'\n'))
 }
 
-fn set_length(original: &Fields, length: Option<usize>, fields: &mut Fields) {
+fn set_length(original: &Fields, length: Option<u64>, fields: &mut Fields) {
     let value = match length {
         Some(length) => Some(length.to_string().into_bytes()),
         None => find(original, "content-length").map(<[u8]>::to_vec),
@@ -130,13 +232,13 @@ fn set_length(original: &Fields, length: Option<usize>, fields: &mut Fields) {
 }
 
 /// The authority, where the target has one, and the path (RFC 9112 section 3.2).
-fn split_target(target: &str) -> (Option<&[u8]>, Cow<'_, [u8]>) {
+fn split_target(target: &[u8]) -> (Option<&[u8]>, Cow<'_, [u8]>) {
     let rest = ["http://", "https://"].iter().find_map(|scheme| {
-        let (head, rest) = target.as_bytes().split_at_checked(scheme.len())?;
+        let (head, rest) = target.split_at_checked(scheme.len())?;
         head.eq_ignore_ascii_case(scheme.as_bytes()).then_some(rest)
     });
     let Some(rest) = rest else {
-        return (None, Cow::Borrowed(target.as_bytes()));
+        return (None, Cow::Borrowed(target));
     };
     let at = rest
         .iter()
@@ -178,7 +280,7 @@ mod tests {
     fn head(target: &str, headers: &[(&str, &str)]) -> RequestHead {
         RequestHead {
             method: "PUT".into(),
-            target: target.into(),
+            target: target.as_bytes().to_vec(),
             headers: headers.iter().map(|(n, v)| (*n, *v)).collect(),
         }
     }
@@ -187,7 +289,7 @@ mod tests {
     fn a_changed_request_keeps_what_the_server_was_not_shown() {
         let changed = head("/new?x=1", &[("Host", "b.example"), ("X-New", "2")]);
         assert_eq!(
-            request_fields(&original(), &changed, Some(3)),
+            request_fields(&original(), &changed, Some(3)).unwrap(),
             fields(&[
                 (":method", "PUT"),
                 (":path", "/new?x=1"),
@@ -204,6 +306,7 @@ mod tests {
     #[test]
     fn an_unchanged_body_keeps_its_length() {
         let result = request_fields(&original(), &head("/", &[("Content-Length", "99")]), None);
+        let result = result.unwrap();
         assert_eq!(find(&result, "content-length"), Some(&b"10"[..]));
         assert_eq!(find(&result, ":authority"), Some(&b"a.example"[..]));
     }
@@ -211,10 +314,135 @@ mod tests {
     #[test]
     fn an_absolute_target_is_taken_apart() {
         let result = request_fields(&original(), &head("HTTP://c.example?q", &[]), None);
+        let result = result.unwrap();
         assert_eq!(find(&result, ":authority"), Some(&b"c.example"[..]));
         assert_eq!(find(&result, ":path"), Some(&b"/?q"[..]));
-        let (authority, path) = split_target("http://c.example");
+        let (authority, path) = split_target(b"http://c.example");
         assert_eq!((authority, &path[..]), (Some(&b"c.example"[..]), &b"/"[..]));
+    }
+
+    #[test]
+    fn envoys_own_fields_stay_as_they_were() {
+        let mut original = original();
+        original.extend(fields(&[
+            ("x-request-id", "one"),
+            ("x-envoy-internal", "true"),
+            ("x-forwarded-client-cert", "By=a"),
+        ]));
+        let changed = head(
+            "/upload",
+            &[
+                ("X-Request-ID", "two"),
+                ("X-Envoy-Internal", "false"),
+                ("X-Envoy-Original-Path", "/admin"),
+                ("X-Envoy-Upstream-Rq-Timeout-Ms", "1"),
+                ("X-Forwarded-For", "192.0.2.1"),
+                ("X-Forwarded-Client-Cert", "By=b"),
+                ("Forwarded", "for=192.0.2.1"),
+            ],
+        );
+        let result = request_fields(&original, &changed, None).unwrap();
+        for (name, value) in [
+            ("x-request-id", Some("one")),
+            ("x-envoy-internal", Some("true")),
+            ("x-forwarded-client-cert", Some("By=a")),
+            ("x-forwarded-proto", Some("https")),
+            ("x-envoy-original-path", None),
+            ("x-envoy-upstream-rq-timeout-ms", None),
+            ("x-forwarded-for", None),
+            ("forwarded", None),
+        ] {
+            assert_eq!(find(&result, name), value.map(str::as_bytes), "{name}");
+            assert!(result.iter().filter(|(n, _)| n == name.as_bytes()).count() <= 1);
+        }
+    }
+
+    #[test]
+    fn a_change_from_or_to_head_or_connect_is_refused() {
+        let changed = |before: &str, after: &str| {
+            let mut original = original();
+            original[1].1 = before.into();
+            let mut head = head("/upload", &[]);
+            head.method = after.into();
+            request_fields(&original, &head, None).is_ok()
+        };
+        for method in ["HEAD", "CONNECT"] {
+            assert!(changed(method, method), "{method}");
+            assert!(!changed(method, "GET"), "{method}");
+            assert!(!changed("GET", method), "{method}");
+        }
+        assert!(changed("POST", "PUT"));
+    }
+
+    #[test]
+    fn what_can_t_be_a_target_is_refused() {
+        let sent = |target: &str, host: &str| {
+            request_fields(&original(), &head(target, &[("Host", host)]), None).is_ok()
+        };
+        for host in [
+            "b.example",
+            "b.example:8080",
+            "192.0.2.1:1",
+            "[2001:db8::1]",
+            "[::1]:80",
+        ] {
+            assert!(sent("/new", host), "{host}");
+        }
+        for host in [
+            "",
+            "u@b.example",
+            "b.example:abc",
+            "b:80:80",
+            "b.example:70000",
+            "b example",
+            "b/x",
+            "[::1",
+            "[x]",
+            "[::1]x",
+            "b\\c",
+            "b?c",
+            "b#c",
+            "b\u{e4}",
+            ":80",
+            "b:-1",
+        ] {
+            assert!(!sent("/new", host), "{host}");
+        }
+        for target in ["/", "/a%20b?c=d", "http://b.example/x", "http://b.example"] {
+            assert!(sent(target, "b.example"), "{target}");
+        }
+        for target in [
+            "new",
+            "*",
+            "ftp://b/x",
+            "/a#b",
+            "/\u{e4}",
+            "b.example:80",
+            "http:///x",
+        ] {
+            assert!(!sent(target, "b.example"), "{target}");
+        }
+        assert!(!sent("http://u@b.example/x", "b.example"));
+    }
+
+    #[test]
+    fn a_response_without_a_body_has_no_length_and_an_interim_one_is_refused() {
+        let changed = |status| {
+            let head = ResponseHead {
+                status,
+                headers: Headers::new(),
+            };
+            response_fields(&original(), &head, Some(0))
+        };
+        for status in [204, 205, 304] {
+            let result = changed(status).unwrap();
+            assert_eq!(find(&result, "content-length"), None, "{status}");
+        }
+        assert_eq!(
+            find(&changed(200).unwrap(), "content-length"),
+            Some(&b"0"[..])
+        );
+        assert!(changed(101).is_err());
     }
 
     #[test]

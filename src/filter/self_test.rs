@@ -21,8 +21,6 @@ const TEST_FILE: &str =
     "WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FSLVNUQU5EQVJELUFOVElWSVJVUy1URVNULUZJTEUhJEgrSCo=";
 /// Name of the file, as the server is told.
 const TEST_NAME: &str = "eicar.com";
-/// The most of a block page that is read, in bytes.
-pub(super) const PAGE_BYTES: u64 = 1024 * 1024;
 const MINUTE_MS: u64 = 60_000;
 
 /// The self-test of one service.
@@ -122,7 +120,7 @@ impl Worker {
                 log::error!(
                     "icap profile {}: the self-test failed: {} does not block the EICAR test file",
                     service.profile.name,
-                    service.profile.service.uri()
+                    service.profile.service.without_query()
                 );
                 test.failing = true;
                 self.metrics.self_test_failed(&service.profile);

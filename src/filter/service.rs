@@ -4,12 +4,17 @@ use std::rc::Rc;
 
 use super::exchange::Scan;
 use super::probe::Probe;
+use super::repeated::say;
 use super::self_test::SelfTest;
 use super::worker::Worker;
 use crate::config::{Profile, SendWhen, ServiceUrl};
-use crate::connection::{Knowledge, PoolId};
-use crate::host::Half;
+use crate::connection::{Knowledge, PoolId, StreamToken};
+use crate::host::{Half, HostError};
 use crate::icap::{Headers, Method, Request, ServiceOptions, istag};
+use crate::report::foreign;
+
+/// The host's status where Envoy has no healthy server in a cluster, or no such cluster.
+const NO_SERVER: u32 = 10;
 
 /// One service of one profile.
 #[derive(Debug)]
@@ -104,14 +109,24 @@ impl Worker {
             Some(Ok(options)) => {
                 let method = service.method();
                 if !options.takes(method.as_str()) {
-                    log::warn!(
-                        "icap profile {}: the service {} does not name {method} among its methods ({})",
-                        service.profile.name,
-                        service.url().uri(),
-                        options.methods.join(", ")
+                    say(
+                        log::Level::Warn,
+                        "methods",
+                        &service.profile.name,
+                        format_args!(
+                            "icap profile {}: the service {} does not name {method} among its methods ({})",
+                            service.profile.name,
+                            service.url().without_query(),
+                            foreign(&options.methods.join(", "))
+                        ),
                     );
                 }
                 log::debug!("icap profile {}: {options:?}", service.profile.name);
+                if let (Some(peer), Some(istag)) =
+                    (self.connections.peer(scan.token), &options.istag)
+                {
+                    service.knowledge.notice_istag(peer, istag, self.now_ms);
+                }
                 service.knowledge.learned(options, self.now_ms);
                 self.share_connections();
             }
@@ -145,29 +160,64 @@ impl Worker {
         };
         self.metrics.options_failed(&service.profile);
         if service.knowledge.failed(self.now_ms) {
-            log::warn!(
-                "icap profile {}: no OPTIONS from {}: {reason}; it goes on with what it knows",
-                service.profile.name,
-                service.url().uri()
+            say(
+                log::Level::Warn,
+                "options",
+                &service.profile.name,
+                format_args!(
+                    "icap profile {}: the service {} did not answer OPTIONS: {}; requests are scanned with what is known of it",
+                    service.profile.name,
+                    service.url().without_query(),
+                    foreign(reason)
+                ),
             );
         }
     }
 
-    /// The answer to a scan carried these headers: its `ISTag` tells whether the service has changed.
-    pub(super) fn notice_istag(&mut self, profile: &Rc<Profile>, half: Half, headers: &Headers) {
+    /// The answer to a scan on that connection carried these headers: its `ISTag` tells whether the server has changed.
+    pub(super) fn notice_istag(
+        &mut self,
+        profile: &Rc<Profile>,
+        half: Half,
+        token: StreamToken,
+        headers: &Headers,
+    ) {
         let Some(tag) = istag(headers) else { return };
+        let Some(peer) = self.connections.peer(token) else {
+            return;
+        };
         let found = self
             .services
             .iter_mut()
             .find(|service| service.serves(profile, half));
         if let Some(service) = found
-            && service.knowledge.notice_istag(&tag)
+            && service.knowledge.notice_istag(peer, &tag, self.now_ms)
         {
-            log::info!(
-                "icap profile {}: the service changed, its ISTag is {tag:?} now",
-                profile.name
+            say(
+                log::Level::Info,
+                "istag",
+                &profile.name,
+                format_args!(
+                    "icap profile {}: the server {peer} changed, its ISTag is \"{}\" now",
+                    profile.name,
+                    foreign(&tag)
+                ),
             );
             self.metrics.istag_changed(profile);
+        }
+    }
+
+    /// Why there is no connection to a server of that pool, for operators.
+    pub(super) fn no_server(&self, pool: PoolId, error: &HostError) -> String {
+        let service = self.services.iter().find(|service| service.pool == pool);
+        let cluster = service.map_or("", |service| &*service.profile.cluster);
+        if error.status == NO_SERVER {
+            format!(
+                "no server in the cluster {cluster}: its health checks fail, its name has no address, or there is no \
+                 cluster of that name; see /clusters of Envoy's admin interface"
+            )
+        } else {
+            format!("no connection to the cluster {cluster}: {error}")
         }
     }
 

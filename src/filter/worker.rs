@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 
 use super::exchange::Exchange;
+use super::held::Budget;
 use super::holding::Holding;
 use super::inbox::Inbox;
 use super::instances::Instances;
@@ -31,6 +32,8 @@ pub(super) struct Worker {
     pub(super) config: Rc<Config>,
     pub(super) connections: Connections,
     pub(super) metrics: Metrics,
+    /// What may be held of answers.
+    pub(super) budget: Budget,
     pub(super) services: Vec<Service>,
     /// Whether this worker has had any request. Envoy's main thread runs the module too, and never has one.
     pub(super) serves: bool,
@@ -63,6 +66,7 @@ impl Worker {
         let connections = Connections::new(root, &config.profiles);
         Self {
             root,
+            budget: Budget::new(config.memory_budget_bytes),
             metrics: Metrics::new(&config, |cluster| connections.pool_of(cluster)),
             services: service::services(&config.profiles, |cluster| connections.pool_of(cluster)),
             serves: false,

@@ -1,18 +1,25 @@
 //! Envoy's log.
 
+use std::sync::OnceLock;
+
 use super::abi;
 
 /// Levels of the ABI.
 const CRITICAL: u32 = 5;
 
-struct HostLog;
+struct HostLog {
+    fit: fn(&str) -> String,
+}
 
-/// Sends what is logged, and the last words of a panic, to Envoy's log.
-pub fn start_log() {
-    if log::set_logger(&HostLog).is_ok() {
+/// Sends what is logged, and the last words of a panic, to Envoy's log. `fit` makes each line fit for it.
+pub fn start_log(fit: fn(&str) -> String) {
+    static LOG: OnceLock<HostLog> = OnceLock::new();
+    if log::set_logger(LOG.get_or_init(|| HostLog { fit })).is_ok() {
         log::set_max_level(log::LevelFilter::Info);
     }
-    std::panic::set_hook(Box::new(|panic| write(CRITICAL, &panic.to_string())));
+    std::panic::set_hook(Box::new(move |panic| {
+        write(CRITICAL, &fit(&panic.to_string()));
+    }));
 }
 
 fn write(level: u32, message: &str) {
@@ -38,7 +45,7 @@ impl log::Log for HostLog {
         };
         match record.args().as_str() {
             Some(text) => write(level, text),
-            None => write(level, &record.args().to_string()),
+            None => write(level, &(self.fit)(&record.args().to_string())),
         }
     }
 

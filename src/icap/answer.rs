@@ -18,8 +18,8 @@ pub struct AnswerHead {
     pub headers: Headers,
     /// The header lines as received, line ends included, without status line and final empty line.
     pub raw_headers: Vec<u8>,
-    /// Whether the server closes after this answer. ICAP connections persist by default (RFC 3507 section 4.1), so
-    /// only `Connection: close` says so.
+    /// Whether the connection is of no use after this answer. ICAP connections persist by default (RFC 3507 section 4.1), so
+    /// only `Connection: close` ends one, or an answer of which nobody can say where it ends.
     pub close: bool,
 }
 
@@ -57,7 +57,17 @@ pub struct AnswerParser {
     received: u64,
     interim: usize,
     leftover: usize,
+    /// The beginning of an ICAP head that could not be read to its end.
+    broken_head: Option<AnswerHead>,
+    /// Body bytes of several chunks, given out as one.
+    run: Vec<u8>,
 }
+
+/// How many body bytes are given out at once where they come in small chunks, so that whoever compares or copies them has
+/// little to do for each byte.
+const RUN_BYTES: usize = 64 * 1024;
+/// A chunk's bytes are given out as they lie there where they are as many.
+const LARGE_BYTES: usize = 4 * 1024;
 
 #[derive(Debug)]
 enum State {
@@ -66,16 +76,28 @@ enum State {
     Sections(Result<Sections, AnswerError>),
     Http(HttpHeadReader, BodyKind),
     Body(Box<ChunkDecoder>, BodyKind),
+    /// The body has come to its end, or can't be read on; what there was of it was given out.
+    AfterBody(Result<BodyEnd, AnswerError>),
     /// Nothing follows but the end.
     Empty,
     Done,
     Failed(AnswerError),
 }
 
+/// What follows a body.
+#[derive(Clone, Debug)]
+struct BodyEnd {
+    trailers: Headers,
+    use_original_body: Option<u64>,
+}
+
 /// An event whose body bytes are still to be taken.
 enum Step {
     Event(Event<'static>),
+    /// That many unread bytes.
     Body(usize),
+    /// Those that were gathered.
+    Run,
 }
 
 impl AnswerParser {
@@ -89,6 +111,8 @@ impl AnswerParser {
             received: 0,
             interim: 0,
             leftover: 0,
+            broken_head: None,
+            run: Vec::new(),
         }
     }
 
@@ -116,7 +140,9 @@ impl AnswerParser {
             Ok(None) => Ok(None),
             Ok(Some(Step::Event(event))) => Ok(Some(event)),
             Ok(Some(Step::Body(length))) => Ok(Some(Event::Body(self.input.take(length)))),
+            Ok(Some(Step::Run)) => Ok(Some(Event::Body(&self.run))),
             Err(error) => {
+                self.broken_head = self.unfinished_head();
                 self.input.clear();
                 self.state = State::Failed(error.clone());
                 Err(error)
@@ -132,6 +158,19 @@ impl AnswerParser {
                 None => self.input.unread().iter().any(|b| !b.is_ascii_whitespace()),
             },
             _ => true,
+        }
+    }
+
+    /// What has come of a final answer's head that has no end: its bytes stopped, or passed a limit. `None` where the head was
+    /// given out, or nothing of its fields has come.
+    pub fn unfinished_head(&self) -> Option<AnswerHead> {
+        match &self.state {
+            State::Head(reader) => reader
+                .so_far(self.input.unread())
+                .filter(|head| head.status >= 200)
+                .map(|head| self.answer_head(head)),
+            State::Failed(_) => self.broken_head.clone(),
+            _ => None,
         }
     }
 
@@ -152,7 +191,9 @@ impl AnswerParser {
             State::Failed(error) => return Err(error.clone()),
             State::Head(_) if !self.started() => "an answer",
             State::Head(_) => "the rest of the ICAP head",
-            State::Sections(_) | State::Empty => "the answer to be polled to its end",
+            State::Sections(_) | State::AfterBody(_) | State::Empty => {
+                "the answer to be polled to its end"
+            }
             State::Http(..) => "the rest of the encapsulated head",
             State::Body(decoder, _) => decoder.expected(),
         };
@@ -188,17 +229,24 @@ impl AnswerParser {
                     self.state = self.body(body);
                     return Ok(Some(Step::Event(Event::Http(head))));
                 }
-                State::Body(decoder, kind) => match decoder.read(&mut self.input)? {
-                    None => return Ok(None),
-                    Some(Piece::Data(length)) if *kind == BodyKind::Options => {
-                        self.input.take(length);
+                State::Body(decoder, kind) => {
+                    self.run.clear();
+                    let step = match gather(decoder, *kind, &mut self.input, &mut self.run) {
+                        Ok(step) => step,
+                        Err(after) => {
+                            self.state = State::AfterBody(after);
+                            (!self.run.is_empty()).then_some(Step::Run)
+                        }
+                    };
+                    if step.is_some() || matches!(self.state, State::Body(..)) {
+                        return Ok(step);
                     }
-                    Some(Piece::Data(length)) => return Ok(Some(Step::Body(length))),
-                    Some(Piece::End {
-                        trailers,
-                        use_original_body,
-                    }) => return Ok(Some(self.end(trailers, use_original_body))),
-                },
+                }
+                State::AfterBody(after) => {
+                    self.run = Vec::new();
+                    let after = after.clone()?;
+                    return Ok(Some(self.end(after.trailers, after.use_original_body)));
+                }
                 State::Empty => return Ok(Some(self.end(Headers::new(), None))),
                 State::Done => return Ok(None),
                 State::Failed(error) => return Err(error.clone()),
@@ -225,13 +273,18 @@ impl AnswerParser {
             self.options,
             &self.limits,
         ));
-        Ok(Some(Event::Head(AnswerHead {
+        Ok(Some(Event::Head(self.answer_head(head))))
+    }
+
+    fn answer_head(&self, head: IcapHead) -> AnswerHead {
+        AnswerHead {
             status: head.status,
             reason: head.reason,
-            close: head.headers.has_token("connection", "close"),
+            close: head.headers.has_token("connection", "close")
+                || !Sections::are_certain(head.status, &head.headers, self.options),
             headers: head.headers,
             raw_headers: head.raw,
-        })))
+        }
     }
 
     fn body(&self, kind: BodyKind) -> State {
@@ -248,6 +301,43 @@ impl AnswerParser {
             trailers,
             use_original_body,
         })
+    }
+}
+
+/// Reads on in a body: large chunks as they lie there, small ones gathered. Its end, or what is wrong with it, is the error:
+/// `run` may have bytes that come before.
+fn gather(
+    decoder: &mut ChunkDecoder,
+    kind: BodyKind,
+    input: &mut Input,
+    run: &mut Vec<u8>,
+) -> Result<Option<Step>, Result<BodyEnd, AnswerError>> {
+    loop {
+        match decoder.read(input) {
+            Ok(None) => return Ok((!run.is_empty()).then_some(Step::Run)),
+            Ok(Some(Piece::Data(length))) if kind == BodyKind::Options => {
+                input.take(length);
+            }
+            Ok(Some(Piece::Data(length))) if run.is_empty() && length >= LARGE_BYTES => {
+                return Ok(Some(Step::Body(length)));
+            }
+            Ok(Some(Piece::Data(length))) => {
+                run.extend_from_slice(input.take(length));
+                if run.len() >= RUN_BYTES {
+                    return Ok(Some(Step::Run));
+                }
+            }
+            Ok(Some(Piece::End {
+                trailers,
+                use_original_body,
+            })) => {
+                return Err(Ok(BodyEnd {
+                    trailers,
+                    use_original_body,
+                }));
+            }
+            Err(error) => return Err(Err(error)),
+        }
     }
 }
 

@@ -28,6 +28,40 @@ pub(super) struct Sections {
     pub(super) body: BodyKind,
 }
 
+/// Which parts the `Encapsulated` header of an answer names, whatever else is wrong with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Announced {
+    /// A request: `req-hdr` or `req-body`.
+    pub request: bool,
+    /// A response: `res-hdr` or `res-body`.
+    pub response: bool,
+    /// A body that is not `null-body`: `req-body` or `res-body`.
+    pub body: bool,
+}
+
+impl Announced {
+    /// By these ICAP headers.
+    pub fn by(headers: &Headers) -> Self {
+        let mut announced = Self::default();
+        for element in headers.all("encapsulated").flat_map(elements) {
+            let name = element.split(|b| *b == b'=').next().unwrap_or_default();
+            match part(name.trim_ascii()) {
+                Some(Name::ReqHdr) => announced.request = true,
+                Some(Name::ResHdr) => announced.response = true,
+                Some(Name::ReqBody) => (announced.request, announced.body) = (true, true),
+                Some(Name::ResBody) => (announced.response, announced.body) = (true, true),
+                Some(Name::OptBody | Name::NullBody) | None => {}
+            }
+        }
+        announced
+    }
+
+    /// Whether an HTTP message, or a part of one, is announced.
+    pub fn message(self) -> bool {
+        self.request || self.response
+    }
+}
+
 impl Sections {
     const NONE: Self = Self {
         head: None,
@@ -57,11 +91,41 @@ impl Sections {
             };
         }
         arrange(&parts)
+            .and_then(|sections| match sections.body {
+                BodyKind::Options if !options && (200..=299).contains(&status) => {
+                    Err("no opt-body but in an answer to OPTIONS")
+                }
+                _ => Ok(sections),
+            })
             .map_err(|expected| AnswerError::Encapsulated {
                 found: Snippet::new(headers.get("encapsulated").unwrap_or_default()),
                 expected,
             })
             .and_then(|sections| sections.within(limits))
+    }
+
+    /// Whether it is certain where a final answer ends that has these headers: `Encapsulated` says it, or it is an answer
+    /// without one that means "nothing follows" and says nothing else. HTTP's ways to announce a body have no meaning in
+    /// ICAP, so that whoever uses them is not understood.
+    pub(super) fn are_certain(status: u16, headers: &Headers, options: bool) -> bool {
+        let mut parts = Vec::new();
+        let listed = headers
+            .all("encapsulated")
+            .flat_map(elements)
+            .try_for_each(|element| add_part(element, &mut parts));
+        let nothing_follows = match parts.as_slice() {
+            _ if listed.is_err() => return false,
+            [] => (status == 204 || (options && (200..=299).contains(&status))).then_some(true),
+            parts => arrange(parts).ok().map(|sections| sections == Self::NONE),
+        };
+        match nothing_follows {
+            Some(true) => {
+                let is_zero = |length: &[u8]| length.trim_ascii() == b"0";
+                !headers.has("transfer-encoding") && headers.all("content-length").all(is_zero)
+            }
+            Some(false) => status != 204,
+            None => false,
+        }
     }
 
     fn within(self, limits: &Limits) -> Result<Self, AnswerError> {
@@ -110,16 +174,9 @@ fn add_part(element: &[u8], parts: &mut Vec<(Name, usize)>) -> Result<(), Answer
     };
     let mut halves = element.splitn(2, |b| *b == b'=').map(<[u8]>::trim_ascii);
     let (name, offset) = (halves.next(), halves.next());
-    let name = name
-        .and_then(|found| {
-            NAMES
-                .iter()
-                .find(|(name, _)| found.eq_ignore_ascii_case(name.as_bytes()))
-        })
-        .map(|(_, name)| *name)
-        .ok_or_else(|| {
-            broken("req-hdr, res-hdr, req-body, res-body, opt-body or null-body and an offset")
-        })?;
+    let name = name.and_then(part).ok_or_else(|| {
+        broken("req-hdr, res-hdr, req-body, res-body, opt-body or null-body and an offset")
+    })?;
     let offset = offset
         .and_then(parse_offset)
         .ok_or_else(|| broken("a decimal offset"))?;
@@ -128,6 +185,12 @@ fn add_part(element: &[u8], parts: &mut Vec<(Name, usize)>) -> Result<(), Answer
     }
     parts.push((name, offset));
     Ok(())
+}
+
+/// The part of that name.
+fn part(name: &[u8]) -> Option<Name> {
+    let is = |(known, _): &&(&str, Name)| name.eq_ignore_ascii_case(known.as_bytes());
+    NAMES.iter().find(is).map(|(_, part)| *part)
 }
 
 fn parse_offset(digits: &[u8]) -> Option<usize> {

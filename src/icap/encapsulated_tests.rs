@@ -31,7 +31,6 @@ fn every_legal_answer() {
         ("null-body=0", sections(None, NoBody)),
         ("req-body=0", sections(None, Message)),
         ("res-body=0", sections(None, Message)),
-        ("opt-body=0", sections(None, Options)),
         (
             "req-hdr=0, null-body=7",
             sections(Some((Request, 7)), NoBody),
@@ -56,6 +55,68 @@ fn every_legal_answer() {
     ] {
         assert_eq!(read(200, value), expected, "{value:?}");
     }
+    let headers = Headers::from_iter([("encapsulated", "opt-body=0")]);
+    assert_eq!(
+        Sections::of_answer(200, &headers, true, &Limits::default()),
+        sections(None, Options)
+    );
+    assert_eq!(
+        rule("opt-body=0"),
+        "no opt-body but in an answer to OPTIONS"
+    );
+}
+
+#[test]
+fn what_is_announced_counts_though_the_offsets_are_wrong() {
+    for (value, request, response, body) in [
+        ("null-body=0", false, false, false),
+        ("req-hdr=0, null-body=5", true, false, false),
+        ("req-body=0", true, false, true),
+        ("RES-HDR = x , null-body", false, true, false),
+        ("res-hdr", false, true, false),
+        ("res-hdr=9, res-body=3", false, true, true),
+        ("req-hdr=0, res-body=5", true, true, true),
+        ("opt-body=0", false, false, false),
+        ("xres-hdr=0", false, false, false),
+    ] {
+        let headers = Headers::from_iter([("Encapsulated", value)]);
+        let expected = Announced {
+            request,
+            response,
+            body,
+        };
+        assert_eq!(Announced::by(&headers), expected, "{value:?}");
+    }
+}
+
+#[test]
+fn where_an_answer_ends_is_certain_only_where_it_says_so() {
+    let certain = |status, options, fields: &[(&str, &str)]| {
+        Sections::are_certain(status, &fields.iter().copied().collect(), options)
+    };
+    assert!(certain(204, false, &[]));
+    assert!(certain(204, false, &[("Content-Length", "0")]));
+    assert!(certain(204, false, &[("Encapsulated", "null-body=0")]));
+    assert!(certain(200, true, &[]));
+    assert!(certain(
+        200,
+        false,
+        &[("Encapsulated", "req-hdr=0, req-body=7")]
+    ));
+    assert!(certain(404, false, &[("Encapsulated", "null-body=0")]));
+    assert!(!certain(204, false, &[("Content-Length", "5")]));
+    assert!(!certain(204, false, &[("Transfer-Encoding", "chunked")]));
+    assert!(!certain(
+        204,
+        false,
+        &[("Encapsulated", "req-hdr=0, req-body=7")]
+    ));
+    assert!(!certain(204, false, &[("Encapsulated", "nonsense")]));
+    assert!(!certain(404, false, &[]));
+    assert!(!certain(500, true, &[]));
+    assert!(!certain(203, false, &[]));
+    let with_length = [("Encapsulated", "null-body=0"), ("Content-Length", "3")];
+    assert!(!certain(500, false, &with_length));
 }
 
 #[test]

@@ -35,6 +35,8 @@ impl fmt::Display for Snippet {
 pub enum LimitKind {
     /// `head_bytes`
     HeadBytes,
+    /// `icap_head_lines`
+    HeadLines,
     /// `header_count`
     HeaderCount,
     /// `header_name_bytes`
@@ -57,6 +59,7 @@ impl fmt::Display for LimitKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::HeadBytes => "bytes of one head",
+            Self::HeadLines => "lines of one head",
             Self::HeaderCount => "header fields of one head",
             Self::HeaderNameBytes => "bytes of a header field's name",
             Self::ChunkLineBytes => "bytes of a chunk's first line",
@@ -85,7 +88,7 @@ pub enum AnswerError {
         /// What should be there.
         expected: &'static str,
     },
-    /// A header or trailer line that has no name, a bad name, or continues nothing.
+    /// A line of the encapsulated head that has no name, a bad name, or continues nothing.
     HeaderLine {
         /// The line.
         found: Snippet,

@@ -1,25 +1,36 @@
 //! Header and trailer lines (RFC 9112 section 5).
 
 use super::error::{AnswerError, LimitKind, Snippet};
+use super::limits::CUT_FIELD_BYTES;
 use super::{Headers, Limits};
 
 /// How much is forgiven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rules {
-    /// What we only look at: a fold is kept, NUL and CR become blanks. Scanners put file names that an attacker chose into
-    /// these fields; refusing the answer for that would turn "infected" into "failed".
+    /// What we only look at: a fold is kept, NUL and CR become blanks, a line that is no field belongs to the field before it,
+    /// and what is past a limit is cut. Scanners put file names that an attacker chose into these fields; refusing the answer
+    /// for that would turn "infected" into "failed".
     Icap,
-    /// What goes on to the application or the client: a fold becomes a blank, NUL and CR are refused.
+    /// What goes on to the application or the client: a fold becomes a blank; NUL, CR, lines that are no field, and what is
+    /// past a limit are refused.
     Http,
 }
 
+/// Ends a value of which something is missing. In `X-Violations-Found` it begins a group, or is the resolution of one, so that
+/// a list that was cut never reads as one in which everything was repaired.
+const CUT: &[u8] = "\n…".as_bytes();
+
 /// Collects the lines of one block.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct FieldReader {
     rules: Rules,
     headers: Headers,
     max_count: usize,
     max_name: usize,
+    /// Bytes that all fields together may still have, where they are cut.
+    room: usize,
+    /// Bytes that the last field may still have, where it is cut; `None` once it was.
+    left: Option<usize>,
 }
 
 impl FieldReader {
@@ -29,22 +40,77 @@ impl FieldReader {
             headers: Headers::new(),
             max_count: limits.header_count,
             max_name: limits.header_name_bytes,
+            room: limits.head_bytes,
+            left: None,
         }
     }
 
-    /// Adds one line, given without its line end.
+    /// Adds one line, given without its line end. Never fails by [`Rules::Icap`].
     pub(super) fn line(&mut self, line: &[u8]) -> Result<(), AnswerError> {
+        match self.rules {
+            Rules::Icap => {
+                self.forgive(line);
+                Ok(())
+            }
+            Rules::Http => self.insist(line),
+        }
+    }
+
+    fn forgive(&mut self, line: &[u8]) {
+        match field(line).filter(|(name, _)| name.len() <= self.max_name) {
+            Some((name, value)) => {
+                let left = match self.headers.len() < self.max_count {
+                    true => self.room.max(CUT_FIELD_BYTES),
+                    false => CUT_FIELD_BYTES,
+                };
+                self.room = self.room.saturating_sub(name.len());
+                self.left = Some(left);
+                self.headers.push(String::from_utf8_lossy(name), Vec::new());
+                self.append(trim_blanks(value));
+            }
+            None => {
+                let folded = matches!(line.first(), Some(b' ' | b'\t'));
+                let Some(last) = self.headers.last_mut() else {
+                    return;
+                };
+                // Its value is a list of its own, which other lines do not go on with.
+                if !folded && last.name.eq_ignore_ascii_case("encapsulated") {
+                    return;
+                }
+                if self.left.is_some() {
+                    last.value.push(b'\n');
+                    self.append(trim_blanks(line));
+                }
+            }
+        }
+    }
+
+    /// Adds to the last value what it may still have.
+    fn append(&mut self, more: &[u8]) {
+        let (Some(left), Some(last)) = (self.left, self.headers.last_mut()) else {
+            return;
+        };
+        let kept = more.get(..left).unwrap_or(more);
+        let blank = |b: &u8| if matches!(b, 0 | b'\r') { b' ' } else { *b };
+        last.value.extend(kept.iter().map(blank));
+        // The line break counts, so that empty lines come to an end too.
+        let used = kept.len().saturating_add(1);
+        self.room = self.room.saturating_sub(used);
+        self.left = left.checked_sub(used);
+        if kept.len() < more.len() || self.left.is_none() {
+            self.left = None;
+            last.value.extend_from_slice(CUT);
+        }
+    }
+
+    fn insist(&mut self, line: &[u8]) -> Result<(), AnswerError> {
         let broken = || AnswerError::HeaderLine {
             found: Snippet::new(line),
         };
         if matches!(line.first(), Some(b' ' | b'\t')) {
-            let more = self.value(line, line)?;
-            let fold = match self.rules {
-                Rules::Icap => b'\n',
-                Rules::Http => b' ',
-            };
+            let more = value(line, line)?;
             let last = self.headers.last_mut().ok_or_else(broken)?;
-            last.value.push(fold);
+            last.value.push(b' ');
             last.value.extend_from_slice(&more);
             return Ok(());
         }
@@ -65,7 +131,7 @@ impl FieldReader {
                 limit: self.max_count as u64,
             });
         }
-        let value = self.value(rest.strip_prefix(b":").unwrap_or(rest), line)?;
+        let value = value(rest.strip_prefix(b":").unwrap_or(rest), line)?;
         self.headers.push(String::from_utf8_lossy(name), value);
         Ok(())
     }
@@ -74,19 +140,29 @@ impl FieldReader {
     pub(super) fn finish(&mut self) -> Headers {
         std::mem::take(&mut self.headers)
     }
+}
 
-    fn value(&self, raw: &[u8], line: &[u8]) -> Result<Vec<u8>, AnswerError> {
-        let mut value = trim_blanks(raw).to_vec();
-        for byte in value.iter_mut().filter(|b| matches!(**b, 0 | b'\r')) {
-            if self.rules == Rules::Http {
-                return Err(AnswerError::HeaderValue {
-                    found: Snippet::new(line),
-                });
-            }
-            *byte = b' ';
-        }
-        Ok(value)
+/// Name and value of a line, with blanks before the colon forgiven; `None` where it is no field.
+fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr::memchr(b':', line)?;
+    let (name, rest) = line.split_at_checked(colon)?;
+    let blank = |b: &u8| matches!(b, b' ' | b'\t');
+    if name.first().is_some_and(blank) {
+        return None;
     }
+    let name = trim_blanks(name);
+    is_token(name).then(|| (name, rest.strip_prefix(b":").unwrap_or(rest)))
+}
+
+/// The value in `raw`, a part of `line`.
+fn value(raw: &[u8], line: &[u8]) -> Result<Vec<u8>, AnswerError> {
+    let value = trim_blanks(raw);
+    if value.iter().any(|b| matches!(b, 0 | b'\r')) {
+        return Err(AnswerError::HeaderValue {
+            found: Snippet::new(line),
+        });
+    }
+    Ok(value.to_vec())
 }
 
 /// Whether these bytes are a non-empty token (RFC 9110 section 5.6.2).

@@ -8,7 +8,7 @@ use super::start_line::{ICAP_START, http_request, http_status, icap_status};
 use super::{Headers, HttpHead, Limits, RequestHead, ResponseHead};
 
 /// An ICAP head as read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct IcapHead {
     pub(super) status: u16,
     pub(super) reason: String,
@@ -23,9 +23,14 @@ pub(super) struct IcapHeadReader {
     start: Option<(u16, String)>,
     fields: FieldReader,
     raw: Vec<u8>,
+    /// The most bytes of it that are kept.
+    max_raw: usize,
     /// Bytes that this head may still have.
     budget: usize,
-    head_bytes: usize,
+    max_bytes: usize,
+    /// Lines that it may still have.
+    lines: usize,
+    max_lines: usize,
     /// Empty lines that may still come before the status line.
     empty_lines: usize,
     max_empty_lines: usize,
@@ -37,8 +42,11 @@ impl IcapHeadReader {
             start: None,
             fields: FieldReader::new(Rules::Icap, limits),
             raw: Vec::new(),
-            budget: limits.head_bytes,
-            head_bytes: limits.head_bytes,
+            max_raw: limits.head_bytes,
+            budget: limits.icap_head_bytes,
+            max_bytes: limits.icap_head_bytes,
+            lines: limits.icap_head_lines,
+            max_lines: limits.icap_head_lines,
             empty_lines: limits.leading_empty_lines,
             max_empty_lines: limits.leading_empty_lines,
         }
@@ -58,12 +66,19 @@ impl IcapHeadReader {
             let Ok(line) = input.take_line(self.budget) else {
                 return Err(AnswerError::Limit {
                     what: LimitKind::HeadBytes,
-                    limit: self.head_bytes as u64,
+                    limit: self.max_bytes as u64,
                 });
             };
             let Some(line) = line else {
                 return Ok(None);
             };
+            let Some(lines) = self.lines.checked_sub(1) else {
+                return Err(AnswerError::Limit {
+                    what: LimitKind::HeadLines,
+                    limit: self.max_lines as u64,
+                });
+            };
+            self.lines = lines;
             self.budget = self.budget.saturating_sub(line.len());
             match (trim_line_end(line), self.start.take()) {
                 ([], None) => self.leading_empty_line()?,
@@ -84,10 +99,27 @@ impl IcapHeadReader {
                 (text, start) => {
                     self.start = start;
                     self.fields.line(text)?;
-                    self.raw.extend_from_slice(line);
+                    let room = self.max_raw.saturating_sub(self.raw.len());
+                    self.raw.extend(line.iter().take(room));
                 }
             }
         }
+    }
+
+    /// What there is of a head that has not ended, with the line that `unread` begins; `None` before its status line.
+    pub(super) fn so_far(&self, unread: &[u8]) -> Option<IcapHead> {
+        let (status, reason) = self.start.clone()?;
+        let mut fields = self.fields.clone();
+        let line = unread.split(|b| *b == b'\n').next().unwrap_or_default();
+        if !line.is_empty() && fields.line(trim_line_end(line)).is_err() {
+            return None;
+        }
+        Some(IcapHead {
+            status,
+            reason,
+            headers: fields.finish(),
+            raw: self.raw.clone(),
+        })
     }
 
     fn leading_empty_line(&mut self) -> Result<(), AnswerError> {
@@ -126,7 +158,7 @@ pub(super) struct HttpHeadReader {
 
 #[derive(Debug)]
 enum Start {
-    Request { method: String, target: String },
+    Request { method: String, target: Vec<u8> },
     Response { status: u16 },
 }
 

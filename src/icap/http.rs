@@ -11,7 +11,7 @@ pub struct RequestHead {
     /// The method, a token.
     pub method: String,
     /// The request target as it stands in the request line.
-    pub target: String,
+    pub target: Vec<u8>,
     /// The header fields.
     pub headers: Headers,
 }

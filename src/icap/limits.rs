@@ -4,6 +4,16 @@
 /// Squid reads 64 KB, Node 16 KiB, Go 1 MiB.
 pub const HEAD_BYTES: usize = 64 * 1024;
 
+/// Past [`HEAD_BYTES`] and [`HEADER_COUNT`] the fields of an ICAP head are still looked at, for a verdict may be among them:
+/// a scanner lists every infected member of an archive, of which the client may put in thousands.
+pub const ICAP_HEAD_BYTES: usize = 1024 * 1024;
+
+/// As many lines as four thousand members of an archive take in `X-Violations-Found`.
+pub const ICAP_HEAD_LINES: usize = 16 * 1024;
+
+/// What is kept of each field past the limits: enough for a verdict and the name of a threat.
+pub const CUT_FIELD_BYTES: usize = 512;
+
 /// Twice what Envoy, hyper and Apache httpd let in (100), so that an echo with the server's additions fits.
 pub const HEADER_COUNT: usize = 256;
 
@@ -31,9 +41,14 @@ pub const INTERIM_ANSWERS: usize = 8;
 /// The limits of one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the ICAP head, and of the encapsulated HTTP head: start line, fields, line ends, final empty line.
+    /// Bytes of the encapsulated HTTP head: start line, fields, line ends, final empty line. Of the ICAP head: bytes of names
+    /// and values that are kept; what is past them is cut.
     pub head_bytes: usize,
-    /// Fields in one head, and in the trailers.
+    /// Bytes of the ICAP head: status line, fields, line ends, final empty line.
+    pub icap_head_bytes: usize,
+    /// Lines of the ICAP head.
+    pub icap_head_lines: usize,
+    /// Fields in one HTTP head; in an ICAP head and in trailers further ones are cut.
     pub header_count: usize,
     /// Bytes of a field name.
     pub header_name_bytes: usize,
@@ -55,6 +70,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             head_bytes: HEAD_BYTES,
+            icap_head_bytes: ICAP_HEAD_BYTES,
+            icap_head_lines: ICAP_HEAD_LINES,
             header_count: HEADER_COUNT,
             header_name_bytes: HEADER_NAME_BYTES,
             chunk_line_bytes: CHUNK_LINE_BYTES,

@@ -34,14 +34,16 @@ mod testing;
 mod transaction;
 
 pub use answer::{AnswerHead, AnswerParser, Event};
+pub use encapsulated::Announced;
 pub use encode::{IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Method, chunk_header};
 pub use encode_http::{EncodeError, encode_request_head, encode_response_head, is_hop_by_hop};
 pub use error::{AnswerError, LimitKind, Snippet};
 pub use headers::{Header, Headers};
 pub use http::{HttpHead, RequestHead, ResponseHead};
 pub use limits::{
-    BODY_BYTES, CHUNK_LINE_BYTES, CHUNK_SIZE_DIGITS, HEAD_BYTES, HEADER_COUNT, HEADER_NAME_BYTES,
-    INTERIM_ANSWERS, LEADING_EMPTY_LINES, Limits, TRAILER_BYTES,
+    BODY_BYTES, CHUNK_LINE_BYTES, CHUNK_SIZE_DIGITS, CUT_FIELD_BYTES, HEAD_BYTES, HEADER_COUNT,
+    HEADER_NAME_BYTES, ICAP_HEAD_BYTES, ICAP_HEAD_LINES, INTERIM_ANSWERS, LEADING_EMPTY_LINES,
+    Limits, TRAILER_BYTES,
 };
 pub use options::{OptionsRefused, ServiceOptions, Transfer, TransferLists, istag};
 pub use transaction::{BodyProgress, PIECE_BYTES, Request, Transaction, TransactionError};

@@ -30,8 +30,8 @@ pub(super) fn http_status(line: &[u8]) -> Option<u16> {
     (status <= 599).then_some(status)
 }
 
-/// The method and target of `POST /upload HTTP/1.1`.
-pub(super) fn http_request(line: &[u8]) -> Option<(String, String)> {
+/// The method and target of `POST /upload HTTP/1.1`. Bytes above 0x7f stand in targets, whatever their encoding is.
+pub(super) fn http_request(line: &[u8]) -> Option<(String, Vec<u8>)> {
     let mut parts = line.split(|b| *b == b' ');
     let (method, target, version) = (parts.next()?, parts.next()?, parts.next()?);
     let clean = !target.is_empty() && target.iter().all(|b| *b > b' ' && *b != 0x7f);
@@ -39,8 +39,7 @@ pub(super) fn http_request(line: &[u8]) -> Option<(String, String)> {
         return None;
     }
     let method = std::str::from_utf8(method).ok()?;
-    let target = std::str::from_utf8(target).ok()?;
-    Some((method.to_owned(), target.to_owned()))
+    Some((method.to_owned(), target.to_vec()))
 }
 
 fn is_http_version(version: &[u8]) -> bool {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::config::{self, PluginConfig};
 use crate::filter::{self, FilterRole};
 use crate::host::{self, Half, Next};
+use crate::report;
 use crate::transport::{HangUps, PEER_FIELD, TransportContext};
 
 thread_local! {
@@ -93,6 +94,8 @@ impl Root {
         let role = match parsed {
             PluginConfig::Transport => Role::Transport(Rc::new(HangUps::new(self.id))),
             PluginConfig::Filter(config) => {
+                let secrets = config.profiles.iter().map(|profile| &profile.secrets);
+                report::keep_out_of_lines(&config::Secrets::joined(secrets));
                 log::info!("icap configuration: {}", config::summary(&config));
                 if let Err(e) = host::declare_struct_property(filter::LOG_STRUCT_PROPERTY) {
                     // A second root context of the same VM finds it declared.

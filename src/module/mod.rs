@@ -45,7 +45,7 @@ unsafe extern "C" {
 extern "C" fn _initialize() {
     // SAFETY: the host calls this once, before anything else.
     unsafe { __wasm_call_ctors() };
-    host::start_log();
+    host::start_log(crate::report::fit_for_log);
 }
 
 #[unsafe(no_mangle)]

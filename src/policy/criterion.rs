@@ -1,8 +1,11 @@
 //! The criteria of a rule.
 
+use super::media_type::media_types;
 use super::request::Memo;
 use super::string_matcher::StringMatcher;
+use crate::config::ClientIpSource;
 use ipnet::IpNet;
+use std::net::IpAddr;
 
 /// What the client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,13 +36,13 @@ pub enum Test {
     Protocol(Vec<Protocol>),
     /// The method.
     Method(Vec<StringMatcher>),
-    /// The authority without port.
+    /// The authority without port; where two readers may read two hosts, both outcomes are possible.
     Host(Vec<StringMatcher>),
-    /// The path without query.
+    /// The path without query, as it came and in its other spellings.
     Path(Vec<StringMatcher>),
     /// The query, empty where there is none.
     Query(Vec<StringMatcher>),
-    /// The media type without parameters, empty where there is none.
+    /// The media type without parameters, empty where there is none; of several, each is looked at.
     ContentType(Vec<StringMatcher>),
     /// Header fields.
     Header(Vec<NamedMatcher>),
@@ -67,33 +70,88 @@ pub enum NamedTest {
     Value(StringMatcher),
 }
 
+/// Whether a criterion holds for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// However the request is read.
+    Yes,
+    /// However the request is read.
+    No,
+    /// It depends on who reads the request.
+    Either,
+}
+
+impl Held {
+    /// `readings`: whether it holds, for each way to read the request.
+    fn of(readings: impl IntoIterator<Item = bool>) -> Self {
+        let mut readings = readings.into_iter();
+        let first = readings.next().unwrap_or_default();
+        match (first, readings.all(|other| other == first)) {
+            (_, false) => Self::Either,
+            (true, true) => Self::Yes,
+            (false, true) => Self::No,
+        }
+    }
+
+    fn not(self) -> Self {
+        match self {
+            Self::Yes => Self::No,
+            Self::No => Self::Yes,
+            Self::Either => Self::Either,
+        }
+    }
+}
+
 impl Criterion {
-    pub(super) fn holds(&self, request: &Memo<'_>) -> bool {
-        self.test.holds(request) != self.negated
+    pub(super) fn held(&self, request: &Memo<'_>, source: ClientIpSource) -> Held {
+        let held = self.test.held(request, source);
+        if self.negated { held.not() } else { held }
     }
 }
 
 impl Test {
-    fn holds(&self, request: &Memo<'_>) -> bool {
+    fn held(&self, request: &Memo<'_>, source: ClientIpSource) -> Held {
         let any = |matchers: &[StringMatcher], value| matchers.iter().any(|m| m.matches(value));
+        let one = |holds| Held::of([holds]);
         match self {
-            Test::ClientIp(networks) => request
-                .client_ip()
-                .is_some_and(|ip| networks.iter().any(|n| n.contains(&ip))),
-            Test::Port(ports) => request.listener_port().is_some_and(|p| ports.contains(&p)),
-            Test::Protocol(protocols) => protocols.contains(&request.protocol()),
-            Test::Method(matchers) => any(matchers, request.method()),
-            Test::Host(matchers) => any(matchers, request.host()),
-            Test::Path(matchers) => any(matchers, request.path()),
-            Test::Query(matchers) => any(matchers, request.query()),
-            Test::ContentType(matchers) => content_type_holds(matchers, request),
-            Test::Header(headers) => headers
+            Test::ClientIp(networks) => {
+                let within = |ip: IpAddr| networks.iter().any(|n| n.contains(&ip));
+                match source {
+                    ClientIpSource::Downstream => one(request.client_ip().is_some_and(within)),
+                    ClientIpSource::Peer => {
+                        request.peer_ip().map_or(Held::Either, |ip| one(within(ip)))
+                    }
+                }
+            }
+            Test::Port(ports) => one(request.listener_port().is_some_and(|p| ports.contains(&p))),
+            Test::Protocol(protocols) => one(protocols.contains(&request.protocol())),
+            Test::Method(matchers) => one(any(matchers, request.method())),
+            Test::Host(matchers) => request
+                .host()
+                .map_or(Held::Either, |host| one(any(matchers, host))),
+            Test::Path(matchers) => {
+                let spellings = request.spellings().iter().map(Vec::as_slice);
+                Held::of(
+                    std::iter::once(request.path())
+                        .chain(spellings)
+                        .map(|path| any(matchers, path)),
+                )
+            }
+            Test::Query(matchers) => one(any(matchers, request.query())),
+            Test::ContentType(matchers) => Held::of(
+                media_types(request)
+                    .iter()
+                    .map(|media_type| any(matchers, media_type)),
+            ),
+            Test::Header(headers) => one(headers
                 .iter()
-                .any(|header| header.holds(&mut |visit| request.header(&header.name, visit))),
-            Test::Cookie(cookies) => cookies.iter().any(|cookie| {
-                cookie.holds(&mut |visit| cookie_values(request, &cookie.name, visit))
-            }),
-            Test::HasBody(wanted) => request.has_body() == *wanted,
+                .any(|header| header.holds(&mut |visit| request.header(&header.name, visit)))),
+            Test::Cookie(cookies) => Held::of([exact_cookie, loose_cookie].map(|split| {
+                cookies.iter().any(|cookie| {
+                    cookie.holds(&mut |visit| cookie_values(request, &cookie.name, split, visit))
+                })
+            })),
+            Test::HasBody(wanted) => one(request.has_body() == *wanted),
         }
     }
 }
@@ -125,32 +183,32 @@ impl NamedMatcher {
     }
 }
 
-fn content_type_holds(matchers: &[StringMatcher], request: &Memo<'_>) -> bool {
-    let mut seen = false;
-    let mut hit = false;
-    let mut test = |value: &[u8]| {
-        let media_type = value.split(|b| *b == b';').next().unwrap_or_default();
-        seen = true;
-        hit = matchers.iter().any(|m| m.matches(media_type.trim_ascii()));
-        false
-    };
-    request.header("content-type", &mut test);
-    if seen {
-        hit
-    } else {
-        matchers.iter().any(|m| m.matches(b""))
-    }
-}
+/// Splits `name=value`.
+type SplitCookie = fn(&[u8]) -> Option<(&[u8], &[u8])>;
 
 /// The values of a cookie: HTTP/2 may split `cookie` into several headers (RFC 9113 section 8.2.3).
-fn cookie_values(request: &Memo<'_>, name: &str, visit: &mut Visit<'_>) {
+fn cookie_values(request: &Memo<'_>, name: &str, split: SplitCookie, visit: &mut Visit<'_>) {
     request.header("cookie", &mut |header| {
-        header.split(|b| *b == b';').all(|pair| {
-            let pair = pair.trim_ascii();
-            match pair.strip_prefix(name.as_bytes()).map(<[u8]>::split_first) {
-                Some(Some((b'=', value))) => visit(value),
-                _ => true,
-            }
-        })
+        header
+            .split(|b| *b == b';')
+            .filter_map(|pair| split(pair.trim_ascii()))
+            .filter(|(found, _)| *found == name.as_bytes())
+            .all(|(_, value)| visit(value))
     });
+}
+
+/// As RFC 6265 section 4.2.1 writes it.
+fn exact_cookie(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = memchr::memchr(b'=', pair)?;
+    Some((pair.get(..at)?, pair.get(at.checked_add(1)?..)?))
+}
+
+/// As many applications read it: blanks and quotes around do not count.
+fn loose_cookie(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, value) = exact_cookie(pair)?;
+    let value = value.trim_ascii();
+    let unquoted = value
+        .strip_prefix(b"\"")
+        .and_then(|value| value.strip_suffix(b"\""));
+    Some((name.trim_ascii(), unquoted.unwrap_or(value)))
 }

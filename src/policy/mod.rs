@@ -1,9 +1,13 @@
 //! Which request goes to which profile: the HTTP security policy.
 
+mod authority;
 mod criterion;
+mod media_type;
 mod request;
 mod rule;
+mod spelling;
 mod string_matcher;
+mod words;
 
 pub use criterion::{Criterion, NamedMatcher, NamedTest, Protocol, Test};
 pub use request::RequestView;
@@ -24,6 +28,8 @@ pub enum RouteChoice {
     Profile(String),
     /// `{disabled: true}`.
     Disabled,
+    /// Something that can't be meant, as the text says.
+    Wrong(String),
 }
 
 /// What is done with a request.
@@ -43,6 +49,8 @@ pub enum Decision {
     },
     /// The route's metadata is wrong, as the text says: a failure with the cause `internal`, never a silent pass.
     Misconfigured(String),
+    /// The route's metadata can't be meant, as the text says: nobody knows whether to scan, so nothing goes on.
+    Refuse(String),
 }
 
 /// Decides about one request: the route's choice, else the first rule that matches, else, where there are no rules at all,
@@ -50,6 +58,7 @@ pub enum Decision {
 pub fn decide(config: &Config, view: &dyn RequestView, route: RouteChoice) -> Decision {
     match route {
         RouteChoice::Disabled => Decision::Skip { rule: None },
+        RouteChoice::Wrong(reason) => Decision::Refuse(reason),
         RouteChoice::Profile(name) => match config.profile(&name) {
             Some(profile) => Decision::Scan {
                 profile: Rc::clone(profile),

@@ -1,6 +1,8 @@
 //! What the policy may ask of a request.
 
 use super::Protocol;
+use super::authority::host_of;
+use super::spelling::spellings;
 use std::cell::OnceCell;
 use std::net::IpAddr;
 
@@ -8,9 +10,11 @@ use std::net::IpAddr;
 pub trait RequestView {
     /// The downstream address that Envoy trusts; `None` where there is none (a Unix socket).
     fn client_ip(&self) -> Option<IpAddr>;
+    /// The address of the connection itself, which no header can change; `None` where it is not known.
+    fn peer_ip(&self) -> Option<IpAddr>;
     /// The port of the listener.
     fn listener_port(&self) -> Option<u16>;
-    /// What the client speaks.
+    /// What the client speaks, by the connection itself.
     fn protocol(&self) -> Protocol;
     /// `:method`.
     fn method(&self) -> &[u8];
@@ -20,7 +24,7 @@ pub trait RequestView {
     fn path_and_query(&self) -> &[u8];
     /// Gives each value of the header `name` (lower case), in order, to `visit`, until that returns `false`.
     fn header(&self, name: &str, visit: &mut dyn FnMut(&[u8]) -> bool);
-    /// Whether a body follows the headers.
+    /// Whether a body follows the headers, as far as these tell.
     fn has_body(&self) -> bool;
 }
 
@@ -28,6 +32,8 @@ pub trait RequestView {
 pub(super) struct Memo<'v> {
     view: &'v dyn RequestView,
     client_ip: OnceCell<Option<IpAddr>>,
+    peer_ip: OnceCell<Option<IpAddr>>,
+    spellings: OnceCell<Vec<Vec<u8>>>,
     listener_port: OnceCell<Option<u16>>,
     protocol: OnceCell<Protocol>,
 }
@@ -37,6 +43,8 @@ impl<'v> Memo<'v> {
         Self {
             view,
             client_ip: OnceCell::new(),
+            peer_ip: OnceCell::new(),
+            spellings: OnceCell::new(),
             listener_port: OnceCell::new(),
             protocol: OnceCell::new(),
         }
@@ -47,6 +55,13 @@ impl<'v> Memo<'v> {
         *self
             .client_ip
             .get_or_init(|| self.view.client_ip().map(|ip| ip.to_canonical()))
+    }
+
+    /// Likewise the address of the connection itself.
+    pub(super) fn peer_ip(&self) -> Option<IpAddr> {
+        *self
+            .peer_ip
+            .get_or_init(|| self.view.peer_ip().map(|ip| ip.to_canonical()))
     }
 
     pub(super) fn listener_port(&self) -> Option<u16> {
@@ -61,12 +76,18 @@ impl<'v> Memo<'v> {
         self.view.method()
     }
 
-    pub(super) fn host(&self) -> &'v [u8] {
+    /// `None` where it can be read in more than one way.
+    pub(super) fn host(&self) -> Option<&'v [u8]> {
         host_of(self.view.authority())
     }
 
     pub(super) fn path(&self) -> &'v [u8] {
         split_path(self.view.path_and_query()).0
+    }
+
+    /// What an application may read the path as, beside the path as it came.
+    pub(super) fn spellings(&self) -> &[Vec<u8>] {
+        self.spellings.get_or_init(|| spellings(self.path()))
     }
 
     pub(super) fn query(&self) -> &'v [u8] {
@@ -79,27 +100,6 @@ impl<'v> Memo<'v> {
 
     pub(super) fn has_body(&self) -> bool {
         self.view.has_body()
-    }
-}
-
-/// An authority without its port and without the dot of a fully qualified name; an IPv6 address keeps its brackets.
-fn host_of(authority: &[u8]) -> &[u8] {
-    let host = without_port(authority);
-    host.strip_suffix(b".").unwrap_or(host)
-}
-
-fn without_port(authority: &[u8]) -> &[u8] {
-    match authority.iter().rposition(|b| *b == b':') {
-        Some(colon) => {
-            let (host, port) = authority.split_at(colon);
-            let digits = port.get(1..).unwrap_or_default();
-            if digits.iter().all(u8::is_ascii_digit) {
-                host
-            } else {
-                authority
-            }
-        }
-        None => authority,
     }
 }
 
@@ -116,22 +116,7 @@ fn split_path(target: &[u8]) -> (&[u8], &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{host_of, split_path};
-
-    #[test]
-    fn the_port_is_cut_off_and_an_ipv6_address_is_not() {
-        for (authority, host) in [
-            ("a.example", "a.example"),
-            ("a.example:8080", "a.example"),
-            ("a.example:", "a.example"),
-            ("a.example.:80", "a.example"),
-            ("[2001:db8::1]", "[2001:db8::1]"),
-            ("[2001:db8::1]:443", "[2001:db8::1]"),
-            ("", ""),
-        ] {
-            assert_eq!(host_of(authority.as_bytes()), host.as_bytes());
-        }
-    }
+    use super::split_path;
 
     #[test]
     fn the_query_begins_at_the_first_question_mark() {

@@ -52,6 +52,11 @@ impl StringMatcher {
         }
     }
 
+    /// How a value is compared.
+    pub(super) fn test(&self) -> &StringTest {
+        &self.test
+    }
+
     /// Compiles a regular expression that has to match a whole value. Matching takes time linear in the value's length.
     pub fn compile_regex(pattern: &str, ignore_case: bool) -> Result<Regex, RegexFault> {
         if pattern.len() > MAX_REGEX_BYTES {

@@ -1,6 +1,6 @@
 //! The metrics, as data: names, units, meanings. The page `docs/metrics.md` is written from these tables.
 
-use crate::config::Cause;
+use crate::config::{Cause, stat_name};
 
 use super::Action;
 
@@ -370,20 +370,17 @@ impl StatNames {
         }
     }
 
-    /// Those of a profile: `icap_filter.profile.<name>.requests`. Characters of `profile` other than ASCII
-    /// letters, digits, `_` and `-` become `_`, so two profiles whose names differ in nothing else share their metrics.
+    /// Those of a profile: `icap_filter.profile.<name>.requests`, the name as [`stat_name`] has it. The configuration refuses
+    /// two profiles that would share one.
     pub fn of_profile(profile: &str) -> Self {
-        let name = profile.chars().map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
-                c
-            } else {
-                '_'
-            }
-        });
-        let prefix = ROOT.chars().chain("profile.".chars()).chain(name);
         Self {
-            prefix: prefix.chain(['.']).collect(),
+            prefix: format!("{ROOT}profile.{}.", stat_name(profile)),
         }
+    }
+
+    /// The counter of a rule's matches: `icap_filter.rule.<name>.matched`.
+    pub fn of_rule(rule: &str) -> String {
+        format!("{ROOT}rule.{}.matched", stat_name(rule))
     }
 
     /// Every full name with its kind: the counters, the gauges, the histograms, each in the order of their table. Envoy

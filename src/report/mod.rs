@@ -4,6 +4,8 @@
 
 mod icap_log;
 mod json;
+mod limiter;
+mod line;
 mod metrics;
 mod outcome;
 mod protobuf;
@@ -14,6 +16,8 @@ mod value;
 mod tests;
 
 pub use icap_log::{IcapLog, ScanRecord};
+pub use limiter::{INTERVAL_MS, Limiter};
+pub use line::{MAX_FOREIGN_BYTES, MAX_LINE_BYTES, fit_for_log, foreign, keep_out_of_lines};
 pub use metrics::{
     COUNTERS, Counter, GAUGES, Gauge, HISTOGRAMS, Histogram, Kind, Metric, STATS_TAG_REGEX,
     StatNames,

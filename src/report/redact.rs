@@ -1,5 +1,7 @@
 //! Header lines fit for a log: credentials replaced, length bounded.
 
+use crate::config::Secrets;
+
 /// Longest text kept, in bytes of UTF-8. Longer ones are cut and end in `…`.
 pub const MAX_HEADERS_TEXT_BYTES: usize = 4096;
 
@@ -15,10 +17,14 @@ const SECRET: [&str; 5] = [
 /// The header lines in `raw` as text, each ended by CRLF.
 ///
 /// The values of `Authorization`, `Proxy-Authorization`, `Cookie`, `Set-Cookie`, `X-Authenticated-User` and of the
-/// headers named in `extra` (any case) are replaced by `***`, folded lines included. Bytes that are no UTF-8 become
+/// headers named in `extra` (any case) are replaced by `***`, folded lines included, and `secrets` wherever they stand. Bytes that are no UTF-8 become
 /// U+FFFD. The result has at most [`MAX_HEADERS_TEXT_BYTES`] and, where it was cut, `…`. CR, LF and CRLF each end a
 /// line, so that no reader sees a line where this function did not; empty lines are left out.
-pub fn redact_headers(raw: &[u8], extra: &[String]) -> String {
+pub fn redact_headers<'e>(
+    raw: &[u8],
+    extra: impl IntoIterator<Item = &'e str> + Clone,
+    secrets: &Secrets,
+) -> String {
     let mut text = Bounded::default();
     let mut hidden = false;
     for line in raw.split(|b| matches!(b, b'\r' | b'\n')) {
@@ -32,12 +38,12 @@ pub fn redact_headers(raw: &[u8], extra: &[String]) -> String {
         let name = memchr::memchr(b':', line)
             .and_then(|colon| line.get(..colon))
             .map(<[u8]>::trim_ascii);
-        hidden = name.is_some_and(|name| is_secret(name, extra));
+        hidden = name.is_some_and(|name| is_secret(name, extra.clone()));
         if let Some(name) = name.filter(|_| hidden) {
-            text.push(&String::from_utf8_lossy(name));
+            text.push(&secrets.hide(&String::from_utf8_lossy(name)));
             text.push(": ***");
         } else {
-            text.push(&String::from_utf8_lossy(line));
+            text.push(&secrets.hide(&String::from_utf8_lossy(line)));
         }
         text.push("\r\n");
         if text.full {
@@ -47,10 +53,10 @@ pub fn redact_headers(raw: &[u8], extra: &[String]) -> String {
     text.text
 }
 
-fn is_secret(name: &[u8], extra: &[String]) -> bool {
+fn is_secret<'e>(name: &[u8], extra: impl IntoIterator<Item = &'e str>) -> bool {
     SECRET
         .into_iter()
-        .chain(extra.iter().map(String::as_str))
+        .chain(extra)
         .any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
 }
 
@@ -88,7 +94,7 @@ mod tests {
         let raw = b"Host: icap.example.net\r\nAuthorization: Basic dTpw\r\nPROXY-AUTHORIZATION : Bearer x\r\n\
             X-Authenticated-User:TG9jYWw6Ly91\r\ncookie: a=b\r\nSet-Cookie: c=d\r\nx-api-key: k\r\nPreview: 0\r\n\r\n";
         assert_eq!(
-            redact_headers(raw, &["X-Api-Key".to_owned()]),
+            redact_headers(raw, ["X-Api-Key"], &Secrets::default()),
             "Host: icap.example.net\r\nAuthorization: ***\r\nPROXY-AUTHORIZATION: ***\r\n\
             X-Authenticated-User: ***\r\ncookie: ***\r\nSet-Cookie: ***\r\nx-api-key: ***\r\nPreview: 0\r\n"
         );
@@ -99,7 +105,7 @@ mod tests {
         let raw =
             b"Cookie: a=b;\r\n\tc=secret\r\n d=secret\r\nX-Violations-Found: 1\r\n\tf\r\n\tX\r\n";
         assert_eq!(
-            redact_headers(raw, &[]),
+            redact_headers(raw, [], &Secrets::default()),
             "Cookie: ***\r\nX-Violations-Found: 1\r\n\tf\r\n\tX\r\n"
         );
     }
@@ -112,7 +118,7 @@ mod tests {
             "Date: x\r\n Cookie: secret\r\nVia: y",
             "Date: x\r\n Cookie: a\r\n secret\r\nVia: y",
         ] {
-            let text = redact_headers(raw.as_bytes(), &[]);
+            let text = redact_headers(raw.as_bytes(), [], &Secrets::default());
             assert_eq!(text, "Date: x\r\nCookie: ***\r\nVia: y\r\n", "{raw:?}");
         }
     }
@@ -120,15 +126,21 @@ mod tests {
     #[test]
     fn length_is_bounded_between_characters() {
         let exact = format!("X: {}\r\n", "a".repeat(MAX_HEADERS_TEXT_BYTES - 5));
-        assert_eq!(redact_headers(exact.as_bytes(), &[]), exact);
+        assert_eq!(
+            redact_headers(exact.as_bytes(), [], &Secrets::default()),
+            exact
+        );
         let long = format!("X: {}", "ä".repeat(MAX_HEADERS_TEXT_BYTES));
-        let cut = redact_headers(long.as_bytes(), &[]);
+        let cut = redact_headers(long.as_bytes(), [], &Secrets::default());
         assert!(cut.ends_with("ä…"));
         assert_eq!(cut.len(), MAX_HEADERS_TEXT_BYTES - 1 + "…".len());
     }
 
     #[test]
     fn broken_utf8_is_shown_as_such() {
-        assert_eq!(redact_headers(b"X: \xff", &[]), "X: \u{fffd}\r\n");
+        assert_eq!(
+            redact_headers(b"X: \xff", [], &Secrets::default()),
+            "X: \u{fffd}\r\n"
+        );
     }
 }

@@ -107,7 +107,7 @@ mod tests {
     fn request(headers: &[(&str, &str)]) -> RequestHead {
         RequestHead {
             method: "POST".to_owned(),
-            target: "/upload?x=1".to_owned(),
+            target: b"/upload?x=1".to_vec(),
             headers: headers.iter().copied().collect(),
         }
     }
@@ -213,7 +213,7 @@ mod tests {
             ..sent.clone()
         };
         let target = RequestHead {
-            target: "/upload".to_owned(),
+            target: b"/upload".to_vec(),
             ..sent.clone()
         };
         assert!(!same_request(&sent, &method));

@@ -1,7 +1,7 @@
 //! The verdict on one answer.
 
 use crate::config::{Cause, Profile};
-use crate::icap::{Headers, HttpHead, ResponseHead};
+use crate::icap::{Announced, Headers, HttpHead, ResponseHead};
 
 use super::evidence::{Evidence, Standing};
 use super::vendor::Habits;
@@ -23,9 +23,29 @@ pub enum BodyChange {
     None,
     /// The decoded body is the original, byte for byte.
     Same,
-    /// The body is another one; also where an HTTP head with `null-body` answers a message that had a body.
+    /// The body is another one; also where an HTTP head with `null-body` takes away the body that a message had.
     Changed,
+    /// The body is the beginning of the original, and nothing says that this is to be all of it: the server ended the message
+    /// early, as those do that give the first part back before they know what is in the rest. An incomplete message must not
+    /// become a complete one (RFC 9112 section 8).
+    CutOff,
 }
+
+/// What an answer says of which something is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Nothing.
+    Silent,
+    /// Something was found, or the server began to answer in the application's stead: it blocks.
+    Found(Findings),
+    /// The server is in trouble: one short sentence.
+    Trouble(String),
+}
+
+/// Why a message is blocked of which the server sent back only the beginning.
+const ENDED_EARLY: &str = "the server ended the message early";
+/// Why a message is blocked for which the server announced a response that has no head.
+const NO_HEAD: &str = "the server announced a response and sent no head of one";
 
 /// One complete final answer of an ICAP server.
 #[derive(Clone, Copy, Debug)]
@@ -86,16 +106,17 @@ pub enum BlockWith {
 /// Judges one complete final answer.
 ///
 /// The order, for a 2xx status:
-/// 1. REQMOD, and the answer is an HTTP response: blocked, whatever its status (403, 200, 307), unless the vendor reports its
-///    own trouble by that status and no verdict header is there.
+/// 1. REQMOD, and the answer is an HTTP response, or announces one: blocked, whatever its status (403, 200, 307), unless the
+///    vendor reports its own trouble by that status and no verdict header is there.
 /// 2. Verdict headers say that something was found and not repaired, or that the server blocked: blocked, be it a 204 or
 ///    an unchanged 200.
 /// 3. The wrong kind of HTTP head: failed.
-/// 4. Verdict headers say that all was repaired: modified if there is another body, else blocked.
-/// 5. 202, the scan is still pending: failed.
-/// 6. RESPMOD, and a page of refusal stands in place of another status: blocked; a status of vendor's trouble: failed.
-/// 7. A status that is a verdict of that vendor, and no HTTP message: blocked.
-/// 8. Modified if head or body changed, else passed. A 204 is honoured also where it was not offered: the
+/// 4. The message ends early: blocked.
+/// 5. Verdict headers say that all was repaired: modified if there is another body, else blocked.
+/// 6. A status other than 200, 201, 204 and 206: failed, whatever it may mean.
+/// 7. RESPMOD, and a page of refusal stands in place of another status: blocked; a status of vendor's trouble: failed.
+/// 8. A status that is a verdict of that vendor, and no HTTP message: blocked.
+/// 9. Modified if head or body changed, else passed. A 204 is honoured also where it was not offered: the
 ///    original is still at hand.
 ///
 /// Any other status: blocked by a verdict header, an error code that refuses the content, or a status that is itself a
@@ -116,24 +137,60 @@ pub fn judge(view: &AnswerView<'_>, profile: &Profile) -> Judgement {
             }
         }
     };
-    let findings = match verdict {
+    let mut findings = match verdict {
         Verdict::Block(_) | Verdict::Modify => evidence.into_findings(),
         Verdict::Pass | Verdict::Fail { .. } => Findings::default(),
     };
+    if matches!(verdict, Verdict::Block(_)) {
+        let why = match view.http {
+            _ if view.is_cut_off() => Some(ENDED_EARLY),
+            None if view.answers_client() => Some(NO_HEAD),
+            _ => None,
+        };
+        findings.reason = findings.reason.or(why.map(str::to_owned));
+    }
     Judgement { verdict, findings }
 }
 
-/// Judges an answer of which something is missing, because it broke off or can't be put in place: what was found, where its
-/// heads say by themselves that something was, by a verdict header or an ICAP status that is a verdict. Such a message must
-/// not go on, be it told to fail open. An HTTP head alone does not say it: the page that it begins may be one of trouble.
-pub fn judge_head(view: &AnswerView<'_>, profile: &Profile) -> Option<Findings> {
+/// Judges an answer of which something is missing, because it broke off or can't be put in place: what was found, where what
+/// there is of it says so by itself, by a verdict header, an ICAP status that is a verdict, or `Encapsulated` that announces a
+/// response to REQMOD. Such a message must not go on, be it told to fail open.
+pub fn judge_head(view: &AnswerView<'_>, profile: &Profile) -> Rest {
     let evidence = Evidence::gather(view, profile);
-    let by_status = !(200..=299).contains(&view.status)
-        && (evidence.refused_by_code()
-            || Habits::of(profile.vendor)
-                .verdict_statuses
-                .contains(&view.status));
-    (by_status || evidence.standing() != Standing::Silent).then(|| evidence.into_findings())
+    let habits = Habits::of(profile.vendor);
+    let success = (200..=299).contains(&view.status);
+    let by_status =
+        !success && (evidence.refused_by_code() || habits.verdict_statuses.contains(&view.status));
+    if by_status || evidence.standing() != Standing::Silent {
+        return Rest::Found(evidence.into_findings());
+    }
+    if !success || !view.answers_client() {
+        return Rest::Silent;
+    }
+    match view.response().and_then(|it| trouble(habits, it.status)) {
+        Some(Verdict::Fail { reason, .. }) => Rest::Trouble(reason),
+        _ => Rest::Found(evidence.into_findings()),
+    }
+}
+
+impl AnswerView<'_> {
+    fn response(&self) -> Option<&ResponseHead> {
+        match self.http {
+            Some(HttpHead::Response(response)) => Some(response),
+            Some(HttpHead::Request(_)) | None => None,
+        }
+    }
+
+    /// Whether this answers REQMOD with a response, or announces one, be it one that can't be read.
+    fn answers_client(&self) -> bool {
+        self.scan == Scan::Request
+            && (self.response().is_some() || Announced::by(self.headers).response)
+    }
+
+    /// Whether the message that is to go on ends early.
+    pub fn is_cut_off(&self) -> bool {
+        self.body == BodyChange::CutOff && !self.answers_client()
+    }
 }
 
 fn of_success(
@@ -142,12 +199,9 @@ fn of_success(
     habits: &Habits,
     standing: Standing,
 ) -> Verdict {
-    let response = match view.http {
-        Some(HttpHead::Response(response)) => Some(response),
-        Some(HttpHead::Request(_)) | None => None,
-    };
-    if let (Scan::Request, Some(response)) = (view.scan, response) {
-        return match trouble(habits, response.status) {
+    let response = view.response();
+    if view.answers_client() {
+        return match response.and_then(|response| trouble(habits, response.status)) {
             Some(failed) if standing == Standing::Silent => failed,
             _ => block(view, profile),
         };
@@ -161,14 +215,21 @@ fn of_success(
             reason: "HTTP request in the answer to RESPMOD".to_owned(),
         };
     }
+    if view.is_cut_off() {
+        return Verdict::Block(BlockWith::OwnPage);
+    }
+    let defined = matches!(view.status, 200 | 201 | 204 | 206);
     if standing == Standing::Repaired {
         return match view.body {
-            BodyChange::Changed => Verdict::Modify,
-            BodyChange::None | BodyChange::Same => block(view, profile),
+            BodyChange::Changed if defined => Verdict::Modify,
+            _ => block(view, profile),
         };
     }
-    if view.status == 202 {
-        return fail_with_status(view.status);
+    if !defined || (view.status == 206 && view.http.is_none() && view.body == BodyChange::None) {
+        return Verdict::Fail {
+            cause: Cause::Protocol,
+            reason: status::sentence(view.status),
+        };
     }
     if let Some(response) = response.filter(|response| replaces_status(view, response)) {
         if let Some(failed) = trouble(habits, response.status) {
@@ -191,17 +252,13 @@ fn of_success(
     }
 }
 
-/// Blocks, with the server's response where it is wanted, can end an exchange, and is not the scanned response itself.
+/// Blocks, with the server's response where it is wanted, and is not the scanned response itself.
 fn block(view: &AnswerView<'_>, profile: &Profile) -> Verdict {
     let usable = match view.http {
         Some(HttpHead::Response(response)) => {
-            response.status >= 200
-                && match view.scan {
-                    Scan::Request => true,
-                    Scan::Response => {
-                        replaces_status(view, response) || view.body == BodyChange::Changed
-                    }
-                }
+            view.scan == Scan::Request
+                || replaces_status(view, response)
+                || view.body == BodyChange::Changed
         }
         Some(HttpHead::Request(_)) | None => false,
     };

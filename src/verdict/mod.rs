@@ -17,7 +17,9 @@ mod violations;
 pub(crate) mod tests;
 
 pub use changed::{same_request, same_response};
-pub use judge::{AnswerView, BlockWith, BodyChange, Judgement, Scan, Verdict, judge, judge_head};
+pub use judge::{
+    AnswerView, BlockWith, BodyChange, Judgement, Rest, Scan, Verdict, judge, judge_head,
+};
 
 /// What the verdict headers of an answer tell, for the log. Every text is valid UTF-8 without control characters and
 /// bounded in length; a pass and a failure have none.

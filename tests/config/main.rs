@@ -10,7 +10,9 @@ mod attributes;
 mod check_config;
 mod documents;
 mod policy;
+mod readings;
 mod structure;
+mod unmatchable;
 
 use icap_filter::config::{Config, ConfigError, PluginConfig, parse};
 use serde_json::{Value, json};

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 /// A request that counts how often it is asked for its address.
 struct Request {
     client_ip: Option<IpAddr>,
+    peer_ip: Option<IpAddr>,
     port: Option<u16>,
     protocol: Protocol,
     method: &'static str,
@@ -25,6 +26,7 @@ impl Default for Request {
     fn default() -> Self {
         Self {
             client_ip: Some("192.0.2.7".parse().unwrap()),
+            peer_ip: None,
             port: Some(8443),
             protocol: Protocol::Https,
             method: "POST",
@@ -49,6 +51,10 @@ impl RequestView for Request {
     fn client_ip(&self) -> Option<IpAddr> {
         self.address_lookups.set(self.address_lookups.get() + 1);
         self.client_ip
+    }
+
+    fn peer_ip(&self) -> Option<IpAddr> {
+        self.peer_ip
     }
 
     fn listener_port(&self) -> Option<u16> {
@@ -99,7 +105,7 @@ fn matches(criteria: Value, request: &Request) -> bool {
             assert_eq!(rule, None);
             false
         }
-        Decision::Misconfigured(fault) => panic!("{fault}"),
+        Decision::Misconfigured(fault) | Decision::Refuse(fault) => panic!("{fault}"),
     }
 }
 
@@ -225,8 +231,6 @@ fn strings_of_the_request() {
             (json!(["app.example"]), true),
             (json!({"exact": ["b.example", "APP.example"]}), true),
             (json!({"suffix": ".example"}), true),
-            (json!(["app.example:8443"]), false),
-            (json!({"suffix": "example:8443"}), false),
         ],
     );
     table_of(
@@ -249,7 +253,6 @@ fn strings_of_the_request() {
             (json!({"regex": "/UPLOAD/.*", "ignore_case": true}), true),
             (json!({"prefix": "/upload/", "invert": true}), false),
             (json!({"prefix": "/download/", "invert": true}), true),
-            (json!({"suffix": "/upload/a.zip?kind=zip&x=1"}), false),
             (
                 json!({"prefix": "/upload/a.zip-and-something-longer"}),
                 false,
@@ -424,7 +427,7 @@ fn criteria_that_are_wrong() {
         let path = format!("rules[0].match.{at}");
         let mut config = with(&path, value);
         if at == "path.safe_regex" {
-            set(&mut config, "rules[0].match.path.exact", json!("a"));
+            set(&mut config, "rules[0].match.path.exact", json!("/a"));
         }
         refuse_at(&config, &path);
     }
@@ -523,7 +526,7 @@ fn the_first_enabled_rule_that_matches_decides() {
         let (found_profile, found_rule) = match decide(&config, &request, RouteChoice::None) {
             Decision::Scan { profile, rule } => (Some(profile.name.to_string()), rule),
             Decision::Skip { rule } => (None, rule),
-            Decision::Misconfigured(fault) => panic!("{fault}"),
+            Decision::Misconfigured(fault) | Decision::Refuse(fault) => panic!("{fault}"),
         };
         assert_eq!(found_profile.as_deref(), profile);
         assert_eq!(found_rule.as_deref(), rule);

@@ -82,7 +82,7 @@ fn lists_of_profiles_and_rules() {
     }
     assert!(accept(&with("rules", json!([]))).rules.unwrap().is_empty());
     let rules: Vec<Value> = (0..1001)
-        .map(|i| json!({"name": format!("r{i}"), "action": "bypass"}))
+        .map(|i| json!({"name": format!("r{i}"), "match": {"port": 80}, "action": "bypass"}))
         .collect();
     accept(&with("rules", json!(rules[..1000])));
     refuse_at(&with("rules", json!(rules)), "rules");
@@ -295,7 +295,7 @@ fn the_summary_names_what_is_in_force_and_no_secret() {
         "icap://h/av",
         "X-Key",
         "fails open on connection",
-        "all → av",
+        "all: every request → scanned by av",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }

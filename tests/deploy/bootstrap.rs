@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use crate::root;
 use crate::yaml::{mappings, mappings_mut};
+use crate::{envoy, root};
 
 /// The name of the network filter that holds the HTTP filters.
 pub const HCM: &str = "envoy.filters.network.http_connection_manager";
@@ -17,6 +17,16 @@ pub const MODULE: &str = "/var/local/icap-filter/plugin.wasm";
 pub const ICAP_HOST: &str = "c-icap.icap.svc.cluster.local";
 /// See [`ICAP_HOST`].
 pub const ICAP_PORT: u16 = 1344;
+
+/// The limits of what is held of a connection or stream, in both directions.
+const BOTH_WAYS: [&str; 3] = [
+    "per_connection_buffer_limit_bytes",
+    "initial_stream_window_size",
+    "initial_connection_window_size",
+];
+
+/// The limit of the examples for uploads.
+pub const LIFTED: u64 = 52 << 20;
 
 /// The parts of a configuration.
 #[derive(Debug)]
@@ -87,10 +97,14 @@ impl Parts {
         self.hcm()["http_filters"].as_array_mut().unwrap()
     }
 
+    /// Its virtual host.
+    pub fn virtual_host(&mut self) -> &mut Value {
+        &mut self.hcm()["route_config"]["virtual_hosts"][0]
+    }
+
     /// Its routes.
     pub fn routes(&mut self) -> &mut Vec<Value> {
-        let routes = &mut self.hcm()["route_config"]["virtual_hosts"][0]["routes"];
-        routes.as_array_mut().unwrap()
+        self.virtual_host()["routes"].as_array_mut().unwrap()
     }
 
     /// The route of that name.
@@ -110,6 +124,9 @@ impl Parts {
         let fields = self.bootstrap.as_object().unwrap().clone();
         config.as_object_mut().unwrap().extend(fields);
         localise(&mut config, icap_port);
+        if !envoy::lifts_by_route() {
+            lift(&mut config);
+        }
         for resource in &mut self.extensions {
             resource["@type"] =
                 "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig".into();
@@ -122,6 +139,82 @@ impl Parts {
         std::fs::write(&path, config.to_string()).unwrap();
         path
     }
+}
+
+/// Every filter of ours that scans stands directly after one of Envoy's own that looks up the route.
+pub fn check_route_lookup(config: &Value) {
+    let lookup =
+        "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
+    let mut found = 0;
+    mappings(config, &mut |fields| {
+        let Some(filters) = fields.get("http_filters").and_then(Value::as_array) else {
+            return;
+        };
+        for (place, filter) in filters.iter().enumerate() {
+            if ["icap_filter", "icap-filter"]
+                .iter()
+                .all(|name| filter["name"] != *name)
+            {
+                continue;
+            }
+            found += 1;
+            let before = place.checked_sub(1).map(|place| &filters[place]);
+            let before = before.unwrap_or_else(|| panic!("nothing is before {filter}"));
+            assert_eq!(before["typed_config"], json!({"@type": lookup}));
+        }
+    });
+    assert_eq!(found, 1);
+}
+
+/// Every configuration of ours has the rules of README, leaves gRPC out, and does without a scanner that lets EICAR pass.
+pub fn check_rules(config: &Value) -> usize {
+    let mut found = 0;
+    mappings(&read_texts(config), &mut |fields| {
+        let Some(profiles) = fields.get("profiles").and_then(Value::as_array) else {
+            return;
+        };
+        found += 1;
+        for profile in profiles {
+            let test = json!({"enabled": true, "fail_profile": true});
+            assert_eq!(profile["self_test"], test, "{profile}");
+        }
+        let rules = json!([
+            {
+                "name": "grpc",
+                "match": {
+                    "method": "POST",
+                    "content_type": [{"exact": "application/grpc"}, {"prefix": "application/grpc+"}],
+                    "path": {"regex": r"/([A-Za-z_]\w*\.)+[A-Z]\w*/\w+"},
+                },
+                "action": "bypass",
+            },
+            {
+                "name": "scan-uploads",
+                "match": {"method": ["POST", "PUT", "PATCH"], "has_body": true},
+                "action": "enable_icap",
+                "profile": "upload-av",
+            },
+        ]);
+        assert_eq!(fields.get("rules"), Some(&rules));
+    });
+    found
+}
+
+/// Does what the comments beside `request_body_buffer_limit` say of an Envoy in which it has no effect.
+pub fn lift(config: &mut Value) {
+    mappings_mut(config, &mut |fields| {
+        if fields.contains_key("filter_chains") {
+            fields.insert(
+                "per_connection_buffer_limit_bytes".to_owned(),
+                LIFTED.into(),
+            );
+        }
+        let http2 = fields.get_mut("http2_protocol_options");
+        if let Some(http2) = http2.filter(|o| o.get("initial_stream_window_size").is_some()) {
+            http2["initial_stream_window_size"] = LIFTED.into();
+            http2["initial_connection_window_size"] = LIFTED.into();
+        }
+    });
 }
 
 /// The built module.
@@ -169,13 +262,15 @@ fn discover_from(config: &mut Value, directory: &Path) {
     });
 }
 
-/// What the filters in a configuration must agree on: the buffers hold what is scanned, the health check asks for the
-/// profile's service, and the roles have a virtual machine each.
+/// What the filters in a configuration must agree on: the buffer for uploads holds what is scanned, and no other does; the
+/// health check asks for the profile's service, the roles have a virtual machine each, and a stream that hangs ends, but
+/// not before a scan does.
 pub fn check_agreement(config: &Value) {
     let mut profiles = Vec::new();
     let mut checks = Vec::new();
     let mut limits = Vec::new();
     let mut machines = Vec::new();
+    let mut idle = Vec::new();
     mappings(&read_texts(config), &mut |fields| {
         if let Some(list) = fields.get("profiles") {
             profiles.extend(list.as_array().unwrap().iter().cloned());
@@ -184,33 +279,39 @@ pub fn check_agreement(config: &Value) {
             checks.push(unhex(check["send"]["text"].as_str().unwrap()));
         }
         machines.extend(fields.get("vm_id").cloned());
-        for name in [
-            "per_connection_buffer_limit_bytes",
-            "initial_stream_window_size",
-        ] {
-            limits.extend(
-                fields
-                    .get(name)
-                    .map(|limit| (name, limit.as_u64().unwrap())),
-            );
+        limits.extend(fields.get("request_body_buffer_limit").cloned());
+        idle.extend(fields.get("stream_idle_timeout").cloned());
+        for name in BOTH_WAYS {
+            let limit = fields.get(name).and_then(Value::as_u64).unwrap_or_default();
+            assert!(limit <= 1 << 20, "{name}: downloads may fill {limit} bytes");
         }
     });
-    assert!(!profiles.is_empty() && !checks.is_empty());
-    assert_eq!(limits.len(), 2, "{limits:?}");
+    assert!(!profiles.is_empty() && !checks.is_empty() && !limits.is_empty());
     assert!(
         machines.len() == 2 && machines[0] != machines[1],
         "{machines:?}"
     );
+    assert_eq!(idle.len(), 1, "{idle:?}");
+    let idle: u64 = idle[0]
+        .as_str()
+        .unwrap()
+        .trim_end_matches('s')
+        .parse()
+        .unwrap();
     for profile in &profiles {
         let largest = profile["request_buffer_size_kb"].as_u64().unwrap() * 1024;
-        for (name, limit) in &limits {
+        for limit in &limits {
+            let limit = limit.as_u64().unwrap();
+            assert!(limit > largest, "{limit}, and a body may have {largest}");
+        }
+        if let Some(time) = profile["response_timeout_ms"].as_u64() {
             assert!(
-                *limit > largest,
-                "{name} is {limit}, a body may have {largest}"
+                idle * 1000 > time,
+                "{idle} s, and a scan may take {time} ms"
             );
         }
         let service = profile["service_url"].as_str().unwrap();
-        let host = service.strip_prefix("icap://").unwrap();
+        let (_, host) = service.split_once("://").unwrap();
         let host = host.split_once('/').unwrap().0;
         let options = format!(
             "OPTIONS {service} ICAP/1.0\r\nHost: {host}\r\nEncapsulated: null-body=0\r\n\r\n"

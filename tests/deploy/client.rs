@@ -20,10 +20,11 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
-type Fault = Box<dyn std::error::Error>;
+/// What went wrong.
+pub type Fault = Box<dyn std::error::Error>;
 
 /// How long an answer may take; none takes that long when all is well.
-const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// GET over HTTP/1.1; `None` where there is no answer.
 pub fn get(address: SocketAddr, path: &str) -> Option<Answer> {
@@ -40,19 +41,56 @@ pub fn post(address: SocketAddr, path: &str, body: &[u8]) -> Answer {
 }
 
 /// POST over HTTP/2.
-pub fn post_http2(address: SocketAddr, path: &str, body: Vec<u8>) -> Answer {
+pub fn post_http2(address: SocketAddr, path: &str, body: &[u8]) -> Answer {
     let request = Request::post(format!("http://test{path}"));
-    let request = request.body(Bytes::from(body).into()).unwrap();
+    let request = request.body(Bytes::copy_from_slice(body).into()).unwrap();
     run(http2_exchange(address, request)).unwrap()
 }
 
-fn run<T>(exchange: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+/// GET over one connection of HTTP/2, so many times: the answers have begun, and nobody reads them. They end when what is
+/// given back is dropped.
+pub fn unread_http2(address: SocketAddr, path: &str, count: usize) -> Unread {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
-        .build();
-    runtime
-        .unwrap()
-        .block_on(async { tokio::time::timeout(DEADLINE, exchange).await? })
+        .build()
+        .unwrap();
+    let answers = runtime.block_on(async {
+        let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+        let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .handshake(stream)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let mut answers = Vec::new();
+        for _ in 0..count {
+            let request = Request::get(format!("http://test{path}"));
+            let request = request.body(Full::<Bytes>::default()).unwrap();
+            answers.push(sender.send_request(request).await.unwrap());
+        }
+        answers
+    });
+    Unread {
+        _answers: answers,
+        _runtime: runtime,
+    }
+}
+
+/// See [`unread_http2`].
+pub struct Unread {
+    _answers: Vec<Response<Incoming>>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+/// What the clients run in.
+pub fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+/// Runs an exchange, for no longer than any may take.
+pub fn run<T>(exchange: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    runtime().block_on(async { tokio::time::timeout(DEADLINE, exchange).await? })
 }
 
 async fn http1_exchange(

@@ -93,7 +93,8 @@ fn check(piece: &Piece, names: &BTreeSet<String>) -> Vec<String> {
     faults
 }
 
-/// A part of a bootstrap, in one. Its fields say of what: of all, of the connection manager, of a listener, of a cluster.
+/// A part of a bootstrap, in one. Its fields say of what: of all, of the connection manager, of a listener, of a virtual
+/// host, a route, a cluster.
 fn as_bootstrap(part: &Value) -> Value {
     let mut parts = Parts::new("part", 1);
     let fields = part.as_object().unwrap().clone();
@@ -103,6 +104,10 @@ fn as_bootstrap(part: &Value) -> Value {
         parts.merge_into_hcm(fields);
     } else if fields.contains_key("per_connection_buffer_limit_bytes") {
         parts.listener.as_object_mut().unwrap().extend(fields);
+    } else if fields.contains_key("request_body_buffer_limit") {
+        parts.virtual_host().as_object_mut().unwrap().extend(fields);
+    } else if fields.contains_key("route") {
+        parts.routes().push(part.clone());
     } else {
         let mut cluster = json!({"name": "part"});
         cluster.as_object_mut().unwrap().extend(fields);
@@ -274,6 +279,8 @@ fn wrong_pieces_are_found() {
         ("clusters: [{nam: x}]", "nam"),
         ("http_filters: [{name: x, typed_config: {}}]", "'x'"),
         ("per_connection_buffer_limit_bytes: a lot", "a lot"),
+        ("request_body_buffer_limit: a lot", "a lot"),
+        ("match: {prefix: /}\nroute: {cluster: nowhere}", "nowhere"),
         (
             "sidecar.istio.io/userVolume: '{}'\nsidecar.istio.io/userVolumeMount: '{\"a\": {\"mountPath\": \"/b\"}}'",
             "a is no volume",

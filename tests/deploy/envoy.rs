@@ -30,6 +30,18 @@ fn program() -> PathBuf {
     }
 }
 
+/// Whether `request_body_buffer_limit` lifts the limit of an upload: from Envoy 1.37 on.
+pub fn lifts_by_route() -> bool {
+    let output = Command::new(program()).arg("--version").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = text.split('/').find_map(|part| part.strip_prefix("1."));
+    let minor = version
+        .and_then(|v| v.split_once('.'))
+        .expect("a version")
+        .0;
+    minor.parse::<u32>().expect("a number") >= 37
+}
+
 /// What `envoy --mode validate` complains of.
 pub fn validate(config: &Path) -> Result<(), String> {
     let output = Command::new(program())

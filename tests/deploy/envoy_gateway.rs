@@ -8,6 +8,7 @@ use crate::kinds::typed;
 use crate::shape::{METADATA, OPTIONAL, REQUIRED, Shape};
 
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
+const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
 const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 
 const TARGET: Shape = Shape::Fields(&[
@@ -36,7 +37,7 @@ pub const PATCH_POLICY: Shape = Shape::Fields(&[
                 "jsonPatches",
                 REQUIRED,
                 Shape::List(&Shape::Fields(&[
-                    ("type", REQUIRED, Shape::Word(&[LISTENER, CLUSTER])),
+                    ("type", REQUIRED, Shape::Word(&[LISTENER, ROUTES, CLUSTER])),
                     ("name", REQUIRED, Shape::Text),
                     (
                         "operation",
@@ -236,9 +237,14 @@ fn apply_patch(patch: &Value, parts: &mut Parts) {
         parts.clusters.push(value.clone());
         return;
     }
+    // The listener's routes have its name.
     assert_eq!(patch["name"], parts.listener["name"]);
+    let document = match patch["type"] == ROUTES {
+        true => &mut parts.hcm()["route_config"],
+        false => &mut parts.listener,
+    };
     let pointers = match operation["jsonPath"].as_str() {
-        Some(json_path) => json_path::select(&parts.listener, json_path)
+        Some(json_path) => json_path::select(document, json_path)
             .iter()
             .map(|pointer| format!("{pointer}/{}", path.trim_start_matches('/')))
             .collect(),
@@ -246,6 +252,6 @@ fn apply_patch(patch: &Value, parts: &mut Parts) {
     };
     assert!(!pointers.is_empty(), "{operation} selects nothing");
     for pointer in pointers {
-        json_path::add(&mut parts.listener, &pointer, value.clone());
+        json_path::add(document, &pointer, value.clone());
     }
 }

@@ -36,6 +36,7 @@ const PATCH: Shape = Shape::Fields(&[
             "NETWORK_FILTER",
             "HTTP_FILTER",
             "HTTP_ROUTE",
+            "VIRTUAL_HOST",
             "CLUSTER",
             "EXTENSION_CONFIG",
         ]),
@@ -117,6 +118,7 @@ pub fn apply(envoy_filter: &Value, parts: &mut Parts) {
                 let router = filters.iter().position(|f| f["name"] == ROUTER);
                 filters.insert(router.unwrap(), value.clone());
             }
+            ("VIRTUAL_HOST", "MERGE") => merge(parts.virtual_host(), value),
             ("HTTP_ROUTE", "MERGE") => {
                 let name = &patch["match"]["routeConfiguration"]["vhost"]["route"]["name"];
                 merge(parts.route(name.as_str().unwrap()), value);

@@ -2,11 +2,19 @@
 
 use serde_json::{Map, Value};
 
-/// The JSON pointers of what `path` selects: steps `.name`, `..name` and `[?(@.name=='value')]`.
+/// The JSON pointers of what `path` selects: steps `.name`, `..name`, `[*]` and `[?(@.name=='value')]`.
 pub fn select(document: &Value, path: &str) -> Vec<String> {
     let mut found = vec![String::new()];
     let mut rest = path;
     while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix("[*]") {
+            found = found
+                .iter()
+                .flat_map(|pointer| entries(document, pointer))
+                .collect();
+            rest = after;
+            continue;
+        }
         if let Some(after) = rest.strip_prefix("[?(@.") {
             let (condition, after) = after.split_once(")]").expect("an end of the filter");
             let (name, value) = condition.split_once("==").expect("a comparison");

@@ -22,6 +22,9 @@ mod demonstration;
 mod documentation;
 mod envoy;
 mod envoy_gateway;
+mod examples;
+mod git;
+mod grpc;
 mod icap_pods;
 mod istio;
 mod json_path;
@@ -37,6 +40,7 @@ mod pages;
 #[path = "../e2e/support/process.rs"]
 mod process;
 mod scan;
+mod scanner_limits;
 mod servers;
 mod shape;
 mod shell;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::bootstrap::{ICAP_HOST, ICAP_PORT};
+use crate::bootstrap::{ICAP_HOST, ICAP_PORT, check_rules};
 use crate::{kinds, kustomize, root, yaml, yaml_files_below};
 
 #[test]
@@ -20,12 +20,13 @@ fn every_document_is_of_its_kind() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// The plugin configuration, the cluster and so on are the same in every variant: who changes one changes all.
+/// The plugin configuration is the same in every variant: who changes one changes all.
 #[test]
-fn the_variants_have_the_same_profiles() {
+fn the_variants_have_the_same_profiles_and_rules() {
     let mut all: Vec<(String, Value)> = Vec::new();
     for file in yaml_files_below("deploy") {
         for document in yaml::load(&file) {
+            check_rules(&document);
             yaml::mappings(&document, &mut |fields| {
                 if let Some(profiles) = fields.get("profiles") {
                     all.push((file.display().to_string(), profiles.clone()));

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::bootstrap::{ICAP_HOST, MODULE, Parts, check_agreement};
+use crate::bootstrap::{
+    ICAP_HOST, MODULE, Parts, check_agreement, check_route_lookup, check_rules,
+};
 use crate::client::{get, post, post_http2};
 use crate::envoy::{Envoy, validate};
 use crate::servers::{BAD, PAGE, Server, application, icap_server};
@@ -24,6 +26,7 @@ impl Scene {
         add(&mut parts);
         let whole = serde_json::json!([parts.listener, parts.clusters, parts.extensions]);
         check_agreement(&whole);
+        assert_eq!(check_rules(&whole), 1);
         let directory = tempfile::tempdir().unwrap();
         let config = parts.write(directory.path(), icap_server.port);
         validate(&config).unwrap();
@@ -50,18 +53,36 @@ impl Scene {
         let mut long = vec![b'x'; 100_000];
         long.extend(BAD);
         assert_eq!(post(listener, "/upload", &long).status, 403);
-        assert_eq!(post_http2(listener, "/upload", long).status, 403);
+        assert_eq!(post_http2(listener, "/upload", &long).status, 403);
         assert_eq!(
             (self.icap_server.requests(), self.application.requests()),
             (4, 1)
         );
 
         let large = 40 << 20;
-        let answer = post_http2(listener, "/upload", vec![b'x'; large]);
-        assert_eq!(answer.status, 200);
-        assert_eq!(answer.body, large.to_string().as_bytes());
+        for post in [post, post_http2] {
+            let answer = post(listener, "/upload", &vec![b'x'; large]);
+            assert_eq!(answer.status, 200);
+            assert_eq!(answer.body, large.to_string().as_bytes());
+        }
         self.envoy.assert_vm_alive();
     }
+}
+
+/// Puts a filter first that sends `/health` to `/upload` and has the route chosen anew.
+fn rewrite_and_choose_anew(parts: &mut Parts) {
+    let code = "function envoy_on_request(handle)\n\
+                handle:headers():replace(':path', '/upload')\n\
+                handle:clearRouteCache()\n\
+                end";
+    let lua = serde_json::json!({
+        "name": "lua",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+            "default_source_code": {"inline_string": code},
+        },
+    });
+    parts.http_filters().insert(0, lua);
 }
 
 /// The one resource of a directory.
@@ -96,6 +117,9 @@ fn copied_from_the_page(parts: &mut Parts) {
     let listener = piece("per_connection_buffer_limit_bytes");
     let listener = listener.as_object().unwrap().clone();
     parts.listener.as_object_mut().unwrap().extend(listener);
+    let limit = piece("request_body_buffer_limit");
+    let limit = limit.as_object().unwrap().clone();
+    parts.virtual_host().as_object_mut().unwrap().extend(limit);
     let hcm = piece("http_filters");
     parts.merge_into_hcm(hcm.as_object().unwrap().clone());
     let clusters = piece("clusters");
@@ -107,6 +131,25 @@ fn copied_from_the_page(parts: &mut Parts) {
 #[test]
 fn an_envoy_of_ones_own_with_what_the_page_has_to_copy() {
     Scene::start("ingress", copied_from_the_page).assert_scans();
+}
+
+#[test]
+fn every_manifest_looks_up_the_route_before_it_scans() {
+    for variant in ["gateway-file", "gateway-oci", "sidecar-file", "sidecar-oci"] {
+        let mut parts = Parts::new("0.0.0.0_8080", 1);
+        istio::apply(&resource(&format!("deploy/istio/{variant}")), &mut parts);
+        check_route_lookup(&parts.listener);
+    }
+    let mut parts = Parts::new("shop/shop/http", 1);
+    let resources = kustomize::resources("deploy/envoy-gateway/patch-policy");
+    envoy_gateway::apply(&resources, &mut parts);
+    check_route_lookup(&parts.listener);
+    // Where it has no place, the policy is for the whole Gateway.
+    for policy in kustomize::resources("deploy/envoy-gateway/extension-policy") {
+        if policy["kind"] == "EnvoyExtensionPolicy" {
+            assert_eq!(policy["spec"]["targetRefs"][0]["kind"], "Gateway");
+        }
+    }
 }
 
 #[test]
@@ -142,6 +185,26 @@ fn istio_routes_choose() {
     assert_eq!(scene.application.requests(), 1);
 }
 
+/// What looks like a route without a scan, and is sent elsewhere by an earlier filter, is scanned as the route is that it
+/// takes.
+#[test]
+fn the_route_that_decides_is_the_one_that_the_request_takes() {
+    for lookup in [true, false] {
+        let scene = Scene::start("0.0.0.0_8080", |parts| {
+            istio::apply(&resource("deploy/istio/gateway-file"), parts);
+            istio::apply(&resource("deploy/istio/per-route"), parts);
+            rewrite_and_choose_anew(parts);
+            if !lookup {
+                let filters = parts.http_filters();
+                filters.retain(|filter| filter["name"] != "icap-filter-route-lookup");
+            }
+        });
+        let answer = post(scene.envoy.listener, "/health", BAD);
+        // The second time shows what the filter is there for.
+        assert_eq!(answer.status, if lookup { 403 } else { 200 });
+    }
+}
+
 /// The profile's name must have become a label, and the total must have none.
 fn assert_labelled(scene: &Scene) {
     assert_eq!(post(scene.envoy.listener, "/upload", BAD).status, 403);
@@ -174,6 +237,9 @@ fn istio_metrics_have_labels() {
 
 fn envoy_gateway_scene(variant: &str) -> Scene {
     Scene::start("shop/shop/http", |parts| {
+        // What Envoy Gateway sets.
+        parts.listener["per_connection_buffer_limit_bytes"] = (32 << 10).into();
+        parts.hcm()["http2_protocol_options"]["initial_stream_window_size"] = (64 << 10).into();
         let resources = kustomize::resources(&format!("deploy/envoy-gateway/{variant}"));
         envoy_gateway::apply(&resources, parts);
     })
@@ -209,6 +275,7 @@ fn a_dead_icap_server_ends_in_503() {
         }
     });
     assert_eq!(post(scene.envoy.listener, "/upload", b"clean").status, 503);
-    assert_eq!(get(scene.envoy.listener, "/").unwrap().status, 503);
     assert_eq!(scene.application.requests(), 0);
+    // What has nothing to scan goes on.
+    assert_eq!(get(scene.envoy.listener, "/").unwrap().status, 200);
 }

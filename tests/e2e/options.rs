@@ -142,7 +142,7 @@ async fn the_transfer_lists_go_by_the_extension_of_the_path() {
     let server = IcapServer::serving(Behaviour::Allow).await;
     let fields = "Preview: 10\r\nTransfer-Preview: *\r\nTransfer-Ignore: png, jpg\r\n\
                   Transfer-Complete: exe\r\n";
-    let scene = knowing(&server, fields, json!({})).await;
+    let scene = knowing(&server, fields, json!({"honor_transfer_ignore": "always"})).await;
     let seen = shown(&scene, &server, "/setup.EXE?a=b.png", 20_000).await;
     assert_eq!(seen.icap.get("preview"), None, "all of it at once");
     assert_same_bytes("complete", &seen.body, &pattern(20_000));
@@ -155,6 +155,43 @@ async fn the_transfer_lists_go_by_the_extension_of_the_path() {
     // The next request that the server sees is one after it.
     let seen = shown(&scene, &server, "/last", 5).await;
     assert!(seen.http().first_line.contains("/last"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transfer_ignore_is_no_way_around_the_scan_of_an_upload() {
+    for (value, request, response) in [
+        (json!("responses"), "ICAP_METHOD_REQMOD", None),
+        (
+            json!("never"),
+            "ICAP_METHOD_REQMOD",
+            Some("ICAP_METHOD_RESPMOD"),
+        ),
+        (Value::Null, "ICAP_METHOD_REQMOD", None),
+    ] {
+        let server = IcapServer::serving(Behaviour::Allow).await;
+        let fields = "Methods: REQMOD, RESPMOD\r\nPreview: 10\r\nTransfer-Ignore: png\r\n";
+        server.answer_options(OptionsAnswer::ok(fields));
+        let mut changes = json!({"response_service_url": "/respmod"});
+        if !value.is_null() {
+            changes["honor_transfer_ignore"] = value.clone();
+        }
+        let scene = scene_with(&server, changes, 1).await;
+        scene.until_learned(2).await;
+        for (n, path, scanned) in [
+            (0, "/a.png", response),
+            (1, "/a.zip", Some("ICAP_METHOD_RESPMOD")),
+        ] {
+            assert_eq!(scene.send(post(path, sized("x"))).await.status, 200);
+            let log = scene.icap_log(n).await;
+            let records = &log["request_logs"];
+            assert_eq!(records[0]["icap_method"], request, "{value} {path}: {log}");
+            assert_eq!(
+                records[1]["icap_method"].as_str(),
+                scanned,
+                "{value} {path}: {log}"
+            );
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -269,6 +269,13 @@ impl Pool {
         self.connections.get(&token)?.owner
     }
 
+    /// Whether the connection has served another request before its owner.
+    pub fn has_served(&self, token: StreamToken) -> bool {
+        self.connections
+            .get(&token)
+            .is_some_and(|connection| connection.uses > 1)
+    }
+
     /// The request is done with a connection that may be used again.
     pub fn release(&mut self, token: StreamToken, now_ms: u64) -> Released {
         self.alive_at_ms = Some(now_ms);

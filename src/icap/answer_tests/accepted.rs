@@ -73,7 +73,7 @@ fn a_request_without_body_as_c_icap_echoes_it() {
     let request = "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n";
     let value = format!("req-hdr=0, null-body={}", request.len());
     let seen = tr(ok(&value, request));
-    assert!(matches!(http(&seen), Some(HttpHead::Request(r)) if r.target == "http://a/"));
+    assert!(matches!(http(&seen), Some(HttpHead::Request(r)) if r.target == b"http://a/"));
     assert_eq!(seen.len(), 3);
 }
 
@@ -272,8 +272,7 @@ fn body_slices_are_as_large_as_what_is_there() {
     parser.push(b"0123456".to_vec());
     assert_eq!(parser.poll(), Ok(Some(Event::Body(b"0123456"))));
     parser.push(b"789abcdef\r\n1\r\nx\r\n".to_vec());
-    assert_eq!(parser.poll(), Ok(Some(Event::Body(b"789abcdef"))));
-    assert_eq!(parser.poll(), Ok(Some(Event::Body(b"x"))));
+    assert_eq!(parser.poll(), Ok(Some(Event::Body(b"789abcdefx"))));
     assert_eq!(parser.poll(), Ok(None));
 }
 

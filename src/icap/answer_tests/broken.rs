@@ -40,28 +40,6 @@ fn another_protocol_is_known_by_its_first_bytes() {
     }
 }
 
-#[test]
-fn what_is_no_header_line() {
-    for line in [
-        "no colon",
-        ": no name",
-        "a b: c",
-        "Encapsulated : null-body=0",
-        "n\u{e4}me: x",
-        " folds nothing",
-        "\tfolds nothing",
-        "\r",
-    ] {
-        assert!(
-            matches!(
-                broken(format!("ICAP/1.0 204 OK\r\n{line}\r\n")),
-                AnswerError::HeaderLine { .. }
-            ),
-            "{line:?}"
-        );
-    }
-}
-
 fn http_head(kind: &str, head: &str) -> AnswerError {
     broken(ok(&format!("{kind}-hdr=0, null-body={}", head.len()), head))
 }
@@ -186,7 +164,7 @@ fn assert_limit(limits: Limits, fits: &str, passes: &str, expected: (LimitKind, 
 #[test]
 fn head_bytes_are_limited() {
     let limits = Limits {
-        head_bytes: 30,
+        icap_head_bytes: 30,
         ..Limits::default()
     };
     let expected = (LimitKind::HeadBytes, 30);
@@ -201,24 +179,42 @@ fn head_bytes_are_limited() {
 }
 
 #[test]
+fn lines_of_an_icap_head_are_limited() {
+    let limits = Limits {
+        icap_head_lines: 3,
+        ..Limits::default()
+    };
+    assert_limit(
+        limits,
+        "ICAP/1.0 204 OK\r\nA: b\r\n\r\n",
+        "ICAP/1.0 204 OK\r\nA: b\r\nC: d\r\n\r\n",
+        (LimitKind::HeadLines, 3),
+    );
+}
+
+#[test]
 fn header_fields_are_limited() {
     let limits = Limits {
         header_count: 2,
-        header_name_bytes: 3,
+        header_name_bytes: 12,
         ..Limits::default()
     };
-    let fits = "ICAP/1.0 204 OK\r\nabc: x\r\nb: x\r\n folded\r\n\r\n";
+    let response = |fields: &str| {
+        let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n");
+        String::from_utf8(ok(&format!("res-hdr=0, null-body={}", head.len()), head)).unwrap()
+    };
+    let fits = response("abcdefghijkl: x\r\nb: x\r\n folded\r\n");
     assert_limit(
         limits,
-        fits,
-        "ICAP/1.0 204 OK\r\na: x\r\nb: x\r\nc: x\r\n\r\n",
+        &fits,
+        &response("a: x\r\nb: x\r\nc: x\r\n"),
         (LimitKind::HeaderCount, 2),
     );
     assert_limit(
         limits,
-        fits,
-        "ICAP/1.0 204 OK\r\nabcd: x\r\n\r\n",
-        (LimitKind::HeaderNameBytes, 3),
+        &fits,
+        &response("abcdefghijklm: x\r\n"),
+        (LimitKind::HeaderNameBytes, 12),
     );
 }
 

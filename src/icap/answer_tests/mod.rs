@@ -1,4 +1,5 @@
 mod accepted;
 mod broken;
+mod forgiven;
 #[cfg(not(target_arch = "wasm32"))]
 mod random;

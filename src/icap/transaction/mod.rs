@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::{
-    AnswerError, AnswerParser, Event, IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Limits, Method,
-    chunk_header,
+    AnswerError, AnswerHead, AnswerParser, Event, IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Limits,
+    Method, chunk_header,
 };
 
 /// The most body bytes that one [`Transaction::transmit`] takes: bounds what is copied at once, large enough that the
@@ -232,6 +232,11 @@ impl Transaction {
         Ok(Some(event))
     }
 
+    /// The method of its request.
+    pub fn method(&self) -> Method {
+        self.request.method
+    }
+
     /// Whether it is the server that is being waited for, and not the client's upload.
     pub fn waits_for_server(&self, body: BodyProgress) -> bool {
         match self.sending {
@@ -244,6 +249,11 @@ impl Transaction {
     /// Whether any byte of a final answer has come.
     pub fn answered(&self) -> bool {
         self.parser.started()
+    }
+
+    /// What has come of an answer's head that has no end: see [`AnswerParser::unfinished_head`].
+    pub fn unfinished_head(&self) -> Option<AnswerHead> {
+        self.parser.unfinished_head()
     }
 
     /// Whether the connection may carry another transaction: the answer was read to its end, nothing follows it, nothing

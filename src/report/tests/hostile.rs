@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use proptest::prelude::*;
 
+use crate::config::Secrets;
+
 use super::super::{Action, IcapLog, ScanRecord, Significance, redact_headers};
 use super::record;
 use super::struct_decoder::decode;
@@ -96,7 +98,7 @@ fn http_head() -> impl Strategy<Value = Option<HttpHead>> {
     let request = headers().prop_map(|headers| {
         HttpHead::Request(RequestHead {
             method: "POST".to_owned(),
-            target: "/".to_owned(),
+            target: b"/".to_vec(),
             headers,
         })
     });
@@ -133,11 +135,11 @@ proptest! {
             body,
         };
         let findings = judge(&view, &profile).findings;
-        let extra = ["x-api-key".to_owned()];
+        let extra = ["x-api-key"];
         let records = [ScanRecord {
             http_method: Cow::Owned(method),
-            icap_headers_sent_to_server: redact_headers(&sent, &extra).into(),
-            icap_headers_received_from_server: redact_headers(&received, &extra).into(),
+            icap_headers_sent_to_server: redact_headers(&sent, extra, &Secrets::default()).into(),
+            icap_headers_received_from_server: redact_headers(&received, extra, &Secrets::default()).into(),
             findings: Cow::Owned(findings),
             ..record()
         }];
@@ -161,7 +163,7 @@ proptest! {
 
     #[test]
     fn redaction_hides_every_secret_and_keeps_its_bound(raw in raw_headers()) {
-        let text = redact_headers(&raw, &["x-api-key".to_owned()]);
+        let text = redact_headers(&raw, ["x-api-key"], &Secrets::default());
         prop_assert!(!text.contains(SECRET), "{:?}", text);
         prop_assert!(text.len() <= super::super::MAX_HEADERS_TEXT_BYTES + '…'.len_utf8());
     }

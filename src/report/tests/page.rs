@@ -30,6 +30,9 @@ stats_config:
 Then the total and the profiles are one metric, `icap_filter_requests` and `icap_filter_requests{icap_profile=\"upload-av\"}`:
 leave one of them out of a sum (`icap_profile!=\"\"` or `icap_profile=\"\"`).
 
+Each rule has one counter, `icap_filter.rule.<rule>.matched`, in `requests`: it grows when the rule decides about a request. A
+rule that stays at zero while the listener has traffic matches nothing, or a rule before it takes what it is for.
+
 Envoy's own histogram buckets end at 3,600,000, which is too little for bodies:
 
 ```yaml

@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use crate::config::{
     BlockResponse, ClientIpSource, FailAction, FailActions, HonorTransferIgnore, OptionsConfig,
-    Profile, SelfTestConfig, SendWhen, ServiceUrl, Vendor,
+    Profile, Secrets, SelfTestConfig, SendWhen, ServiceUrl, Vendor,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 
-use super::{AnswerView, BodyChange, Findings, Judgement, Scan, judge, judge_head};
+use super::{AnswerView, BodyChange, Judgement, Rest, Scan, judge, judge_head};
 
 pub(crate) fn profile(vendor: Vendor) -> Profile {
     let name: Rc<str> = Rc::from("av");
@@ -55,6 +55,7 @@ pub(crate) fn profile(vendor: Vendor) -> Profile {
         authenticated_user_header: None,
         authenticated_user_scheme: "Local".to_owned(),
         authorization: None,
+        secrets: Secrets::default(),
         icap_headers: Vec::new(),
         verdict_headers: Vec::new(),
         honor_transfer_ignore: HonorTransferIgnore::Responses,
@@ -142,7 +143,7 @@ impl Answer {
     fn request(mut self, headers: &[(&str, &str)], body: BodyChange) -> Self {
         self.http = Some(HttpHead::Request(RequestHead {
             method: "POST".to_owned(),
-            target: "/upload".to_owned(),
+            target: b"/upload".to_vec(),
             headers: headers.iter().copied().collect(),
         }));
         self.body = body;
@@ -165,7 +166,7 @@ impl Answer {
         judge(&self.view(), profile)
     }
 
-    fn judge_rest(&self, profile: &Profile) -> Option<Findings> {
+    fn judge_rest(&self, profile: &Profile) -> Rest {
         judge_head(&self.view(), profile)
     }
 

@@ -1,6 +1,6 @@
 //! One test for each rule of the order, built so that it fails without that rule.
 
-use super::super::{BlockWith, BodyChange, Findings, Verdict};
+use super::super::{BlockWith, BodyChange, Findings, Rest, Verdict};
 use super::{Answer, profile, reqmod, respmod};
 use crate::config::{Cause, Vendor};
 
@@ -42,9 +42,67 @@ fn a_response_to_reqmod_outweighs_a_pending_scan_and_a_repair() {
 }
 
 #[test]
-fn an_interim_response_cannot_answer_the_client() {
-    let answer = reqmod(200).response(103, &[], BodyChange::None);
-    assert_eq!(verdict(&answer), OWN_PAGE);
+fn an_announced_response_to_reqmod_blocks_without_a_head() {
+    for parts in [
+        "res-body=0",
+        "res-hdr=0, res-body=999",
+        "RES-HDR=x",
+        "req-hdr=0, res-body=9",
+    ] {
+        for status in [200, 201, 206, 299] {
+            let answer = reqmod(status).header("Encapsulated", parts);
+            assert_eq!(verdict(&answer), OWN_PAGE, "{status} with {parts}");
+        }
+    }
+    let error = reqmod(500).header("Encapsulated", "res-body=0");
+    assert_eq!(cause(&error), Some(Cause::ServerError));
+    let response = respmod(200).header("Encapsulated", "res-hdr=0, res-body=9");
+    assert_eq!(verdict(&response), Verdict::Pass);
+}
+
+#[test]
+fn a_message_that_ends_early_blocks_and_says_so() {
+    for status in [200, 201, 206, 299] {
+        let request = reqmod(status).request(&[], BodyChange::CutOff);
+        let response = respmod(status).response(200, &[], BodyChange::CutOff);
+        for answer in [request, response] {
+            let judgement = answer.judge();
+            assert_eq!(judgement.verdict, OWN_PAGE, "{status}");
+            assert_eq!(
+                judgement.findings.reason.as_deref(),
+                Some("the server ended the message early")
+            );
+            let repaired = answer.header("X-Infection-Found", REPAIRED);
+            assert_eq!(verdict(&repaired), OWN_PAGE, "{status}");
+        }
+    }
+    let page = reqmod(200).response(403, &[], BodyChange::CutOff);
+    assert_eq!(
+        verdict(&page),
+        SERVER_PAGE,
+        "a page is no part of the upload"
+    );
+}
+
+#[test]
+fn a_success_that_nobody_defined_is_a_protocol_error() {
+    for status in [202, 203, 205, 207, 250, 299] {
+        assert_eq!(cause(&reqmod(status)), Some(Cause::Protocol), "{status}");
+        assert_eq!(cause(&respmod(status)), Some(Cause::Protocol), "{status}");
+        let echo = reqmod(status).request(&[], BodyChange::Same);
+        assert_eq!(cause(&echo), Some(Cause::Protocol), "{status}");
+        let infected = reqmod(status).header("X-Virus-ID", "X");
+        assert_eq!(verdict(&infected), OWN_PAGE, "{status}");
+        let repaired = reqmod(status)
+            .header("X-Infection-Found", REPAIRED)
+            .request(&[], BodyChange::Changed);
+        assert_eq!(verdict(&repaired), OWN_PAGE, "{status}");
+    }
+    assert_eq!(
+        cause(&reqmod(206)),
+        Some(Cause::Protocol),
+        "a part of nothing"
+    );
 }
 
 #[test]
@@ -196,13 +254,6 @@ fn one_part_not_repaired_outweighs_the_repaired_ones() {
 }
 
 #[test]
-fn a_pending_scan_fails() {
-    assert_eq!(cause(&reqmod(202)), Some(Cause::ServerError));
-    let echo = reqmod(202).request(&[], BodyChange::Changed);
-    assert_eq!(cause(&echo), Some(Cause::ServerError));
-}
-
-#[test]
 fn a_page_of_refusal_in_place_of_a_response_blocks() {
     for status in [403, 451] {
         let put = respmod(200).response(status, &[], BodyChange::Changed);
@@ -243,7 +294,7 @@ fn a_bare_201_is_a_verdict_for_symantec_only() {
 
 #[test]
 fn a_change_of_head_or_body_is_modified_and_an_echo_passes() {
-    for status in [200, 201, 206, 250] {
+    for status in [200, 201, 206] {
         let echo = reqmod(status).request(&[], BodyChange::Same);
         assert_eq!(verdict(&echo), Verdict::Pass, "{status}");
         let body = reqmod(status).request(&[], BodyChange::Changed);
@@ -390,7 +441,10 @@ fn a_list_told_twice_is_listed_once() {
 #[test]
 fn what_broke_off_is_judged_by_its_heads() {
     let rest = |answer: Answer| answer.judge_rest(&profile(Vendor::Generic));
-    let threat = |answer| rest(answer).and_then(|findings| findings.threat_id);
+    let threat = |answer| match rest(answer) {
+        Rest::Found(findings) => findings.threat_id,
+        other => panic!("{other:?}"),
+    };
     for value in [INFECTED, REPAIRED] {
         let answer = reqmod(200).header("X-Infection-Found", value);
         assert_eq!(threat(answer).as_deref(), Some("X"));
@@ -398,10 +452,28 @@ fn what_broke_off_is_judged_by_its_heads() {
     let inside = [("X-Infection-Found", INFECTED)];
     let page = reqmod(200).response(403, &inside, BodyChange::Changed);
     assert_eq!(threat(page).as_deref(), Some("X"));
-    assert!(rest(reqmod(200).header("X-Response-Info", "BLOCKED")).is_some());
-    assert!(rest(reqmod(403)).is_some());
-    assert_eq!(rest(reqmod(500)), None);
-    assert_eq!(rest(reqmod(200).header("X-Response-Info", "Allowed")), None);
-    let page = reqmod(200).response(403, &[], BodyChange::Changed);
-    assert_eq!(rest(page), None, "perhaps the page of some trouble");
+    let blocked = reqmod(200).header("X-Response-Info", "BLOCKED");
+    assert_ne!(rest(blocked), Rest::Silent);
+    assert_ne!(rest(reqmod(403)), Rest::Silent);
+    assert_eq!(rest(reqmod(500)), Rest::Silent);
+    let allowed = reqmod(200).header("X-Response-Info", "Allowed");
+    assert_eq!(rest(allowed), Rest::Silent);
+    let response = respmod(200).response(403, &[], BodyChange::Changed);
+    assert_eq!(rest(response), Rest::Silent);
+}
+
+#[test]
+fn an_announced_response_that_broke_off_blocks_but_for_a_vendors_trouble() {
+    let nothing_found = Rest::Found(Findings::default());
+    let announced = reqmod(200).header("Encapsulated", "res-hdr=0, res-body=9");
+    let trend_micro = profile(Vendor::TrendMicro);
+    assert_eq!(announced.judge_rest(&trend_micro), nothing_found);
+    let page = announced.clone().response(403, &[], BodyChange::Changed);
+    assert_eq!(page.judge_rest(&trend_micro), nothing_found);
+    let trouble = announced.response(500, &[], BodyChange::Changed);
+    assert_eq!(trouble.judge_rest(&profile(Vendor::Generic)), nothing_found);
+    let rest = trouble.judge_rest(&trend_micro);
+    assert!(matches!(rest, Rest::Trouble(_)), "{rest:?}");
+    let infected = trouble.header("X-Virus-ID", "X");
+    assert_ne!(infected.judge_rest(&trend_micro), rest);
 }

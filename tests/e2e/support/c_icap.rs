@@ -10,11 +10,14 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::OnceCell;
 
 use super::eventually;
-use super::payload::eicar;
+use super::payload::{MARK, eicar};
 use super::process::Process;
 
-/// The name of the signature for EICAR in the local database; clamd adds `.UNOFFICIAL`.
+/// The name of the signature for EICAR in the local database; clamd adds `.UNOFFICIAL`. As ClamAV's own it is found at a
+/// file's start only.
 pub const SIGNATURE: &str = "Eicar-Test-Signature";
+/// The name of the signature for [`MARK`](super::payload::MARK), which is found anywhere.
+pub const MARK_SIGNATURE: &str = "Mark-Anywhere";
 
 /// Requests to this host are what `url_check` blocks, with a page.
 pub const BLOCKED_HOST: &str = "blocked.test";
@@ -84,10 +87,11 @@ fn directory() -> PathBuf {
 }
 
 async fn start_clamd(directory: &Path) -> Process {
-    let pattern: String = eicar().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
+    let (virus, mark) = (hex(&eicar()), hex(MARK.as_bytes()));
     write(
         directory.join("database/local.ndb"),
-        format!("{SIGNATURE}:0:*:{pattern}\n"),
+        format!("{SIGNATURE}:0:0:{virus}\n{MARK_SIGNATURE}:0:*:{mark}\n"),
     )
     .unwrap();
     let config = directory.join("clamd.conf");
@@ -96,7 +100,7 @@ async fn start_clamd(directory: &Path) -> Process {
         &config,
         format!(
             "Foreground yes\nLocalSocket {}\nDatabaseDirectory {}\nTemporaryDirectory {}\n\
-             MaxThreads 4\nMaxFileSize 100M\nMaxScanSize 400M\nStreamMaxLength 100M\n",
+             MaxThreads 4\nMaxFileSize 100M\nMaxScanSize 400M\nStreamMaxLength 100M\nAlertExceedsMax yes\n",
             socket.display(),
             directory.join("database").display(),
             directory.display(),

@@ -161,6 +161,11 @@ impl Connection {
         self.wire.source().write_all(bytes.as_ref()).await.unwrap();
     }
 
+    /// Sends bytes; an error where the peer has closed.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        self.wire.source().write_all(bytes.as_ref()).await
+    }
+
     /// Sends bytes one by one, each in a packet of its own as far as the kernel allows.
     pub async fn send_bytewise(&mut self, bytes: impl AsRef<[u8]>) {
         for byte in bytes.as_ref() {

@@ -14,6 +14,7 @@ pub mod icap_server;
 pub mod payload;
 pub mod process;
 pub mod pyicap;
+pub mod raw_h2;
 pub mod scene;
 pub mod token;
 pub mod wire;

@@ -31,10 +31,16 @@ pub fn eicar() -> Vec<u8> {
     .into_bytes()
 }
 
-/// A body of `length` bytes with EICAR beginning at `offset`.
+/// What the tests' own signature finds wherever it stands: EICAR is one only at a file's start.
+pub const MARK: &str = "icap-filter-tests-find-this-anywhere-in-a-file";
+
+/// A body of `length` bytes with EICAR at its start, or with [`MARK`] at an `offset` beyond that.
 pub fn infected(offset: usize, length: usize) -> Bytes {
     let mut body = vec![b'a'; length];
-    let virus = eicar();
+    let virus = match offset {
+        0 => eicar(),
+        _ => MARK.into(),
+    };
     body[offset..offset + virus.len()].copy_from_slice(&virus);
     Bytes::from(body)
 }

@@ -1,0 +1,180 @@
+//! Texts of a configuration that must not get into a log, wherever they turn up: a server may echo them.
+
+use super::profile::{Secret, ServiceUrl};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::borrow::Cow;
+use std::fmt;
+use std::rc::Rc;
+
+/// What stands in the place of a secret.
+const HIDDEN: &str = "***";
+/// Shortest credential that is looked for, in bytes: a shorter one is part of ordinary words.
+const MIN_CREDENTIAL_BYTES: usize = 4;
+/// Shortest value of `icap_headers` that is looked for, in bytes.
+const MIN_HEADER_BYTES: usize = 6;
+/// Shortest value in a query that is looked for by itself, in bytes; the query as a whole is in any case.
+const MIN_PARAMETER_BYTES: usize = 8;
+/// Shortest beginning of a secret that is hidden where a text was cut off in the middle of it, in bytes.
+const MIN_REMAINDER_BYTES: usize = 3;
+
+/// The secrets of a profile. `Debug` shows none.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets(Rc<[Box<str>]>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+impl Secrets {
+    /// Those of a profile: its credentials in each of their forms, the values of `icap_headers`, and the queries.
+    pub(super) fn new<'a>(
+        authorization: Option<&Secret>,
+        icap_headers: &[(String, String)],
+        urls: impl IntoIterator<Item = &'a ServiceUrl>,
+    ) -> Self {
+        let mut found: Vec<String> = Vec::new();
+        if let Some(authorization) = authorization {
+            found.extend(credentials(authorization.expose()));
+        }
+        let values = icap_headers.iter().map(|(_, value)| value);
+        found.extend(
+            values
+                .filter(|value| value.len() >= MIN_HEADER_BYTES)
+                .cloned(),
+        );
+        for url in urls {
+            if let Some((_, query)) = url.path.split_once('?') {
+                let parameters = query.split('&').filter_map(|p| p.split_once('='));
+                found.extend(
+                    parameters
+                        .filter(|(_, value)| value.len() >= MIN_PARAMETER_BYTES)
+                        .map(|(_, value)| value.to_owned()),
+                );
+                if query.len() >= MIN_CREDENTIAL_BYTES {
+                    found.push(query.to_owned());
+                }
+            }
+        }
+        Self::of(found)
+    }
+
+    /// Those of all of these together.
+    pub fn joined<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
+        let texts = all.into_iter().flat_map(|secrets| secrets.0.iter());
+        Self::of(texts.map(|text| text.to_string()).collect())
+    }
+
+    /// The longest come first, so that none leaves a part of another.
+    fn of(mut texts: Vec<String>) -> Self {
+        texts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        texts.dedup();
+        Self(texts.into_iter().map(String::into_boxed_str).collect())
+    }
+
+    /// `text` with `***` for each secret in it, also for the beginning of one before a final `…`.
+    pub fn hide<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut hidden = Cow::Borrowed(text);
+        for secret in self.0.iter() {
+            if hidden.contains(&**secret) {
+                hidden = Cow::Owned(hidden.replace(&**secret, HIDDEN));
+            }
+        }
+        if let Some(cut) = hidden.strip_suffix('…')
+            && let Some(kept) = self.without_remainder(cut)
+        {
+            hidden = Cow::Owned(format!("{kept}{HIDDEN}…"));
+        }
+        hidden
+    }
+
+    /// What stands before the beginning of a secret with which `cut` ends.
+    fn without_remainder<'t>(&self, cut: &'t str) -> Option<&'t str> {
+        let longest = |secret: &str| {
+            secret
+                .char_indices()
+                .rev()
+                .map(|(at, _)| at)
+                .take_while(|at| *at >= MIN_REMAINDER_BYTES)
+                .find_map(|at| cut.strip_suffix(secret.get(..at)?))
+        };
+        self.0
+            .iter()
+            .filter_map(|secret| longest(secret))
+            .min_by_key(|kept| kept.len())
+    }
+}
+
+/// The value of `Authorization`, and what it holds.
+fn credentials(value: &str) -> Vec<String> {
+    let mut found = vec![value.to_owned()];
+    let Some((scheme, token)) = value.split_once(' ') else {
+        return found;
+    };
+    found.push(token.to_owned());
+    if scheme.eq_ignore_ascii_case("basic")
+        && let Some(pair) = STANDARD.decode(token).ok().map(String::from_utf8)
+        && let Ok(pair) = pair
+    {
+        if let Some((_, password)) = pair.split_once(':') {
+            found.push(password.to_owned());
+        }
+        found.push(pair);
+    }
+    found.retain(|text| text.len() >= MIN_CREDENTIAL_BYTES);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets() -> Secrets {
+        let basic = format!("Basic {}", STANDARD.encode("scan:s3cr3t-word"));
+        let url = ServiceUrl {
+            authority: "h".to_owned(),
+            path: "/av?key=Query-Value-1&x=on".to_owned(),
+            scheme: "icap",
+        };
+        let headers = [
+            ("X-Key".to_owned(), "header-value".to_owned()),
+            ("X-On".to_owned(), "yes".to_owned()),
+        ];
+        Secrets::new(Some(&Secret::new(basic)), &headers, [&url])
+    }
+
+    #[test]
+    fn credentials_are_hidden_in_each_of_their_forms() {
+        let encoded = STANDARD.encode("scan:s3cr3t-word");
+        for text in [
+            format!("you sent Basic {encoded}"),
+            format!("you sent {encoded}."),
+            "you sent scan:s3cr3t-word".to_owned(),
+            "password s3cr3t-word is wrong".to_owned(),
+            "X-Key was header-value".to_owned(),
+            "/av?key=Query-Value-1&x=on".to_owned(),
+            "key Query-Value-1".to_owned(),
+        ] {
+            let hidden = secrets().hide(&text).into_owned();
+            assert!(hidden.contains("***"), "{hidden}");
+            for part in ["s3cr3t", &encoded, "header-value", "Query-Value"] {
+                assert!(!hidden.contains(part), "{hidden}");
+            }
+        }
+        assert_eq!(secrets().hide("yes, it is on"), "yes, it is on");
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_off_is_hidden_too() {
+        assert_eq!(secrets().hide("wrong: s3cr3t-…"), "wrong: ***…");
+        assert_eq!(secrets().hide("wrong: scan:s3…"), "wrong: ***…");
+        assert_eq!(secrets().hide("nothing here…"), "nothing here…");
+    }
+
+    #[test]
+    fn nothing_is_shown_of_them() {
+        assert_eq!(format!("{:?}", secrets()), "***");
+    }
+}

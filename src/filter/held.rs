@@ -1,0 +1,195 @@
+//! What a worker holds of answers: bodies in pieces, within one budget.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// The most bytes of one piece. A body grows by pieces, so that none has to be moved to become larger; small enough that the
+/// last one, which may be half empty, costs little.
+pub const PIECE_BYTES: usize = 256 * 1024;
+
+/// The bytes of answers that a worker may hold, all messages together. Shared by its clones.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    limit: u64,
+    used: Rc<Cell<u64>>,
+}
+
+/// The budget has no room for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverBudget;
+
+/// Bytes of an answer. Its share of the budget comes back when it is dropped.
+#[derive(Debug)]
+pub struct Held {
+    budget: Budget,
+    /// All are full but the last.
+    pieces: Vec<Vec<u8>>,
+    len: u64,
+    reserved: u64,
+}
+
+impl Budget {
+    /// Nothing is held. `limit` is in bytes.
+    pub fn new(limit: u64) -> Self {
+        Self {
+            limit,
+            used: Rc::default(),
+        }
+    }
+
+    /// How many bytes are held.
+    pub fn used(&self) -> u64 {
+        self.used.get()
+    }
+
+    fn reserve(&self, bytes: u64) -> Result<(), OverBudget> {
+        let used = self.used.get().saturating_add(bytes);
+        if used > self.limit {
+            return Err(OverBudget);
+        }
+        self.used.set(used);
+        Ok(())
+    }
+}
+
+impl Held {
+    /// No bytes, out of that budget.
+    pub fn new(budget: &Budget) -> Self {
+        Self {
+            budget: budget.clone(),
+            pieces: Vec::new(),
+            len: 0,
+            reserved: 0,
+        }
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes, piece by piece.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(Vec::as_slice)
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// The budget has no room for them; some may have been added.
+    pub fn extend(&mut self, mut bytes: &[u8]) -> Result<(), OverBudget> {
+        while !bytes.is_empty() {
+            let filled = self.pieces.last().map_or(PIECE_BYTES, Vec::len);
+            let room = PIECE_BYTES.saturating_sub(filled);
+            if room == 0 {
+                self.pieces.push(Vec::new());
+                continue;
+            }
+            let Some((now, rest)) = bytes.split_at_checked(room.min(bytes.len())) else {
+                return Ok(());
+            };
+            self.append(now)?;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// Adds what fits the last piece. Room is reserved before it is taken.
+    fn append(&mut self, bytes: &[u8]) -> Result<(), OverBudget> {
+        let Some(piece) = self.pieces.last_mut() else {
+            return Ok(());
+        };
+        let needed = piece.len().saturating_add(bytes.len());
+        if needed > piece.capacity() {
+            // At most twice of what is needed, and never more than a piece.
+            let capacity = needed.next_power_of_two().min(PIECE_BYTES);
+            let more = capacity.saturating_sub(piece.capacity()) as u64;
+            self.budget.reserve(more)?;
+            self.reserved = self.reserved.saturating_add(more);
+            piece.reserve_exact(capacity.saturating_sub(piece.len()));
+        }
+        piece.extend_from_slice(bytes);
+        self.len = self.len.saturating_add(bytes.len() as u64);
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let used = self.budget.used.get();
+        self.budget.used.set(used.saturating_sub(self.reserved));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes_of(held: &Held) -> Vec<u8> {
+        held.pieces().collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn what_is_added_is_there_in_order_and_in_pieces() {
+        let budget = Budget::new(u64::MAX);
+        let mut held = Held::new(&budget);
+        let bytes: Vec<u8> = (0..3 * PIECE_BYTES + 7).map(|n| n as u8).collect();
+        for part in bytes.chunks(1000) {
+            held.extend(part).unwrap();
+        }
+        assert_eq!(held.len(), bytes.len() as u64);
+        assert!(bytes_of(&held) == bytes);
+        assert_eq!(held.pieces().count(), 4);
+        assert!(
+            held.pieces()
+                .take(3)
+                .all(|piece| piece.len() == PIECE_BYTES)
+        );
+    }
+
+    #[test]
+    fn the_budget_is_shared_reserved_first_and_given_back() {
+        let budget = Budget::new(1000);
+        let mut first = Held::new(&budget);
+        first.extend(&[1; 500]).unwrap();
+        assert_eq!(budget.used(), 512);
+        let mut second = Held::new(&budget);
+        assert_eq!(second.extend(&[2; 500]), Err(OverBudget));
+        assert!(second.is_empty());
+        drop(first);
+        assert_eq!(budget.used(), 0);
+        second.extend(&[2; 500]).unwrap();
+        drop(second);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn many_small_bodies_take_no_more_than_twice_their_size() {
+        let budget = Budget::new(u64::MAX);
+        let mut all = Vec::new();
+        for size in 1..500 {
+            let mut held = Held::new(&budget);
+            for byte in vec![7; size] {
+                held.extend(&[byte]).unwrap();
+            }
+            all.push(held);
+        }
+        let sum: u64 = all.iter().map(Held::len).sum();
+        assert!(budget.used() <= 2 * sum, "{} for {sum}", budget.used());
+    }
+
+    #[test]
+    fn a_large_body_takes_its_size_and_a_piece_at_most() {
+        let budget = Budget::new(u64::MAX);
+        let mut held = Held::new(&budget);
+        for _ in 0..1000 {
+            held.extend(&[7; 1234]).unwrap();
+        }
+        assert!(budget.used() <= held.len() + PIECE_BYTES as u64);
+    }
+}

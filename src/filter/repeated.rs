@@ -1,0 +1,29 @@
+//! Messages that requests or servers can repeat without end: see [`Limiter`].
+
+use std::cell::RefCell;
+use std::fmt;
+
+use crate::host;
+use crate::report::Limiter;
+
+thread_local! {
+    static LIMITER: RefCell<Limiter> = RefCell::default();
+}
+
+/// Writes a message, unless one of that kind about that subject was written less than a minute ago.
+pub(super) fn say(
+    level: log::Level,
+    kind: &'static str,
+    subject: &str,
+    message: fmt::Arguments<'_>,
+) {
+    let admitted = LIMITER.with_borrow_mut(|limiter| limiter.admit(kind, subject, host::now_ms()));
+    match admitted {
+        None => {}
+        Some(0) => log::log!(level, "{message}"),
+        Some(suppressed) => log::log!(
+            level,
+            "{message} ({suppressed} more such messages were left out)"
+        ),
+    }
+}

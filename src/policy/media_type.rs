@@ -1,0 +1,30 @@
+//! The media types that a message says it has.
+
+use super::request::Memo;
+
+/// Every media type that `Content-Type` names, without parameters: several fields, and lists joined by commas, name several.
+/// One empty type where there is no such field.
+pub(super) fn media_types(request: &Memo<'_>) -> Vec<Vec<u8>> {
+    let mut types = Vec::new();
+    request.header("content-type", &mut |value| {
+        let mut parts = value.split(|b| *b == b',');
+        types.push(essence(parts.next().unwrap_or_default()));
+        // A comma may stand in a parameter, too: what has no slash is no media type.
+        let more = parts.map(essence).filter(|part| part.contains(&b'/'));
+        types.extend(more);
+        true
+    });
+    if types.is_empty() {
+        types.push(Vec::new());
+    }
+    types
+}
+
+fn essence(part: &[u8]) -> Vec<u8> {
+    let before = part.split(|b| *b == b';').next().unwrap_or_default();
+    let mut essence = before.trim_ascii();
+    while let [b'"', rest @ ..] | [rest @ .., b'"'] = essence {
+        essence = rest.trim_ascii();
+    }
+    essence.to_vec()
+}

@@ -1,0 +1,117 @@
+//! Rules in words, for the log. Values of headers, cookies and queries are left out: they may be secrets.
+
+use super::criterion::{Criterion, NamedMatcher, NamedTest, Protocol, Test};
+use super::rule::{Action, Rule};
+use super::string_matcher::{StringMatcher, StringTest};
+use std::fmt::Display;
+
+/// Most alternatives that are named.
+const MAX_NAMED: usize = 8;
+
+impl Rule {
+    /// What the rule does, such as `scan-uploads: method POST or PUT, path begins with /upload → scanned by upload-av`.
+    pub fn in_words(&self) -> String {
+        let criteria: Vec<String> = self.criteria.iter().map(Criterion::in_words).collect();
+        let criteria = match criteria.as_slice() {
+            [] => "every request".to_owned(),
+            criteria => criteria.join(", "),
+        };
+        let action = match &self.action {
+            Action::Scan(profile) => format!("scanned by {}", profile.name.escape_debug()),
+            Action::Bypass => "not scanned".to_owned(),
+        };
+        let enabled = if self.enabled { "" } else { " (not enabled)" };
+        let name = self.name.escape_debug();
+        format!("{name}: {criteria} → {action}{enabled}")
+    }
+}
+
+impl Criterion {
+    fn in_words(&self) -> String {
+        let not = if self.negated { "not " } else { "" };
+        format!("{not}{}", self.test.in_words())
+    }
+}
+
+impl Test {
+    fn in_words(&self) -> String {
+        match self {
+            Test::ClientIp(networks) => format!("client_ip in {}", any(networks)),
+            Test::Port(ports) => format!("port {}", any(ports)),
+            Test::Protocol(protocols) => {
+                let names = protocols.iter().map(|protocol| match protocol {
+                    Protocol::Http => "http",
+                    Protocol::Https => "https",
+                });
+                format!("protocol {}", any(&names.collect::<Vec<_>>()))
+            }
+            Test::Method(matchers) => format!("method {}", strings(matchers)),
+            Test::Host(matchers) => format!("host {}", strings(matchers)),
+            Test::Path(matchers) => format!("path {}", strings(matchers)),
+            Test::Query(_) => "query as configured".to_owned(),
+            Test::ContentType(matchers) => format!("content_type {}", strings(matchers)),
+            Test::Header(headers) => named("header", headers),
+            Test::Cookie(cookies) => named("cookie", cookies),
+            Test::HasBody(true) => "with a body".to_owned(),
+            Test::HasBody(false) => "without a body".to_owned(),
+        }
+    }
+}
+
+fn named(what: &str, matchers: &[NamedMatcher]) -> String {
+    let matchers: Vec<String> = matchers
+        .iter()
+        .map(|matcher| match matcher.test {
+            NamedTest::Present(true) => format!("{} there", matcher.name),
+            NamedTest::Present(false) => format!("{} not there", matcher.name),
+            NamedTest::Value(_) => format!("{} with a value as configured", matcher.name),
+        })
+        .collect();
+    format!("{what} {}", any(&matchers))
+}
+
+fn strings(matchers: &[StringMatcher]) -> String {
+    let matchers: Vec<String> = matchers.iter().map(StringMatcher::in_words).collect();
+    any(&matchers)
+}
+
+impl StringMatcher {
+    fn in_words(&self) -> String {
+        let (how, texts) = match self.test() {
+            StringTest::Exact(texts) => ("", any_text(texts)),
+            StringTest::Prefix(texts) => ("begins with ", any_text(texts)),
+            StringTest::Suffix(texts) => ("ends with ", any_text(texts)),
+            StringTest::Contains(texts) => ("contains ", any_text(texts)),
+            StringTest::Regex(expressions) => {
+                let count = expressions.len();
+                (
+                    "matches as a whole ",
+                    format!("{count} regular expressions"),
+                )
+            }
+        };
+        let not = if self.invert { "not " } else { "" };
+        format!("{not}{how}{texts}")
+    }
+}
+
+fn any_text(texts: &[String]) -> String {
+    let shown = texts.iter().map(|text| match text.as_str() {
+        "" => "(empty)".to_owned(),
+        text => text.escape_debug().to_string(),
+    });
+    any(&shown.collect::<Vec<_>>())
+}
+
+fn any(values: &[impl Display]) -> String {
+    let mut words: Vec<String> = values
+        .iter()
+        .take(MAX_NAMED)
+        .map(ToString::to_string)
+        .collect();
+    let more = values.len().saturating_sub(MAX_NAMED);
+    if more > 0 {
+        words.push(format!("{more} more"));
+    }
+    words.join(" or ")
+}

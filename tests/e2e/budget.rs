@@ -1,0 +1,141 @@
+//! What a worker holds of answers stays within one budget.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::support::client::{post, sized};
+use crate::support::eventually;
+use crate::support::icap_answers;
+use crate::support::icap_server::{Behaviour, Connection, IcapServer};
+use crate::support::payload::MIB;
+use crate::support::scene::{Scene, plugin};
+
+/// Requests at once.
+const REQUESTS: usize = 24;
+/// Bytes of each changed body.
+const SIZE: usize = 49 * MIB;
+/// How many of those fit the budget, 256 MiB.
+const FIT: usize = 5;
+
+/// Reads a request, and begins to answer it with a changed body, of which the last chunk is not sent yet. `None` where the
+/// module has enough.
+async fn begin(mut connection: Connection, body: Arc<Vec<u8>>) -> Option<Connection> {
+    connection.request().await;
+    let head = "POST /upload HTTP/1.1\r\nHost: app.test";
+    let answer = icap_answers::request("", head, Some(b""));
+    connection.send(&answer[..answer.len() - 5]).await;
+    for chunk in body.chunks(MIB) {
+        let framed = [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat();
+        connection.try_send(&framed).await.ok()?;
+    }
+    Some(connection)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() {
+    let server = IcapServer::listen().await;
+    let mut configuration = plugin(json!({
+        "max_connections": REQUESTS,
+        "fail_action": "fail_open",
+        // A busy machine takes its time for a gibibyte.
+        "response_timeout_ms": 300_000,
+    }));
+    configuration["memory_budget_mb"] = json!(256);
+    let scene = Scene::with(server.address(), json!({}), |setup| {
+        setup.plugin = configuration.to_string();
+    })
+    .await;
+    let before = scene.envoy.resident_bytes();
+    let mut uploads = Vec::new();
+    for _ in 0..REQUESTS {
+        uploads.push(
+            scene
+                .send_in_background(post("/upload", sized("small")))
+                .await,
+        );
+    }
+    let body = Arc::new(vec![b'c'; SIZE]);
+    let mut answers = JoinSet::new();
+    for _ in 0..REQUESTS {
+        let connection = server.accept().await;
+        answers.spawn(begin(connection, body.clone()));
+    }
+    // All begin, some are told that it is enough; the others have sent all but the end.
+    let mut begun = Vec::new();
+    while let Some(answer) = answers.join_next().await {
+        begun.extend(answer.unwrap());
+    }
+    eventually("those past the budget to be answered", async || {
+        let over = scene.envoy.metric("failed.overload").await;
+        (over as usize + FIT >= REQUESTS).then_some(())
+    })
+    .await;
+    let grown = |now: u64| now.saturating_sub(before) / MIB as u64;
+    let held = grown(scene.envoy.resident_bytes());
+    for connection in &mut begun {
+        let _ = connection.try_send(b"0\r\n\r\n").await;
+    }
+    let mut statuses = Vec::new();
+    for upload in uploads {
+        statuses.push(upload.answer().await.status);
+    }
+    let right = statuses.iter().filter(|status| **status == 200).count();
+    let over = statuses.iter().filter(|status| **status == 503).count();
+    assert!((1..=FIT).contains(&right), "{statuses:?}");
+    assert_eq!(right + over, REQUESTS, "{statuses:?}");
+    for _ in 0..right {
+        let received = scene.application.next().await;
+        assert_eq!(received.body.len(), SIZE);
+        assert!(received.body.iter().all(|byte| *byte == b'c'));
+    }
+    assert_eq!(scene.application.requests_received(), right as u64);
+    for n in 0..REQUESTS {
+        let entry = scene.envoy.log_entry(n).await;
+        let log = &entry["icap_log"];
+        if entry["code"] == 503 {
+            assert_eq!(log["significance"], json!(["ADF_ICAP_OVERLOAD"]), "{log}");
+        } else {
+            assert_eq!(log["action"], "ICAP_MODIFIED", "{log}");
+        }
+    }
+    assert_eq!(scene.envoy.metric("failed_open").await, 0);
+    scene.envoy.assert_vm_alive();
+    // Besides the budget: Envoy's own copies of the bodies that are let go, and what is on its way to the module.
+    let peak = grown(scene.envoy.peak_resident_bytes());
+    println!("{held} MiB more resident while answers are held, {peak} MiB at the peak");
+    assert!(peak < 900, "{held} MiB held, {peak} MiB at the peak");
+    drop(begun);
+    // What was held is given back.
+    for _ in 0..2 * FIT {
+        let upload = post("/upload", sized("small"));
+        let pending = scene.send_in_background(upload).await;
+        let connection = begin(server.accept().await, body.clone()).await;
+        connection.unwrap().send(b"0\r\n\r\n").await;
+        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(scene.application.next().await.body.len(), SIZE);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_body_in_chunks_of_one_byte_arrives_whole() {
+    let changed: Vec<u8> = (0..MIB).map(|n| (n % 251) as u8).collect();
+    let head = "POST /upload HTTP/1.1\r\nHost: app.test";
+    let mut answer = icap_answers::request("", head, Some(b""));
+    answer.truncate(answer.len() - 5);
+    for byte in &changed {
+        answer.extend_from_slice(&[b'1', b'\r', b'\n', *byte, b'\r', b'\n']);
+    }
+    answer.extend_from_slice(b"0\r\n\r\n");
+    let server = IcapServer::serving(Behaviour::Answer(answer)).await;
+    let scene = Scene::new(server.address(), json!({})).await;
+    // The same for half of it, so that both the comparison and the copy have chunks to go through.
+    let mut original = changed.clone();
+    original[MIB / 2] ^= 1;
+    assert_eq!(
+        scene.send(post("/upload", sized(original))).await.status,
+        200
+    );
+    assert!(scene.application.next().await.body == changed);
+}
