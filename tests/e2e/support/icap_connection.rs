@@ -224,11 +224,6 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends bytes; an error where the peer has closed.
-    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
-        self.wire.source().write_all(bytes.as_ref()).await
-    }
-
     /// Sends a FIN, and reads until the peer has closed, too.
     pub async fn part(&mut self) {
         // The peer may have closed first.
