@@ -9,7 +9,7 @@ use crate::rows::{Effect, Place, Row};
 use crate::support::client::Answer;
 
 /// How long a case waits for something before that is what happened. Nothing waits that long when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(4);
+pub const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A cell of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,8 +114,7 @@ pub fn judge(
             row.copies
         ));
     }
-    let ours_alone = !row.name.starts_with("another of ours");
-    if ours_alone && !log.contains(&format!("\"{}\"", outcome.action())) {
+    if row.logs_alone() && !log.contains(&format!("\"{}\"", outcome.action())) {
         return Cell::Wrong(format!("logged {log}"));
     }
     Cell::Right

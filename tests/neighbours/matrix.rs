@@ -19,7 +19,7 @@ async fn check(titles: &[&str], outcomes: &'static [Outcome], deliveries: &'stat
     let outcomes: Vec<_> = outcomes.iter().map(|outcome| outcome.name()).collect();
     let deliveries: Vec<_> = deliveries.iter().map(|delivery| delivery.name()).collect();
     let table = table::print("Requests", &outcomes, &deliveries, &lines);
-    println!("{table}");
+    eprintln!("{table}");
     assert_eq!(table::wrong(&lines), 0, "{table}");
     assert_eq!(
         error_pages, 0,

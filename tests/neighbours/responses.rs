@@ -126,7 +126,7 @@ async fn no_neighbour_loses_or_doubles_a_byte_of_a_response() {
         &DELIVERIES.map(Delivery::name),
         &lines,
     );
-    println!("{table}");
+    eprintln!("{table}");
     assert_eq!(table::wrong(&lines), 0, "{table}");
 }
 

@@ -99,6 +99,11 @@ impl Row {
         format!("{}-{place}", self.name.replace([' ', ',', '(', ')'], "_"))
     }
 
+    /// Whether icap_log is what this row's filter said, and not the other one of ours.
+    pub fn logs_alone(&self) -> bool {
+        !self.name.starts_with("another of ours")
+    }
+
     /// As in the table.
     pub fn title(&self) -> String {
         match self.place {
@@ -246,7 +251,7 @@ fn routes() -> Vec<Row> {
     };
     let retries = json!({"retry_on": "5xx,reset", "num_retries": 2});
     let redirects = json!({"redirect_response_codes": [307], "max_internal_redirects": 1});
-    let tries = json!({"retry_on": "5xx", "num_retries": 1, "per_try_timeout": "0.25s"});
+    let tries = json!({"retry_on": "5xx", "num_retries": 1, "per_try_timeout": "0.8s"});
     let mut small = route("request_body_buffer_limit", json!({}), Manner::Plain, 1);
     small.limit = 32 * 1024;
     small.route = json!({"request_body_buffer_limit": LIMIT});

@@ -31,13 +31,9 @@ async fn file_system_buffer_before_ours_that_spills_never_forwards_another_body(
     let world = World::start(rows, &[application.address()]).await;
     let row = row(std::path::Path::new(""));
     let way = world.way(&row);
-    let answer = way.send(Outcome::Clean, Delivery::OnePiece).await;
+    // An answer, or none where Envoy has ended.
+    let _ = way.send(Outcome::Clean, Delivery::OnePiece).await;
     let (requests, stray) = application.take(0).await;
-    println!(
-        "{:?}, {} requests",
-        answer.map(|answer| answer.status),
-        requests.len()
-    );
     assert!(stray.is_empty());
     for request in requests.iter().filter(|request| request.complete) {
         assert!(
