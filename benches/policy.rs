@@ -18,6 +18,10 @@ impl RequestView for Upload {
         Some(IpAddr::from([192, 0, 2, 1]))
     }
 
+    fn peer_ip(&self) -> Option<IpAddr> {
+        self.client_ip()
+    }
+
     fn listener_port(&self) -> Option<u16> {
         Some(443)
     }

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use criterion::{Criterion, black_box, criterion_group, criterion_main};
-use icap_filter::config::Vendor;
+use icap_filter::config::{Secrets, Vendor};
 use icap_filter::report::{Action, IcapLog, ScanRecord, Significance, redact_headers};
 use icap_filter::verdict::{Findings, Scan};
 
@@ -28,8 +28,12 @@ fn record(findings: Findings, action: Action) -> ScanRecord<'static> {
         icap_server_ip: Some(Cow::Borrowed("10.0.0.9")),
         icap_server_port: Some(1344),
         latency_ms: Some(12),
-        icap_headers_sent_to_server: Cow::Owned(redact_headers(SENT, &[])),
-        icap_headers_received_from_server: Cow::Owned(redact_headers(RECEIVED, &[])),
+        icap_headers_sent_to_server: Cow::Owned(redact_headers(SENT, [], &Secrets::default())),
+        icap_headers_received_from_server: Cow::Owned(redact_headers(
+            RECEIVED,
+            [],
+            &Secrets::default(),
+        )),
         modified_content_length: None,
         vendor: Vendor::Opswat,
         action,
@@ -65,7 +69,7 @@ fn entries(c: &mut Criterion) {
     }
     group.finish();
     c.bench_function("redact headers", |b| {
-        b.iter(|| redact_headers(black_box(SENT), &[]));
+        b.iter(|| redact_headers(black_box(SENT), [], &Secrets::default()));
     });
 }
 
