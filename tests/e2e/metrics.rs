@@ -203,7 +203,7 @@ async fn a_known_mix_gives_known_counts_under_the_documented_names() {
         ("body_bytes_count", mine, 9),
         ("latency_ms_count", mine, 9),
     ];
-    let scrape = eventually("every request in the histograms", async || {
+    let mut scrape = eventually("every request in the histograms", async || {
         let scrape = Scrape::of(&scene.envoy).await;
         let scanned = scrape
             .value("latency_ms_count", mine)
@@ -229,6 +229,11 @@ async fn a_known_mix_gives_known_counts_under_the_documented_names() {
         "{scrape:?}"
     );
 
+    // Each rule has one counter of its own.
+    for rule in ["away", "open", "rest"] {
+        let counter = format!("rule_{rule}_matched");
+        assert_eq!(scrape.kinds.remove(&counter).as_deref(), Some("counter"));
+    }
     assert_eq!(scrape.kinds, documented());
     let every: BTreeSet<Option<String>> = [all, mine, away]
         .into_iter()
