@@ -3,11 +3,12 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
+use crate::support::c_icap;
 use crate::support::client::{Answer, VERSIONS, empty, post, request, sized, unsized_body};
 use crate::support::icap_answers;
 use crate::support::icap_message::IcapRequest;
 use crate::support::icap_server::{Behaviour, IcapServer};
-use crate::support::payload::{assert_same_bytes, pattern};
+use crate::support::payload::{MIB, assert_same_bytes, infected, pattern};
 use crate::support::scene::Scene;
 
 /// Bytes of the originals.
@@ -374,4 +375,21 @@ async fn a_change_that_can_t_be_put_in_place_is_closed_though_told_to_fail_open(
     assert_eq!(answer.status, 503);
     assert_eq!(scene.envoy.metric("failed_open").await, 0);
     scene.assert_application_untouched(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_c_icap_gave_back_before_it_found_a_virus_is_not_forwarded() {
+    for service in ["virus_scan", "avscan"] {
+        let settings = open(json!({"service_url": format!("icap://icap.test/{service}")}));
+        let scene = Scene::new(c_icap::address().await, settings).await;
+        for (n, version) in VERSIONS.into_iter().enumerate() {
+            let mut client = scene.client(version).await;
+            let upload = post("/upload", sized(infected(3 * MIB, 4 * MIB)));
+            let answer = client.send(upload).await;
+            let log = scene.icap_log(n).await;
+            assert_eq!(answer.status, 403, "{service} {version:?}: {log}");
+            assert_eq!(log["action"], "ICAP_BLOCKED", "{service}: {log}");
+        }
+        scene.assert_application_untouched(2).await;
+    }
 }
