@@ -8,7 +8,8 @@ use crate::outcome::{Delivery, Outcome};
 use crate::rows::{Place, Row};
 use crate::world::World;
 
-/// What happens is Envoy's: it ends. Whatever it does, the application has the whole body or no whole request.
+/// That filter's memory limit becomes the limit of what Envoy holds: 413. Where it writes to disk all the same, Envoy has been seen
+/// to end. Whatever happens, the application has the whole body or no whole request.
 #[tokio::test(flavor = "multi_thread")]
 async fn file_system_buffer_before_ours_that_spills_never_forwards_another_body() {
     let application = Application::start(crate::application::Manner::Plain).await;
