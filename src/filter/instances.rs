@@ -15,6 +15,8 @@ const ROUND_MS: u64 = 1_000;
 pub(super) struct Instances {
     /// The number of this instance's record, once it has one.
     own: Option<u64>,
+    /// How many records there were at the last look.
+    records: u64,
     /// How many instances live.
     live: u32,
     /// When to look again.
@@ -51,7 +53,8 @@ impl Instances {
         let record = InstanceRecord { alive_ms, gauges };
         host::set_shared(&key(own), &record.encode(), Version::ANY)?;
         let mut live = 1_u32;
-        for other in (1..=host::add_shared(RECORDS, 0)?).filter(|other| *other != own) {
+        self.records = host::add_shared(RECORDS, 0)?;
+        for other in (1..=self.records).filter(|other| *other != own) {
             let (record, version) = read(other)?;
             if record.is_dead(alive_ms) {
                 bury(other, &record, version);
@@ -73,9 +76,11 @@ impl Instances {
 }
 
 impl Worker {
-    /// Gives a sign of life, and takes out of the gauges what instances have left there that live no more.
+    /// Gives a sign of life, and takes out of the gauges what instances have left there that live no more. At once where there
+    /// is a new instance, which has to share with this one what a server allows.
     pub(super) fn look_after_instances(&mut self) {
-        if self.now_ms < self.instances.next_ms {
+        let is_known = host::add_shared(RECORDS, 0).is_ok_and(|n| n == self.instances.records);
+        if is_known && self.now_ms < self.instances.next_ms {
             return;
         }
         self.instances.next_ms = self.now_ms.saturating_add(ROUND_MS);

@@ -13,6 +13,7 @@ impl Worker {
     /// Time has passed.
     pub(super) fn on_tick(&mut self) {
         self.begin(None);
+        self.look_after_instances();
         // After an opening that failed Envoy has a close to report, and no callback may come within this one before it does:
         // what edits messages waits for a callback of its own.
         match self.open_connections() {
@@ -32,7 +33,6 @@ impl Worker {
         self.connections.expire(self.now_ms);
         self.settle();
         self.metrics.take_stock(&mut self.connections);
-        self.look_after_instances();
         self.slow_down();
     }
 
