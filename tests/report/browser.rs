@@ -1,27 +1,29 @@
 //! Chromium without a window, through its driver.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
-use crate::support::{eventually, within};
+use crate::support::process::Process;
+use crate::support::{POLL, eventually, within};
 
 /// A browser with one page. Dropping it ends it.
 pub struct Browser {
-    driver: Child,
+    driver: Process,
     client: Client,
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
         // The driver takes its browser with it when it is asked to end, and only then.
-        let _ = Command::new("kill").arg(self.driver.id().to_string()).status();
-        let _ = self.driver.wait();
+        self.driver.signal("TERM");
+        while self.driver.ended().is_none() {
+            std::thread::sleep(POLL);
+        }
     }
 }
 
@@ -31,7 +33,10 @@ fn program(variable: &str, names: &[&str]) -> String {
         return name;
     }
     let path = std::env::var("PATH").unwrap();
-    let is_there = |name: &&&str| path.split(':').any(|directory| Path::new(directory).join(name).exists());
+    let is_there = |name: &&&str| {
+        path.split(':')
+            .any(|directory| Path::new(directory).join(name).exists())
+    };
     let found = names.iter().find(is_there);
     (*found.unwrap_or_else(|| panic!("none of {names:?} in PATH, and no {variable}"))).to_owned()
 }
@@ -39,19 +44,26 @@ fn program(variable: &str, names: &[&str]) -> String {
 impl Browser {
     /// Starts it, with a window of that size.
     pub async fn start(width: u32, height: u32) -> Self {
-        let mut driver = Command::new(program("CHROMEDRIVER_BIN", &["chromedriver"]))
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(driver.stdout.take().unwrap());
-        let port: u16 = output
-            .lines()
-            .map_while(Result::ok)
-            .find_map(|line| line.trim_end_matches('.').rsplit_once("on port ")?.1.parse().ok())
-            .expect("the driver's port");
-        let chromium = program("CHROMIUM_BIN", &["chromium", "google-chrome", "chromium-browser"]);
+        let output = NamedTempFile::new().unwrap();
+        let driver = Process::start(program("CHROMEDRIVER_BIN", &["chromedriver"]), |command| {
+            command.arg("--port=0").stdout(output.reopen().unwrap());
+        });
+        let port = eventually("the driver's port", async || {
+            let text = std::fs::read_to_string(output.path()).ok()?;
+            let line = text
+                .lines()
+                .find(|line| line.contains("on port ") && line.ends_with('.'))?;
+            line.trim_end_matches('.')
+                .rsplit_once("on port ")?
+                .1
+                .parse::<u16>()
+                .ok()
+        })
+        .await;
+        let chromium = program(
+            "CHROMIUM_BIN",
+            &["chromium", "google-chrome", "chromium-browser"],
+        );
         let capabilities = json!({
             "goog:chromeOptions": {
                 "binary": chromium,
@@ -75,43 +87,76 @@ impl Browser {
 
     /// Opens a report, and waits until it shows what it has.
     pub async fn open(&self, page: &Path) {
-        self.client.goto(&format!("file://{}", page.display())).await.unwrap();
-        self.until("document.documentElement.dataset.ready === 'yes'").await;
+        self.client
+            .goto(&format!("file://{}", page.display()))
+            .await
+            .unwrap();
+        self.until("document.documentElement.dataset.ready === 'yes'")
+            .await;
     }
 
     /// What an expression of JavaScript is.
     pub async fn value(&self, expression: &str) -> Value {
-        self.client.execute(&format!("return {expression};"), Vec::new()).await.unwrap()
+        self.client
+            .execute(&format!("return {expression};"), Vec::new())
+            .await
+            .unwrap()
     }
 
     /// Waits until an expression of JavaScript holds.
     pub async fn until(&self, expression: &str) {
-        eventually(expression, async || (self.value(expression).await == true).then_some(())).await;
+        eventually(expression, async || {
+            (self.value(expression).await == true).then_some(())
+        })
+        .await;
     }
 
     /// The text of the first element, as it is seen.
     pub async fn text(&self, css: &str) -> String {
-        self.client.find(Locator::Css(css)).await.unwrap().text().await.unwrap()
+        self.client
+            .find(Locator::Css(css))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap()
     }
 
     /// Clicks the first element as a person does: it must be there and nothing may cover it.
     pub async fn click(&self, css: &str) {
-        let element = self.client.find(Locator::Css(css)).await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        let element = self
+            .client
+            .find(Locator::Css(css))
+            .await
+            .unwrap_or_else(|e| panic!("{css}: {e}"));
         // The filters stay on top: what is clicked goes to the middle.
         let scroll = "arguments[0].scrollIntoView({block: 'center'})";
-        self.client.execute(scroll, vec![serde_json::to_value(&element).unwrap()]).await.unwrap();
-        element.click().await.unwrap_or_else(|e| panic!("{css}: {e}"));
+        self.client
+            .execute(scroll, vec![serde_json::to_value(&element).unwrap()])
+            .await
+            .unwrap();
+        element
+            .click()
+            .await
+            .unwrap_or_else(|e| panic!("{css}: {e}"));
     }
 
     /// Clicks the item of a value of a field.
     pub async fn click_item(&self, field: &str, value: &str) {
-        self.click(&format!("#panel-{field} .item[data-value={}]", json!(value))).await;
+        self.click(&format!(
+            "#panel-{field} .item[data-value={}]",
+            json!(value)
+        ))
+        .await;
     }
 
     /// Presses keys in the element that has the focus.
     pub async fn press(&self, key: Key) {
         let active = self.client.active_element().await.unwrap();
-        active.send_keys(&char::from(key).to_string()).await.unwrap();
+        active
+            .send_keys(&char::from(key).to_string())
+            .await
+            .unwrap();
     }
 
     /// Goes back.
@@ -122,12 +167,20 @@ impl Browser {
     /// How many entries the page says match.
     pub async fn matching(&self) -> u64 {
         let text = self.text("#matching").await;
-        text.split(' ').next().unwrap().replace(',', "").parse().unwrap()
+        text.split(' ')
+            .next()
+            .unwrap()
+            .replace(',', "")
+            .parse()
+            .unwrap()
     }
 
     /// Waits until so many entries match.
     pub async fn until_matching(&self, count: u64) {
-        eventually(&format!("{count} matching entries"), async || (self.matching().await == count).then_some(())).await;
+        eventually(&format!("{count} matching entries"), async || {
+            (self.matching().await == count).then_some(())
+        })
+        .await;
     }
 
     /// The chips, as they are read.
@@ -139,7 +192,14 @@ impl Browser {
     /// Light or dark, as the system's setting would say; the window's width; or print.
     pub async fn emulate(&self, command: &str, parameters: Value) {
         let session = self.client.session_id().await.unwrap().unwrap();
-        self.client.issue_cmd(DevTools { session, command: command.to_owned(), parameters }).await.unwrap();
+        self.client
+            .issue_cmd(DevTools {
+                session,
+                command: command.to_owned(),
+                parameters,
+            })
+            .await
+            .unwrap();
     }
 
     /// What the browser's console says. Reading it empties it.
@@ -147,7 +207,10 @@ impl Browser {
         let session = self.client.session_id().await.unwrap().unwrap();
         let log = self.client.issue_cmd(ConsoleLog { session }).await.unwrap();
         let entries = log.as_array().cloned().unwrap_or_default();
-        entries.iter().map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
+        entries
+            .iter()
+            .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     /// A picture of the window.
@@ -165,7 +228,11 @@ struct DevTools {
 }
 
 impl fantoccini::wd::WebDriverCompatibleCommand for DevTools {
-    fn endpoint(&self, base: &url::Url, _session: Option<&str>) -> Result<url::Url, url::ParseError> {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        _session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
         base.join(&format!("session/{}/goog/cdp/execute", self.session))
     }
 
@@ -182,11 +249,18 @@ struct ConsoleLog {
 }
 
 impl fantoccini::wd::WebDriverCompatibleCommand for ConsoleLog {
-    fn endpoint(&self, base: &url::Url, _session: Option<&str>) -> Result<url::Url, url::ParseError> {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        _session: Option<&str>,
+    ) -> Result<url::Url, url::ParseError> {
         base.join(&format!("session/{}/se/log", self.session))
     }
 
     fn method_and_body(&self, _request: &url::Url) -> (http::Method, Option<String>) {
-        (http::Method::POST, Some(json!({"type": "browser"}).to_string()))
+        (
+            http::Method::POST,
+            Some(json!({"type": "browser"}).to_string()),
+        )
     }
 }

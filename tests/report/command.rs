@@ -9,7 +9,10 @@ use crate::lines::{line, line_with};
 use crate::program::{command, count, json as report, output, run};
 
 fn log(n: u64) -> Vec<u8> {
-    (0..n).map(|n| line(n) + "\n").collect::<String>().into_bytes()
+    (0..n)
+        .map(|n| line(n) + "\n")
+        .collect::<String>()
+        .into_bytes()
 }
 
 #[test]
@@ -17,7 +20,10 @@ fn bad_lines_are_counted_and_shown_and_stop_nothing() {
     let mut log = b"{\"broken\": \nnonsense\n\n{\"a\": 1}\n\xff\xfe\n".to_vec();
     log.extend(self::log(10));
     let report = report(&[], &log);
-    assert_eq!((&report["bad"], &report["entries"], &report["lines"]), (&json!(4), &json!(10), &json!(15)));
+    assert_eq!(
+        (&report["bad"], &report["entries"], &report["lines"]),
+        (&json!(4), &json!(10), &json!(15))
+    );
     assert_eq!(report["bad_lines"][0]["line"], 1);
     assert_eq!(report["bad_lines"][1]["text"], "nonsense");
     assert!(output(&[], &log).contains("4 lines are none of an access log"));
@@ -30,10 +36,17 @@ fn files_of_gzip_and_zstd_and_standard_input_are_one_log() {
     let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     let (plain, gzip, zstandard) = (at("a.log"), at("b.log.gz"), at("c.log.zst"));
     std::fs::write(&plain, log(100)).unwrap();
-    let mut encoder = flate2::write::GzEncoder::new(std::fs::File::create(&gzip).unwrap(), flate2::Compression::fast());
+    let mut encoder = flate2::write::GzEncoder::new(
+        std::fs::File::create(&gzip).unwrap(),
+        flate2::Compression::fast(),
+    );
     encoder.write_all(&log(200)).unwrap();
     encoder.finish().unwrap();
-    std::fs::write(&zstandard, zstd::encode_all(log(300).as_slice(), 1).unwrap()).unwrap();
+    std::fs::write(
+        &zstandard,
+        zstd::encode_all(log(300).as_slice(), 1).unwrap(),
+    )
+    .unwrap();
     let report = report(&[&plain, &gzip, "-", &zstandard], &log(400));
     assert_eq!(report["entries"], 1000);
     assert_eq!(report["bad"], 0);
@@ -63,7 +76,10 @@ fn conditions_leave_out_what_does_not_hold() {
     let some = report(&["--where", "action=ICAP_BLOCKED and latency>100"], &log);
     let slow = some["entries"].as_u64().unwrap();
     assert!(0 < slow && slow < blocked, "{slow} of {blocked}");
-    let rest = report(&["--where", "action=ICAP_BLOCKED and not (latency > 100)"], &log);
+    let rest = report(
+        &["--where", "action=ICAP_BLOCKED and not (latency > 100)"],
+        &log,
+    );
     assert_eq!(slow + rest["entries"].as_u64().unwrap(), blocked);
     assert_eq!(rest["left_out"].as_u64().unwrap(), 3000 - blocked + slow);
     let contains = report(&["--where", "path~DOCUMENTS/ or client='198.51.1.7'"], &log);
@@ -102,11 +118,23 @@ fn since_and_until_are_moments_or_ages() {
         (vec!["--until", first], 0),
         (vec!["--since", "2026-09-21T14:13:30Z"], 900),
         (vec!["--since", "2026-09-21T19:43:30+05:30"], 900),
-        (vec!["--since", "2026-09-21 14:13:30", "--until", "2026-09-21T14:13:40Z"], 100),
+        (
+            vec![
+                "--since",
+                "2026-09-21 14:13:30",
+                "--until",
+                "2026-09-21T14:13:40Z",
+            ],
+            100,
+        ),
         (vec!["--until", "2026-09-21"], 0),
         (vec!["--since", "0s"], 0),
     ] {
-        assert_eq!(report(&arguments, &log)["entries"], entries, "{arguments:?}");
+        assert_eq!(
+            report(&arguments, &log)["entries"],
+            entries,
+            "{arguments:?}"
+        );
     }
     assert_eq!(run(&["--since", "tomorrow"], b"").status.code(), Some(2));
 }
@@ -120,9 +148,17 @@ fn fail_on_makes_the_exit_code() {
         let output = run(&["--fail-on", "blocked,failed"], log.as_bytes());
         assert_eq!(output.status.code(), Some(code), "{log}");
     }
-    assert_eq!(run(&["--fail-on", "blocked"], both.as_bytes()).status.code(), Some(0));
+    assert_eq!(
+        run(&["--fail-on", "blocked"], both.as_bytes())
+            .status
+            .code(),
+        Some(0)
+    );
     assert_eq!(run(&["/no/such/file"], b"").status.code(), Some(2));
-    let filtered = run(&["--fail-on", "failed", "--where", "action=ICAP_PASSED"], both.as_bytes());
+    let filtered = run(
+        &["--fail-on", "failed", "--where", "action=ICAP_PASSED"],
+        both.as_bytes(),
+    );
     assert_eq!(filtered.status.code(), Some(0));
 }
 
@@ -130,7 +166,12 @@ fn fail_on_makes_the_exit_code() {
 fn csv_has_each_entry_in_order() {
     let text = output(&["--format", "csv"], &log(5000));
     let mut lines = text.split_terminator("\r\n");
-    assert!(lines.next().unwrap().starts_with("time,latency_ms,duration_ms,uri,action,significance"));
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .starts_with("time,latency_ms,duration_ms,uri,action,significance")
+    );
     let times: Vec<&str> = lines.map(|line| line.split(',').next().unwrap()).collect();
     assert_eq!(times.len(), 5000);
     assert!(times.is_sorted());

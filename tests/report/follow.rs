@@ -21,7 +21,9 @@ impl Drop for Running {
 }
 
 fn line(action: &str, path: &str) -> String {
-    let mut line = line_with(&json!({"action": action, "significance": if action == "ICAP_BLOCKED" { vec!["ADF_ICAP_BLOCKED"] } else { vec![] }}));
+    let mut line = line_with(
+        &json!({"action": action, "significance": if action == "ICAP_BLOCKED" { vec!["ADF_ICAP_BLOCKED"] } else { vec![] }}),
+    );
     line["path"] = json!(path);
     format!("{line}\n")
 }
@@ -38,11 +40,21 @@ fn a_log_that_grows_and_is_rotated_is_followed() {
     let mut running = Running(child);
     let mut shown = BufReader::new(running.0.stdout.take().unwrap()).lines();
     let append = |text: &str| {
-        let mut file = OpenOptions::new().create(true).append(true).open(&path).unwrap();
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .unwrap();
         file.write_all(text.as_bytes()).unwrap();
     };
     append(&line("ICAP_BLOCKED", "/first"));
-    assert!(shown.next().unwrap().unwrap().contains("ICAP_BLOCKED   200 192.0.2.7 POST /first"));
+    assert!(
+        shown
+            .next()
+            .unwrap()
+            .unwrap()
+            .contains("ICAP_BLOCKED   200 192.0.2.7 POST /first")
+    );
     // A line that comes in two pieces.
     let second = line("ICAP_PASSED", "/second");
     append(&second[..40]);

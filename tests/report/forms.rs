@@ -60,7 +60,11 @@ fn assert_read(line: &str, has_request: bool) {
         ("preview", "decided on the preview"),
         ("enforcement", "enforced"),
     ] {
-        assert_eq!(count(&report, field, value), 1, "{field} of {line}\n{report}");
+        assert_eq!(
+            count(&report, field, value),
+            1,
+            "{field} of {line}\n{report}"
+        );
     }
     if has_request {
         assert_eq!(count(&report, "path", "/upload"), 1, "{line}\n{report}");
@@ -117,14 +121,22 @@ fn the_last_icap_log_of_a_text_line_counts() {
 #[test]
 fn lines_in_a_containers_log_are_read() {
     let line = line_with(&typed()).to_string();
-    assert_read(&json!({"log": format!("{line}\n"), "stream": "stdout", "time": "2026-09-21T14:13:21Z"}).to_string(), true);
+    assert_read(
+        &json!({"log": format!("{line}\n"), "stream": "stdout", "time": "2026-09-21T14:13:21Z"})
+            .to_string(),
+        true,
+    );
     assert_read(&format!("envoy-1  | {line}"), true);
 }
 
 #[test]
 fn a_request_that_the_filter_never_saw_is_an_entry() {
     let text = r#"[2026-09-21T14:13:20.000Z] "GET / HTTP/1.1" 404 NR 0 0 0 - "-" "-" "-" "h" "-""#;
-    for line in [line_with(&Value::Null).to_string(), line_with(&json!("-")).to_string(), text.to_owned()] {
+    for line in [
+        line_with(&Value::Null).to_string(),
+        line_with(&json!("-")).to_string(),
+        text.to_owned(),
+    ] {
         let report = report(&[], line.as_bytes());
         assert_eq!(count(&report, "action", "NO_ICAP_LOG"), 1, "{report}");
         assert_eq!(report["bad"], 0, "{report}");
@@ -148,12 +160,20 @@ fn fields_that_come_later_are_read() {
 fn failures_have_the_cause_that_the_metrics_name() {
     for (significance, reason, cause) in [
         ("ADF_ICAP_TIMEDOUT", "no verdict within 60 ms", "timeout"),
-        ("ADF_ICAP_CONNECTION_ERROR", "no connection to the server", "connection"),
+        (
+            "ADF_ICAP_CONNECTION_ERROR",
+            "no connection to the server",
+            "connection",
+        ),
         ("ADF_ICAP_SERVER_ERROR", "ICAP status 500", "server_error"),
         ("ADF_ICAP_SERVER_ERROR", "unreadable answer: x", "protocol"),
         ("ADF_ICAP_OVERLOAD", "too many", "overload"),
         ("ADF_ICAP_FAILED", "x", "internal"),
-        ("ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED", "the body is larger", "oversize"),
+        (
+            "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED",
+            "the body is larger",
+            "oversize",
+        ),
         ("ADF_ICAP_BAD_REQUEST", "x", "bad_request"),
     ] {
         let mut log = log();

@@ -45,7 +45,11 @@ pub fn output(arguments: &[&str], input: &[u8]) -> String {
 /// What it says as JSON.
 #[track_caller]
 pub fn json(arguments: &[&str], input: &[u8]) -> Value {
-    let arguments: Vec<&str> = ["--format", "json"].iter().chain(arguments).copied().collect();
+    let arguments: Vec<&str> = ["--format", "json"]
+        .iter()
+        .chain(arguments)
+        .copied()
+        .collect();
     serde_json::from_str(&output(&arguments, input)).unwrap()
 }
 

@@ -79,7 +79,7 @@ function buttonsOf(group, items) {
 
 function frameOf(place, height, description) {
   const width = Math.max(260, place.clientWidth);
-  const area = {left: 46, right: width - 8, top: 10, bottom: height - 24};
+  const area = {left: 58, right: width - 8, top: 10, bottom: height - 24};
   const svg = draw('svg', {viewBox: `0 0 ${width} ${height}`, width, height, role: 'group', 'aria-label': description});
   place.replaceChildren(svg);
   return {svg, area, width};

@@ -84,7 +84,7 @@ function sum(weights) {
   return total;
 }
 
-// The values of a field, the most frequent first; '' stands for none.
+// The values of a field, the most frequent first; '' stands for none, and comes last.
 function rank(field, weights) {
   const codes = data.cells.codes[field.place];
   const byCode = new Float64Array(field.sets.length);
@@ -96,8 +96,9 @@ function rank(field, weights) {
     for (const value of field.sets[code]) byValue[value] += count;
   });
   const ranking = field.values.map((value, i) => ({value, count: byValue[i]})).filter((item) => item.count > 0);
+  ranking.sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
   if (none > 0) ranking.push({value: '', count: none});
-  return ranking.sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1));
+  return ranking;
 }
 
 function countLatencies(weights) {

@@ -63,16 +63,19 @@ function showPanels(total, rankings) {
     // A field that nothing has a value of says nothing.
     if (field.values.length === 0) return null;
     const isOpen = expanded.has(field.name);
-    const shown = ranking.slice(0, isOpen ? ALL_ITEMS : ITEMS);
-    const most = Math.max(1, ...ranking.map((item) => item.count));
+    // Entries without a value are always the last item, and the bars are measured by the others.
+    const none = ranking.filter((item) => item.value === '');
+    const named = ranking.filter((item) => item.value !== '');
+    const shown = [...named.slice(0, isOpen ? ALL_ITEMS : ITEMS), ...none];
+    const most = Math.max(1, ...named.map((item) => item.count));
     const items = shown.map(({value, count}) => {
       const bar = draw('svg', {class: 'bar', viewBox: '0 0 100 4', preserveAspectRatio: 'none', 'aria-hidden': 'true'},
-        draw('rect', {width: 100 * count / most, height: 4, class: field.name === 'action' ? outcomeClass(value) : 'bar'}));
+        draw('rect', {width: value === '' ? 0 : 100 * count / most, height: 4, class: field.name === 'action' ? outcomeClass(value) : 'bar'}));
       return make('li', {}, make('button', {type: 'button', class: value === '' ? 'item none' : 'item', 'data-key': `item ${field.name} ${value}`,
         'data-field': field.name, 'data-value': value, title: wordsOf(field.name, value), onclick: () => addFilter(field.name, value)},
       make('span', {class: 'value'}, wordsOf(field.name, value)), make('span', {class: 'count'}, number(count)), make('span', {class: 'share'}, percent(count, total)), bar));
     });
-    const left = Math.min(ranking.length, ALL_ITEMS) - ITEMS;
+    const left = Math.min(named.length, ALL_ITEMS) - ITEMS;
     const toggle = left <= 0 ? null : make('button', {type: 'button', class: 'plain', 'aria-expanded': String(isOpen), 'data-key': `expand ${field.name}`, onclick: () => {
       if (!expanded.delete(field.name)) expanded.add(field.name);
       show();
