@@ -33,12 +33,15 @@ fn program(variable: &str, names: &[&str]) -> String {
         return name;
     }
     let path = std::env::var("PATH").unwrap();
-    let is_there = |name: &&&str| {
-        path.split(':')
-            .any(|directory| Path::new(directory).join(name).exists())
-    };
-    let found = names.iter().find(is_there);
-    (*found.unwrap_or_else(|| panic!("none of {names:?} in PATH, and no {variable}"))).to_owned()
+    let places = path.split(':').map(Path::new);
+    let found = names.iter().find_map(|name| {
+        places
+            .clone()
+            .map(|place| place.join(name))
+            .find(|file| file.exists())
+    });
+    let found = found.unwrap_or_else(|| panic!("none of {names:?} in PATH, and no {variable}"));
+    found.to_str().unwrap().to_owned()
 }
 
 impl Browser {

@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["format", "output", "fail_on"])]
     pub(crate) follow: bool,
 
-    /// With --follow: show all entries, not only significant ones.
+    /// With --follow: show all entries from the file's beginning on, not only significant ones that come.
     #[arg(long, requires = "follow")]
     pub(crate) all: bool,
 }

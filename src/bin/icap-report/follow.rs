@@ -33,12 +33,12 @@ pub(crate) fn follow(arguments: &Arguments) -> Result<(), String> {
         ..Wanted::default()
     };
     let (sender, lines) = sync_channel(1024);
-    let path = path.clone();
+    let (path, is_everything) = (path.clone(), arguments.all);
     thread::spawn(move || {
         if path == "-" {
             let _ = read_input(&sender);
         } else {
-            let _ = read_file(&path, &sender);
+            let _ = read_file(&path, is_everything, &sender);
         }
     });
     let terminal = Term::stdout();
@@ -157,9 +157,9 @@ fn read_input(lines: &SyncSender<String>) -> io::Result<()> {
 }
 
 /// Reads what is added to a file, and the next one of its name where it is rotated. A file that is there already is
-/// read from its end, one that comes later from its beginning.
-fn read_file(path: &str, lines: &SyncSender<String>) -> io::Result<()> {
-    let mut is_first = true;
+/// read from its end unless everything is wanted, one that comes later from its beginning.
+fn read_file(path: &str, is_everything: bool, lines: &SyncSender<String>) -> io::Result<()> {
+    let mut is_first = !is_everything;
     loop {
         let Ok(file) = File::open(path) else {
             is_first = false;
