@@ -19,6 +19,9 @@ const OPSWAT: &str = "X-Response-Info: Blocked\r\nX-Response-Desc: Infected\r\nX
     X-Infection-Found: Type=0; Resolution=2; Threat=EICAR-Test-File (not a virus);\r\nX-Virus-ID: EICAR-Test-File (not a virus)\r\n\
     X-Violations-Found: 1\r\n a.zip/x.com\r\n EICAR-Test-File (not a virus)\r\n 0\r\n 0\r\n";
 
+/// Which items are clicked: fields and values.
+type Clicks = &'static [(&'static str, &'static str)];
+
 fn logger(path: &std::path::Path) -> Value {
     json!({
         "name": "envoy.access_loggers.file",
@@ -85,7 +88,7 @@ async fn the_four_known_entries_are_logged_and_found_by_clicking() {
         "threat_id": "EICAR-Test-File (not a virus)",
         "violations": [{"file_name": "a.zip/x.com", "threat_name": "EICAR-Test-File (not a virus)", "resolution": "ICAP_FILE_NOT_REPAIRED"}],
     });
-    let entries: [(&[(&str, &str)], Value, Option<Value>); 4] = [
+    let entries: [(Clicks, Value, Option<Value>); 4] = [
         (
             &[("threat", "EICAR-Test-File (not a virus)")],
             json!({"action": "ICAP_BLOCKED", "rule_name": "scan-uploads", "profile": "upload-av", "significance": ["ADF_ICAP_BLOCKED"]}),

@@ -58,7 +58,7 @@ async fn scripts_in_a_log_do_nothing_in_the_page() {
         browser
             .value(&format!("location.hash = '#entry={row}'"))
             .await;
-        browser.until(&format!("document.getElementById('detail').open && document.querySelector('#detail pre').textContent.length > 100 && location.hash === '#entry={row}'")).await;
+        browser.until(&format!("document.getElementById('detail').open && document.querySelector('#detail .raw pre').textContent.length > 100 && location.hash === '#entry={row}'")).await;
     }
     browser.value("location.hash = ''").await;
     for script in SCRIPTS {

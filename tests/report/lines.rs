@@ -64,8 +64,8 @@ fn scanned(action: &str, significance: &str, reason: &str, threat: &str, chance:
         .map(|(name, value)| format!(r#","{name}":"{value}""#))
         .collect::<String>();
     let (profile, pool) =
-        [("upload-av", "icap_pool"), ("dlp", "dlp_pool")][usize::from(chance % 7 == 0)];
-    let whole = chance % 3 != 0;
+        [("upload-av", "icap_pool"), ("dlp", "dlp_pool")][usize::from(chance.is_multiple_of(7))];
+    let whole = !chance.is_multiple_of(3);
     let status = if action == "ICAP_BLOCKED" { 200 } else { 204 };
     let server = chance / 11 % 3 + 10;
     format!(

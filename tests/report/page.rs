@@ -321,7 +321,7 @@ async fn a_million_entries_are_counted_exactly_and_shown_in_part() {
     // Short lines: how fast they are read is for the benchmark to say.
     let mut log = Vec::with_capacity(100 << 20);
     for n in 0..1_000_000_u64 {
-        let action = if n % 1000 == 0 {
+        let action = if n.is_multiple_of(1000) {
             r#"BLOCKED","significance":["ADF_ICAP_BLOCKED"]"#
         } else {
             r#"PASSED""#

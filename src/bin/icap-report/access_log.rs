@@ -30,15 +30,13 @@ fn read_wrapped<R>(
         return read_object(line, wrappings, use_entry);
     }
     // `docker compose logs` and `kubectl logs --prefix` put words before the line.
-    if !line.starts_with('[') && line.ends_with('}') {
-        if let Some((_, object)) = line.split_once(" {") {
-            let start = line.len() - object.len() - 1;
-            if let Some(object) = line.get(start..) {
-                if serde_json::from_str::<&RawValue>(object).is_ok() {
-                    return read_object(object, wrappings, use_entry);
-                }
-            }
-        }
+    if !line.starts_with('[')
+        && line.ends_with('}')
+        && let Some((before, _)) = line.split_once(" {")
+        && let Some(object) = line.get(before.len() + 1..)
+        && serde_json::from_str::<&RawValue>(object).is_ok()
+    {
+        return read_object(object, wrappings, use_entry);
     }
     text_line::read(line, use_entry)
 }

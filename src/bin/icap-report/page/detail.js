@@ -107,7 +107,7 @@ function showDetail(row) {
     return;
   }
   const entry = data.rows[row];
-  const log = entry.log && typeof entry.log === 'object' ? entry.log : null;
+  const log = entry.log ? JSON.parse(entry.log) : null;
   const transactions = log ? listOf(log.request_logs) : [];
   const all = (name) => valuesOf(row, name).map((value) => filterButton(name, value, `detail ${name} ${value}`));
   const axis = make('div', {class: 'drawing'});

@@ -11,7 +11,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -132,10 +131,8 @@ fn row(collection: &Collection, kept: &Kept) -> Value {
         .copied()
         .filter(|t| *t != NO_TIME);
     let read = access_log::read(&kept.text, |entry| {
+        // As text: so it keeps the order of its members.
         let log = entry.log.as_ref().map(|log| log.json);
-        let log = log
-            .and_then(|json| serde_json::from_str::<&RawValue>(json).ok())
-            .map(readable);
         json!({
             "time": time,
             "line": kept.line,
@@ -148,8 +145,4 @@ fn row(collection: &Collection, kept: &Kept) -> Value {
     });
     // A line that was cut for its length.
     read.unwrap_or_else(|_| json!({"time": time, "line": kept.line, "text": kept.text}))
-}
-
-fn readable(json: &RawValue) -> Value {
-    serde_json::from_str(json.get()).unwrap_or_default()
 }

@@ -60,8 +60,8 @@ function showTiles(total, latencies, rankings) {
 function showPanels(total, rankings) {
   const panels = data.fields.map((field) => {
     const ranking = rankings.get(field.name);
-    // A field that nothing has a value of says nothing.
-    if (field.values.length === 0) return null;
+    // A field that nothing has a value of says nothing, but for the rule: that none matched is an answer.
+    if (field.values.length === 0 && field.name !== 'rule') return null;
     const isOpen = expanded.has(field.name);
     // Entries without a value are always the last item, and the bars are measured by the others.
     const none = ranking.filter((item) => item.value === '');
