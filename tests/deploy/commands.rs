@@ -135,14 +135,14 @@ fn check_pipe(pipe: &[Call], line: &str) -> Result<(), String> {
         // The whole of it, pipe and all.
         "printf" => return check_health_request(line),
         program => {
-            if let [call] = rest {
-                if call[0] == "target/release/icap-report" {
-                    let faults = [
-                        check_local(program, arguments),
-                        icap_report_fault(&call[1..]),
-                    ];
-                    return faults.into_iter().flatten().next().map_or(Ok(()), Err);
-                }
+            if let [call] = rest
+                && call[0] == "target/release/icap-report"
+            {
+                let faults = [
+                    check_local(program, arguments),
+                    icap_report_fault(&call[1..]),
+                ];
+                return faults.into_iter().flatten().next().map_or(Ok(()), Err);
             }
             if !rest.is_empty() {
                 return Err(format!("{program} into a pipe is not known"));
