@@ -34,10 +34,15 @@ fn promtool(arguments: &[&str]) {
 #[test]
 fn promtool_finds_that_each_alert_fires_and_does_not_fire() {
     promtool(&["check", "rules", "alerts.yml"]);
-    promtool(&["test", "rules", "alerts_test.yml"]);
-    let tests: Value =
-        serde_yaml_ng::from_str(&read("deploy/observability/prometheus/alerts_test.yml")).unwrap();
-    let tests = tests["tests"].as_array().unwrap();
+    promtool(&["test", "rules", "alerts_test.yml", "alerts_days_test.yml"]);
+    let tests: Vec<Value> = ["alerts_test.yml", "alerts_days_test.yml"]
+        .iter()
+        .flat_map(|name| {
+            let text = read(&format!("deploy/observability/prometheus/{name}"));
+            let file: Value = serde_yaml_ng::from_str(&text).unwrap();
+            file["tests"].as_array().unwrap().clone()
+        })
+        .collect();
     for alert in alerts() {
         let name = alert["alert"].as_str().unwrap();
         let of = |fires: bool| {
