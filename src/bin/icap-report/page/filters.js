@@ -7,7 +7,7 @@ function rangeOf(name, value) {
   if (ends.length !== 2) return null;
   const read = name === 'time' ? (text) => Date.parse(text) : (text) => text === '' ? Infinity : Number(text);
   const [from, to] = ends.map(read);
-  return Number.isNaN(from) || Number.isNaN(to) ? null : {from, to};
+  return Number.isFinite(from) && !Number.isNaN(to) ? {from, to} : null;
 }
 
 function readAddress() {
