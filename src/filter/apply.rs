@@ -3,7 +3,7 @@
 use super::exchange::{Draining, Exchange, Phase, Replacement};
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::host::{self, Half};
+use crate::host;
 use crate::report::{Action, Significance};
 
 /// The header with the length of a body.
@@ -44,11 +44,11 @@ impl Worker {
         }
     }
 
-    /// Sees to it that `content-length` is right when a request with a body goes on. A filter before this one may have changed it
-    /// while the body came (Lua's `setBytes` on a chunk does): the application would take what is over for another request.
+    /// Sees to it that `content-length` is right when a message with a body goes on. A filter before this one may have changed it
+    /// while the body came (Lua's `setBytes` on a chunk does): whoever gets it would take what is over for another message.
     pub(super) fn keep_length(id: u32, exchange: &Exchange) {
         let body = exchange.body;
-        if exchange.half != Half::Request || body.available == 0 {
+        if body.available == 0 {
             return;
         }
         let kept = host::enter(id)

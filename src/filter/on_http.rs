@@ -148,8 +148,7 @@ impl Worker {
     }
 
     pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange) {
-        if exchange.half == Half::Request
-            && exchange.body.exceeds_announced()
+        if exchange.body.exceeds_announced()
             && !matches!(exchange.phase, Phase::Answered | Phase::Draining(_))
         {
             return self.fail_longer_than_announced(id, exchange);
@@ -185,13 +184,20 @@ impl Worker {
         }
     }
 
-    /// A filter before this one has made the body longer than `content-length` says. The application would read what is too
-    /// much as a request of its own, which nobody has scanned.
+    /// A filter before this one has made the body longer than `content-length` says. Whoever gets it would read what is too
+    /// much as a message of its own, which nobody has scanned.
     fn fail_longer_than_announced(&mut self, id: u32, exchange: &mut Exchange) {
         let announced = exchange.body.announced.unwrap_or_default();
         let reason = format!(
             "the body is longer than the {announced} bytes that its content-length announces"
         );
-        self.fail(id, exchange, Cause::BadRequest, reason);
+        match exchange.half {
+            Half::Request => self.fail(id, exchange, Cause::BadRequest, reason),
+            // The client has no part in it, and the server was told that the body had come to its end.
+            Half::Response => {
+                self.give_up_connection(id, exchange);
+                self.fail_closed(id, exchange, Cause::Internal, &reason);
+            }
+        }
     }
 }
