@@ -318,28 +318,26 @@ impl Scan {
     pub(super) fn needs_rest(&self, body: BodyProgress) -> bool {
         let same_so_far = match &self.answer.body {
             AnswerBody::Same(same) => *same == body.available,
-            AnswerBody::None => body.available == 0 && self.announced().body,
+            AnswerBody::None => body.available == 0 && self.answer.announced().body,
             AnswerBody::Own(_) | AnswerBody::Lost(_) => false,
         };
         !body.ended && !self.page && (self.answer.use_original_body.is_some() || same_so_far)
     }
 
-    /// Takes what there is of a head that has no end for the head of the answer: a verdict may be in it.
+    /// Takes what there is of a head, or of trailers, that have no end for those of the answer: a verdict may be in them.
     fn salvage(&mut self) {
         if self.answer.head.is_none() {
             self.answer.head = self.transaction.unfinished_head();
         }
-    }
-
-    fn announced(&self) -> Announced {
-        let head = self.answer.head.as_ref();
-        head.map_or_else(Announced::default, |head| Announced::by(&head.headers))
+        if !self.complete {
+            self.answer.trailers = self.transaction.unfinished_trailers();
+        }
     }
 
     /// Whether the answer brings a message in the place of the original.
     pub(super) fn has_begun_change(&self) -> bool {
         let status = self.answer.head.as_ref().map(|head| head.status);
-        matches!(status, Some(200 | 201 | 206)) && self.announced().message()
+        matches!(status, Some(200 | 201 | 206)) && self.answer.announced().message()
     }
 
     /// Whether the answer has been the same as the original so far.

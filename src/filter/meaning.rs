@@ -89,8 +89,9 @@ impl Answer {
         content_length(headers)
     }
 
-    fn announced(&self) -> Announced {
-        let head = self.head.as_ref();
+    /// What is announced of a message. Nothing by a 204, in which some servers repeat the request's `Encapsulated`.
+    pub(super) fn announced(&self) -> Announced {
+        let head = self.head.as_ref().filter(|head| head.status != 204);
         head.map_or_else(Announced::default, |head| Announced::by(&head.headers))
     }
 }
