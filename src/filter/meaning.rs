@@ -245,7 +245,6 @@ fn body_change(exchange: &Exchange, answer: &Answer, head_changed: bool) -> Body
             None if !head_changed => BodyChange::None,
             length if length == original && !head_changed => BodyChange::None,
             None | Some(0) => BodyChange::Changed,
-            length if length == original => BodyChange::Changed,
             Some(_) => BodyChange::CutOff,
         };
     }
