@@ -274,6 +274,7 @@ impl Worker {
             retries: 0,
             change_begun: false,
             journal,
+            uncounted: None,
             profile,
         };
         if let Some(fault) = fault {

@@ -137,9 +137,7 @@ impl Worker {
         exchange.phase = Phase::Answered;
         let reason = "the changed body is larger than Envoy's buffer limit";
         self.record_failure(exchange, Cause::Oversize, reason);
-        self.metrics
-            .failed(&exchange.profile, Cause::Oversize, false);
         let significance = Significance::of(Action::Failed, Some(Cause::Oversize), false);
-        self.conclude(id, exchange, Action::Failed, significance);
+        self.conclude_failed(id, exchange, significance, (Cause::Oversize, false));
     }
 }

@@ -15,7 +15,7 @@ use crate::icap::{
     Announced, AnswerError, BodyProgress, Event, Limits, Method, Request, Transaction,
     TransactionError,
 };
-use crate::report::ScanRecord;
+use crate::report::{Action, ScanRecord, Significance};
 use crate::verdict::{self, Rest};
 
 /// The most of a page for a client that is read, in bytes. In the place of a longer one the client gets the profile's own.
@@ -41,6 +41,17 @@ pub(super) struct Exchange {
     pub(super) change_begun: bool,
     /// What is to be logged, of the other half too.
     pub(super) journal: Journal,
+    /// Its outcome, as long as it is not counted: see [`Worker::put_back`](super::worker::Worker::put_back).
+    pub(super) uncounted: Option<Uncounted>,
+}
+
+/// An outcome that is to be counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Uncounted {
+    pub(super) action: Action,
+    pub(super) significance: Significance,
+    /// Of a failure: its cause, and whether the message goes on all the same.
+    pub(super) failure: Option<(Cause, bool)>,
 }
 
 /// The HTTP body of the message, which stays in the host's buffer.
