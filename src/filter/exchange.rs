@@ -31,6 +31,8 @@ pub(super) struct Exchange {
     pub(super) request: Rc<Request>,
     pub(super) http_method: String,
     pub(super) body: Body,
+    /// Of a response: the body of its request, where that has not come to its end yet.
+    pub(super) request_body: Option<Body>,
     /// Since when the host is known to hold its body back.
     pub(super) held_back_ms: Option<u64>,
     pub(super) phase: Phase,

@@ -56,7 +56,7 @@ impl Worker {
     pub(super) fn on_body(&mut self, id: u32, half: Half, size: usize, at_end: bool) -> Next {
         let size = size as u64;
         let Some(exchange) = self.under_scan(id, half) else {
-            return Next::Continue;
+            return self.on_rest_of_request(id, half, size, at_end);
         };
         if let Phase::Released = exchange.phase {
             exchange.body.pass(size, at_end);
@@ -77,6 +77,32 @@ impl Worker {
             self.drive(id);
         }
         self.leave(id, half)
+    }
+
+    /// A part of a request that was let go comes while its response is under scan. It may be no longer than was announced either.
+    fn on_rest_of_request(&mut self, id: u32, half: Half, size: u64, at_end: bool) -> Next {
+        let exchange = self.exchanges.get_mut(&id);
+        let body = exchange
+            .filter(|_| half == Half::Request)
+            .and_then(|exchange| exchange.request_body.as_mut());
+        let Some(body) = body else {
+            return Next::Continue;
+        };
+        body.pass(size, at_end);
+        if !body.exceeds_announced() {
+            return Next::Continue;
+        }
+        self.begin(Some(id));
+        self.with_message(id, |worker, exchange| {
+            if !matches!(exchange.phase, Phase::Answered) {
+                worker.give_up_connection(id, exchange);
+                let reason = "the request is longer than its content-length announces";
+                worker.fail_closed(id, exchange, Cause::BadRequest, reason);
+            }
+        });
+        self.settle();
+        self.inside = None;
+        Next::Pause
     }
 
     /// Trailers end the body.

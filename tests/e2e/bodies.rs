@@ -237,8 +237,8 @@ async fn many_requests_on_one_http2_connection_are_kept_apart() {
     }
 }
 
-/// A Lua script after the filter, which a response meets first.
-fn with_script(setup: &mut Setup, script: &'static str) {
+/// A Lua script at that place of the filters: a request meets the first one first, a response the last.
+fn with_script(setup: &mut Setup, place: usize, script: &'static str) {
     setup.patch(move |bootstrap| {
         let chain = &mut bootstrap["static_resources"]["listeners"][0]["filter_chains"][0];
         let filters = &mut chain["filters"][0]["typed_config"]["http_filters"];
@@ -246,7 +246,7 @@ fn with_script(setup: &mut Setup, script: &'static str) {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
             "default_source_code": {"inline_string": script},
         }});
-        filters.as_array_mut().unwrap().insert(1, lua);
+        filters.as_array_mut().unwrap().insert(place, lua);
     });
 }
 
@@ -282,7 +282,7 @@ async fn a_response_that_an_earlier_filter_makes_longer_than_its_content_length_
         let settings = json!({"response_service_url": "/respmod", "fail_action": fail_action});
         let scene = Scene::with(server.address(), settings, |setup| {
             setup.application = application;
-            with_script(setup, SCRIPT);
+            with_script(setup, 1, SCRIPT);
         })
         .await;
         let mut client = TcpStream::connect(scene.envoy.listener()).await.unwrap();
@@ -300,4 +300,56 @@ async fn a_response_that_an_earlier_filter_makes_longer_than_its_content_length_
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}\n{log}");
         assert_eq!(log["action"], "ICAP_FAILED", "{log}");
     }
+}
+
+/// The same of a request, of which the rest comes while the response that the application began early is under scan.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_of_a_request_is_no_longer_than_announced_while_its_response_is_scanned() {
+    const SCRIPT: &str = "function envoy_on_request(h) for chunk in h:bodyChunks() do local n = chunk:length() \
+                          if n > 0 then chunk:setBytes(chunk:getBytes(0, n) .. 'EVIL') end end end";
+    let server = IcapServer::listen().await;
+    server.serve_responses(Behaviour::Silence).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let application = listener.local_addr().unwrap();
+    let scene = Scene::with(
+        server.address(),
+        json!({"response_service_url": "/respmod"}),
+        |setup| {
+            setup.application = application;
+            with_script(setup, 0, SCRIPT);
+        },
+    )
+    .await;
+    let mut client = TcpStream::connect(scene.envoy.listener()).await.unwrap();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: {}\r\n\r\n",
+        3 * PREVIEW
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    client.write_all(&pattern(PREVIEW + 1)).await.unwrap();
+    server.next_request().await;
+    client.write_all(&pattern(PREVIEW)).await.unwrap();
+    let (mut upstream, _) = within("a connection to the application", listener.accept())
+        .await
+        .unwrap();
+    let mut received = vec![0; 64 * 1024];
+    let read = upstream.read(&mut received);
+    assert!(within("the request", read).await.unwrap() > 0);
+    let early = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n123456789";
+    upstream.write_all(&early[..early.len() - 1]).await.unwrap();
+    scene
+        .envoy
+        .until_stat("wasmcustom.icap_filter.requests", 2)
+        .await;
+    client.write_all(&pattern(PREVIEW - 1)).await.unwrap();
+    let log = scene.icap_log(0).await;
+    assert_eq!(
+        log["significance"],
+        json!(["ADF_ICAP_BAD_REQUEST"]),
+        "{log}"
+    );
+    let mut rest = Vec::new();
+    // Envoy closes, or resets.
+    let _ = within("the end of the request", upstream.read_to_end(&mut rest)).await;
+    assert!(rest.len() < PREVIEW, "{} bytes", rest.len());
 }
