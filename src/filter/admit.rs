@@ -168,7 +168,7 @@ impl Worker {
     fn skip(&mut self, id: u32, rule: Option<&str>) -> Admission {
         self.metrics.disabled();
         self.expose(id, Half::Request, Action::Disabled, None);
-        if let Err(e) = write_log(id, &IcapLog::disabled(rule)) {
+        if let Err(e) = write_log(id, self.config.icap_log, &IcapLog::disabled(rule)) {
             log::debug!("context {id}: {e}");
         }
         Admission::Pass

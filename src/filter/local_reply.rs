@@ -138,7 +138,7 @@ impl Worker {
             Significance::of(Action::Failed, Some(Cause::Internal), false),
         );
         let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
-        let told = write_log(id, &journal.entry(""))
+        let told = write_log(id, self.config.icap_log, &journal.entry(""))
             .and_then(|()| host::respond(503, "icap_failed", &fields, NOT_SCANNED));
         if let Err(e) = told {
             log::error!("context {id}: {e}");
