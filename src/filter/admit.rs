@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use super::ask::{address, ask, path, peer_address, request_path};
+use super::ask::{Ends, address, ask, path, peer_address, request_path};
 use super::clock::ServerClock;
 use super::conclude::write_log;
 use super::describe::Journal;
@@ -13,8 +13,8 @@ use super::rewrite::find;
 use super::service::Service;
 use super::worker::Worker;
 use crate::config::{self, Cause, HonorTransferIgnore, Profile};
-use crate::host::{self, Fields, Half, STREAM_FIELD};
-use crate::icap::{Method, Transfer, encode_request_head, encode_response_head};
+use crate::host::{Fields, Host, STREAM_FIELD};
+use crate::icap::{Direction, Method, Transfer, encode_request_head, encode_response_head};
 use crate::policy::{Decision, Protocol, RequestView, RouteChoice, decide};
 use crate::report::{Action, IcapLog};
 
@@ -39,33 +39,35 @@ pub(super) enum Admission {
     Refused,
 }
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// Decides about a request.
     pub(super) fn admit_request(&mut self, id: u32, at_end: bool) -> Admission {
-        let mut fields = match host::headers(Half::Request) {
+        let mut fields = match self.host.headers(Direction::Request) {
             Ok(fields) => fields,
             Err(e) => return self.refuse(id, &format!("no headers: {e}")),
         };
         if find(&fields, STREAM_FIELD).is_some() {
             let message = format_args!("icap: {NOT_UPSTREAM}");
-            say(log::Level::Error, "upstream", "", message);
+            say(self.now_ms, log::Level::Error, "upstream", "", message);
             self.refuse_later(id);
             return Admission::Refused;
         }
         if self.is_upstream {
             return self.refuse(id, NOT_UPSTREAM);
         }
-        Self::unexpose(&mut fields);
+        self.unexpose(&mut fields);
         let decision = if is_tunnel(&fields) {
             Decision::Skip { rule: None }
         } else {
             decide(
                 &self.config,
                 &View {
+                    host: &self.host,
+                    now_ms: self.now_ms,
                     fields: &fields,
                     at_end,
                 },
-                route_choice(),
+                route_choice(&self.host),
             )
         };
         if let Decision::Skip { rule: Some(rule) }
@@ -82,7 +84,7 @@ impl Worker {
             }
             Decision::Refuse(reason) => self.misconfigured(id, &fields, at_end, reason, true),
             Decision::Scan { profile, rule }
-                if self.is_ignored(&profile, Half::Request, &path(&fields)) =>
+                if self.is_ignored(&profile, Direction::Request, &path(&fields)) =>
             {
                 log::debug!(
                     "context {id}: the service of {} ignores its kind",
@@ -93,7 +95,7 @@ impl Worker {
             Decision::Scan { profile, rule } => {
                 let journal = Journal::new(rule).hiding(&profile);
                 let message = Message {
-                    half: Half::Request,
+                    direction: Direction::Request,
                     fields: &fields,
                     request_head: None,
                     at_end,
@@ -127,7 +129,7 @@ impl Worker {
             self.is_upstream = true;
             log::error!("icap: {NOT_UPSTREAM}");
         }
-        self.connections.drop_all();
+        self.connections.drop_all(&self.host);
     }
 
     /// A request that no profile can be found for fails as the first one says, or is `closed` whatever that says.
@@ -143,13 +145,14 @@ impl Worker {
             return self.refuse(id, &reason);
         };
         say(
+            self.now_ms,
             log::Level::Error,
             "route",
             &reason,
             format_args!("icap: a request can't be scanned: {reason}"),
         );
         let message = Message {
-            half: Half::Request,
+            direction: Direction::Request,
             fields,
             request_head: None,
             at_end,
@@ -167,8 +170,13 @@ impl Worker {
     /// Lets a request pass unscanned.
     fn skip(&mut self, id: u32, rule: Option<&str>) -> Admission {
         self.metrics.disabled();
-        self.expose(id, Half::Request, Action::Disabled, None);
-        if let Err(e) = write_log(id, self.config.icap_log, &IcapLog::disabled(rule)) {
+        self.expose(id, Direction::Request, Action::Disabled, None);
+        if let Err(e) = write_log(
+            &self.host,
+            id,
+            self.config.icap_log,
+            &IcapLog::disabled(rule),
+        ) {
             log::debug!("context {id}: {e}");
         }
         Admission::Pass
@@ -176,15 +184,15 @@ impl Worker {
 
     /// Whether the service has said, by `Transfer-Ignore`, that it has no use for such a message, and the profile lets it: the
     /// client chooses the path.
-    fn is_ignored(&self, profile: &Rc<Profile>, half: Half, path: &str) -> bool {
+    fn is_ignored(&self, profile: &Rc<Profile>, direction: Direction, path: &str) -> bool {
         let honored = match profile.honor_transfer_ignore {
             HonorTransferIgnore::Never => false,
-            HonorTransferIgnore::Responses => half == Half::Response,
+            HonorTransferIgnore::Responses => direction == Direction::Response,
             HonorTransferIgnore::Always => true,
         };
         honored
             && self
-                .service(profile, half)
+                .service(profile, direction)
                 .and_then(Service::options)
                 .is_some_and(|options| options.transfer.of(path) == Transfer::Ignore)
     }
@@ -192,12 +200,12 @@ impl Worker {
     /// Whether the response is to be scanned: where its request was, by a profile that wants it.
     pub(super) fn scans_response(&self, id: u32) -> bool {
         self.exchanges.get(&id).is_some_and(|exchange| {
-            exchange.half == Half::Request
+            exchange.direction == Direction::Request
                 && matches!(exchange.phase, Phase::Cleared | Phase::Released)
                 && exchange.profile.response_service.is_some()
                 && !self.is_ignored(
                     &exchange.profile,
-                    Half::Response,
+                    Direction::Response,
                     &request_path(exchange.request.request_head.as_deref()),
                 )
         })
@@ -208,12 +216,12 @@ impl Worker {
         let Some(request) = self.take(id) else {
             return self.refuse(id, "a response without its request");
         };
-        let fields = match host::headers(Half::Response) {
+        let fields = match self.host.headers(Direction::Response) {
             Ok(fields) => fields,
             Err(e) => return self.refuse(id, &format!("no headers: {e}")),
         };
         let message = Message {
-            half: Half::Response,
+            direction: Direction::Response,
             fields: &fields,
             request_head: request.request.request_head.clone(),
             at_end,
@@ -232,7 +240,7 @@ impl Worker {
         message: Message<'_>,
     ) -> Exchange {
         let Message {
-            half,
+            direction,
             fields,
             request_head,
             at_end,
@@ -240,8 +248,8 @@ impl Worker {
         self.metrics.requested(&profile);
         let announced = find(fields, "content-length")
             .and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
-        let (service, method, heads) = match (half, &profile.response_service) {
-            (Half::Response, Some(service)) => {
+        let (service, method, heads) = match (direction, &profile.response_service) {
+            (Direction::Response, Some(service)) => {
                 let head = encode_response_head(fields).map(|head| (request_head, Some(head)));
                 (service, Method::Respmod, head)
             }
@@ -254,11 +262,12 @@ impl Worker {
             Ok(heads) => (heads, None),
             Err(e) => ((None, None), Some(e)),
         };
-        let watched = self.service(&profile, half);
-        let request = ask(&profile, watched, service, method, fields, heads);
+        let watched = self.service(&profile, direction);
+        let ends = Ends::to_tell(&self.host, self.now_ms, &profile, watched);
+        let request = ask(&profile, watched, service, method, fields, heads, ends);
         let http_method = find(fields, ":method").unwrap_or_default();
         let mut exchange = Exchange {
-            half,
+            direction,
             pool: self.connections.pool_of(&profile.cluster),
             request: Rc::new(request),
             http_method: String::from_utf8_lossy(http_method).into_owned(),
@@ -278,10 +287,10 @@ impl Worker {
         };
         if let Some(fault) = fault {
             let reason = format!("the message has no form for the server: {fault}");
-            let cause = match half {
-                Half::Request => Cause::BadRequest,
+            let cause = match direction {
+                Direction::Request => Cause::BadRequest,
                 // The client has no part in it.
-                Half::Response => Cause::Internal,
+                Direction::Response => Cause::Internal,
             };
             self.fail(id, &mut exchange, cause, reason);
         } else if self.fails_self_test(&exchange.profile) {
@@ -300,7 +309,7 @@ impl Worker {
 
 /// What one callback brings of a message.
 struct Message<'a> {
-    half: Half,
+    direction: Direction,
     fields: &'a Fields,
     /// Of a response: the head of its request, as the server gets it.
     request_head: Option<Vec<u8>>,
@@ -336,8 +345,8 @@ fn expects_continue(fields: &Fields) -> bool {
 }
 
 /// What the route's metadata says.
-fn route_choice() -> RouteChoice {
-    match host::property(&ROUTE_METADATA) {
+fn route_choice<H: Host>(host: &H) -> RouteChoice {
+    match host.property(&ROUTE_METADATA) {
         Ok(Some(metadata)) => config::route_choice(&metadata),
         Ok(None) => RouteChoice::None,
         Err(e) => RouteChoice::Wrong(format!("the route's metadata can't be read: {e}")),
@@ -345,29 +354,31 @@ fn route_choice() -> RouteChoice {
 }
 
 /// A request as the policy sees it.
-struct View<'a> {
+struct View<'a, H> {
+    host: &'a H,
+    now_ms: u64,
     fields: &'a Fields,
     at_end: bool,
 }
 
-impl RequestView for View<'_> {
+impl<H: Host> RequestView for View<'_, H> {
     fn client_ip(&self) -> Option<IpAddr> {
-        address("source")
+        address(self.host, "source")
     }
 
     fn peer_ip(&self) -> Option<IpAddr> {
-        peer_address()
+        peer_address(self.host, self.now_ms)
     }
 
     fn listener_port(&self) -> Option<u16> {
-        let port = host::property(&["destination", "port"]).ok()??;
+        let port = self.host.property(&["destination", "port"]).ok()??;
         let port: [u8; 8] = port.try_into().ok()?;
         u16::try_from(i64::from_le_bytes(port)).ok()
     }
 
     fn protocol(&self) -> Protocol {
         // Not `:scheme`, which is the client's word.
-        match host::property(&["connection", "tls_version"]) {
+        match self.host.property(&["connection", "tls_version"]) {
             Ok(Some(_)) => Protocol::Https,
             _ => Protocol::Http,
         }

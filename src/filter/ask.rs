@@ -10,11 +10,45 @@ use super::repeated::say;
 use super::rewrite::find;
 use super::service::Service;
 use crate::config::{ClientIpSource, Profile, SendWhen, ServiceUrl};
-use crate::host::{self, Fields, Half};
-use crate::icap::{Method, Request, ServiceOptions, Transfer};
+use crate::host::{Fields, Host};
+use crate::icap::{Direction, Method, Request, ServiceOptions, Transfer};
 
 /// The filter state that tells the address of the downstream connection.
 const PEER_STATE: &str = "icap_filter.peer";
+
+/// The ends of the downstream connection, as far as the server is to be told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ends {
+    client: Option<IpAddr>,
+    server: Option<IpAddr>,
+}
+
+impl Ends {
+    /// Those that the profile wants told, and the service that is asked.
+    pub(super) fn to_tell<H: Host>(
+        host: &H,
+        now_ms: u64,
+        profile: &Profile,
+        watched: Option<&Service>,
+    ) -> Self {
+        let wants = |when: SendWhen, header: &str| match watched {
+            Some(service) => service.wants(when, header),
+            None => when == SendWhen::Always,
+        };
+        let client = || match profile.client_ip_source {
+            ClientIpSource::Downstream => address(host, "source"),
+            ClientIpSource::Peer => peer_address(host, now_ms),
+        };
+        Self {
+            client: wants(profile.send_client_ip, "X-Client-IP")
+                .then(client)
+                .flatten(),
+            server: wants(profile.send_server_ip, "X-Server-IP")
+                .then(|| address(host, "destination"))
+                .flatten(),
+        }
+    }
+}
 
 /// What is asked of the ICAP server about a message.
 pub(super) fn ask(
@@ -24,6 +58,7 @@ pub(super) fn ask(
     method: Method,
     fields: &Fields,
     (request_head, response_head): (Option<Vec<u8>>, Option<Vec<u8>>),
+    ends: Ends,
 ) -> Request {
     let mut headers = Vec::new();
     let mut add = |name: &str, value: Option<String>| {
@@ -31,23 +66,8 @@ pub(super) fn ask(
             headers.push((name.to_owned(), value));
         }
     };
-    let wants = |when: SendWhen, header: &str| match watched {
-        Some(service) => service.wants(when, header),
-        None => when == SendWhen::Always,
-    };
-    if wants(profile.send_client_ip, "X-Client-IP") {
-        let ip = match profile.client_ip_source {
-            ClientIpSource::Downstream => address("source"),
-            ClientIpSource::Peer => peer_address(),
-        };
-        add("X-Client-IP", ip.map(|ip| ip.to_string()));
-    }
-    if wants(profile.send_server_ip, "X-Server-IP") {
-        add(
-            "X-Server-IP",
-            address("destination").map(|ip| ip.to_string()),
-        );
-    }
+    add("X-Client-IP", ends.client.map(|ip| ip.to_string()));
+    add("X-Server-IP", ends.server.map(|ip| ip.to_string()));
     if let Some(name) = &profile.authenticated_user_header {
         let user = find(fields, name).filter(|user| !user.is_empty());
         let scheme = &profile.authenticated_user_scheme;
@@ -123,20 +143,21 @@ pub(super) fn request_path(head: Option<&[u8]>) -> Cow<'_, str> {
 }
 
 /// The address of one end of the downstream connection, as Envoy trusts it.
-pub(super) fn address(end: &str) -> Option<IpAddr> {
-    parse_address(&host::property(&[end, "address"]).ok()??)
+pub(super) fn address<H: Host>(host: &H, end: &str) -> Option<IpAddr> {
+    parse_address(&host.property(&[end, "address"]).ok()??)
 }
 
 /// The address of the downstream connection itself. Envoy tells it only through the filter state [`PEER_STATE`], which a filter
 /// of Envoy's own sets. Without that it is known where Envoy took the downstream address from the connection: it gives one
 /// that came from a header the port 0.
-pub(super) fn peer_address() -> Option<IpAddr> {
-    if let Ok(Some(state)) = host::property(&["filter_state", PEER_STATE]) {
+pub(super) fn peer_address<H: Host>(host: &H, now_ms: u64) -> Option<IpAddr> {
+    if let Ok(Some(state)) = host.property(&["filter_state", PEER_STATE]) {
         return parse_address(&state);
     }
-    let peer = unforwarded_address();
+    let peer = unforwarded_address(host);
     if peer.is_none() {
         say(
+            now_ms,
             log::Level::Error,
             "peer",
             "",
@@ -151,13 +172,13 @@ pub(super) fn peer_address() -> Option<IpAddr> {
 }
 
 /// The downstream address, where no header can have been its source.
-fn unforwarded_address() -> Option<IpAddr> {
-    let port = host::property(&["source", "port"]).ok()??;
+fn unforwarded_address<H: Host>(host: &H) -> Option<IpAddr> {
+    let port = host.property(&["source", "port"]).ok()??;
     if port.iter().all(|b| *b == 0) {
         return None;
     }
-    let address = host::property(&["source", "address"]).ok()??;
-    let fields = host::headers(Half::Request).ok()?;
+    let address = host.property(&["source", "address"]).ok()??;
+    let fields = host.headers(Direction::Request).ok()?;
     let named = |(_, value): &(Vec<u8>, Vec<u8>)| memchr::memmem::find(value, &address).is_some();
     if fields.iter().any(named) {
         return None;

@@ -13,7 +13,8 @@ use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction, LogForms};
 use crate::connection::Wish;
-use crate::host::{self, Half, HostResult};
+use crate::host::{Host, HostResult};
+use crate::icap::Direction;
 use crate::report::{Action, IcapLog, ScanRecord, Significance, failure_status};
 use crate::verdict::{BlockWith, Findings, Judgement, Rest, Verdict};
 
@@ -25,7 +26,7 @@ const OVERLOAD_PAUSE_MS: u64 = 100;
 /// HTTP status of a response that could not be scanned.
 const UNAVAILABLE: u16 = 503;
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// The answer is complete.
     pub(super) fn finish(&mut self, id: u32, exchange: &mut Exchange) {
         let Phase::Scanning(mut scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
@@ -38,14 +39,19 @@ impl Worker {
         }
         let completed = match waits {
             true => Ok(()),
-            false => scan.answer.complete(id, exchange, &scan.budget),
+            false => scan.answer.complete(&self.host, id, exchange, &scan.budget),
         };
         if let Err((cause, reason)) = completed {
             exchange.phase = Phase::Scanning(scan);
             return self.fail(id, exchange, cause, reason);
         }
         if let Some(head) = &scan.answer.head {
-            self.notice_istag(&exchange.profile, exchange.half, scan.token, &head.headers);
+            self.notice_istag(
+                &exchange.profile,
+                exchange.direction,
+                scan.token,
+                &head.headers,
+            );
         }
         let Meaning {
             judgement,
@@ -64,7 +70,7 @@ impl Worker {
         if scan.transaction.reusable() && !cut_off {
             self.release(scan.token);
         } else {
-            self.connections.close(scan.token, self.now_ms);
+            self.connections.close(&self.host, scan.token, self.now_ms);
         }
         if scan.transaction.in_preview() {
             self.metrics.preview_decided(&exchange.profile);
@@ -84,22 +90,24 @@ impl Worker {
                 );
                 self.let_go(id, exchange);
             }
-            Verdict::Modify => match replacement(id, exchange, scan.answer, &scan.budget) {
-                Ok(replacement) => {
-                    record.action = Action::Modified;
-                    let length = replacement.body.as_ref().map(Held::len);
-                    record.modified_content_length =
-                        Some(length.unwrap_or(exchange.body.available));
-                    let draining = Draining {
-                        replacement,
-                        record,
-                    };
-                    self.replace(id, exchange, draining);
+            Verdict::Modify => {
+                match replacement(&self.host, id, exchange, scan.answer, &scan.budget) {
+                    Ok(replacement) => {
+                        record.action = Action::Modified;
+                        let length = replacement.body.as_ref().map(Held::len);
+                        record.modified_content_length =
+                            Some(length.unwrap_or(exchange.body.available));
+                        let draining = Draining {
+                            replacement,
+                            record,
+                        };
+                        self.replace(id, exchange, draining);
+                    }
+                    Err((cause, reason)) => {
+                        self.fail_judged(id, exchange, record, rest, (cause, reason));
+                    }
                 }
-                Err((cause, reason)) => {
-                    self.fail_judged(id, exchange, record, rest, (cause, reason));
-                }
-            },
+            }
             Verdict::Block(with) => self.block(id, exchange, record, with, scan.answer),
             Verdict::Fail { cause, reason } => {
                 self.fail_judged(id, exchange, record, rest, (cause, reason));
@@ -139,7 +147,7 @@ impl Worker {
         record.findings = reason_only("the server is overloaded".to_owned());
         exchange.journal.push(record);
         self.count_retry(exchange);
-        self.connections.close(scan.token, self.now_ms);
+        self.connections.close(&self.host, scan.token, self.now_ms);
         self.connections
             .pause(exchange.pool, self.now_ms.saturating_add(OVERLOAD_PAUSE_MS));
         self.connect(id, exchange, Wish::default());
@@ -154,7 +162,7 @@ impl Worker {
         with: BlockWith,
         answer: Answer,
     ) {
-        let page = block_page(id, exchange, with, answer);
+        let page = block_page(&self.host, id, exchange, with, answer);
         record.action = Action::Blocked;
         record.http_response_code = page.from_server.then_some(page.status);
         exchange.journal.push(record);
@@ -218,7 +226,7 @@ impl Worker {
         let Phase::Scanning(scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
             return;
         };
-        self.connections.close(scan.token, self.now_ms);
+        self.connections.close(&self.host, scan.token, self.now_ms);
         findings.reason.get_or_insert(reason);
         let mut record = self.describe(exchange, Some(&scan));
         record.findings = Cow::Owned(findings);
@@ -293,10 +301,10 @@ impl Worker {
         match action {
             FailAction::Open => self.let_go(id, exchange),
             FailAction::Closed => {
-                let status = status.unwrap_or(match exchange.half {
-                    Half::Request => failure_status(cause),
+                let status = status.unwrap_or(match exchange.direction {
+                    Direction::Request => failure_status(cause),
                     // It is the application that sent too much, not the client.
-                    Half::Response => UNAVAILABLE,
+                    Direction::Response => UNAVAILABLE,
                 });
                 let text: &[u8] = match cause {
                     Cause::Oversize => b"The content is too large to be scanned.\n",
@@ -313,7 +321,7 @@ impl Worker {
     pub(super) fn log_outcome(&self, id: u32, exchange: &Exchange, significance: Significance) {
         let outcome = (Action::Failed, significance);
         let entry = exchange.journal.entry_as(&exchange.profile.name, outcome);
-        if let Err(e) = write_log(id, self.config.icap_log, &entry) {
+        if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
             log::debug!("context {id}: {e}");
         }
     }
@@ -327,6 +335,7 @@ impl Worker {
         significance: Significance,
     ) {
         self.metrics.concluded(
+            &self.host,
             &exchange.profile,
             action,
             significance,
@@ -335,7 +344,7 @@ impl Worker {
         );
         exchange.journal.note(action, significance);
         let entry = exchange.journal.entry(&exchange.profile.name);
-        if let Err(e) = write_log(id, self.config.icap_log, &entry) {
+        if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
             log::debug!("context {id}: {e}");
         }
     }
@@ -352,22 +361,27 @@ impl Worker {
 }
 
 /// Makes icap_log known to the access loggers, in the forms that are asked for, and beside it what their filters go by.
-pub(super) fn write_log(id: u32, forms: LogForms, entry: &IcapLog<'_>) -> HostResult {
+pub(super) fn write_log<H: Host>(
+    host: &H,
+    id: u32,
+    forms: LogForms,
+    entry: &IcapLog<'_>,
+) -> HostResult {
     let (json, structured) = entry.in_forms(forms);
     let significant: &[u8] = if entry.significance.is_empty() {
         b"false"
     } else {
         b"true"
     };
-    host::enter(id)?;
+    host.enter(id)?;
     if let Some(json) = json {
-        host::set_property(LOG_PROPERTY, json.as_bytes())?;
+        host.set_property(LOG_PROPERTY, json.as_bytes())?;
     }
     if let Some(structured) = structured {
-        host::set_property(LOG_STRUCT_PROPERTY, &structured)?;
+        host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
     }
-    host::set_property(ACTION_PROPERTY, entry.action.as_str().as_bytes())?;
-    host::set_property(SIGNIFICANT_PROPERTY, significant)
+    host.set_property(ACTION_PROPERTY, entry.action.as_str().as_bytes())?;
+    host.set_property(SIGNIFICANT_PROPERTY, significant)
 }
 
 fn reason_only(reason: String) -> Cow<'static, Findings> {

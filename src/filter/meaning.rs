@@ -7,8 +7,8 @@ use super::exchange::{Exchange, PAGE_BYTES, Replacement, Scan};
 use super::held::{Budget, Held};
 use super::rewrite;
 use crate::config::{Cause, Profile};
-use crate::host::{self, Half};
-use crate::icap::{Announced, Headers, HttpHead, RequestHead, ResponseHead};
+use crate::host::{Fields, Host, HostError};
+use crate::icap::{Announced, Direction, Headers, HttpHead, RequestHead, ResponseHead};
 use crate::verdict::{
     AnswerView, BlockWith, BodyChange, Findings, Judgement, Rest, Verdict, judge, judge_head,
     same_request, same_response,
@@ -23,8 +23,9 @@ impl Answer {
     ///
     /// # Errors
     /// The answer asks for what is not there, or for more than may be held.
-    pub(super) fn complete(
+    pub(super) fn complete<H: Host>(
         &mut self,
+        host: &H,
         id: u32,
         exchange: &Exchange,
         budget: &Budget,
@@ -66,7 +67,11 @@ impl Answer {
         }
         [0..same.unwrap_or(0), from..available]
             .into_iter()
-            .try_for_each(|range| copy(&mut own, range, |range| read(id, exchange, range).ok()))
+            .try_for_each(|range| {
+                copy(&mut own, range, |range| {
+                    read(host, id, exchange, range).ok()
+                })
+            })
             .map_err(fault)?;
         self.body = AnswerBody::Own(own);
         Ok(())
@@ -105,13 +110,18 @@ fn fault(why: NotKept) -> (Cause, String) {
 }
 
 /// A range of the original body.
-fn read(id: u32, exchange: &Exchange, range: Range<u64>) -> Result<Vec<u8>, (Cause, String)> {
+fn read<H: Host>(
+    host: &H,
+    id: u32,
+    exchange: &Exchange,
+    range: Range<u64>,
+) -> Result<Vec<u8>, (Cause, String)> {
     let mut bytes = Vec::new();
     if range.is_empty() {
         return Ok(bytes);
     }
     exchange
-        .source(id)
+        .source(host, id)
         .read(range, &mut bytes)
         .map(|()| bytes)
         .map_err(|e| (Cause::Internal, e.to_string()))
@@ -257,15 +267,16 @@ fn body_change(exchange: &Exchange, answer: &Answer, head_changed: bool) -> Body
 }
 
 /// The message that takes the place of the original.
-pub(super) fn replacement(
+pub(super) fn replacement<H: Host>(
+    host: &H,
     id: u32,
     exchange: &Exchange,
     answer: Answer,
     budget: &Budget,
 ) -> Result<Replacement, (Cause, String)> {
-    let internal = |e: host::HostError| (Cause::Internal, e.to_string());
+    let internal = |e: HostError| (Cause::Internal, e.to_string());
     let refused = |why: &str| (Cause::Protocol, why.to_owned());
-    host::enter(id).map_err(internal)?;
+    host.enter(id).map_err(internal)?;
     let bare =
         matches!(&answer.http, Some(HttpHead::Response(head)) if rewrite::has_no_body(head.status));
     let body = match answer.body {
@@ -279,7 +290,10 @@ pub(super) fn replacement(
         }
         AnswerBody::Same(len) => {
             let mut own = Held::new(budget);
-            copy(&mut own, 0..len, |range| read(id, exchange, range).ok()).map_err(fault)?;
+            copy(&mut own, 0..len, |range| {
+                read(host, id, exchange, range).ok()
+            })
+            .map_err(fault)?;
             Some(own)
         }
         AnswerBody::None => Some(Held::new(budget)),
@@ -294,14 +308,14 @@ pub(super) fn replacement(
         }
         body => body,
     };
-    host::enter(id).map_err(internal)?;
-    let original = host::headers(exchange.half).map_err(internal)?;
+    host.enter(id).map_err(internal)?;
+    let original = host.headers(exchange.direction).map_err(internal)?;
     let length = body.as_ref().map(Held::len);
-    let headers = match (&answer.http, exchange.half) {
-        (Some(HttpHead::Request(head)), Half::Request) => {
+    let headers = match (&answer.http, exchange.direction) {
+        (Some(HttpHead::Request(head)), Direction::Request) => {
             rewrite::request_fields(&original, head, length).map_err(refused)?
         }
-        (Some(HttpHead::Response(head)), Half::Response) => {
+        (Some(HttpHead::Response(head)), Direction::Response) => {
             rewrite::response_fields(&original, head, length).map_err(refused)?
         }
         _ => return Err(refused("the answer has no message to go on with")),
@@ -313,14 +327,20 @@ pub(super) fn replacement(
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) status: u16,
-    pub(super) fields: host::Fields,
+    pub(super) fields: Fields,
     pub(super) body: Vec<u8>,
     /// It is the server's, and not the profile's own.
     pub(super) from_server: bool,
 }
 
 /// The page for a blocked message: the server's where `with` says so and it can be used.
-pub(super) fn block_page(id: u32, exchange: &Exchange, with: BlockWith, answer: Answer) -> Page {
+pub(super) fn block_page<H: Host>(
+    host: &H,
+    id: u32,
+    exchange: &Exchange,
+    with: BlockWith,
+    answer: Answer,
+) -> Page {
     let page = &exchange.profile.block_response;
     let own = || Page {
         status: page.status,
@@ -338,7 +358,7 @@ pub(super) fn block_page(id: u32, exchange: &Exchange, with: BlockWith, answer: 
         AnswerBody::Own(body) if body.len() <= PAGE_BYTES => {
             Some(body.pieces().collect::<Vec<_>>().concat())
         }
-        AnswerBody::Same(len) if len <= PAGE_BYTES => read(id, exchange, 0..len).ok(),
+        AnswerBody::Same(len) if len <= PAGE_BYTES => read(host, id, exchange, 0..len).ok(),
         AnswerBody::None => Some(Vec::new()),
         AnswerBody::Own(_) | AnswerBody::Same(_) | AnswerBody::Lost(_) => None,
     };

@@ -6,14 +6,14 @@ use super::holding::Holding;
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::connection::{Owner, Wish};
-use crate::host::{Half, Next};
-use crate::icap::Transaction;
+use crate::host::{Host, Next};
+use crate::icap::{Direction, Transaction};
 use crate::report::Action;
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// The headers of a message have come.
-    pub(super) fn on_headers(&mut self, id: u32, half: Half, at_end: bool) -> Next {
-        if half == Half::Response {
+    pub(super) fn on_headers(&mut self, id: u32, direction: Direction, at_end: bool) -> Next {
+        if direction == Direction::Response {
             self.notice_envoy_reply(id);
             self.mark_response(id);
             if !self.scans_response(id) {
@@ -22,9 +22,9 @@ impl Worker {
         }
         self.begin(Some(id));
         self.serves = true;
-        let admission = match half {
-            Half::Request => self.admit_request(id, at_end),
-            Half::Response => self.admit_response(id, at_end),
+        let admission = match direction {
+            Direction::Request => self.admit_request(id, at_end),
+            Direction::Response => self.admit_response(id, at_end),
         };
         match admission {
             Admission::Pass => {}
@@ -37,7 +37,7 @@ impl Worker {
                 return Next::Pause;
             }
         }
-        self.leave(id, half)
+        self.leave(id, direction)
     }
 
     /// Takes from a response what only the filter may say, and says it.
@@ -49,13 +49,19 @@ impl Worker {
             .map_or((Action::Disabled, None), |exchange| {
                 (exchange.journal.action(), exchange.journal.threat())
             });
-        self.expose(id, Half::Response, action, threat);
+        self.expose(id, Direction::Response, action, threat);
     }
 
     /// `size` bytes of the body are buffered, the new ones among them. Of a message that was let go they are the new ones only.
-    pub(super) fn on_body(&mut self, id: u32, half: Half, size: usize, at_end: bool) -> Next {
+    pub(super) fn on_body(
+        &mut self,
+        id: u32,
+        direction: Direction,
+        size: usize,
+        at_end: bool,
+    ) -> Next {
         let size = size as u64;
-        let Some(exchange) = self.under_scan(id, half) else {
+        let Some(exchange) = self.under_scan(id, direction) else {
             return Next::Continue;
         };
         if let Phase::Released = exchange.phase {
@@ -66,7 +72,7 @@ impl Worker {
         }
         self.begin(Some(id));
         let now_ms = self.now_ms;
-        if let Some(exchange) = self.under_scan(id, half) {
+        if let Some(exchange) = self.under_scan(id, direction) {
             if exchange.is_held() {
                 exchange.body.grow_to(size, at_end, now_ms);
                 // What comes after the outcome is no sign: it was let go.
@@ -76,23 +82,23 @@ impl Worker {
             }
             self.drive(id);
         }
-        self.leave(id, half)
+        self.leave(id, direction)
     }
 
     /// Trailers end the body.
-    pub(super) fn on_trailers(&mut self, id: u32, half: Half) -> Next {
+    pub(super) fn on_trailers(&mut self, id: u32, direction: Direction) -> Next {
         if self
-            .under_scan(id, half)
+            .under_scan(id, direction)
             .is_none_or(|exchange| matches!(exchange.phase, Phase::Released))
         {
             return Next::Continue;
         }
         self.begin(Some(id));
-        if let Some(exchange) = self.under_scan(id, half) {
+        if let Some(exchange) = self.under_scan(id, direction) {
             exchange.body.at_end = true;
             self.drive(id);
         }
-        self.leave(id, half)
+        self.leave(id, direction)
     }
 
     /// The access log is about to be written. What has no verdict by now will have none.
@@ -120,23 +126,23 @@ impl Worker {
         self.settle();
     }
 
-    /// The message, where it is the half that the callback is about.
-    fn under_scan(&mut self, id: u32, half: Half) -> Option<&mut Exchange> {
+    /// The message, where it is the one that the callback is about.
+    fn under_scan(&mut self, id: u32, direction: Direction) -> Option<&mut Exchange> {
         self.exchanges
             .get_mut(&id)
-            .filter(|exchange| exchange.half == half)
+            .filter(|exchange| exchange.direction == direction)
     }
 
     /// What the host is to do with the message whose callback is running.
-    fn leave(&mut self, id: u32, half: Half) -> Next {
+    fn leave(&mut self, id: u32, direction: Direction) -> Next {
         self.settle();
         self.inside = None;
         let held = self
             .exchanges
             .get(&id)
-            .is_some_and(|exchange| match exchange.half {
+            .is_some_and(|exchange| match exchange.direction {
                 // The request of a response under scan has long gone on.
-                of if of != half => false,
+                of if of != direction => false,
                 _ => !matches!(exchange.phase, Phase::Released),
             });
         if held { Next::Pause } else { Next::Continue }
@@ -148,7 +154,7 @@ impl Worker {
     }
 
     pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange) {
-        if exchange.half == Half::Request
+        if exchange.direction == Direction::Request
             && exchange.body.exceeds_announced()
             && !matches!(exchange.phase, Phase::Answered | Phase::Draining(_))
         {
@@ -158,7 +164,7 @@ impl Worker {
             return self.fail_oversize(id, exchange);
         }
         let limit = exchange.answer_limit();
-        let source = exchange.source(id);
+        let source = exchange.source(&self.host, id);
         match &mut exchange.phase {
             Phase::Collecting => {
                 if Transaction::ready(&exchange.request, exchange.body.progress()) {
@@ -167,7 +173,7 @@ impl Worker {
             }
             Phase::Scanning(scan) => {
                 let body = exchange.body.progress();
-                match scan.drive(source, body, limit, &self.connections) {
+                match scan.drive(&self.host, source, body, limit, &self.connections) {
                     Progress::Open => {}
                     Progress::Recall => self.recall.add(Owner::Message(id)),
                     Progress::Finished => self.finish(id, exchange),
@@ -177,7 +183,7 @@ impl Worker {
             Phase::Draining(_) => self.drain(id, exchange),
             Phase::Cleared => {
                 if self.is_inside(id) {
-                    Self::keep_length(id, exchange);
+                    self.keep_length(id, exchange);
                     exchange.phase = Phase::Released;
                 }
             }

@@ -3,13 +3,14 @@
 use super::worker::{TICK_OPENING_MS, TICK_SCANNING_MS, Worker};
 use crate::config::Cause;
 use crate::connection::{Opened, Owner, PoolId};
+use crate::host::Host;
 
 /// Root ticks while connections idle.
 const TICK_IDLE_MS: u32 = 1_000;
 /// Root ticks while nothing is going on: the other instances want a sign of life.
 const TICK_REST_MS: u32 = 2_000;
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// Time has passed.
     pub(super) fn on_tick(&mut self) {
         self.begin(None);
@@ -19,20 +20,20 @@ impl Worker {
         match self.open_connections() {
             Some((owner, pool, reason)) => {
                 self.without_server(owner, pool, &reason);
-                if !self.recall.call() {
+                if !self.recall.call(&self.host) {
                     self.set_tick(TICK_OPENING_MS);
                 }
             }
             None => self.catch_up(),
         }
-        self.connections.evict(self.now_ms);
+        self.connections.evict(&self.host, self.now_ms);
         self.tend_probes();
         self.watch_holding();
         self.expire();
         self.expire_stalled();
-        self.connections.expire(self.now_ms);
+        self.connections.expire(&self.host, self.now_ms);
         self.settle();
-        self.metrics.take_stock(&mut self.connections);
+        self.metrics.take_stock(&self.host, &mut self.connections);
         self.slow_down();
     }
 
@@ -42,7 +43,7 @@ impl Worker {
         if self.is_upstream {
             return None;
         }
-        while let Some(opened) = self.connections.open_next(self.now_ms) {
+        while let Some(opened) = self.connections.open_next(&self.host, self.now_ms) {
             match opened {
                 Opened::For(owner, token) => self.handed.push_back((owner, token)),
                 Opened::Failed { owner, pool, error } => {

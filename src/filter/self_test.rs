@@ -12,7 +12,7 @@ use super::probe::Probe;
 use super::service::Service;
 use super::worker::Worker;
 use crate::config::{Profile, SelfTestConfig};
-use crate::host::Fields;
+use crate::host::{Fields, Host};
 use crate::icap::{Method, Request, encode_request_head};
 use crate::verdict::Verdict;
 
@@ -64,8 +64,8 @@ impl SelfTest {
 impl Service {
     /// An upload of the test file, to a path that no other test had: servers remember an infected URL for hours, and would
     /// block it unscanned.
-    pub(super) fn self_test_request(&self) -> Rc<Request> {
-        let path = format!("/icap-filter-self-test/{:016x}/{TEST_NAME}", random());
+    pub(super) fn self_test_request(&self, random: u64) -> Rc<Request> {
+        let path = format!("/icap-filter-self-test/{random:016x}/{TEST_NAME}");
         let length = test_file().len().to_string();
         let fields: Fields = [
             (":method", "POST"),
@@ -88,13 +88,7 @@ impl Service {
     }
 }
 
-/// A number that is another each time.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    RandomState::new().build_hasher().finish()
-}
-
-impl Worker {
+impl<H: Host> Worker<H> {
     /// The server has answered the test.
     pub(super) fn self_test_answered(&mut self, index: usize, scan: &Scan) {
         let Some(service) = self.services.get_mut(index) else {

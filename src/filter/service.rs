@@ -9,8 +9,8 @@ use super::self_test::SelfTest;
 use super::worker::Worker;
 use crate::config::{Profile, SendWhen, ServiceUrl};
 use crate::connection::{Knowledge, PoolId, StreamToken};
-use crate::host::{Half, HostError};
-use crate::icap::{Headers, Method, Request, ServiceOptions, istag};
+use crate::host::{Host, HostError};
+use crate::icap::{Direction, Headers, Method, Request, ServiceOptions, istag};
 use crate::report::foreign;
 
 /// The host's status where Envoy has no healthy server in a cluster, or no such cluster.
@@ -20,7 +20,7 @@ const NO_SERVER: u32 = 10;
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) profile: Rc<Profile>,
-    half: Half,
+    direction: Direction,
     pub(super) pool: PoolId,
     pub(super) knowledge: Knowledge,
     pub(super) options_probe: Probe,
@@ -28,22 +28,22 @@ pub(super) struct Service {
 }
 
 impl Service {
-    pub(super) fn new(profile: &Rc<Profile>, half: Half, pool: PoolId) -> Self {
+    pub(super) fn new(profile: &Rc<Profile>, direction: Direction, pool: PoolId) -> Self {
         Self {
             profile: Rc::clone(profile),
-            half,
+            direction,
             pool,
             knowledge: Knowledge::new(profile.options.clone()),
             options_probe: Probe::Idle,
             // The test file is an upload: there is none for responses.
-            self_test: (half == Half::Request && profile.self_test.enabled)
+            self_test: (direction == Direction::Request && profile.self_test.enabled)
                 .then(|| SelfTest::new(profile.self_test.clone())),
         }
     }
 
-    /// Whether it is the service for that half of that profile.
-    pub(super) fn serves(&self, profile: &Rc<Profile>, half: Half) -> bool {
-        self.half == half && Rc::ptr_eq(&self.profile, profile)
+    /// Whether it is the service for that direction of that profile.
+    pub(super) fn serves(&self, profile: &Rc<Profile>, direction: Direction) -> bool {
+        self.direction == direction && Rc::ptr_eq(&self.profile, profile)
     }
 
     /// What is known of it.
@@ -52,17 +52,17 @@ impl Service {
     }
 
     pub(super) fn url(&self) -> &ServiceUrl {
-        match (&self.profile.response_service, self.half) {
-            (Some(url), Half::Response) => url,
+        match (&self.profile.response_service, self.direction) {
+            (Some(url), Direction::Response) => url,
             _ => &self.profile.service,
         }
     }
 
     /// The method that it is needed for.
     fn method(&self) -> Method {
-        match self.half {
-            Half::Request => Method::Reqmod,
-            Half::Response => Method::Respmod,
+        match self.direction {
+            Direction::Request => Method::Reqmod,
+            Direction::Response => Method::Respmod,
         }
     }
 
@@ -98,7 +98,7 @@ impl Service {
     }
 }
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// A service answered its OPTIONS.
     pub(super) fn options_answered(&mut self, index: usize, scan: &Scan) {
         let Some(service) = self.services.get_mut(index) else {
@@ -110,6 +110,7 @@ impl Worker {
                 let method = service.method();
                 if !options.takes(method.as_str()) {
                     say(
+                        self.now_ms,
                         log::Level::Warn,
                         "methods",
                         &service.profile.name,
@@ -161,6 +162,7 @@ impl Worker {
         self.metrics.options_failed(&service.profile);
         if service.knowledge.failed(self.now_ms) {
             say(
+                self.now_ms,
                 log::Level::Warn,
                 "options",
                 &service.profile.name,
@@ -178,7 +180,7 @@ impl Worker {
     pub(super) fn notice_istag(
         &mut self,
         profile: &Rc<Profile>,
-        half: Half,
+        direction: Direction,
         token: StreamToken,
         headers: &Headers,
     ) {
@@ -189,11 +191,12 @@ impl Worker {
         let found = self
             .services
             .iter_mut()
-            .find(|service| service.serves(profile, half));
+            .find(|service| service.serves(profile, direction));
         if let Some(service) = found
             && service.knowledge.notice_istag(peer, &tag, self.now_ms)
         {
             say(
+                self.now_ms,
                 log::Level::Info,
                 "istag",
                 &profile.name,
@@ -221,11 +224,11 @@ impl Worker {
         }
     }
 
-    /// The service for that half of a profile.
-    pub(super) fn service(&self, profile: &Rc<Profile>, half: Half) -> Option<&Service> {
+    /// The service for that direction of a profile.
+    pub(super) fn service(&self, profile: &Rc<Profile>, direction: Direction) -> Option<&Service> {
         self.services
             .iter()
-            .find(|service| service.serves(profile, half))
+            .find(|service| service.serves(profile, direction))
     }
 }
 
@@ -235,9 +238,9 @@ pub(super) fn services(profiles: &[Rc<Profile>], pool_of: impl Fn(&str) -> PoolI
         .iter()
         .flat_map(|profile| {
             let pool = pool_of(&profile.cluster);
-            let request = Some(Service::new(profile, Half::Request, pool));
+            let request = Some(Service::new(profile, Direction::Request, pool));
             let response = profile.response_service.is_some();
-            let response = response.then(|| Service::new(profile, Half::Response, pool));
+            let response = response.then(|| Service::new(profile, Direction::Response, pool));
             request.into_iter().chain(response)
         })
         .collect()

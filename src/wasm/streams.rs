@@ -1,20 +1,16 @@
 //! gRPC streams to a cluster, each of them a connection.
 
-use super::{HostResult, abi, check, map_value, read_buffer, wire};
-
-const BUFFER_GRPC: u32 = 5;
-const MAP_GRPC_INITIAL_METADATA: u32 = 4;
-
-/// Field of the metadata by which the transport role knows a stream of this module's.
-pub const STREAM_FIELD: &str = "x-icap-filter-stream";
+use super::{abi, check, map_value, read_buffer, wire};
+use crate::abi::{BUFFER_GRPC, MAP_GRPC_INITIAL_METADATA};
+use crate::host::{HostResult, STREAM_FIELD};
 
 /// The message that `on_grpc_stream_message` is about.
-pub fn stream_message(len: usize) -> HostResult<Vec<u8>> {
+pub(super) fn stream_message(len: usize) -> HostResult<Vec<u8>> {
     read_buffer(BUFFER_GRPC, 0, len)
 }
 
 /// A field of the metadata with which a stream was established.
-pub fn stream_metadata(name: &str) -> HostResult<Option<Vec<u8>>> {
+pub(super) fn stream_metadata(name: &str) -> HostResult<Option<Vec<u8>>> {
     map_value(MAP_GRPC_INITIAL_METADATA, name)
 }
 
@@ -23,7 +19,7 @@ pub fn stream_metadata(name: &str) -> HostResult<Option<Vec<u8>>> {
 /// Where the host knows of no server it fails, and reports what it failed with in its midst. It must not be called again in
 /// that callback: at the end of a callback within a callback the host sees to what it has put off so far, the close of the
 /// stream that failed among it, which it puts off again because a callback is running, and so on without an end.
-pub fn open_stream(cluster: &str) -> HostResult<u32> {
+pub(super) fn open_stream(cluster: &str) -> HostResult<u32> {
     // A bare cluster name can by chance be a readable GrpcService message ("icap_pool" is one, with an unknown field),
     // so the message is written out: envoy_grpc = 1 { cluster_name = 1 }.
     let mut name = vec![0x0a];
@@ -54,7 +50,7 @@ pub fn open_stream(cluster: &str) -> HostResult<u32> {
 }
 
 /// Sends a message on a stream of the effective context.
-pub fn send(token: u32, message: &[u8]) -> HostResult {
+pub(super) fn send(token: u32, message: &[u8]) -> HostResult {
     // SAFETY: `message` outlives the call.
     check("grpc_send", unsafe {
         abi::proxy_grpc_send(token, message.as_ptr(), message.len(), 0)
@@ -62,7 +58,7 @@ pub fn send(token: u32, message: &[u8]) -> HostResult {
 }
 
 /// Resets a stream of the effective context.
-pub fn cancel(token: u32) -> HostResult {
+pub(super) fn cancel(token: u32) -> HostResult {
     // SAFETY: no pointers.
     check("grpc_cancel", unsafe { abi::proxy_grpc_cancel(token) })
 }

@@ -1,6 +1,6 @@
 //! How the ABI writes header maps and protobuf its numbers.
 
-use super::Fields;
+use crate::host::Fields;
 
 /// Appends a protobuf varint.
 pub(super) fn varint(mut value: usize, out: &mut Vec<u8>) {

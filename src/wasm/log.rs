@@ -3,22 +3,20 @@
 use std::sync::OnceLock;
 
 use super::abi;
-
-/// Levels of the ABI.
-const CRITICAL: u32 = 5;
+use crate::abi::{LEVEL_CRITICAL, level};
 
 struct HostLog {
     fit: fn(&str) -> String,
 }
 
 /// Sends what is logged, and the last words of a panic, to Envoy's log. `fit` makes each line fit for it.
-pub fn start_log(fit: fn(&str) -> String) {
+pub(crate) fn start_log(fit: fn(&str) -> String) {
     static LOG: OnceLock<HostLog> = OnceLock::new();
     if log::set_logger(LOG.get_or_init(|| HostLog { fit })).is_ok() {
         log::set_max_level(log::LevelFilter::Info);
     }
     std::panic::set_hook(Box::new(move |panic| {
-        write(CRITICAL, &fit(&panic.to_string()));
+        write(LEVEL_CRITICAL, &fit(&panic.to_string()));
     }));
 }
 
@@ -36,13 +34,7 @@ impl log::Log for HostLog {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let level = match record.level() {
-            log::Level::Trace => 0,
-            log::Level::Debug => 1,
-            log::Level::Info => 2,
-            log::Level::Warn => 3,
-            log::Level::Error => 4,
-        };
+        let level = level(record.level());
         match record.args().as_str() {
             Some(text) => write(level, text),
             None => write(level, &(self.fit)(&record.args().to_string())),
