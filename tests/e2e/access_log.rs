@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::support::application::Application;
 use crate::support::client::{Version, post, sized};
 use crate::support::collector::{Collector, Protocol};
-use crate::support::envoy::Envoy;
+use crate::support::envoy::{Envoy, version};
 use crate::support::envoy_config::Setup;
 use crate::support::eventually;
 use crate::support::icap_answers::{NO_CONTENT, block_page};
@@ -19,6 +19,8 @@ use crate::support::telemetry::{AccessLogs, Logs, attribute};
 const PAGE: &str = include_str!("../../envoy/access-log.md");
 /// Where the page's loggers write.
 const DIRECTORY: &str = "/var/log/envoy/";
+/// What writes there.
+const FILE: &str = "envoy.access_loggers.file";
 
 /// What is sent, and what becomes of it. The last is in every log: with it, each is complete.
 const OUTCOMES: [(&str, &str); 6] = [
@@ -60,6 +62,11 @@ impl Logged {
             .filter(|block| block.get("typed_config").is_some());
         setup.more_access_logs = loggers.cloned().collect();
         assert_eq!(setup.more_access_logs.len(), 8);
+        if !sends_as_shown() {
+            setup
+                .more_access_logs
+                .retain(|logger| logger["name"] == FILE);
+        }
         for logger in &mut setup.more_access_logs {
             send_at_once(logger);
         }
@@ -110,6 +117,11 @@ impl Logged {
         })
         .await
     }
+}
+
+/// Whether this Envoy has the loggers that send as the page shows them.
+fn sends_as_shown() -> bool {
+    version() >= vec![1, 37]
 }
 
 /// Has a logger send each entry by itself, so that the last one says that all have come.
@@ -173,6 +185,9 @@ async fn what_is_significant_is_logged_whatever_is_sampled() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn opentelemetry_loggers_send_what_is_significant() {
+    if !sends_as_shown() {
+        return;
+    }
     let logged = Logged::new(0).await;
     let text = logged.lines("icap-text.log", OUTCOMES.len()).await;
     let over_http = ("/v1/logs", &logged.otel_http);
@@ -210,6 +225,9 @@ async fn opentelemetry_loggers_send_what_is_significant() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_grpc_logger_sends_what_is_significant() {
+    if !sends_as_shown() {
+        return;
+    }
     let logged = Logged::new(0).await;
     let path = "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs";
     let entries = logged
