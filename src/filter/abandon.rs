@@ -112,9 +112,8 @@ impl<H: Host> Worker<H> {
         self.record_failure(exchange, cause, &reason);
         self.give_up_connection(id, exchange);
         exchange.phase = Phase::Answered;
-        self.metrics.failed(&exchange.profile, cause, false);
         let significance = Significance::of(Action::Failed, Some(cause), false);
-        self.conclude(id, exchange, Action::Failed, significance);
+        self.conclude_failed(id, exchange, significance, (cause, false));
     }
 
     /// The access log is about to be written for a message that is still held: there will be no verdict.

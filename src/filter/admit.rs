@@ -226,7 +226,9 @@ impl<H: Host> Worker<H> {
             request_head: request.request.request_head.clone(),
             at_end,
         };
+        let request_body = Some(request.body).filter(|body| !body.at_end);
         let mut exchange = self.open(id, request.profile, request.journal, message);
+        exchange.request_body = request_body;
         exchange.http_method = request.http_method;
         Admission::Scan(Box::new(exchange))
     }
@@ -277,12 +279,14 @@ impl<H: Host> Worker<H> {
                 at_end,
                 progress_ms: self.now_ms,
             },
+            request_body: None,
             held_back_ms: None,
             phase: Phase::Collecting,
             clock: ServerClock::new(profile.response_timeout_ms),
             retries: 0,
             change_begun: false,
             journal,
+            uncounted: None,
             profile,
         };
         if let Some(fault) = fault {

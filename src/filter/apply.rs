@@ -4,7 +4,6 @@ use super::exchange::{Draining, Exchange, Phase, Replacement};
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
-use crate::icap::Direction;
 use crate::report::{Action, Significance};
 
 /// The header with the length of a body.
@@ -48,11 +47,11 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Sees to it that `content-length` is right when a request with a body goes on. A filter before this one may have changed it
-    /// while the body came (Lua's `setBytes` on a chunk does): the application would take what is over for another request.
+    /// Sees to it that `content-length` is right when a message with a body goes on. A filter before this one may have changed it
+    /// while the body came (Lua's `setBytes` on a chunk does): whoever gets it would take what is over for another message.
     pub(super) fn keep_length(&self, id: u32, exchange: &Exchange) {
         let body = exchange.body;
-        if exchange.direction != Direction::Request || body.available == 0 {
+        if body.available == 0 {
             return;
         }
         let kept = self
@@ -144,9 +143,7 @@ impl<H: Host> Worker<H> {
         exchange.phase = Phase::Answered;
         let reason = "the changed body is larger than Envoy's buffer limit";
         self.record_failure(exchange, Cause::Oversize, reason);
-        self.metrics
-            .failed(&exchange.profile, Cause::Oversize, false);
         let significance = Significance::of(Action::Failed, Some(Cause::Oversize), false);
-        self.conclude(id, exchange, Action::Failed, significance);
+        self.conclude_failed(id, exchange, significance, (Cause::Oversize, false));
     }
 }

@@ -5,7 +5,7 @@ use std::mem;
 
 use super::answer::Answer;
 use super::describe;
-use super::exchange::{Draining, Exchange, Phase, Scan};
+use super::exchange::{Draining, Exchange, Phase, Scan, Uncounted};
 use super::held::Held;
 use super::local_reply::NOT_SCANNED;
 use super::meaning::{Meaning, block_page, judge_answer, judge_rest, replacement};
@@ -290,14 +290,9 @@ impl<H: Host> Worker<H> {
         status: Option<u16>,
     ) {
         let slow = self.is_slow(exchange);
-        self.metrics
-            .failed(&exchange.profile, cause, action == FailAction::Open);
-        self.conclude(
-            id,
-            exchange,
-            Action::Failed,
-            Significance::of(Action::Failed, Some(cause), slow),
-        );
+        let significance = Significance::of(Action::Failed, Some(cause), slow);
+        let open = action == FailAction::Open;
+        self.conclude_failed(id, exchange, significance, (cause, open));
         match action {
             FailAction::Open => self.let_go(id, exchange),
             FailAction::Closed => {
@@ -326,7 +321,39 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Writes icap_log and the metrics of an outcome.
+    /// Writes icap_log of a failure, and has it counted with its cause. The second half: the message goes on all the same.
+    pub(super) fn conclude_failed(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        significance: Significance,
+        failure: (Cause, bool),
+    ) {
+        self.conclude(id, exchange, Action::Failed, significance);
+        if let Some(uncounted) = &mut exchange.uncounted {
+            uncounted.failure = Some(failure);
+        }
+    }
+
+    /// Counts an outcome that is not counted yet.
+    pub(super) fn count_outcome(&mut self, exchange: &mut Exchange) {
+        let Some(uncounted) = exchange.uncounted.take() else {
+            return;
+        };
+        if let Some((cause, open)) = uncounted.failure {
+            self.metrics.failed(&exchange.profile, cause, open);
+        }
+        self.metrics.concluded(
+            &self.host,
+            &exchange.profile,
+            uncounted.action,
+            uncounted.significance,
+            exchange.journal.last_latency_ms(),
+            exchange.body.available,
+        );
+    }
+
+    /// Writes icap_log of an outcome, and has it counted.
     pub(super) fn conclude(
         &mut self,
         id: u32,
@@ -334,14 +361,11 @@ impl<H: Host> Worker<H> {
         action: Action,
         significance: Significance,
     ) {
-        self.metrics.concluded(
-            &self.host,
-            &exchange.profile,
+        exchange.uncounted = Some(Uncounted {
             action,
             significance,
-            exchange.journal.last_latency_ms(),
-            exchange.body.available,
-        );
+            failure: None,
+        });
         exchange.journal.note(action, significance);
         let entry = exchange.journal.entry(&exchange.profile.name);
         if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {

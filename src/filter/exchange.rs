@@ -15,7 +15,7 @@ use crate::icap::{
     Announced, AnswerError, BodyProgress, Direction, Event, Limits, Method, Request, Transaction,
     TransactionError,
 };
-use crate::report::ScanRecord;
+use crate::report::{Action, ScanRecord, Significance};
 use crate::verdict::{self, Rest};
 
 /// The most of a page for a client that is read, in bytes. In the place of a longer one the client gets the profile's own.
@@ -31,6 +31,8 @@ pub(super) struct Exchange {
     pub(super) request: Rc<Request>,
     pub(super) http_method: String,
     pub(super) body: Body,
+    /// Of a response: the body of its request, where that has not come to its end yet.
+    pub(super) request_body: Option<Body>,
     /// Since when the host is known to hold its body back.
     pub(super) held_back_ms: Option<u64>,
     pub(super) phase: Phase,
@@ -41,6 +43,17 @@ pub(super) struct Exchange {
     pub(super) change_begun: bool,
     /// What is to be logged, of the other direction too.
     pub(super) journal: Journal,
+    /// Its outcome, as long as it is not counted: see [`Worker::put_back`](super::worker::Worker::put_back).
+    pub(super) uncounted: Option<Uncounted>,
+}
+
+/// An outcome that is to be counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Uncounted {
+    pub(super) action: Action,
+    pub(super) significance: Significance,
+    /// Of a failure: its cause, and whether the message goes on all the same.
+    pub(super) failure: Option<(Cause, bool)>,
 }
 
 /// The HTTP body of the message, which stays in the host's buffer.
@@ -319,28 +332,26 @@ impl Scan {
     pub(super) fn needs_rest(&self, body: BodyProgress) -> bool {
         let same_so_far = match &self.answer.body {
             AnswerBody::Same(same) => *same == body.available,
-            AnswerBody::None => body.available == 0 && self.announced().body,
+            AnswerBody::None => body.available == 0 && self.answer.announced().body,
             AnswerBody::Own(_) | AnswerBody::Lost(_) => false,
         };
         !body.ended && !self.page && (self.answer.use_original_body.is_some() || same_so_far)
     }
 
-    /// Takes what there is of a head that has no end for the head of the answer: a verdict may be in it.
+    /// Takes what there is of a head, or of trailers, that have no end for those of the answer: a verdict may be in them.
     fn salvage(&mut self) {
         if self.answer.head.is_none() {
             self.answer.head = self.transaction.unfinished_head();
         }
-    }
-
-    fn announced(&self) -> Announced {
-        let head = self.answer.head.as_ref();
-        head.map_or_else(Announced::default, |head| Announced::by(&head.headers))
+        if !self.complete {
+            self.answer.trailers = self.transaction.unfinished_trailers();
+        }
     }
 
     /// Whether the answer brings a message in the place of the original.
     pub(super) fn has_begun_change(&self) -> bool {
         let status = self.answer.head.as_ref().map(|head| head.status);
-        matches!(status, Some(200 | 201 | 206)) && self.announced().message()
+        matches!(status, Some(200 | 201 | 206)) && self.answer.announced().message()
     }
 
     /// Whether the answer has been the same as the original so far.

@@ -94,8 +94,9 @@ impl Answer {
         content_length(headers)
     }
 
-    fn announced(&self) -> Announced {
-        let head = self.head.as_ref();
+    /// What is announced of a message. Nothing by a 204, in which some servers repeat the request's `Encapsulated`.
+    pub(super) fn announced(&self) -> Announced {
+        let head = self.head.as_ref().filter(|head| head.status != 204);
         head.map_or_else(Announced::default, |head| Announced::by(&head.headers))
     }
 }
@@ -254,7 +255,6 @@ fn body_change(exchange: &Exchange, answer: &Answer, head_changed: bool) -> Body
             None if !head_changed => BodyChange::None,
             length if length == original && !head_changed => BodyChange::None,
             None | Some(0) => BodyChange::Changed,
-            length if length == original => BodyChange::Changed,
             Some(_) => BodyChange::CutOff,
         };
     }

@@ -62,7 +62,7 @@ impl<H: Host> Worker<H> {
     ) -> Next {
         let size = size as u64;
         let Some(exchange) = self.under_scan(id, direction) else {
-            return Next::Continue;
+            return self.on_rest_of_request(id, direction, size, at_end);
         };
         if let Phase::Released = exchange.phase {
             exchange.body.pass(size, at_end);
@@ -83,6 +83,38 @@ impl<H: Host> Worker<H> {
             self.drive(id);
         }
         self.leave(id, direction)
+    }
+
+    /// A part of a request that was let go comes while its response is under scan. It may be no longer than was announced either.
+    fn on_rest_of_request(
+        &mut self,
+        id: u32,
+        direction: Direction,
+        size: u64,
+        at_end: bool,
+    ) -> Next {
+        let exchange = self.exchanges.get_mut(&id);
+        let body = exchange
+            .filter(|_| direction == Direction::Request)
+            .and_then(|exchange| exchange.request_body.as_mut());
+        let Some(body) = body else {
+            return Next::Continue;
+        };
+        body.pass(size, at_end);
+        if !body.exceeds_announced() {
+            return Next::Continue;
+        }
+        self.begin(Some(id));
+        self.with_message(id, |worker, exchange| {
+            if !matches!(exchange.phase, Phase::Answered) {
+                worker.give_up_connection(id, exchange);
+                let reason = "the request is longer than its content-length announces";
+                worker.fail_closed(id, exchange, Cause::BadRequest, reason);
+            }
+        });
+        self.settle();
+        self.inside = None;
+        Next::Pause
     }
 
     /// Trailers end the body.
@@ -154,8 +186,7 @@ impl<H: Host> Worker<H> {
     }
 
     pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange) {
-        if exchange.direction == Direction::Request
-            && exchange.body.exceeds_announced()
+        if exchange.body.exceeds_announced()
             && !matches!(exchange.phase, Phase::Answered | Phase::Draining(_))
         {
             return self.fail_longer_than_announced(id, exchange);
@@ -191,13 +222,20 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// A filter before this one has made the body longer than `content-length` says. The application would read what is too
-    /// much as a request of its own, which nobody has scanned.
+    /// A filter before this one has made the body longer than `content-length` says. Whoever gets it would read what is too
+    /// much as a message of its own, which nobody has scanned.
     fn fail_longer_than_announced(&mut self, id: u32, exchange: &mut Exchange) {
         let announced = exchange.body.announced.unwrap_or_default();
         let reason = format!(
             "the body is longer than the {announced} bytes that its content-length announces"
         );
-        self.fail(id, exchange, Cause::BadRequest, reason);
+        match exchange.direction {
+            Direction::Request => self.fail(id, exchange, Cause::BadRequest, reason),
+            // The client has no part in it, and the server was told that the body had come to its end.
+            Direction::Response => {
+                self.give_up_connection(id, exchange);
+                self.fail_closed(id, exchange, Cause::Internal, &reason);
+            }
+        }
     }
 }

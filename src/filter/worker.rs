@@ -112,8 +112,12 @@ impl<H: Host> Worker<H> {
         self.exchanges.remove(&id)
     }
 
-    /// Puts back what was taken.
-    pub(super) fn put_back(&mut self, id: u32, exchange: Exchange) {
+    /// Puts back what was taken. Its outcome is counted once the host holds it no longer: one that waits for its own next
+    /// callback may still come to another end.
+    pub(super) fn put_back(&mut self, id: u32, mut exchange: Exchange) {
+        if !exchange.is_held() {
+            self.count_outcome(&mut exchange);
+        }
         self.exchanges.insert(id, exchange);
     }
 

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::{
-    AnswerError, AnswerHead, AnswerParser, Event, IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Limits,
-    Method, chunk_header,
+    AnswerError, AnswerHead, AnswerParser, Event, Headers, IcapRequest, LAST_CHUNK,
+    LAST_CHUNK_IEOF, Limits, Method, chunk_header,
 };
 
 /// The most body bytes that one [`Transaction::transmit`] takes: bounds what is copied at once, large enough that the
@@ -254,6 +254,11 @@ impl Transaction {
     /// What has come of an answer's head that has no end: see [`AnswerParser::unfinished_head`].
     pub fn unfinished_head(&self) -> Option<AnswerHead> {
         self.parser.unfinished_head()
+    }
+
+    /// What has come of trailers that have no end: see [`AnswerParser::unfinished_trailers`].
+    pub fn unfinished_trailers(&self) -> Headers {
+        self.parser.unfinished_trailers()
     }
 
     /// Whether the connection may carry another transaction: the answer was read to its end, nothing follows it, nothing
