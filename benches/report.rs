@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use criterion::{Criterion, black_box, criterion_group, criterion_main};
-use icap_filter::config::{Secrets, Vendor};
+use icap_filter::config::{LogForms, Secrets, Vendor};
 use icap_filter::report::{Action, IcapLog, ScanRecord, Significance, redact_headers};
 use icap_filter::verdict::{Findings, Scan};
 
@@ -65,7 +65,16 @@ fn entries(c: &mut Criterion) {
             significance,
             request_logs: &records,
         };
-        group.bench_function(name, |b| b.iter(|| black_box(&log).to_both()));
+        for (forms, text, structure) in [
+            ("text", true, false),
+            ("structure", false, true),
+            ("both", true, true),
+        ] {
+            let asked = LogForms { text, structure };
+            group.bench_function(format!("{name}, {forms}"), |b| {
+                b.iter(|| black_box(&log).in_forms(asked));
+            });
+        }
     }
     group.finish();
     c.bench_function("redact headers", |b| {

@@ -60,6 +60,8 @@ pub struct Config {
     pub expose: Expose,
     /// Headers, lower case, whose values icap_log hides beside the built-in ones.
     pub redact_headers: Vec<String>,
+    /// In which forms icap_log is set.
+    pub icap_log: LogForms,
     /// What a worker may hold of answers in its memory, in bytes.
     pub memory_budget_bytes: u64,
 }
@@ -85,6 +87,15 @@ pub struct Expose {
     pub client: bool,
     /// The application, in the request.
     pub application: bool,
+}
+
+/// In which forms icap_log is there for the access log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogForms {
+    /// As JSON text.
+    pub text: bool,
+    /// As a protobuf `Struct`.
+    pub structure: bool,
 }
 
 impl Config {
@@ -129,6 +140,7 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
             "rules",
             "expose",
             "redact_headers",
+            "icap_log",
             "memory_budget_mb",
         ] {
             if fields.has(name) {
@@ -149,6 +161,12 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
             application: expose.bool("application"),
         })
     });
+    let icap_log = fields.object_or_empty("icap_log", |log| {
+        Some(LogForms {
+            text: log.bool("text"),
+            structure: log.bool("struct"),
+        })
+    });
     let memory_budget_mb: u64 = fields.integer("memory_budget_mb");
     Some(PluginConfig::Filter(Config {
         memory_budget_bytes: memory_budget_mb.saturating_mul(1024 * 1024),
@@ -156,5 +174,6 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
         profiles: profiles?,
         rules,
         expose: expose?,
+        icap_log: icap_log?,
     }))
 }

@@ -1,6 +1,6 @@
 //! The configuration in one line for the log, without anything secret.
 
-use super::{Config, FailAction, Profile, ServiceUrl};
+use super::{Config, FailAction, LogForms, Profile, ServiceUrl};
 use crate::policy::Rule;
 
 /// What is in force: profiles and rules by name, and what an operator looks for first. No credentials, no values of headers,
@@ -22,10 +22,20 @@ pub fn summary(config: &Config) -> String {
         }
     };
     format!(
-        "{} profiles: [{}]; {rules}",
+        "{} profiles: [{}]; {rules}; icap_log {}",
         profiles.len(),
-        profiles.join("; ")
+        profiles.join("; "),
+        log_forms(config.icap_log)
     )
+}
+
+fn log_forms(forms: LogForms) -> &'static str {
+    match (forms.text, forms.structure) {
+        (true, true) => "as text and as a structure",
+        (true, false) => "as text",
+        (false, true) => "as a structure",
+        (false, false) => "in no form",
+    }
 }
 
 fn profile(profile: &Profile) -> String {

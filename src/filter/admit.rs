@@ -171,7 +171,12 @@ impl<H: Host> Worker<H> {
     fn skip(&mut self, id: u32, rule: Option<&str>) -> Admission {
         self.metrics.disabled();
         self.expose(id, Direction::Request, Action::Disabled, None);
-        if let Err(e) = write_log(&self.host, id, &IcapLog::disabled(rule)) {
+        if let Err(e) = write_log(
+            &self.host,
+            id,
+            self.config.icap_log,
+            &IcapLog::disabled(rule),
+        ) {
             log::debug!("context {id}: {e}");
         }
         Admission::Pass

@@ -11,7 +11,7 @@ use super::local_reply::NOT_SCANNED;
 use super::meaning::{Meaning, block_page, judge_answer, judge_rest, replacement};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
-use crate::config::{Cause, FailAction};
+use crate::config::{Cause, FailAction, LogForms};
 use crate::connection::Wish;
 use crate::host::{Host, HostResult};
 use crate::icap::Direction;
@@ -316,7 +316,7 @@ impl<H: Host> Worker<H> {
     pub(super) fn log_outcome(&self, id: u32, exchange: &Exchange, significance: Significance) {
         let outcome = (Action::Failed, significance);
         let entry = exchange.journal.entry_as(&exchange.profile.name, outcome);
-        if let Err(e) = write_log(&self.host, id, &entry) {
+        if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
             log::debug!("context {id}: {e}");
         }
     }
@@ -368,7 +368,7 @@ impl<H: Host> Worker<H> {
         });
         exchange.journal.note(action, significance);
         let entry = exchange.journal.entry(&exchange.profile.name);
-        if let Err(e) = write_log(&self.host, id, &entry) {
+        if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
             log::debug!("context {id}: {e}");
         }
     }
@@ -384,17 +384,26 @@ impl<H: Host> Worker<H> {
     }
 }
 
-/// Makes icap_log known to the access loggers, as text and as a structure, and beside it what their filters go by.
-pub(super) fn write_log<H: Host>(host: &H, id: u32, entry: &IcapLog<'_>) -> HostResult {
-    let (json, structured) = entry.to_both();
+/// Makes icap_log known to the access loggers, in the forms that are asked for, and beside it what their filters go by.
+pub(super) fn write_log<H: Host>(
+    host: &H,
+    id: u32,
+    forms: LogForms,
+    entry: &IcapLog<'_>,
+) -> HostResult {
+    let (json, structured) = entry.in_forms(forms);
     let significant: &[u8] = if entry.significance.is_empty() {
         b"false"
     } else {
         b"true"
     };
     host.enter(id)?;
-    host.set_property(LOG_PROPERTY, json.as_bytes())?;
-    host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
+    if let Some(json) = json {
+        host.set_property(LOG_PROPERTY, json.as_bytes())?;
+    }
+    if let Some(structured) = structured {
+        host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
+    }
     host.set_property(ACTION_PROPERTY, entry.action.as_str().as_bytes())?;
     host.set_property(SIGNIFICANT_PROPERTY, significant)
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::config::Vendor;
+use crate::config::{LogForms, Vendor};
 use crate::verdict::{Findings, Scan, Violation};
 
 use super::value::{Object, Value};
@@ -87,10 +87,16 @@ impl<'a> IcapLog<'a> {
         protobuf::write(&self.tree())
     }
 
-    /// [`to_json`](Self::to_json) and [`to_struct`](Self::to_struct) for one effort.
-    pub fn to_both(&self) -> (String, Vec<u8>) {
+    /// [`to_json`](Self::to_json) and [`to_struct`](Self::to_struct), as far as they are asked for.
+    pub fn in_forms(&self, forms: LogForms) -> (Option<String>, Option<Vec<u8>>) {
+        if !forms.text && !forms.structure {
+            return (None, None);
+        }
         let tree = self.tree();
-        (json::write(&tree), protobuf::write(&tree))
+        (
+            forms.text.then(|| json::write(&tree)),
+            forms.structure.then(|| protobuf::write(&tree)),
+        )
     }
 
     fn tree(&self) -> Object<'_> {

@@ -55,6 +55,7 @@ mod secrets;
 mod servers;
 mod steering;
 mod tls;
+mod tracing;
 mod unreadable;
 mod update;
 mod verdicts;

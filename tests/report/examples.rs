@@ -31,7 +31,7 @@ fn logger(path: &std::path::Path) -> Value {
             "log_format": {"json_format": {
                 "time": "%START_TIME%", "client": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%", "method": "%REQ(:METHOD)%",
                 "authority": "%REQ(:AUTHORITY)%", "path": "%REQ(:PATH)%", "status": "%RESPONSE_CODE%", "duration_ms": "%DURATION%",
-                "icap_log": "%FILTER_STATE(wasm.icap_log_struct:TYPED)%",
+                "icap_log": "%TYPED_CEL(filter_state['wasm.icap_log_struct'])%",
             }},
         },
     })

@@ -1,7 +1,7 @@
 //! The order of the reference.
 
 use super::super::attribute::Section;
-use super::plugin::{EXPOSE, PLUGIN};
+use super::plugin::{EXPOSE, ICAP_LOG, PLUGIN};
 use super::profile::{
     AUTHORIZATION, BASIC, BLOCK_RESPONSE, FAIL_ACTION_BY_CAUSE, OPTIONS, PROFILE, SELF_TEST,
 };
@@ -11,6 +11,7 @@ use super::rule::{MATCH, NAMED_MATCHER, RULE, STRING_MATCHER};
 pub(in super::super) static SECTIONS: &[&Section] = &[
     &PLUGIN,
     &EXPOSE,
+    &ICAP_LOG,
     &PROFILE,
     &FAIL_ACTION_BY_CAUSE,
     &AUTHORIZATION,

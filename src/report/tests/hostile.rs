@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use proptest::prelude::*;
 
-use crate::config::Secrets;
+use crate::config::{LogForms, Secrets};
 
 use super::super::{Action, IcapLog, ScanRecord, Significance, redact_headers};
 use super::record;
@@ -151,12 +151,18 @@ proptest! {
             request_logs: &records,
         };
 
-        let (json, bytes) = log.to_both();
+        let forms = |text, structure| log.in_forms(LogForms { text, structure });
+        let (Some(json), Some(bytes)) = forms(true, true) else {
+            panic!("both forms were asked for")
+        };
         assert_no_raw_control(&json);
         let from_json: serde_json::Value = serde_json::from_str(&json).unwrap();
         let from_struct = decode(&bytes).expect("a well-formed Struct");
         prop_assert_eq!(from_json, from_struct);
         prop_assert!(!json.contains(SECRET));
+        prop_assert_eq!(forms(true, false), (Some(log.to_json()), None));
+        prop_assert_eq!(forms(false, true), (None, Some(log.to_struct())));
+        prop_assert_eq!(forms(false, false), (None, None));
         prop_assert_eq!(log.to_json(), json);
         prop_assert_eq!(log.to_struct(), bytes);
     }
