@@ -117,6 +117,7 @@ fn heads(c: &mut Criterion) {
                 headers: &headers,
                 request_head: Some(&head),
                 response_head: None,
+                whole: false,
                 has_body: true,
             }
             .encode()

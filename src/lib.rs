@@ -4,7 +4,8 @@
 //! server has judged it, and the upstream transport filter of an ICAP cluster that turns a gRPC stream into raw bytes.
 //!
 //! Dependencies between the rooms point downwards only:
-//! `module` → `filter` → `connection`, `policy`, `verdict`, `report` → `icap`; `icap` knows nobody.
+//! `module` → `filter` → `connection`, `policy`, `verdict`, `report` → `icap`; `icap` and
+//! `product` know nobody.
 
 pub mod config;
 pub mod connection;
@@ -15,6 +16,7 @@ pub mod icap;
 #[cfg(target_os = "wasi")]
 mod module;
 pub mod policy;
+pub mod product;
 pub mod report;
 pub mod transport;
 pub mod verdict;

@@ -3,6 +3,7 @@
 //! The parser takes names, types, ranges and defaults from the table, the reference and the schema are printed from it.
 //! The words of the reference exist in native builds only, so that the module does not carry them.
 
+use crate::product;
 use std::fmt;
 
 /// The attributes of one kind of object.
@@ -165,6 +166,10 @@ pub(super) enum Kind {
     Matchers(&'static Section),
     /// A string or a list of strings.
     Texts,
+    /// The name of a product, or an alias.
+    Product,
+    /// A list of header names, and of objects that ask for a value beside it.
+    AnswerHeaders(&'static Section),
 }
 
 impl fmt::Display for Kind {
@@ -194,6 +199,13 @@ impl fmt::Display for Kind {
             Kind::Choices(words) => write!(f, "one or a list of {}", words.join(", ")),
             Kind::Matchers(_) => f.write_str("a string or a string matcher, or a list of them"),
             Kind::Texts => f.write_str("a string, or a list of at least one string"),
+            Kind::Product => {
+                f.write_str("one of ")?;
+                f.write_str(&product::names().collect::<Vec<_>>().join(", "))
+            }
+            Kind::AnswerHeaders(_) => f.write_str(
+                "a list of header names and of objects with a name and a string matcher",
+            ),
         }
     }
 }

@@ -208,7 +208,7 @@ fn strings(fields: &Fields<'_>, name: &str, any_case: bool) -> Option<Vec<String
     })
 }
 
-const TESTS: [&str; 5] = ["exact", "prefix", "suffix", "contains", "regex"];
+pub(super) const TESTS: [&str; 5] = ["exact", "prefix", "suffix", "contains", "regex"];
 
 /// Notes a text that no request can have.
 fn can_match(value: Value<'_>, subject: Subject, how: Compared, text: &str) -> Option<()> {
@@ -227,6 +227,11 @@ fn can_match(value: Value<'_>, subject: Subject, how: Compared, text: &str) -> O
             None
         }
     }
+}
+
+/// The string matcher in an object about a header of an answer.
+pub(super) fn value_matcher(fields: &Fields<'_>) -> Option<StringMatcher> {
+    matcher(fields, Subject::Header, false)
 }
 
 fn matcher(fields: &Fields<'_>, subject: Subject, any_case: bool) -> Option<StringMatcher> {

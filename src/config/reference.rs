@@ -2,6 +2,7 @@
 
 use super::attribute::{Absent, Attribute, Kind, Section};
 use super::table::SECTIONS;
+use crate::product::PRODUCTS;
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -143,6 +144,11 @@ fn describe(kind: Kind) -> Described {
         Kind::Ports => ("integer or list", "", "1 to 65535".to_owned()),
         Kind::Choices(choice) => ("string or list", "", words(choice)),
         Kind::Matchers(section) => ("string, object or list", "", at(section)),
+        Kind::Product => {
+            let first = PRODUCTS.iter().filter_map(|product| product.names.first());
+            ("string", "", words(&first.copied().collect::<Vec<_>>()))
+        }
+        Kind::AnswerHeaders(section) => ("list of strings and objects", "", at(section)),
         Kind::Texts => ("string or list", "", "at least one; not empty, but for `exact`".to_owned()),
     };
     Described { kind, unit, range }

@@ -255,11 +255,18 @@ impl Worker {
             Err(e) => ((None, None), Some(e)),
         };
         let watched = self.service(&profile, half);
-        let request = ask(&profile, watched, service, method, fields, heads);
+        let requested = match half {
+            Half::Request => None,
+            Half::Response => host::headers(Half::Request).ok(),
+        };
+        let both = (requested.as_ref().unwrap_or(fields), fields);
+        let request = ask(&profile, watched, service, method, both, heads);
         let http_method = find(fields, ":method").unwrap_or_default();
         let mut exchange = Exchange {
             half,
-            pool: self.connections.pool_of(&profile.cluster),
+            pool: self
+                .connections
+                .pool_of(profile.cluster_for(half == Half::Response)),
             request: Rc::new(request),
             http_method: String::from_utf8_lossy(http_method).into_owned(),
             body: Body {

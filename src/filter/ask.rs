@@ -6,23 +6,24 @@ use std::net::IpAddr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::placeholders::MessageValues;
 use super::repeated::say;
 use super::rewrite::find;
 use super::service::Service;
-use crate::config::{ClientIpSource, Profile, SendWhen, ServiceUrl};
+use crate::config::{ClientIpSource, Operator, Profile, SendWhen, ServiceUrl, UserEncoding};
 use crate::host::{self, Fields, Half};
 use crate::icap::{Method, Request, ServiceOptions, Transfer};
 
 /// The filter state that tells the address of the downstream connection.
 const PEER_STATE: &str = "icap_filter.peer";
 
-/// What is asked of the ICAP server about a message.
+/// What is asked of the ICAP server about a message: `requested` are the fields of the request, `fields` those of the message.
 pub(super) fn ask(
     profile: &Profile,
     watched: Option<&Service>,
     service: &ServiceUrl,
     method: Method,
-    fields: &Fields,
+    (requested, fields): (&Fields, &Fields),
     (request_head, response_head): (Option<Vec<u8>>, Option<Vec<u8>>),
 ) -> Request {
     let mut headers = Vec::new();
@@ -49,11 +50,10 @@ pub(super) fn ask(
         );
     }
     if let Some(name) = &profile.authenticated_user_header {
-        let user = find(fields, name).filter(|user| !user.is_empty());
-        let scheme = &profile.authenticated_user_scheme;
+        let user = find(requested, name).filter(|user| !user.is_empty());
         add(
-            "X-Authenticated-User",
-            user.map(|user| BASE64.encode([scheme.as_bytes(), b"://", user].concat())),
+            &profile.authenticated_user_icap_header,
+            user.and_then(|user| user_value(profile, user)),
         );
     }
     add(
@@ -63,7 +63,17 @@ pub(super) fn ask(
             .as_ref()
             .map(|secret| secret.expose().to_owned()),
     );
-    headers.extend(profile.icap_headers.iter().cloned());
+    let target = request_target(request_head.as_deref());
+    let values = MessageValues {
+        request: requested,
+        message: fields,
+        target,
+        host: &host_value,
+    };
+    let configured = profile.icap_headers.iter();
+    headers.extend(
+        configured.filter_map(|(name, value)| Some((name.clone(), value.render(&values)?))),
+    );
     let path = request_path(request_head.as_deref());
     Request {
         method,
@@ -72,8 +82,36 @@ pub(super) fn ask(
         allow: allow(profile, watched.and_then(Service::options)),
         preview: preview(profile, watched.and_then(Service::options), &path),
         headers,
+        whole: profile.require_content_length && find(fields, "content-length").is_none(),
         request_head,
         response_head,
+    }
+}
+
+/// The name of a user as the profile has it written. `None`: it can't be.
+fn user_value(profile: &Profile, user: &[u8]) -> Option<String> {
+    let scheme = profile.authenticated_user_scheme.as_bytes();
+    let named = match scheme {
+        [] => user.to_vec(),
+        scheme => [scheme, b"://", user].concat(),
+    };
+    match profile.authenticated_user_encoding {
+        UserEncoding::Base64 => Some(BASE64.encode(named)),
+        UserEncoding::Plain => {
+            let text = String::from_utf8(named).ok()?;
+            (!text.chars().any(char::is_control)).then_some(text)
+        }
+    }
+}
+
+/// What only the host can say of an operator's value.
+fn host_value(operator: &Operator) -> Option<Vec<u8>> {
+    let property = |path: &[&str]| host::property(path).ok()?;
+    match operator {
+        Operator::RemoteAddress => address("source").map(|ip| ip.to_string().into_bytes()),
+        Operator::PeerSubject => property(&["connection", "subject_peer_certificate"]),
+        Operator::ServerName => property(&["connection", "requested_server_name"]),
+        Operator::Request(_) | Operator::Path | Operator::FileName => None,
     }
 }
 
@@ -117,9 +155,14 @@ pub(super) fn path(fields: &Fields) -> Cow<'_, str> {
 
 /// The path in the head of a request as the server gets it, without its query; empty where there is no head.
 pub(super) fn request_path(head: Option<&[u8]>) -> Cow<'_, str> {
-    let target = head.and_then(|head| head.split(|b| *b == b' ').nth(1));
-    let path = target.and_then(|target| target.split(|b| *b == b'?').next());
+    let path = request_target(head).split(|b| *b == b'?').next();
     String::from_utf8_lossy(path.unwrap_or_default())
+}
+
+/// The target in the head of a request, with its query.
+fn request_target(head: Option<&[u8]>) -> &[u8] {
+    head.and_then(|head| head.split(|b| *b == b' ').nth(1))
+        .unwrap_or_default()
 }
 
 /// The address of one end of the downstream connection, as Envoy trusts it.

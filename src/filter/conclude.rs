@@ -121,10 +121,43 @@ impl Worker {
             record.findings = Cow::Owned(findings);
             return self.block(id, exchange, record, BlockWith::OwnPage, Answer::default());
         }
-        record.action = Action::Failed;
+        let (cause, reason) = match rest {
+            Rest::Unscannable(ref why) if cause != Cause::Unscannable => {
+                (Cause::Unscannable, why.clone())
+            }
+            _ => (cause, reason),
+        };
         record.findings = reason_only(reason);
+        if cause == Cause::Unscannable {
+            return self.conclude_unscannable(id, exchange, record);
+        }
+        record.action = Action::Failed;
         exchange.journal.push(record);
         self.apply_failure(id, exchange, cause, matches!(rest, Rest::Trouble(_)), None);
+    }
+
+    /// The server can't look into the content: blocked with the profile's page, unless the profile opens this very cause.
+    fn conclude_unscannable(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: ScanRecord<'static>,
+    ) {
+        let cause = Cause::Unscannable;
+        let action = exchange.profile.fail_action(cause);
+        if action == FailAction::Open {
+            record.action = Action::Failed;
+            exchange.journal.push(record);
+            return self.conclude_failure(id, exchange, cause, action, None);
+        }
+        self.metrics.failed(&exchange.profile, cause, false);
+        self.block_for(
+            id,
+            exchange,
+            record,
+            (BlockWith::OwnPage, Answer::default()),
+            Some(cause),
+        );
     }
 
     /// The server has too much to do: another connection, perhaps to another server, gets the message.
@@ -150,16 +183,28 @@ impl Worker {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        mut record: ScanRecord<'static>,
+        record: ScanRecord<'static>,
         with: BlockWith,
         answer: Answer,
+    ) {
+        self.block_for(id, exchange, record, (with, answer), None);
+    }
+
+    /// The same, where it is for a failure with that cause.
+    fn block_for(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: ScanRecord<'static>,
+        (with, answer): (BlockWith, Answer),
+        cause: Option<Cause>,
     ) {
         let page = block_page(id, exchange, with, answer);
         record.action = Action::Blocked;
         record.http_response_code = page.from_server.then_some(page.status);
         exchange.journal.push(record);
         let slow = self.is_slow(exchange);
-        let significance = Significance::of(Action::Blocked, None, slow);
+        let significance = Significance::of(Action::Blocked, cause, slow);
         self.conclude(id, exchange, Action::Blocked, significance);
         self.answer(
             id,
@@ -193,6 +238,9 @@ impl Worker {
         let (cause, reason) = match rest {
             Rest::Found(findings) => return self.block_cut_off(id, exchange, findings, reason),
             Rest::Trouble(ref trouble) => (Cause::ServerError, format!("{trouble}; {reason}")),
+            Rest::Unscannable(why) => {
+                return self.conclude_cut_off(id, exchange, format!("{why}; {reason}"));
+            }
             Rest::Silent => (cause, reason),
         };
         self.record_failure(exchange, cause, &reason);
@@ -204,6 +252,17 @@ impl Worker {
             matches!(rest, Rest::Trouble(_)),
             status,
         );
+    }
+
+    /// An answer that broke off or can't be read has said before that the server can't look into the content.
+    fn conclude_cut_off(&mut self, id: u32, exchange: &mut Exchange, reason: String) {
+        let Phase::Scanning(scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
+            return;
+        };
+        self.connections.close(scan.token, self.now_ms);
+        let mut record = self.describe(exchange, Some(&scan));
+        record.findings = reason_only(reason);
+        self.conclude_unscannable(id, exchange, record);
     }
 
     /// Blocks by an answer that broke off or can't be read.

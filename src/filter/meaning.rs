@@ -183,7 +183,12 @@ fn with_view<T>(
             .as_ref()
             .is_none_or(|sent| !same_response(sent, got)),
     };
+    let page = match (&answer.http, &answer.body) {
+        (Some(HttpHead::Response(_)), AnswerBody::Own(body)) => body.pieces().next(),
+        _ => None,
+    };
     Some(act(&AnswerView {
+        page: page.unwrap_or_default(),
         scan: exchange.scan_kind(),
         status: head.status,
         headers: &headers,
@@ -211,6 +216,7 @@ pub(super) fn judge_probe(scan: &Scan, profile: &Profile) -> Verdict {
         original_response: None,
         head_changed: false,
         body: BodyChange::None,
+        page: b"",
     };
     judge(&view, profile).verdict
 }
@@ -343,17 +349,20 @@ pub(super) fn block_page(id: u32, exchange: &Exchange, with: BlockWith, answer: 
         AnswerBody::Own(_) | AnswerBody::Same(_) | AnswerBody::Lost(_) => None,
     };
     let status = match head.status {
+        _ if !page.keep_server_status => page.status,
         // Such a response would carry no page, or be no final one.
         status if rewrite::has_no_body(status) => page.status,
         status => status,
     };
     match body {
-        Some(body) if status == head.status || !body.is_empty() => Page {
-            status,
-            fields: rewrite::local_response_fields(&head),
-            body,
-            from_server: true,
-        },
+        Some(body) if status == head.status || !page.keep_server_status || !body.is_empty() => {
+            Page {
+                status,
+                fields: rewrite::local_response_fields(&head),
+                body,
+                from_server: true,
+            }
+        }
         _ => own(),
     }
 }

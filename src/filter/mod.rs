@@ -2,8 +2,10 @@
 
 mod answer;
 mod clock;
+mod file_name;
 mod held;
 mod instance_record;
+mod placeholders;
 pub mod rewrite;
 
 #[cfg(target_os = "wasi")]
@@ -61,10 +63,12 @@ mod worker;
 
 pub use answer::{Answer, AnswerBody, NotKept, copy};
 pub use clock::ServerClock;
+pub use file_name::file_name;
 pub use held::{Budget, Held, OverBudget, PIECE_BYTES};
 pub use instance_record::{DEAD_AFTER_MS, InstanceRecord};
 #[cfg(target_os = "wasi")]
 pub use local_reply::refuse;
+pub use placeholders::MessageValues;
 #[cfg(target_os = "wasi")]
 pub use role::FilterRole;
 

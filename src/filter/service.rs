@@ -79,8 +79,16 @@ impl Service {
             allow: Vec::new(),
             preview: None,
             headers: authorization
-                .chain(self.profile.icap_headers.iter().cloned())
+                .chain(
+                    self.profile
+                        .icap_headers
+                        .iter()
+                        .filter_map(|(name, value)| {
+                            Some((name.clone(), value.fixed()?.to_owned()))
+                        }),
+                )
                 .collect(),
+            whole: false,
             request_head: None,
             response_head: None,
         })

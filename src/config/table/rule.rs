@@ -139,44 +139,44 @@ const fn named(name: &'static str, effect: &'static str) -> Attribute {
     Attribute::new(name, kind, Absent::Nothing, effect)
 }
 
-const EXACT: Attribute = Attribute::new(
+pub(super) const EXACT: Attribute = Attribute::new(
     "exact",
     Kind::Texts,
     Absent::Nothing,
     "The value is equal to one of these.",
 );
-const PREFIX: Attribute = Attribute::new(
+pub(super) const PREFIX: Attribute = Attribute::new(
     "prefix",
     Kind::Texts,
     Absent::Nothing,
     "The value begins with one of these.",
 );
-const SUFFIX: Attribute = Attribute::new(
+pub(super) const SUFFIX: Attribute = Attribute::new(
     "suffix",
     Kind::Texts,
     Absent::Nothing,
     "The value ends with one of these.",
 );
-const CONTAINS: Attribute = Attribute::new(
+pub(super) const CONTAINS: Attribute = Attribute::new(
     "contains",
     Kind::Texts,
     Absent::Nothing,
     "One of these is in the value.",
 );
-const REGEX: Attribute = Attribute::new(
+pub(super) const REGEX: Attribute = Attribute::new(
     "regex",
     Kind::Texts,
     Absent::Nothing,
     "One of these regular expressions matches the whole value: at most 512 bytes and 32 KiB compiled; linear time, no \
      look-around, no back references, no Unicode classes.",
 );
-const IGNORE_CASE: Attribute = Attribute::new(
+pub(super) const IGNORE_CASE: Attribute = Attribute::new(
     "ignore_case",
     Kind::Bool,
     Absent::Bool(false),
     "Ignore the case of ASCII letters.",
 );
-const INVERT: Attribute = Attribute::new(
+pub(super) const INVERT: Attribute = Attribute::new(
     "invert",
     Kind::Bool,
     Absent::Bool(false),

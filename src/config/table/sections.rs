@@ -3,7 +3,8 @@
 use super::super::attribute::Section;
 use super::plugin::{EXPOSE, PLUGIN};
 use super::profile::{
-    AUTHORIZATION, BASIC, BLOCK_RESPONSE, FAIL_ACTION_BY_CAUSE, OPTIONS, PROFILE, SELF_TEST,
+    ANSWER_HEADER, AUTHORIZATION, BASIC, BLOCK_RESPONSE, FAIL_ACTION_BY_CAUSE, OPTIONS, PROFILE,
+    SELF_TEST,
 };
 use super::rule::{MATCH, NAMED_MATCHER, RULE, STRING_MATCHER};
 
@@ -22,4 +23,5 @@ pub(in super::super) static SECTIONS: &[&Section] = &[
     &MATCH,
     &STRING_MATCHER,
     &NAMED_MATCHER,
+    &ANSWER_HEADER,
 ];
