@@ -117,7 +117,6 @@ fn heads(c: &mut Criterion) {
                 headers: &headers,
                 request_head: Some(&head),
                 response_head: None,
-                whole: false,
                 has_body: true,
             }
             .encode()

@@ -160,6 +160,8 @@ pub(super) enum Kind {
     Networks,
     /// One or a list of ports.
     Ports,
+    /// One or a list of HTTP statuses and classes of them.
+    Statuses,
     /// One or a list of these words.
     Choices(&'static [&'static str]),
     /// One or a list of strings (equality) and string matchers.
@@ -196,6 +198,9 @@ impl fmt::Display for Kind {
             Kind::Objects { min, max, .. } => write!(f, "a list of {min} to {max} objects"),
             Kind::Networks => f.write_str("a network such as 10.0.0.0/8, or a list of them"),
             Kind::Ports => f.write_str("a port from 1 to 65535, or a list of them"),
+            Kind::Statuses => {
+                f.write_str("a status from 100 to 599, a class such as \"3xx\", or a list of them")
+            }
             Kind::Choices(words) => write!(f, "one or a list of {}", words.join(", ")),
             Kind::Matchers(_) => f.write_str("a string or a string matcher, or a list of them"),
             Kind::Texts => f.write_str("a string, or a list of at least one string"),

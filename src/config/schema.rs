@@ -124,6 +124,10 @@ fn value(kind: Kind) -> Value {
         }),
         Kind::Networks => one_or_list(&json!({"type": "string"})),
         Kind::Ports => one_or_list(&json!({"type": "integer", "minimum": 1, "maximum": 65535})),
+        Kind::Statuses => one_or_list(&json!({"anyOf": [
+            {"type": "integer", "minimum": 100, "maximum": 599},
+            {"type": "string", "pattern": "^[1-5]xx$"},
+        ]})),
         Kind::Choices(words) => one_or_list(&json!({"enum": words})),
         Kind::Matchers(section) => {
             one_or_list(&json!({"anyOf": [{"type": "string"}, reference(section)]}))

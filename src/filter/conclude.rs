@@ -385,10 +385,11 @@ impl Worker {
         action: Action,
         significance: Significance,
     ) {
+        let slow = significance.contains(Significance::SLOW) && !exchange.slow_said;
+        exchange.slow_said |= slow;
         self.metrics.concluded(
             &exchange.profile,
-            action,
-            significance,
+            (action, slow),
             exchange.journal.last_latency_ms(),
             exchange.body.available,
         );

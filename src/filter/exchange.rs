@@ -15,6 +15,7 @@ use crate::icap::{
     Announced, AnswerError, BodyProgress, Event, Limits, Method, Request, Transaction,
     TransactionError,
 };
+use crate::policy::Outlook;
 use crate::report::ScanRecord;
 use crate::verdict::{self, Rest};
 
@@ -41,6 +42,10 @@ pub(super) struct Exchange {
     pub(super) change_begun: bool,
     /// What is to be logged, of the other half too.
     pub(super) journal: Journal,
+    /// It was said and counted that its scan is slow.
+    pub(super) slow_said: bool,
+    /// The rules that decide about its response; `None`: it goes the way of its request.
+    pub(super) outlook: Option<Outlook>,
 }
 
 /// The HTTP body of the message, which stays in the host's buffer.

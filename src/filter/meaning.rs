@@ -200,7 +200,7 @@ fn with_view<T>(
 }
 
 /// What the answer to a probe means; whether a body came back unchanged is of no interest there.
-pub(super) fn judge_probe(scan: &Scan, profile: &Profile) -> Verdict {
+pub(super) fn judge_probe(scan: &Scan, profile: &Profile, half: Half) -> Verdict {
     let Some(head) = &scan.answer.head else {
         let reason = "the answer has no head".to_owned();
         return Verdict::Fail {
@@ -208,12 +208,20 @@ pub(super) fn judge_probe(scan: &Scan, profile: &Profile) -> Verdict {
             reason,
         };
     };
+    let original = ResponseHead {
+        status: 200,
+        headers: Headers::new(),
+    };
+    let (kind, original) = match half {
+        Half::Request => (crate::verdict::Scan::Request, None),
+        Half::Response => (crate::verdict::Scan::Response, Some(&original)),
+    };
     let view = AnswerView {
-        scan: crate::verdict::Scan::Request,
+        scan: kind,
         status: head.status,
         headers: &head.headers,
         http: scan.answer.http.as_ref(),
-        original_response: None,
+        original_response: original,
         head_changed: false,
         body: BodyChange::None,
         page: b"",

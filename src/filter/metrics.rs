@@ -9,15 +9,13 @@ use crate::config::{Cause, Config, Profile};
 use crate::connection::{Connections, PoolId, Stock};
 use crate::host::{self, MetricKind};
 use crate::policy::Rule;
-use crate::report::{
-    Action, COUNTERS, Counter, GAUGES, Gauge, Histogram, Kind, Significance, StatNames,
-};
+use crate::report::{Action, COUNTERS, Counter, GAUGES, Gauge, Histogram, Kind, StatNames};
 
 /// The metrics of one scope: of the whole filter, or of a profile.
 #[derive(Debug)]
 struct Scope {
-    /// Of a profile: its name, and the pool of its cluster, which other profiles may share.
-    profile: Option<(Rc<str>, PoolId)>,
+    /// Of a profile: its name, and the pools of its clusters for requests and for responses, which other profiles may share.
+    profile: Option<(Rc<str>, [PoolId; 2])>,
     names: StatNames,
     counters: Vec<Option<u32>>,
     gauges: Vec<Option<u32>>,
@@ -51,7 +49,8 @@ impl Metrics {
     pub(super) fn new(config: &Config, pool_of: impl Fn(&str) -> PoolId) -> Self {
         let total = Scope::define(StatNames::total(), None);
         let profiles = config.profiles.iter().map(|profile| {
-            let named = (Rc::clone(&profile.name), pool_of(&profile.cluster));
+            let pools = [false, true].map(|responses| pool_of(profile.cluster_for(responses)));
+            let named = (Rc::clone(&profile.name), pools);
             Scope::define(StatNames::of_profile(&profile.name), Some(named))
         });
         Self {
@@ -132,18 +131,22 @@ impl Metrics {
         }
     }
 
-    /// A message has its outcome.
+    /// A scan takes longer than the profile's threshold.
+    pub(super) fn slow(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::Slow);
+    }
+
+    /// A message has its outcome; `slow`: that its scan was slow has not been counted.
     pub(super) fn concluded(
         &mut self,
         profile: &Profile,
-        action: Action,
-        significance: Significance,
+        (action, slow): (Action, bool),
         latency_ms: Option<u64>,
         body_bytes: u64,
     ) {
         self.count(Some(profile), Counter::of_action(action));
-        if significance.contains(Significance::SLOW) {
-            self.count(Some(profile), Counter::Slow);
+        if slow {
+            self.slow(profile);
         }
         if let Some(latency_ms) = latency_ms {
             self.observe(profile, Histogram::LatencyMs, latency_ms);
@@ -161,24 +164,21 @@ impl Metrics {
 
     /// Tells the host how the connections stand.
     pub(super) fn take_stock(&mut self, connections: &mut Connections) {
-        let mut all = Stock::default();
-        for (pool, stock, turnover) in connections.take_stock() {
-            all.active = all.active.saturating_add(stock.active);
-            all.idle = all.idle.saturating_add(stock.idle);
-            all.pending = all.pending.saturating_add(stock.pending);
-            for scope in self.scopes.iter_mut().filter(|scope| scope.has_pool(pool)) {
+        let pools: Vec<_> = connections.take_stock().collect();
+        for scope in &mut self.scopes {
+            let mut sum = Stock::default();
+            for (pool, stock, turnover) in &pools {
+                if !scope.has_pool(*pool) {
+                    continue;
+                }
+                sum.active = sum.active.saturating_add(stock.active);
+                sum.idle = sum.idle.saturating_add(stock.idle);
+                sum.pending = sum.pending.saturating_add(stock.pending);
                 scope.count(Counter::ConnectionsOpened, turnover.opened);
                 scope.count(Counter::ConnectionsReused, turnover.reused);
                 scope.count(Counter::ConnectionsClosed, turnover.closed);
-                if scope.profile.is_some() {
-                    scope.gauge(stock);
-                }
             }
-        }
-        for scope in &mut self.scopes {
-            if scope.profile.is_none() {
-                scope.gauge(all);
-            }
+            scope.gauge(sum);
             scope.flush();
         }
         self.rules.iter_mut().for_each(RuleCounter::flush);
@@ -246,7 +246,7 @@ impl RuleCounter {
 }
 
 impl Scope {
-    fn define(names: StatNames, profile: Option<(Rc<str>, PoolId)>) -> Self {
+    fn define(names: StatNames, profile: Option<(Rc<str>, [PoolId; 2])>) -> Self {
         let mut scope = Self {
             profile,
             names: names.clone(),
@@ -282,7 +282,7 @@ impl Scope {
     fn has_pool(&self, pool: PoolId) -> bool {
         self.profile
             .as_ref()
-            .is_none_or(|(_, of_profile)| *of_profile == pool)
+            .is_none_or(|(_, of_profile)| of_profile.contains(&pool))
     }
 
     fn count(&mut self, counter: Counter, n: u32) {

@@ -190,8 +190,9 @@ impl Worker {
                 Owner::Message(_) => {}
             },
         }
-        // Where there are no requests, as on Envoy's main thread, a kept connection would be one less for the workers.
-        if reusable && (self.serves || !self.limited) {
+        // Where there are no requests, as on Envoy's main thread, a kept connection would be one less for the workers: all there
+        // is, where a server takes one at a time.
+        if reusable && self.serves {
             self.release(token);
         } else {
             self.connections.close(token, self.now_ms);

@@ -20,7 +20,7 @@ const NO_SERVER: u32 = 10;
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) profile: Rc<Profile>,
-    half: Half,
+    pub(super) half: Half,
     pub(super) pool: PoolId,
     pub(super) knowledge: Knowledge,
     pub(super) options_probe: Probe,
@@ -35,8 +35,9 @@ impl Service {
             pool,
             knowledge: Knowledge::new(profile.options.clone()),
             options_probe: Probe::Idle,
-            // The test file is an upload: there is none for responses.
-            self_test: (half == Half::Request && profile.self_test.enabled)
+            // The servers for requests are tested by an upload; those that only get responses by a download.
+            self_test: ((half == Half::Request || profile.response_cluster.is_some())
+                && profile.self_test.enabled)
                 .then(|| SelfTest::new(profile.self_test.clone())),
         }
     }
@@ -218,7 +219,10 @@ impl Worker {
     /// Why there is no connection to a server of that pool, for operators.
     pub(super) fn no_server(&self, pool: PoolId, error: &HostError) -> String {
         let service = self.services.iter().find(|service| service.pool == pool);
-        let cluster = service.map_or("", |service| &*service.profile.cluster);
+        let cluster = service.map_or("", |service| {
+            let responses = service.half == Half::Response;
+            &**service.profile.cluster_for(responses)
+        });
         if error.status == NO_SERVER {
             format!(
                 "no server in the cluster {cluster}: its health checks fail, its name has no address, or there is no \
@@ -242,10 +246,11 @@ pub(super) fn services(profiles: &[Rc<Profile>], pool_of: impl Fn(&str) -> PoolI
     profiles
         .iter()
         .flat_map(|profile| {
-            let pool = pool_of(&profile.cluster);
-            let request = Some(Service::new(profile, Half::Request, pool));
+            let [for_requests, for_responses] =
+                [false, true].map(|responses| pool_of(profile.cluster_for(responses)));
+            let request = Some(Service::new(profile, Half::Request, for_requests));
             let response = profile.response_service.is_some();
-            let response = response.then(|| Service::new(profile, Half::Response, pool));
+            let response = response.then(|| Service::new(profile, Half::Response, for_responses));
             request.into_iter().chain(response)
         })
         .collect()

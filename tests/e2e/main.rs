@@ -48,6 +48,7 @@ mod places;
 mod policy;
 mod pool;
 mod preview;
+mod products;
 mod reenter;
 mod refused_changes;
 mod respmod;

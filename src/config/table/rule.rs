@@ -97,6 +97,28 @@ pub(in super::super) static MATCH: Section = Section::new(
             "One of these cookies matches. A cookie with blanks or quotes around can be read with and without them.",
         ),
         named("cookie_not", NOT),
+        statuses(
+            "response_status",
+            "The response's status, or a class such as `\"3xx\"`. A rule with one of these four is about responses alone: see \
+             [Rules for responses](#rules-for-responses).",
+        ),
+        statuses("response_status_not", NOT),
+        strings(
+            "response_content_type",
+            "The media type of the response without parameters; empty where there is none. Case is ignored.",
+        ),
+        strings("response_content_type_not", NOT),
+        size(
+            "response_size",
+            "The length of the response's body. Where its head does not tell, a rule with `enable_icap` matches, and one with \
+             `bypass` does not.",
+        ),
+        size("response_size_not", NOT),
+        named(
+            "response_header",
+            "One of these headers of the response matches.",
+        ),
+        named("response_header_not", NOT),
         Attribute::new(
             "has_body",
             Kind::Bool,
@@ -115,6 +137,14 @@ const fn networks(name: &'static str, effect: &'static str) -> Attribute {
 
 const fn ports(name: &'static str, effect: &'static str) -> Attribute {
     Attribute::new(name, Kind::Ports, Absent::Nothing, effect)
+}
+
+const fn statuses(name: &'static str, effect: &'static str) -> Attribute {
+    Attribute::new(name, Kind::Statuses, Absent::Nothing, effect)
+}
+
+const fn size(name: &'static str, effect: &'static str) -> Attribute {
+    Attribute::new(name, Kind::Object(&RESPONSE_SIZE), Absent::Nothing, effect)
 }
 
 const fn protocols(name: &'static str, effect: &'static str) -> Attribute {
@@ -181,6 +211,35 @@ pub(super) const INVERT: Attribute = Attribute::new(
     Kind::Bool,
     Absent::Bool(false),
     "The matcher holds where it would not. A header or cookie that is absent has no value: it matches neither way.",
+);
+
+const MOST_BYTES: u64 = 1 << 50;
+
+pub(in super::super) static RESPONSE_SIZE: Section = Section::new(
+    "size of a response",
+    "At least one of the two. Both ends are included.",
+    &[
+        Attribute::new(
+            "min",
+            Kind::Integer {
+                min: 0,
+                max: MOST_BYTES,
+                unit: "bytes",
+            },
+            Absent::Nothing,
+            "The smallest size.",
+        ),
+        Attribute::new(
+            "max",
+            Kind::Integer {
+                min: 0,
+                max: MOST_BYTES,
+                unit: "bytes",
+            },
+            Absent::Nothing,
+            "The largest size.",
+        ),
+    ],
 );
 
 pub(in super::super) static STRING_MATCHER: Section = Section::new(

@@ -6,7 +6,7 @@ use super::profile::{
     ANSWER_HEADER, AUTHORIZATION, BASIC, BLOCK_RESPONSE, FAIL_ACTION_BY_CAUSE, OPTIONS, PROFILE,
     SELF_TEST,
 };
-use super::rule::{MATCH, NAMED_MATCHER, RULE, STRING_MATCHER};
+use super::rule::{MATCH, NAMED_MATCHER, RESPONSE_SIZE, RULE, STRING_MATCHER};
 
 /// Every section.
 pub(in super::super) static SECTIONS: &[&Section] = &[
@@ -21,6 +21,7 @@ pub(in super::super) static SECTIONS: &[&Section] = &[
     &BLOCK_RESPONSE,
     &RULE,
     &MATCH,
+    &RESPONSE_SIZE,
     &STRING_MATCHER,
     &NAMED_MATCHER,
     &ANSWER_HEADER,
