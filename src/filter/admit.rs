@@ -14,7 +14,9 @@ use super::service::Service;
 use super::worker::Worker;
 use crate::config::{self, Cause, HonorTransferIgnore, Profile};
 use crate::host::{self, Fields, Half, STREAM_FIELD};
-use crate::icap::{Method, Request, Transfer, encode_request_head, encode_response_head};
+use crate::icap::{
+    Method, Request, RequestHead, Transfer, encode_request_head, encode_response_head,
+};
 use crate::policy::{Decision, Outlook, Protocol, RequestView, ResponseView, RouteChoice, decide};
 use crate::report::{Action, IcapLog, Significance};
 
@@ -310,9 +312,10 @@ impl Worker {
             Err(e) => ((None, None), Some(e)),
         };
         let watched = self.service(&profile, half);
+        // The host has no fields of the request any more when its response comes.
         let requested = match half {
             Half::Request => None,
-            Half::Response => host::headers(Half::Request).ok(),
+            Half::Response => Some(fields_of(heads.0.as_deref())),
         };
         let both = (requested.as_ref().unwrap_or(fields), fields);
         let request = ask(&profile, watched, service, method, both, heads);
@@ -389,6 +392,27 @@ impl ResponseView for ResponseFields<'_> {
         let mut values = self.0.iter().filter(|(n, _)| n == name.as_bytes());
         values.all(|(_, value)| visit(value));
     }
+}
+
+/// The fields of a request as the server was shown it.
+fn fields_of(head: Option<&[u8]>) -> Fields {
+    let Some(head) = head.and_then(RequestHead::parse) else {
+        return Fields::new();
+    };
+    let authority = head.headers.get("host").unwrap_or_default().to_vec();
+    let pseudo = [
+        (b":method".to_vec(), head.method.into_bytes()),
+        (b":path".to_vec(), head.target),
+        (b":authority".to_vec(), authority),
+    ];
+    let named = head.headers.iter();
+    let named = named.map(|field| {
+        (
+            field.name.to_ascii_lowercase().into_bytes(),
+            field.value.clone(),
+        )
+    });
+    pseudo.into_iter().chain(named).collect()
 }
 
 /// The number in the first field of that name.

@@ -168,7 +168,7 @@ pub fn judge(view: &AnswerView<'_>, profile: &Profile) -> Judgement {
 
 /// Judges an answer of which something is missing, because it broke off or can't be put in place: what was found, where what
 /// there is of it says so by itself, by a verdict header, an ICAP status that is a verdict, or `Encapsulated` that announces a
-/// response to REQMOD. Such a message must not go on, be it told to fail open.
+/// response to REQMOD, and what the product reports beside a verdict. Such a message must not go on, be it told to fail open.
 pub fn judge_head(view: &AnswerView<'_>, profile: &Profile) -> Rest {
     let evidence = Evidence::gather(view, profile);
     let product = profile.vendor.product();
@@ -183,13 +183,14 @@ pub fn judge_head(view: &AnswerView<'_>, profile: &Profile) -> Rest {
             Some(Code::Own) | None => Rest::Silent,
         };
     }
-    if !view.answers_client() {
-        return Rest::Silent;
-    }
-    match view.response().and_then(|it| report(view, product, it)) {
+    let page = view
+        .response()
+        .filter(|page| view.scan == Scan::Request || replaces_status(view, page));
+    match page.and_then(|page| report(view, product, page)) {
         Some((Cause::Unscannable, reason)) => Rest::Unscannable(reason),
         Some((_, reason)) => Rest::Trouble(reason),
-        None => Rest::Found(evidence.into_findings()),
+        None if view.answers_client() => Rest::Found(evidence.into_findings()),
+        None => Rest::Silent,
     }
 }
 

@@ -112,6 +112,8 @@ async fn every_product_is_understood_in_reqmod_and_respmod_closed_and_open() {
     let unscannable = ROWS
         .iter()
         .filter(|row| row.outcome == Outcome::Unscannable);
-    let metric = scene.envoy.metric("failed.unscannable").await;
-    assert_eq!(metric, 4 * unscannable.count() as u64);
+    let unscannable = 4 * unscannable.count() as u64;
+    let metric = "wasmcustom.icap_filter.failed.unscannable";
+    scene.envoy.until_stat(metric, unscannable).await;
+    assert_eq!(scene.envoy.stat(metric).await, unscannable);
 }
