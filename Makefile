@@ -27,6 +27,8 @@ export CLAMD_BIN ?= /usr/sbin/clamd
 ICAP_SERVER_PACKAGES := c-icap:c-icap clamd:clamav-daemon libc-icap-mod-virus-scan libc-icap-mod-contentfiltering \
 	libc-icap-mod-urlcheck openssl:openssl python3:python3
 RUN_PACKAGES := curl:curl python3:python3
+# What the end-to-end tests start beside these.
+E2E_PACKAGES := e2guardian:e2guardian
 # These tests are a step of their own, for they need the built module and the servers.
 E2E_TESTS := e2e deploy neighbours
 NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) soak,\
@@ -64,7 +66,7 @@ test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAss
 
 .PHONY: e2e
 e2e: build icap-server envoy pyicap ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
-	@scripts/install-packages $(RUN_PACKAGES)
+	@scripts/install-packages $(RUN_PACKAGES) $(E2E_PACKAGES)
 	@cargo test $(addprefix --test ,$(E2E_TESTS))
 
 .PHONY: neighbours
@@ -121,7 +123,7 @@ docs: ## Build the crate's documentation: target/doc/icap_filter/index.html
 
 .PHONY: packages
 packages: ## Install all Debian packages at once, as root: then nothing else needs root
-	@scripts/install-packages $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) python3-venv shellcheck:shellcheck
+	@scripts/install-packages $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) $(E2E_PACKAGES) python3-venv shellcheck:shellcheck
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed into this directory

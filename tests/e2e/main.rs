@@ -32,6 +32,7 @@ mod config;
 mod cut_off;
 mod departures;
 mod dialects;
+mod e2guardian;
 mod eicar;
 mod encapsulation;
 mod expose;
