@@ -17,6 +17,8 @@ async fn scene() -> Option<(E2guardian, Scene)> {
     let settings = json!({
         "service_url": "icap://icap.test/request",
         "options": {"enabled": true},
+        // Its OPTIONS name none: it would take the preview for the whole body.
+        "enable_preview": false,
     });
     let scene = Scene::new(server.address(), settings).await;
     scene.until_learned(1).await;

@@ -26,7 +26,13 @@ impl E2guardian {
     /// Starts it on a free port. `None`: it is not here, and `E2GUARDIAN_BIN` does not say that it has to be.
     pub async fn start() -> Option<Self> {
         let binary = binary()?;
-        let directory = TempDir::new().unwrap();
+        let [port, proxy, transparent] = std::array::from_fn(|_| free_port());
+        // It reads the names of files that its lists include in lower case.
+        let directory = tempfile::Builder::new()
+            .prefix(&format!("e2guardian-{port}"))
+            .rand_bytes(0)
+            .tempdir()
+            .unwrap();
         let root = directory.path();
         let packaged = binary.ancestors().nth(3).unwrap().join("etc/e2guardian");
         copy(&packaged, root);
@@ -35,10 +41,10 @@ impl E2guardian {
             text.replace("/usr/share/e2guardian/languages", &languages)
                 .replace("/etc/e2guardian", &root.display().to_string())
         });
-        let (port, proxy) = (free_port(), free_port());
         let file = root.join("e2guardian.conf");
         let own = format!(
-            "icapport = {port}\nfilterip = 127.0.0.1\nfilterports = {proxy}\nhttpworkers = 20\nnodaemon = on\n\
+            "icapport = {port}\nfilterip = 127.0.0.1\nfilterports = {proxy}\nhttpworkers = 20\nnodaemon = on\ntransparenthttpsport = {transparent}\n\
+             usecustombannedimage = off\nusecustombannedflash = off\n\
              pidfilename = '{0}/pid'\nloglocation = '{0}/access.log'\ndaemonuser = '{1}'\ndaemongroup = '{2}'\n",
             root.display(),
             own_name("-un"),
@@ -51,7 +57,7 @@ impl E2guardian {
         let text = fs::read_to_string(&file).unwrap();
         let kept = text.lines().filter(|line| {
             let name = line.split([' ', '=']).next().unwrap_or_default();
-            !set.contains(&name) && !name.starts_with("usecustombanned")
+            !set.contains(&name)
         });
         let text = kept.map(|line| format!("{line}\n")).collect::<String>() + &own;
         fs::write(&file, text).unwrap();
