@@ -75,9 +75,13 @@ impl Instances {
 impl Worker {
     /// Gives a sign of life, and takes out of the gauges what instances have left there that live no more.
     pub(super) fn look_after_instances(&mut self) {
-        if self.now_ms < self.instances.next_ms {
-            return;
+        if self.now_ms >= self.instances.next_ms {
+            self.look_for_instances();
         }
+    }
+
+    /// The same at once.
+    pub(super) fn look_for_instances(&mut self) {
         self.instances.next_ms = self.now_ms.saturating_add(ROUND_MS);
         if let Err(e) = self.instances.look(&mut self.metrics) {
             log::warn!("icap: the workers are not counted: {e}");
