@@ -47,6 +47,8 @@ which profile. So the response of a request that no rule has scanned can be (dow
 Without such a rule a response is scanned where its request was. The profile needs a `response_service_url`. Route metadata wins here, too.
 
 ```yaml
+profiles:
+- {name: upload-av, cluster: icap_pool, service_url: /reqmod, response_service_url: /respmod}
 rules:
 - {name: no-video, match: {response_content_type: {prefix: video/}}, action: bypass}
 - {name: no-redirects, match: {response_status: [3xx, 304]}, action: bypass}

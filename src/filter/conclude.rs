@@ -243,8 +243,11 @@ impl<H: Host> Worker<H> {
             return;
         }
         let rest = exchange.take_note();
+        // What is wrong with the message itself is not made good by anything that the server says.
+        let its_own = matches!(cause, Cause::BadRequest | Cause::Oversize);
         let (cause, reason) = match rest {
             Rest::Found(findings) => return self.block_cut_off(id, exchange, findings, reason),
+            _ if its_own => (cause, reason),
             Rest::Trouble(ref trouble) => (Cause::ServerError, format!("{trouble}; {reason}")),
             Rest::Unscannable(why) => {
                 return self.conclude_cut_off(id, exchange, format!("{why}; {reason}"));

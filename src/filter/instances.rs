@@ -81,9 +81,13 @@ impl<H: Host> Worker<H> {
     pub(super) fn look_after_instances(&mut self) {
         let is_known =
             add_shared(&self.host, RECORDS, 0).is_ok_and(|n| n == self.instances.records);
-        if is_known && self.now_ms < self.instances.next_ms {
-            return;
+        if !is_known || self.now_ms >= self.instances.next_ms {
+            self.look_for_instances();
         }
+    }
+
+    /// The same at once.
+    pub(super) fn look_for_instances(&mut self) {
         self.instances.next_ms = self.now_ms.saturating_add(ROUND_MS);
         if let Err(e) = self.instances.look(&self.host, &mut self.metrics) {
             log::warn!("icap: the workers are not counted: {e}");

@@ -23,7 +23,7 @@ impl<H: Host> Worker<H> {
             }
         }
         self.begin(Some(id));
-        self.serves = true;
+        self.begin_to_serve();
         let admission = match response_scan {
             None => self.admit_request(id, at_end),
             Some(scan) => self.admit_response(id, at_end, scan),
@@ -40,6 +40,14 @@ impl<H: Host> Worker<H> {
             }
         }
         self.leave(id, direction)
+    }
+
+    /// With the first message the share in what a service allows matters: others may have started since it was reckoned.
+    fn begin_to_serve(&mut self) {
+        if !std::mem::replace(&mut self.serves, true) {
+            self.look_for_instances();
+            self.share_connections();
+        }
     }
 
     /// Takes from a response what only the filter may say, and says it.
