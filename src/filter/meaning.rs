@@ -205,8 +205,8 @@ fn with_view<T>(
     }))
 }
 
-/// What the answer to a probe means; whether a body came back unchanged is of no interest there.
-pub(super) fn judge_probe(scan: &Scan, profile: &Profile) -> Verdict {
+/// What the answer to an upload of this filter's own means, whose body has `sent` bytes.
+pub(super) fn judge_probe(scan: &Scan, profile: &Profile, sent: u64) -> Verdict {
     let Some(head) = &scan.answer.head else {
         let reason = "the answer has no head".to_owned();
         return Verdict::Fail {
@@ -221,7 +221,13 @@ pub(super) fn judge_probe(scan: &Scan, profile: &Profile) -> Verdict {
         http: scan.answer.http.as_ref(),
         original_response: None,
         head_changed: false,
-        body: BodyChange::None,
+        body: match &scan.answer.body {
+            AnswerBody::Same(same) if *same == sent => BodyChange::Same,
+            AnswerBody::None if !scan.answer.announced().body => BodyChange::None,
+            AnswerBody::None | AnswerBody::Same(_) | AnswerBody::Own(_) | AnswerBody::Lost(_) => {
+                BodyChange::Changed
+            }
+        },
     };
     judge(&view, profile).verdict
 }

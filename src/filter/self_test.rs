@@ -97,11 +97,12 @@ impl<H: Host> Worker<H> {
         let Some(test) = &mut service.self_test else {
             return;
         };
-        let verdict = judge_probe(scan, &service.profile);
+        let verdict = judge_probe(scan, &service.profile, test_file().len() as u64);
         let minutes = test.config.interval_minutes;
         match verdict {
             Verdict::Fail { reason, .. } => return self.self_test_missed(index, &reason),
-            Verdict::Block(_) => {
+            // Without the virus it is no longer what was uploaded.
+            Verdict::Block(_) | Verdict::Modify => {
                 if test.failing {
                     log::info!(
                         "icap profile {}: the self-test is blocked again",
@@ -110,7 +111,7 @@ impl<H: Host> Worker<H> {
                 }
                 test.failing = false;
             }
-            Verdict::Pass | Verdict::Modify => {
+            Verdict::Pass => {
                 log::error!(
                     "icap profile {}: the self-test failed: {} does not block the EICAR test file",
                     service.profile.name,
