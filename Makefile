@@ -30,6 +30,8 @@ RUN_PACKAGES := curl:curl python3:python3
 # The browser that looks at the reports, and what tests the alerts. Chrome does as well where it is there.
 REPORT_PACKAGES := $(if $(shell command -v google-chrome),,chromium:chromium) chromedriver:chromium-driver \
 	promtool:prometheus
+# What the end-to-end tests start beside these.
+E2E_PACKAGES := e2guardian:e2guardian
 # These tests are a step of their own, for they need the built module and the servers.
 E2E_TESTS := e2e deploy neighbours
 NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) report soak,\
@@ -68,7 +70,7 @@ test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAss
 
 .PHONY: e2e
 e2e: build icap-server envoy pyicap ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
-	@scripts/install-packages $(RUN_PACKAGES)
+	@scripts/install-packages $(RUN_PACKAGES) $(E2E_PACKAGES)
 	@cargo test $(addprefix --test ,$(E2E_TESTS))
 
 .PHONY: neighbours
@@ -131,7 +133,7 @@ docs: ## Build the crate's documentation: target/doc/icap_filter/index.html
 
 .PHONY: packages
 packages: ## Install all Debian packages at once, as root: then nothing else needs root
-	@scripts/install-packages $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) $(REPORT_PACKAGES) python3-venv shellcheck:shellcheck
+	@scripts/install-packages $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) $(REPORT_PACKAGES) $(E2E_PACKAGES) python3-venv shellcheck:shellcheck
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed into this directory

@@ -1,11 +1,13 @@
 //! What it costs to write icap_log, as text and as a structure.
 
 #![allow(missing_docs, reason = "criterion's macros write functions without")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may fail")]
 
 use std::borrow::Cow;
 
 use criterion::{Criterion, black_box, criterion_group, criterion_main};
-use icap_filter::config::{LogForms, Secrets, Vendor};
+use icap_filter::config::{LogForms, Secrets};
+use icap_filter::product::Vendor;
 use icap_filter::report::{Action, IcapLog, ScanRecord, Significance, redact_headers};
 use icap_filter::verdict::{Findings, Scan};
 
@@ -35,7 +37,7 @@ fn record(findings: Findings, action: Action) -> ScanRecord<'static> {
             &Secrets::default(),
         )),
         modified_content_length: None,
-        vendor: Vendor::Opswat,
+        vendor: Vendor::named("opswat").unwrap(),
         action,
         findings: Cow::Owned(findings),
     }

@@ -5,7 +5,7 @@
 //!
 //! Dependencies between the rooms point downwards only:
 //! `module`, `wasm` → `instance` → `filter`, `transport` → `connection`, `policy`, `verdict`, `report` → `config` → `host` → `icap`;
-//! `icap` knows nobody. Only `module` and `wasm` know that they are WebAssembly: the rest runs wherever Rust does.
+//! `icap` and `product` know nobody. Only `module` and `wasm` know that they are WebAssembly: the rest runs wherever Rust does.
 
 #[cfg(any(target_os = "wasi", test))]
 mod abi;
@@ -18,6 +18,7 @@ pub mod instance;
 #[cfg(target_os = "wasi")]
 mod module;
 pub mod policy;
+pub mod product;
 pub mod report;
 pub mod transport;
 pub mod verdict;

@@ -3,6 +3,7 @@
 //! [`parse`] takes the configuration as the host gives it and finds every fault at once. What fields there are, with their
 //! ranges and defaults, stands in one table, from which the reference and the JSON schema are printed as well.
 
+mod answer_header;
 mod attribute;
 mod authorization;
 mod error;
@@ -22,17 +23,20 @@ mod secrets;
 mod service_url;
 mod summary;
 mod table;
+mod template;
 mod unmatchable;
 mod value;
 
+pub use answer_header::AnswerHeader;
 pub use error::ConfigError;
 pub use profile::{
     BlockResponse, Cause, ClientIpSource, FailAction, FailActions, HonorTransferIgnore,
-    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, Vendor,
+    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
 };
 pub use route_metadata::route_choice;
 pub use secrets::Secrets;
 pub use summary::summary;
+pub use template::{Operator, Template, Values};
 
 use crate::policy::Rule;
 use error::{Errors, Path};

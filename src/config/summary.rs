@@ -52,6 +52,9 @@ fn profile(profile: &Profile) -> String {
     if let Some(service) = &profile.response_service {
         add(format!("responses to {}", url(service)));
     }
+    if let Some(cluster) = &profile.response_cluster {
+        add(format!("in the cluster {}", cluster.escape_debug()));
+    }
     add(format!("buffer {} bytes", profile.request_buffer_bytes));
     add(match profile.preview_bytes {
         Some(bytes) => format!("preview {bytes} bytes"),
@@ -92,6 +95,7 @@ fn fail_actions(profile: &Profile) -> String {
         ("overload", actions.overload),
         ("internal", actions.internal),
         ("large upload", actions.oversize),
+        ("unscannable", actions.unscannable),
     ]
     .into_iter()
     .filter(|(_, action)| *action == FailAction::Open)

@@ -63,13 +63,12 @@ impl Connections {
     pub fn new(root: u32, profiles: &[Rc<Profile>]) -> Self {
         let mut pools: Vec<(Rc<str>, Pool)> = Vec::new();
         for profile in profiles {
-            let limits = PoolLimits::of(profile);
-            match pools
-                .iter_mut()
-                .find(|(cluster, _)| *cluster == profile.cluster)
-            {
-                Some((_, pool)) => pool.tighten(limits),
-                None => pools.push((Rc::clone(&profile.cluster), Pool::new(limits))),
+            for cluster in std::iter::once(&profile.cluster).chain(&profile.response_cluster) {
+                let limits = PoolLimits::of(profile);
+                match pools.iter_mut().find(|(name, _)| name == cluster) {
+                    Some((_, pool)) => pool.tighten(limits),
+                    None => pools.push((Rc::clone(cluster), Pool::new(limits))),
+                }
             }
         }
         let streams = Streams::new(root, pools.len());

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use super::ask::{Ends, address, ask, path, peer_address, request_path};
+use super::ask::{Told, address, ask, path, peer_address, request_path};
 use super::clock::ServerClock;
 use super::conclude::write_log;
 use super::describe::Journal;
@@ -14,9 +14,11 @@ use super::service::Service;
 use super::worker::Worker;
 use crate::config::{self, Cause, HonorTransferIgnore, Profile};
 use crate::host::{Fields, Host, STREAM_FIELD};
-use crate::icap::{Direction, Method, Transfer, encode_request_head, encode_response_head};
-use crate::policy::{Decision, Protocol, RequestView, RouteChoice, decide};
-use crate::report::{Action, IcapLog};
+use crate::icap::{
+    Direction, Method, Request, RequestHead, Transfer, encode_request_head, encode_response_head,
+};
+use crate::policy::{Decision, Outlook, Protocol, RequestView, ResponseView, RouteChoice, decide};
+use crate::report::{Action, IcapLog, Significance};
 
 /// Where a route says what is to be done with its requests. As a whole: Envoy hands over no part that has lists or objects in
 /// it.
@@ -56,19 +58,21 @@ impl<H: Host> Worker<H> {
             return self.refuse(id, NOT_UPSTREAM);
         }
         self.unexpose(&mut fields);
+        let mut outlook = None;
         let decision = if is_tunnel(&fields) {
             Decision::Skip { rule: None }
         } else {
-            decide(
-                &self.config,
-                &View {
-                    host: &self.host,
-                    now_ms: self.now_ms,
-                    fields: &fields,
-                    at_end,
-                },
-                route_choice(&self.host),
-            )
+            let view = View {
+                host: &self.host,
+                now_ms: self.now_ms,
+                fields: &fields,
+                at_end,
+            };
+            let choice = route_choice(&self.host);
+            if choice == RouteChoice::None {
+                outlook = Outlook::of(&self.config, &view);
+            }
+            decide(&self.config, &view, choice)
         };
         if let Decision::Skip { rule: Some(rule) }
         | Decision::Scan {
@@ -78,7 +82,13 @@ impl<H: Host> Worker<H> {
             self.metrics.rule_matched(rule);
         }
         match decision {
-            Decision::Skip { rule } => self.skip(id, rule.as_deref()),
+            Decision::Skip { rule } => {
+                let admission = self.skip(id, rule.as_deref());
+                match outlook.and_then(|outlook| self.wait_for_response(&fields, rule, outlook)) {
+                    Some(exchange) => Admission::Scan(Box::new(exchange)),
+                    None => admission,
+                }
+            }
             Decision::Misconfigured(reason) => {
                 self.misconfigured(id, &fields, at_end, reason, false)
             }
@@ -101,6 +111,7 @@ impl<H: Host> Worker<H> {
                     at_end,
                 };
                 let mut exchange = self.open(id, profile, journal, message);
+                exchange.outlook = outlook;
                 if !exchange.is_decided() && !at_end && expects_continue(&fields) {
                     self.refuse_expectation(id, &mut exchange);
                 }
@@ -197,22 +208,72 @@ impl<H: Host> Worker<H> {
                 .is_some_and(|options| options.transfer.of(path) == Transfer::Ignore)
     }
 
-    /// Whether the response is to be scanned: where its request was, by a profile that wants it.
-    pub(super) fn scans_response(&self, id: u32) -> bool {
-        self.exchanges.get(&id).is_some_and(|exchange| {
-            exchange.direction == Direction::Request
-                && matches!(exchange.phase, Phase::Cleared | Phase::Released)
-                && exchange.profile.response_service.is_some()
-                && !self.is_ignored(
-                    &exchange.profile,
-                    Direction::Response,
-                    &request_path(exchange.request.request_head.as_deref()),
-                )
+    /// What is to be known of a request that goes on unscanned, where the rules may have its response scanned.
+    fn wait_for_response(
+        &self,
+        fields: &Fields,
+        rule: Option<Rc<str>>,
+        outlook: Outlook,
+    ) -> Option<Exchange> {
+        let profile = Rc::clone(outlook.profile(&self.config)?);
+        let mut journal = Journal::new(rule).hiding(&profile);
+        journal.note(Action::Disabled, Significance::NONE);
+        let head = encode_request_head(fields).ok();
+        let both = (fields, fields);
+        let service = &profile.service;
+        let told = Told::of(&self.host, self.now_ms, &profile, None);
+        let heads = (head, None);
+        let request = ask(&profile, None, service, Method::Reqmod, both, heads, &told);
+        let exchange = self.exchange(Direction::Request, profile, journal, request, fields);
+        Some(Exchange {
+            phase: Phase::Released,
+            outlook: Some(outlook),
+            ..exchange
         })
     }
 
+    /// The profile by which the response is to be scanned, and the rule that says so: that of its request, where that was
+    /// scanned, or what the rules about responses say. `None`: it is not.
+    pub(super) fn scan_of_response(&mut self, id: u32) -> Option<(Rc<Profile>, Option<Rc<str>>)> {
+        let exchange = self.exchanges.get(&id).filter(|exchange| {
+            exchange.direction == Direction::Request
+                && matches!(exchange.phase, Phase::Cleared | Phase::Released)
+        })?;
+        let (profile, rule) = match &exchange.outlook {
+            None => (Rc::clone(&exchange.profile), None),
+            Some(outlook) => match self.host.headers(Direction::Response) {
+                Ok(fields) => match outlook.decide(&self.config, &ResponseFields(&fields)) {
+                    Decision::Scan { profile, rule } => (profile, rule),
+                    Decision::Skip { rule } => {
+                        if let Some(rule) = rule {
+                            self.metrics.rule_matched(&rule);
+                        }
+                        return None;
+                    }
+                    Decision::Misconfigured(_) | Decision::Refuse(_) => return None,
+                },
+                Err(_) => (Rc::clone(&exchange.profile), None),
+            },
+        };
+        let path = request_path(exchange.request.request_head.as_deref());
+        if profile.response_service.is_none()
+            || self.is_ignored(&profile, Direction::Response, &path)
+        {
+            return None;
+        }
+        if let Some(rule) = &rule {
+            self.metrics.rule_matched(rule);
+        }
+        Some((profile, rule))
+    }
+
     /// Begins with a response that is to be scanned.
-    pub(super) fn admit_response(&mut self, id: u32, at_end: bool) -> Admission {
+    pub(super) fn admit_response(
+        &mut self,
+        id: u32,
+        at_end: bool,
+        (profile, rule): (Rc<Profile>, Option<Rc<str>>),
+    ) -> Admission {
         let Some(request) = self.take(id) else {
             return self.refuse(id, "a response without its request");
         };
@@ -226,8 +287,9 @@ impl<H: Host> Worker<H> {
             request_head: request.request.request_head.clone(),
             at_end,
         };
+        let journal = request.journal.going_on(&profile, rule);
         let request_body = Some(request.body).filter(|body| !body.at_end);
-        let mut exchange = self.open(id, request.profile, request.journal, message);
+        let mut exchange = self.open(id, profile, journal, message);
         exchange.request_body = request_body;
         exchange.http_method = request.http_method;
         Admission::Scan(Box::new(exchange))
@@ -248,8 +310,7 @@ impl<H: Host> Worker<H> {
             at_end,
         } = message;
         self.metrics.requested(&profile);
-        let announced = find(fields, "content-length")
-            .and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
+        let announced = number(fields, "content-length");
         let (service, method, heads) = match (direction, &profile.response_service) {
             (Direction::Response, Some(service)) => {
                 let head = encode_response_head(fields).map(|head| (request_head, Some(head)));
@@ -265,30 +326,17 @@ impl<H: Host> Worker<H> {
             Err(e) => ((None, None), Some(e)),
         };
         let watched = self.service(&profile, direction);
-        let ends = Ends::to_tell(&self.host, self.now_ms, &profile, watched);
-        let request = ask(&profile, watched, service, method, fields, heads, ends);
-        let http_method = find(fields, ":method").unwrap_or_default();
-        let mut exchange = Exchange {
-            direction,
-            pool: self.connections.pool_of(&profile.cluster),
-            request: Rc::new(request),
-            http_method: String::from_utf8_lossy(http_method).into_owned(),
-            body: Body {
-                available: 0,
-                announced: announced.filter(|_| !at_end),
-                at_end,
-                progress_ms: self.now_ms,
-            },
-            request_body: None,
-            held_back_ms: None,
-            phase: Phase::Collecting,
-            clock: ServerClock::new(profile.response_timeout_ms),
-            retries: 0,
-            change_begun: false,
-            journal,
-            uncounted: None,
-            profile,
+        // The host has no fields of the request any more when its response comes.
+        let requested = match direction {
+            Direction::Request => None,
+            Direction::Response => Some(fields_of(heads.0.as_deref())),
         };
+        let both = (requested.as_ref().unwrap_or(fields), fields);
+        let told = Told::of(&self.host, self.now_ms, &profile, watched);
+        let request = ask(&profile, watched, service, method, both, heads, &told);
+        let mut exchange = self.exchange(direction, profile, journal, request, fields);
+        exchange.body.announced = announced.filter(|_| !at_end);
+        exchange.body.at_end = at_end;
         if let Some(fault) = fault {
             let reason = format!("the message has no form for the server: {fault}");
             let cause = match direction {
@@ -297,7 +345,7 @@ impl<H: Host> Worker<H> {
                 Direction::Response => Cause::Internal,
             };
             self.fail(id, &mut exchange, cause, reason);
-        } else if self.fails_self_test(&exchange.profile) {
+        } else if self.fails_self_test(&exchange.profile, direction) {
             let reason = "the self-test found that the server does not block".to_owned();
             self.fail(id, &mut exchange, Cause::ServerError, reason);
         } else if exchange
@@ -309,6 +357,88 @@ impl<H: Host> Worker<H> {
         }
         exchange
     }
+
+    /// A message of which nothing has come but its head.
+    fn exchange(
+        &self,
+        direction: Direction,
+        profile: Rc<Profile>,
+        journal: Journal,
+        request: Request,
+        fields: &Fields,
+    ) -> Exchange {
+        let http_method = find(fields, ":method").unwrap_or_default();
+        let cluster = profile.cluster_for(direction == Direction::Response);
+        Exchange {
+            direction,
+            pool: self.connections.pool_of(cluster),
+            request: Rc::new(request),
+            http_method: String::from_utf8_lossy(http_method).into_owned(),
+            body: Body {
+                progress_ms: self.now_ms,
+                ..Body::default()
+            },
+            request_body: None,
+            uncounted: None,
+            held_back_ms: None,
+            phase: Phase::Collecting,
+            clock: ServerClock::new(profile.response_timeout_ms),
+            retries: 0,
+            change_begun: false,
+            slow_said: false,
+            outlook: None,
+            journal,
+            profile,
+        }
+    }
+}
+
+/// The head of a response, as the policy sees it.
+struct ResponseFields<'a>(&'a Fields);
+
+impl ResponseView for ResponseFields<'_> {
+    fn status(&self) -> u16 {
+        number(self.0, ":status").unwrap_or_default()
+    }
+
+    fn length(&self) -> Option<u64> {
+        number(self.0, "content-length")
+    }
+
+    fn header(&self, name: &str, visit: &mut dyn FnMut(&[u8]) -> bool) {
+        let mut values = self.0.iter().filter(|(n, _)| n == name.as_bytes());
+        values.all(|(_, value)| visit(value));
+    }
+}
+
+/// The fields of a request as the server was shown it.
+fn fields_of(head: Option<&[u8]>) -> Fields {
+    let Some(head) = head.and_then(RequestHead::parse) else {
+        return Fields::new();
+    };
+    let authority = head.headers.get("host").unwrap_or_default().to_vec();
+    let pseudo = [
+        (b":method".to_vec(), head.method.into_bytes()),
+        (b":path".to_vec(), head.target),
+        (b":authority".to_vec(), authority),
+    ];
+    let named = head.headers.iter();
+    let named = named.map(|field| {
+        (
+            field.name.to_ascii_lowercase().into_bytes(),
+            field.value.clone(),
+        )
+    });
+    pseudo.into_iter().chain(named).collect()
+}
+
+/// The number in the first field of that name.
+fn number<T: std::str::FromStr>(fields: &Fields, name: &str) -> Option<T> {
+    std::str::from_utf8(find(fields, name)?)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// What one callback brings of a message.

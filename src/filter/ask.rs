@@ -6,27 +6,30 @@ use std::net::IpAddr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::placeholders::MessageValues;
 use super::repeated::say;
 use super::rewrite::find;
 use super::service::Service;
-use crate::config::{ClientIpSource, Profile, SendWhen, ServiceUrl};
+use crate::config::{ClientIpSource, Operator, Profile, SendWhen, ServiceUrl, UserEncoding};
 use crate::host::{Fields, Host};
 use crate::icap::{Direction, Method, Request, ServiceOptions, Transfer};
 
 /// The filter state that tells the address of the downstream connection.
 const PEER_STATE: &str = "icap_filter.peer";
 
-/// The ends of the downstream connection, as far as the server is to be told.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Ends {
+/// What the host alone can say of a message, as far as the server is to be told: the ends of the downstream connection, and
+/// the values of operators.
+#[derive(Debug)]
+pub(super) struct Told<'h, H> {
+    host: &'h H,
     client: Option<IpAddr>,
     server: Option<IpAddr>,
 }
 
-impl Ends {
-    /// Those that the profile wants told, and the service that is asked.
-    pub(super) fn to_tell<H: Host>(
-        host: &H,
+impl<'h, H: Host> Told<'h, H> {
+    /// What the profile wants told, and the service that is asked.
+    pub(super) fn of(
+        host: &'h H,
         now_ms: u64,
         profile: &Profile,
         watched: Option<&Service>,
@@ -40,6 +43,7 @@ impl Ends {
             ClientIpSource::Peer => peer_address(host, now_ms),
         };
         Self {
+            host,
             client: wants(profile.send_client_ip, "X-Client-IP")
                 .then(client)
                 .flatten(),
@@ -48,17 +52,30 @@ impl Ends {
                 .flatten(),
         }
     }
+
+    /// What only the host can say of an operator's value.
+    fn value(&self, operator: &Operator) -> Option<Vec<u8>> {
+        let property = |path: &[&str]| self.host.property(path).ok()?;
+        match operator {
+            Operator::RemoteAddress => {
+                address(self.host, "source").map(|ip| ip.to_string().into_bytes())
+            }
+            Operator::PeerSubject => property(&["connection", "subject_peer_certificate"]),
+            Operator::ServerName => property(&["connection", "requested_server_name"]),
+            Operator::Request(_) | Operator::Path | Operator::FileName => None,
+        }
+    }
 }
 
-/// What is asked of the ICAP server about a message.
-pub(super) fn ask(
+/// What is asked of the ICAP server about a message: `requested` are the fields of the request, `fields` those of the message.
+pub(super) fn ask<H: Host>(
     profile: &Profile,
     watched: Option<&Service>,
     service: &ServiceUrl,
     method: Method,
-    fields: &Fields,
+    (requested, fields): (&Fields, &Fields),
     (request_head, response_head): (Option<Vec<u8>>, Option<Vec<u8>>),
-    ends: Ends,
+    told: &Told<'_, H>,
 ) -> Request {
     let mut headers = Vec::new();
     let mut add = |name: &str, value: Option<String>| {
@@ -66,14 +83,13 @@ pub(super) fn ask(
             headers.push((name.to_owned(), value));
         }
     };
-    add("X-Client-IP", ends.client.map(|ip| ip.to_string()));
-    add("X-Server-IP", ends.server.map(|ip| ip.to_string()));
+    add("X-Client-IP", told.client.map(|ip| ip.to_string()));
+    add("X-Server-IP", told.server.map(|ip| ip.to_string()));
     if let Some(name) = &profile.authenticated_user_header {
-        let user = find(fields, name).filter(|user| !user.is_empty());
-        let scheme = &profile.authenticated_user_scheme;
+        let user = find(requested, name).filter(|user| !user.is_empty());
         add(
-            "X-Authenticated-User",
-            user.map(|user| BASE64.encode([scheme.as_bytes(), b"://", user].concat())),
+            &profile.authenticated_user_icap_header,
+            user.and_then(|user| user_value(profile, user)),
         );
     }
     add(
@@ -83,7 +99,17 @@ pub(super) fn ask(
             .as_ref()
             .map(|secret| secret.expose().to_owned()),
     );
-    headers.extend(profile.icap_headers.iter().cloned());
+    let target = request_target(request_head.as_deref());
+    let values = MessageValues {
+        request: requested,
+        message: fields,
+        target,
+        host: &|operator| told.value(operator),
+    };
+    let configured = profile.icap_headers.iter();
+    headers.extend(
+        configured.filter_map(|(name, value)| Some((name.clone(), value.render(&values)?))),
+    );
     let path = request_path(request_head.as_deref());
     Request {
         method,
@@ -92,8 +118,25 @@ pub(super) fn ask(
         allow: allow(profile, watched.and_then(Service::options)),
         preview: preview(profile, watched.and_then(Service::options), &path),
         headers,
+        whole: profile.require_content_length && find(fields, "content-length").is_none(),
         request_head,
         response_head,
+    }
+}
+
+/// The name of a user as the profile has it written. `None`: it can't be.
+fn user_value(profile: &Profile, user: &[u8]) -> Option<String> {
+    let scheme = profile.authenticated_user_scheme.as_bytes();
+    let named = match scheme {
+        [] => user.to_vec(),
+        scheme => [scheme, b"://", user].concat(),
+    };
+    match profile.authenticated_user_encoding {
+        UserEncoding::Base64 => Some(BASE64.encode(named)),
+        UserEncoding::Plain => {
+            let text = String::from_utf8(named).ok()?;
+            (!text.chars().any(char::is_control)).then_some(text)
+        }
     }
 }
 
@@ -137,9 +180,14 @@ pub(super) fn path(fields: &Fields) -> Cow<'_, str> {
 
 /// The path in the head of a request as the server gets it, without its query; empty where there is no head.
 pub(super) fn request_path(head: Option<&[u8]>) -> Cow<'_, str> {
-    let target = head.and_then(|head| head.split(|b| *b == b' ').nth(1));
-    let path = target.and_then(|target| target.split(|b| *b == b'?').next());
+    let path = request_target(head).split(|b| *b == b'?').next();
     String::from_utf8_lossy(path.unwrap_or_default())
+}
+
+/// The target in the head of a request, with its query.
+fn request_target(head: Option<&[u8]>) -> &[u8] {
+    head.and_then(|head| head.split(|b| *b == b' ').nth(1))
+        .unwrap_or_default()
 }
 
 /// The address of one end of the downstream connection, as Envoy trusts it.

@@ -129,10 +129,43 @@ impl<H: Host> Worker<H> {
             record.findings = Cow::Owned(findings);
             return self.block(id, exchange, record, BlockWith::OwnPage, Answer::default());
         }
-        record.action = Action::Failed;
+        let (cause, reason) = match rest {
+            Rest::Unscannable(ref why) if cause != Cause::Unscannable => {
+                (Cause::Unscannable, why.clone())
+            }
+            _ => (cause, reason),
+        };
         record.findings = reason_only(reason);
+        if cause == Cause::Unscannable {
+            return self.conclude_unscannable(id, exchange, record);
+        }
+        record.action = Action::Failed;
         exchange.journal.push(record);
         self.apply_failure(id, exchange, cause, matches!(rest, Rest::Trouble(_)), None);
+    }
+
+    /// The server can't look into the content: blocked with the profile's page, unless the profile opens this very cause.
+    fn conclude_unscannable(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: ScanRecord<'static>,
+    ) {
+        let cause = Cause::Unscannable;
+        let action = exchange.profile.fail_action(cause);
+        if action == FailAction::Open {
+            record.action = Action::Failed;
+            exchange.journal.push(record);
+            return self.conclude_failure(id, exchange, cause, action, None);
+        }
+        self.metrics.failed(&exchange.profile, cause, false);
+        self.block_for(
+            id,
+            exchange,
+            record,
+            (BlockWith::OwnPage, Answer::default()),
+            Some(cause),
+        );
     }
 
     /// The server has too much to do: another connection, perhaps to another server, gets the message.
@@ -158,16 +191,28 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        mut record: ScanRecord<'static>,
+        record: ScanRecord<'static>,
         with: BlockWith,
         answer: Answer,
+    ) {
+        self.block_for(id, exchange, record, (with, answer), None);
+    }
+
+    /// The same, where it is for a failure with that cause.
+    fn block_for(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: ScanRecord<'static>,
+        (with, answer): (BlockWith, Answer),
+        cause: Option<Cause>,
     ) {
         let page = block_page(&self.host, id, exchange, with, answer);
         record.action = Action::Blocked;
         record.http_response_code = page.from_server.then_some(page.status);
         exchange.journal.push(record);
         let slow = self.is_slow(exchange);
-        let significance = Significance::of(Action::Blocked, None, slow);
+        let significance = Significance::of(Action::Blocked, cause, slow);
         self.conclude(id, exchange, Action::Blocked, significance);
         self.answer(
             id,
@@ -201,6 +246,9 @@ impl<H: Host> Worker<H> {
         let (cause, reason) = match rest {
             Rest::Found(findings) => return self.block_cut_off(id, exchange, findings, reason),
             Rest::Trouble(ref trouble) => (Cause::ServerError, format!("{trouble}; {reason}")),
+            Rest::Unscannable(why) => {
+                return self.conclude_cut_off(id, exchange, format!("{why}; {reason}"));
+            }
             Rest::Silent => (cause, reason),
         };
         self.record_failure(exchange, cause, &reason);
@@ -212,6 +260,17 @@ impl<H: Host> Worker<H> {
             matches!(rest, Rest::Trouble(_)),
             status,
         );
+    }
+
+    /// An answer that broke off or can't be read has said before that the server can't look into the content.
+    fn conclude_cut_off(&mut self, id: u32, exchange: &mut Exchange, reason: String) {
+        let Phase::Scanning(scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
+            return;
+        };
+        self.connections.close(&self.host, scan.token, self.now_ms);
+        let mut record = self.describe(exchange, Some(&scan));
+        record.findings = reason_only(reason);
+        self.conclude_unscannable(id, exchange, record);
     }
 
     /// Blocks by an answer that broke off or can't be read.
@@ -343,11 +402,12 @@ impl<H: Host> Worker<H> {
         if let Some((cause, open)) = uncounted.failure {
             self.metrics.failed(&exchange.profile, cause, open);
         }
+        let slow = uncounted.significance.contains(Significance::SLOW) && !exchange.slow_said;
+        exchange.slow_said |= slow;
         self.metrics.concluded(
             &self.host,
             &exchange.profile,
-            uncounted.action,
-            uncounted.significance,
+            (uncounted.action, slow),
             exchange.journal.last_latency_ms(),
             exchange.body.available,
         );

@@ -15,6 +15,7 @@ use crate::icap::{
     Announced, AnswerError, BodyProgress, Direction, Event, Limits, Method, Request, Transaction,
     TransactionError,
 };
+use crate::policy::Outlook;
 use crate::report::{Action, ScanRecord, Significance};
 use crate::verdict::{self, Rest};
 
@@ -45,6 +46,10 @@ pub(super) struct Exchange {
     pub(super) journal: Journal,
     /// Its outcome, as long as it is not counted: see [`Worker::put_back`](super::worker::Worker::put_back).
     pub(super) uncounted: Option<Uncounted>,
+    /// It was said and counted that its scan is slow.
+    pub(super) slow_said: bool,
+    /// The rules that decide about its response; `None`: it goes the way of its request.
+    pub(super) outlook: Option<Outlook>,
 }
 
 /// An outcome that is to be counted.

@@ -194,7 +194,12 @@ fn with_view<T>(
             .as_ref()
             .is_none_or(|sent| !same_response(sent, got)),
     };
+    let page = match (&answer.http, &answer.body) {
+        (Some(HttpHead::Response(_)), AnswerBody::Own(body)) => body.pieces().next(),
+        _ => None,
+    };
     Some(act(&AnswerView {
+        page: page.unwrap_or_default(),
         scan: exchange.scan_kind(),
         status: head.status,
         headers: &headers,
@@ -205,8 +210,13 @@ fn with_view<T>(
     }))
 }
 
-/// What the answer to an upload of this filter's own means, whose body has `sent` bytes.
-pub(super) fn judge_probe(scan: &Scan, profile: &Profile, sent: u64) -> Verdict {
+/// What the answer to an upload or a download of this filter's own means, whose body has `sent` bytes.
+pub(super) fn judge_probe(
+    scan: &Scan,
+    profile: &Profile,
+    direction: Direction,
+    sent: u64,
+) -> Verdict {
     let Some(head) = &scan.answer.head else {
         let reason = "the answer has no head".to_owned();
         return Verdict::Fail {
@@ -214,12 +224,20 @@ pub(super) fn judge_probe(scan: &Scan, profile: &Profile, sent: u64) -> Verdict 
             reason,
         };
     };
+    let original = ResponseHead {
+        status: 200,
+        headers: Headers::new(),
+    };
+    let (kind, original) = match direction {
+        Direction::Request => (crate::verdict::Scan::Request, None),
+        Direction::Response => (crate::verdict::Scan::Response, Some(&original)),
+    };
     let view = AnswerView {
-        scan: crate::verdict::Scan::Request,
+        scan: kind,
         status: head.status,
         headers: &head.headers,
         http: scan.answer.http.as_ref(),
-        original_response: None,
+        original_response: original,
         head_changed: false,
         body: match &scan.answer.body {
             AnswerBody::Same(same) if *same == sent => BodyChange::Same,
@@ -228,6 +246,7 @@ pub(super) fn judge_probe(scan: &Scan, profile: &Profile, sent: u64) -> Verdict 
                 BodyChange::Changed
             }
         },
+        page: b"",
     };
     judge(&view, profile).verdict
 }
@@ -369,17 +388,20 @@ pub(super) fn block_page<H: Host>(
         AnswerBody::Own(_) | AnswerBody::Same(_) | AnswerBody::Lost(_) => None,
     };
     let status = match head.status {
+        _ if !page.keep_server_status => page.status,
         // Such a response would carry no page, or be no final one.
         status if rewrite::has_no_body(status) => page.status,
         status => status,
     };
     match body {
-        Some(body) if status == head.status || !body.is_empty() => Page {
-            status,
-            fields: rewrite::local_response_fields(&head),
-            body,
-            from_server: true,
-        },
+        Some(body) if status == head.status || !page.keep_server_status || !body.is_empty() => {
+            Page {
+                status,
+                fields: rewrite::local_response_fields(&head),
+                body,
+                from_server: true,
+            }
+        }
         _ => own(),
     }
 }

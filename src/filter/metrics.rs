@@ -9,15 +9,13 @@ use crate::config::{Cause, Config, Profile};
 use crate::connection::{Connections, PoolId, Stock};
 use crate::host::{Host, MetricKind};
 use crate::policy::Rule;
-use crate::report::{
-    Action, COUNTERS, Counter, GAUGES, Gauge, Histogram, Kind, Significance, StatNames,
-};
+use crate::report::{Action, COUNTERS, Counter, GAUGES, Gauge, Histogram, Kind, StatNames};
 
 /// The metrics of one scope: of the whole filter, or of a profile.
 #[derive(Debug)]
 struct Scope {
-    /// Of a profile: its name, and the pool of its cluster, which other profiles may share.
-    profile: Option<(Rc<str>, PoolId)>,
+    /// Of a profile: its name, and the pools of its clusters for requests and for responses, which other profiles may share.
+    profile: Option<(Rc<str>, [PoolId; 2])>,
     names: StatNames,
     counters: Vec<Option<u32>>,
     gauges: Vec<Option<u32>>,
@@ -55,7 +53,8 @@ impl Metrics {
     ) -> Self {
         let total = Scope::define(host, StatNames::total(), None);
         let profiles = config.profiles.iter().map(|profile| {
-            let named = (Rc::clone(&profile.name), pool_of(&profile.cluster));
+            let pools = [false, true].map(|responses| pool_of(profile.cluster_for(responses)));
+            let named = (Rc::clone(&profile.name), pools);
             Scope::define(host, StatNames::of_profile(&profile.name), Some(named))
         });
         Self {
@@ -136,19 +135,23 @@ impl Metrics {
         }
     }
 
-    /// A message has its outcome.
+    /// A scan takes longer than the profile's threshold.
+    pub(super) fn slow(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::Slow);
+    }
+
+    /// A message has its outcome; `slow`: that its scan was slow has not been counted.
     pub(super) fn concluded<H: Host>(
         &mut self,
         host: &H,
         profile: &Profile,
-        action: Action,
-        significance: Significance,
+        (action, slow): (Action, bool),
         latency_ms: Option<u64>,
         body_bytes: u64,
     ) {
         self.count(Some(profile), Counter::of_action(action));
-        if significance.contains(Significance::SLOW) {
-            self.count(Some(profile), Counter::Slow);
+        if slow {
+            self.slow(profile);
         }
         if let Some(latency_ms) = latency_ms {
             self.observe(host, profile, Histogram::LatencyMs, latency_ms);
@@ -166,24 +169,21 @@ impl Metrics {
 
     /// Tells the host how the connections stand.
     pub(super) fn take_stock<H: Host>(&mut self, host: &H, connections: &mut Connections) {
-        let mut all = Stock::default();
-        for (pool, stock, turnover) in connections.take_stock() {
-            all.active = all.active.saturating_add(stock.active);
-            all.idle = all.idle.saturating_add(stock.idle);
-            all.pending = all.pending.saturating_add(stock.pending);
-            for scope in self.scopes.iter_mut().filter(|scope| scope.has_pool(pool)) {
+        let pools: Vec<_> = connections.take_stock().collect();
+        for scope in &mut self.scopes {
+            let mut sum = Stock::default();
+            for (pool, stock, turnover) in &pools {
+                if !scope.has_pool(*pool) {
+                    continue;
+                }
+                sum.active = sum.active.saturating_add(stock.active);
+                sum.idle = sum.idle.saturating_add(stock.idle);
+                sum.pending = sum.pending.saturating_add(stock.pending);
                 scope.count(Counter::ConnectionsOpened, turnover.opened);
                 scope.count(Counter::ConnectionsReused, turnover.reused);
                 scope.count(Counter::ConnectionsClosed, turnover.closed);
-                if scope.profile.is_some() {
-                    scope.gauge(host, stock);
-                }
             }
-        }
-        for scope in &mut self.scopes {
-            if scope.profile.is_none() {
-                scope.gauge(host, all);
-            }
+            scope.gauge(host, sum);
             scope.flush(host);
         }
         self.rules.iter_mut().for_each(|rule| rule.flush(host));
@@ -251,7 +251,11 @@ impl RuleCounter {
 }
 
 impl Scope {
-    fn define<H: Host>(host: &H, names: StatNames, profile: Option<(Rc<str>, PoolId)>) -> Self {
+    fn define<H: Host>(
+        host: &H,
+        names: StatNames,
+        profile: Option<(Rc<str>, [PoolId; 2])>,
+    ) -> Self {
         let mut scope = Self {
             profile,
             names: names.clone(),
@@ -287,7 +291,7 @@ impl Scope {
     fn has_pool(&self, pool: PoolId) -> bool {
         self.profile
             .as_ref()
-            .is_none_or(|(_, of_profile)| *of_profile == pool)
+            .is_none_or(|(_, of_profile)| of_profile.contains(&pool))
     }
 
     fn count(&mut self, counter: Counter, n: u32) {

@@ -2,8 +2,10 @@
 
 mod answer;
 mod clock;
+mod file_name;
 mod held;
 mod instance_record;
+mod placeholders;
 pub mod rewrite;
 
 mod abandon;
@@ -35,9 +37,11 @@ mod worker;
 
 pub use answer::{Answer, AnswerBody, NotKept, copy};
 pub use clock::ServerClock;
+pub use file_name::file_name;
 pub use held::{Budget, Held, OverBudget, PIECE_BYTES};
 pub use instance_record::{DEAD_AFTER_MS, InstanceRecord};
 pub use local_reply::refuse;
+pub use placeholders::MessageValues;
 pub use role::FilterRole;
 
 /// Property that becomes the filter state `wasm.icap_log`: JSON text.

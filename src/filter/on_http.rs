@@ -13,18 +13,20 @@ use crate::report::Action;
 impl<H: Host> Worker<H> {
     /// The headers of a message have come.
     pub(super) fn on_headers(&mut self, id: u32, direction: Direction, at_end: bool) -> Next {
+        let mut response_scan = None;
         if direction == Direction::Response {
             self.notice_envoy_reply(id);
             self.mark_response(id);
-            if !self.scans_response(id) {
+            response_scan = self.scan_of_response(id);
+            if response_scan.is_none() {
                 return Next::Continue;
             }
         }
         self.begin(Some(id));
         self.serves = true;
-        let admission = match direction {
-            Direction::Request => self.admit_request(id, at_end),
-            Direction::Response => self.admit_response(id, at_end),
+        let admission = match response_scan {
+            None => self.admit_request(id, at_end),
+            Some(scan) => self.admit_response(id, at_end, scan),
         };
         match admission {
             Admission::Pass => {}

@@ -1,5 +1,7 @@
 //! What time brings: connections that can be opened only then, probes that are due, time-outs.
 
+use super::exchange::{Exchange, Phase};
+use super::repeated::say;
 use super::worker::{TICK_OPENING_MS, TICK_SCANNING_MS, Worker};
 use crate::config::Cause;
 use crate::connection::{Opened, Owner, PoolId};
@@ -29,6 +31,7 @@ impl<H: Host> Worker<H> {
         self.connections.evict(&self.host, self.now_ms);
         self.tend_probes();
         self.watch_holding();
+        self.warn_of_slow_scans();
         self.expire();
         self.expire_stalled();
         self.connections.expire(&self.host, self.now_ms);
@@ -52,6 +55,45 @@ impl<H: Host> Worker<H> {
             }
         }
         None
+    }
+
+    /// Says of each scan that takes too long so far, once, where it is.
+    fn warn_of_slow_scans(&mut self) {
+        let slow: Vec<u32> = self
+            .exchanges
+            .iter()
+            .filter(|(_, exchange)| {
+                !exchange.slow_said && !exchange.is_decided() && self.is_slow(exchange)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in slow {
+            self.with_message(id, Self::warn_of_slow_scan);
+        }
+    }
+
+    fn warn_of_slow_scan(&mut self, exchange: &mut Exchange) {
+        exchange.slow_said = true;
+        self.metrics.slow(&exchange.profile);
+        let profile = &exchange.profile;
+        let server = match &exchange.phase {
+            Phase::Scanning(scan) => self.connections.peer(scan.token).unwrap_or("a server"),
+            _ => "no server yet, all connections are in use",
+        };
+        say(
+            self.now_ms,
+            log::Level::Warn,
+            "slow",
+            &format!("{}/{server}", profile.name),
+            format_args!(
+                "icap profile {}: a scan by {server} has taken {} ms so far, of {} ms at most; \
+                 slow_response_warning_threshold_ms is {}",
+                profile.name,
+                exchange.clock.spent(self.now_ms),
+                profile.response_timeout_ms,
+                profile.slow_threshold_ms,
+            ),
+        );
     }
 
     /// Fails what has been waited for too long.

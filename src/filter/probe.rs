@@ -201,8 +201,9 @@ impl<H: Host> Worker<H> {
                 Owner::Message(_) => {}
             },
         }
-        // Where there are no requests, as on Envoy's main thread, a kept connection would be one less for the workers.
-        if reusable && (self.serves || !self.limited) {
+        // Where there are no requests, as on Envoy's main thread, a kept connection would be one less for the workers: all there
+        // is, where a server takes one at a time.
+        if reusable && self.serves {
             self.release(token);
         } else {
             self.connections.close(&self.host, token, self.now_ms);

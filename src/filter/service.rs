@@ -20,7 +20,7 @@ const NO_SERVER: u32 = 10;
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) profile: Rc<Profile>,
-    direction: Direction,
+    pub(super) direction: Direction,
     pub(super) pool: PoolId,
     pub(super) knowledge: Knowledge,
     pub(super) options_probe: Probe,
@@ -35,8 +35,9 @@ impl Service {
             pool,
             knowledge: Knowledge::new(profile.options.clone()),
             options_probe: Probe::Idle,
-            // The test file is an upload: there is none for responses.
-            self_test: (direction == Direction::Request && profile.self_test.enabled)
+            // The servers for requests are tested by an upload; those that only get responses by a download.
+            self_test: ((direction == Direction::Request || profile.response_cluster.is_some())
+                && profile.self_test.enabled)
                 .then(|| SelfTest::new(profile.self_test.clone())),
         }
     }
@@ -79,8 +80,16 @@ impl Service {
             allow: Vec::new(),
             preview: None,
             headers: authorization
-                .chain(self.profile.icap_headers.iter().cloned())
+                .chain(
+                    self.profile
+                        .icap_headers
+                        .iter()
+                        .filter_map(|(name, value)| {
+                            Some((name.clone(), value.fixed()?.to_owned()))
+                        }),
+                )
                 .collect(),
+            whole: false,
             request_head: None,
             response_head: None,
         })
@@ -213,7 +222,10 @@ impl<H: Host> Worker<H> {
     /// Why there is no connection to a server of that pool, for operators.
     pub(super) fn no_server(&self, pool: PoolId, error: &HostError) -> String {
         let service = self.services.iter().find(|service| service.pool == pool);
-        let cluster = service.map_or("", |service| &*service.profile.cluster);
+        let cluster = service.map_or("", |service| {
+            let responses = service.direction == Direction::Response;
+            &**service.profile.cluster_for(responses)
+        });
         if error.status == NO_SERVER {
             format!(
                 "no server in the cluster {cluster}: its health checks fail, its name has no address, or there is no \
@@ -237,10 +249,12 @@ pub(super) fn services(profiles: &[Rc<Profile>], pool_of: impl Fn(&str) -> PoolI
     profiles
         .iter()
         .flat_map(|profile| {
-            let pool = pool_of(&profile.cluster);
-            let request = Some(Service::new(profile, Direction::Request, pool));
+            let [for_requests, for_responses] =
+                [false, true].map(|responses| pool_of(profile.cluster_for(responses)));
+            let request = Some(Service::new(profile, Direction::Request, for_requests));
             let response = profile.response_service.is_some();
-            let response = response.then(|| Service::new(profile, Direction::Response, pool));
+            let response =
+                response.then(|| Service::new(profile, Direction::Response, for_responses));
             request.into_iter().chain(response)
         })
         .collect()

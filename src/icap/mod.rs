@@ -38,7 +38,9 @@ pub use answer::{AnswerHead, AnswerParser, Event};
 pub use direction::Direction;
 pub use encapsulated::Announced;
 pub use encode::{IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Method, chunk_header};
-pub use encode_http::{EncodeError, encode_request_head, encode_response_head, is_hop_by_hop};
+pub use encode_http::{
+    EncodeError, encode_request_head, encode_response_head, is_hop_by_hop, with_length,
+};
 pub use error::{AnswerError, LimitKind, Snippet};
 pub use headers::{Header, Headers};
 pub use http::{HttpHead, RequestHead, ResponseHead};

@@ -11,6 +11,7 @@ mod check_config;
 mod documents;
 mod policy;
 mod readings;
+mod response_rules;
 mod structure;
 mod unmatchable;
 

@@ -2,6 +2,7 @@
 
 use crate::find::{self, Found};
 use icap_filter::config::{self, PluginConfig};
+use icap_filter::product;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -9,6 +10,7 @@ const USAGE: &str = "\
 usage: check-config FILE...
        check-config --print-reference
        check-config --print-schema
+       check-config --print-servers
 
 FILE is a plugin configuration (JSON or YAML), or an Envoy or Kubernetes file that has some.
 Exit code 0: no errors; 1: errors, one a line; 2: wrong usage, or a file that cannot be read.
@@ -23,6 +25,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     let code = match arguments.first().map(String::as_str) {
         Some("--print-reference") if arguments.len() == 1 => print(&config::reference::reference()),
         Some("--print-schema") if arguments.len() == 1 => print(&config::schema::schema()),
+        Some("--print-servers") if arguments.len() == 1 => print(&product::page::page()),
         Some("--help" | "-h") if arguments.len() == 1 => print(USAGE),
         Some(first) if !first.starts_with('-') => check_all(&arguments),
         _ => {

@@ -123,12 +123,16 @@ proptest! {
         rule_name in any::<String>(),
         respmod in any::<bool>(),
     ) {
-        let mut profile = profile(crate::config::Vendor::Generic);
-        profile.verdict_headers = vec!["X-My-Verdict".to_owned()];
+        let mut profile = profile("generic");
+        profile.verdict_headers = vec![crate::config::AnswerHeader {
+            name: "x-my-verdict".to_owned(),
+            value: None,
+        }];
         let view = AnswerView {
             scan: if respmod { Scan::Response } else { Scan::Request },
             status,
             headers: &icap_headers,
+            page: b"",
             http: http.as_ref(),
             original_response: None,
             head_changed: false,

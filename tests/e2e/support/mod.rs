@@ -4,6 +4,7 @@ pub mod application;
 pub mod c_icap;
 pub mod client;
 pub mod collector;
+pub mod e2guardian;
 pub mod envoy;
 pub mod envoy_config;
 pub mod example;
