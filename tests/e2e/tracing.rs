@@ -11,7 +11,7 @@ use crate::support::envoy_config::Setup;
 use crate::support::icap_answers::{NO_CONTENT, block_page};
 use crate::support::icap_server::{Behaviour, IcapServer};
 use crate::support::page::{add_clusters, blocks};
-use crate::support::scene::plugin;
+use crate::support::scene::{Scene, plugin};
 use crate::support::telemetry::{Span, Traces, attribute};
 
 const PAGE: &str = include_str!("../../envoy/tracing.md");
@@ -124,4 +124,19 @@ async fn the_span_of_a_request_shows_its_scan() {
     let forwarded = application.next().await;
     let parent = forwarded.head.get("traceparent").unwrap().to_owned();
     assert!(parent.contains(TRACE) && parent != TRACEPARENT, "{parent}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_gets_traceparent_as_an_icap_header_where_the_profile_says_so() {
+    let blocks = blocks(PAGE);
+    let server = IcapServer::serving(Behaviour::Allow).await;
+    let settings = json!({"icap_headers": block(&blocks, "icap_headers")});
+    let scene = Scene::new(server.address(), settings).await;
+    let fields = [("traceparent", TRACEPARENT)];
+    for (fields, expected) in [(&fields[..], Some(TRACEPARENT)), (&[], None)] {
+        let request = request_with(Method::POST, "/", fields, sized("x"));
+        scene.send(request).await;
+        let scanned = server.next_request().await;
+        assert_eq!(scanned.icap.get("traceparent"), expected);
+    }
 }
