@@ -1,9 +1,8 @@
 //! The way in: which messages are scanned, and by which profile.
 
-use std::net::IpAddr;
 use std::rc::Rc;
 
-use super::ask::{Told, address, ask, path, peer_address, request_path};
+use super::ask::{Told, ask, path, request_path};
 use super::clock::ServerClock;
 use super::conclude::write_log;
 use super::describe::Journal;
@@ -11,18 +10,15 @@ use super::exchange::{Body, Exchange, Phase};
 use super::repeated::say;
 use super::rewrite::find;
 use super::service::Service;
+use super::view::{ResponseFields, View, number, route_choice};
 use super::worker::Worker;
-use crate::config::{self, Cause, HonorTransferIgnore, Profile};
+use crate::config::{Cause, HonorTransferIgnore, Profile};
 use crate::host::{Fields, Host, STREAM_FIELD};
 use crate::icap::{
     Direction, Method, Request, RequestHead, Transfer, encode_request_head, encode_response_head,
 };
-use crate::policy::{Decision, Outlook, Protocol, RequestView, ResponseView, RouteChoice, decide};
+use crate::policy::{Decision, Outlook, RouteChoice, decide};
 use crate::report::{Action, IcapLog, Significance};
-
-/// Where a route says what is to be done with its requests. As a whole: Envoy hands over no part that has lists or objects in
-/// it.
-const ROUTE_METADATA: [&str; 2] = ["xds", "route_metadata"];
 
 /// HTTP status of a request whose expectation can't be met.
 const EXPECTATION_FAILED: u16 = 417;
@@ -393,24 +389,6 @@ impl<H: Host> Worker<H> {
     }
 }
 
-/// The head of a response, as the policy sees it.
-struct ResponseFields<'a>(&'a Fields);
-
-impl ResponseView for ResponseFields<'_> {
-    fn status(&self) -> u16 {
-        number(self.0, ":status").unwrap_or_default()
-    }
-
-    fn length(&self) -> Option<u64> {
-        number(self.0, "content-length")
-    }
-
-    fn header(&self, name: &str, visit: &mut dyn FnMut(&[u8]) -> bool) {
-        let mut values = self.0.iter().filter(|(n, _)| n == name.as_bytes());
-        values.all(|(_, value)| visit(value));
-    }
-}
-
 /// The fields of a request as the server was shown it.
 fn fields_of(head: Option<&[u8]>) -> Fields {
     let Some(head) = head.and_then(RequestHead::parse) else {
@@ -430,15 +408,6 @@ fn fields_of(head: Option<&[u8]>) -> Fields {
         )
     });
     pseudo.into_iter().chain(named).collect()
-}
-
-/// The number in the first field of that name.
-fn number<T: std::str::FromStr>(fields: &Fields, name: &str) -> Option<T> {
-    std::str::from_utf8(find(fields, name)?)
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
 }
 
 /// What one callback brings of a message.
@@ -476,71 +445,4 @@ fn is_tunnel(fields: &Fields) -> bool {
 fn expects_continue(fields: &Fields) -> bool {
     find(fields, "expect")
         .is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(b"100-continue"))
-}
-
-/// What the route's metadata says.
-fn route_choice<H: Host>(host: &H) -> RouteChoice {
-    match host.property(&ROUTE_METADATA) {
-        Ok(Some(metadata)) => config::route_choice(&metadata),
-        Ok(None) => RouteChoice::None,
-        Err(e) => RouteChoice::Wrong(format!("the route's metadata can't be read: {e}")),
-    }
-}
-
-/// A request as the policy sees it.
-struct View<'a, H> {
-    host: &'a H,
-    now_ms: u64,
-    fields: &'a Fields,
-    at_end: bool,
-}
-
-impl<H: Host> RequestView for View<'_, H> {
-    fn client_ip(&self) -> Option<IpAddr> {
-        address(self.host, "source")
-    }
-
-    fn peer_ip(&self) -> Option<IpAddr> {
-        peer_address(self.host, self.now_ms)
-    }
-
-    fn listener_port(&self) -> Option<u16> {
-        let port = self.host.property(&["destination", "port"]).ok()??;
-        let port: [u8; 8] = port.try_into().ok()?;
-        u16::try_from(i64::from_le_bytes(port)).ok()
-    }
-
-    fn protocol(&self) -> Protocol {
-        // Not `:scheme`, which is the client's word.
-        match self.host.property(&["connection", "tls_version"]) {
-            Ok(Some(_)) => Protocol::Https,
-            _ => Protocol::Http,
-        }
-    }
-
-    fn method(&self) -> &[u8] {
-        find(self.fields, ":method").unwrap_or_default()
-    }
-
-    fn authority(&self) -> &[u8] {
-        find(self.fields, ":authority").unwrap_or_default()
-    }
-
-    fn path_and_query(&self) -> &[u8] {
-        find(self.fields, ":path").unwrap_or_default()
-    }
-
-    fn header(&self, name: &str, visit: &mut dyn FnMut(&[u8]) -> bool) {
-        for (_, value) in self.fields.iter().filter(|(n, _)| n == name.as_bytes()) {
-            if !visit(value) {
-                return;
-            }
-        }
-    }
-
-    fn has_body(&self) -> bool {
-        let announced = find(self.fields, "content-length").map(<[u8]>::trim_ascii);
-        let is_zero = |length: &[u8]| !length.is_empty() && length.iter().all(|b| *b == b'0');
-        !self.at_end && !announced.is_some_and(is_zero)
-    }
 }

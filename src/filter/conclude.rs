@@ -5,10 +5,11 @@ use std::mem;
 
 use super::answer::Answer;
 use super::describe;
-use super::exchange::{Draining, Exchange, Phase, Scan, Uncounted};
+use super::exchange::{Draining, Exchange, Phase, Uncounted};
 use super::held::Held;
 use super::local_reply::NOT_SCANNED;
 use super::meaning::{Meaning, block_page, judge_answer, judge_rest, replacement};
+use super::scan::Scan;
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction, LogForms};

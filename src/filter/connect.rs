@@ -1,6 +1,7 @@
 //! Messages and connections brought together: waiting, handing out, giving back, losing.
 
-use super::exchange::{Exchange, Phase, Scan};
+use super::exchange::{Exchange, Phase};
+use super::scan::Scan;
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::connection::{Checkout, Owner, PoolId, Released, StreamToken, Wish};

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::exchange::{Exchange, Scan};
+use super::exchange::Exchange;
+use super::scan::Scan;
 use crate::config::{Profile, Secrets};
 use crate::report::{Action, IcapLog, ScanRecord, Significance, redact_headers};
 use crate::verdict::{Findings, Violation};

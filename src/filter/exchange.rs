@@ -2,19 +2,16 @@
 
 use std::rc::Rc;
 
-use super::answer::{Answer, AnswerBody, NotKept};
 use super::clock::ServerClock;
 use super::describe::Journal;
-use super::held::{Budget, Held};
+use super::held::Held;
 use super::meaning::judge_rest;
+use super::scan::Scan;
 use super::source::Source;
 use crate::config::{Cause, Profile};
-use crate::connection::{Connections, PoolId, StreamToken};
-use crate::host::{BodyEdit, Fields, Host, HostError, HostResult};
-use crate::icap::{
-    Announced, AnswerError, BodyProgress, Direction, Event, Limits, Method, Request, Transaction,
-    TransactionError,
-};
+use crate::connection::PoolId;
+use crate::host::{BodyEdit, Fields, Host, HostResult};
+use crate::icap::{BodyProgress, Direction, Request};
 use crate::policy::Outlook;
 use crate::report::{Action, ScanRecord, Significance};
 use crate::verdict::{self, Rest};
@@ -125,53 +122,6 @@ pub(super) struct Draining {
     pub(super) replacement: Replacement,
     /// What is to be logged once it is in place.
     pub(super) record: ScanRecord<'static>,
-}
-
-/// A transaction on a connection.
-#[derive(Debug)]
-pub(super) struct Scan {
-    pub(super) token: StreamToken,
-    pub(super) transaction: Transaction,
-    pub(super) answer: Answer,
-    /// When the first byte went out.
-    pub(super) started_ms: u64,
-    /// When the last byte came in.
-    pub(super) received_ms: u64,
-    /// The answer has come to its end.
-    pub(super) complete: bool,
-    /// It is, or announces, a response to REQMOD: a page for the client.
-    pub(super) page: bool,
-    /// What is held of the answer is out of this.
-    pub(super) budget: Budget,
-    /// The connection has served another transaction before.
-    used: bool,
-    /// The bytes that came begin no answer.
-    stray: bool,
-}
-
-/// How far the reading of an answer got.
-enum Read {
-    /// All bytes are read.
-    NeedMore,
-    /// The server wants the rest of the body.
-    Continue,
-    /// The answer is complete.
-    Finished,
-    /// It can't be read, or not be kept.
-    Failed(Cause, String),
-}
-
-/// How a scan got on.
-#[derive(Debug)]
-pub(super) enum Progress {
-    /// It needs more: of the body, of the answer, or of time.
-    Open,
-    /// It has something to send, which has to wait for another callback.
-    Recall,
-    /// The answer is complete.
-    Finished,
-    /// It came to nothing.
-    Failed(Cause, String),
 }
 
 impl Body {
@@ -292,216 +242,6 @@ impl Exchange {
         match self.direction {
             Direction::Request => verdict::Scan::Request,
             Direction::Response => verdict::Scan::Response,
-        }
-    }
-}
-
-impl Scan {
-    /// A scan on a connection, of which nothing has been sent. `used`: the connection has served another transaction.
-    pub(super) fn new(
-        token: StreamToken,
-        request: &Rc<Request>,
-        now_ms: u64,
-        budget: &Budget,
-        used: bool,
-    ) -> Self {
-        Self {
-            token,
-            transaction: Transaction::new(Rc::clone(request), Limits::default()),
-            answer: Answer::default(),
-            started_ms: now_ms,
-            received_ms: now_ms,
-            complete: false,
-            page: false,
-            budget: budget.clone(),
-            used,
-            stray: false,
-        }
-    }
-
-    /// An OPTIONS on a connection, of which nothing has been sent.
-    pub(super) fn of_options(
-        token: StreamToken,
-        request: &Rc<Request>,
-        now_ms: u64,
-        budget: &Budget,
-    ) -> Self {
-        Self {
-            transaction: Transaction::of_options(Rc::clone(request), Limits::default()),
-            ..Self::new(token, request, now_ms, budget, false)
-        }
-    }
-
-    /// Whether what the answer means depends on the rest of the original body, which has not come to its end yet: it goes on
-    /// with it, or has been the same so far.
-    pub(super) fn needs_rest(&self, body: BodyProgress) -> bool {
-        let same_so_far = match &self.answer.body {
-            AnswerBody::Same(same) => *same == body.available,
-            AnswerBody::None => body.available == 0 && self.answer.announced().body,
-            AnswerBody::Own(_) | AnswerBody::Lost(_) => false,
-        };
-        !body.ended && !self.page && (self.answer.use_original_body.is_some() || same_so_far)
-    }
-
-    /// Takes what there is of a head, or of trailers, that have no end for those of the answer: a verdict may be in them.
-    fn salvage(&mut self) {
-        if self.answer.head.is_none() {
-            self.answer.head = self.transaction.unfinished_head();
-        }
-        if !self.complete {
-            self.answer.trailers = self.transaction.unfinished_trailers();
-        }
-    }
-
-    /// Whether the answer brings a message in the place of the original.
-    pub(super) fn has_begun_change(&self) -> bool {
-        let status = self.answer.head.as_ref().map(|head| head.status);
-        matches!(status, Some(200 | 201 | 206)) && self.answer.announced().message()
-    }
-
-    /// Whether the answer has been the same as the original so far.
-    pub(super) fn is_same_so_far(&self) -> bool {
-        matches!(self.answer.body, AnswerBody::None | AnswerBody::Same(_))
-    }
-
-    /// Whether bytes came on a connection that had served before, which begin no answer: they belong to an earlier one that was
-    /// not what it said to be, and say nothing about this message.
-    pub(super) fn is_astray(&self) -> bool {
-        self.used && self.stray
-    }
-
-    /// Takes bytes of the answer; [`drive`](Self::drive) reads them.
-    pub(super) fn receive(&mut self, bytes: Vec<u8>, now_ms: u64) {
-        self.received_ms = now_ms;
-        self.transaction.receive(bytes);
-    }
-
-    /// Reads what has come and sends what can be sent, until neither gives more.
-    pub(super) fn drive<H: Host>(
-        &mut self,
-        host: &H,
-        source: Source<'_, H>,
-        body: BodyProgress,
-        limit: u64,
-        connections: &Connections,
-    ) -> Progress {
-        if self.complete {
-            return Progress::Finished;
-        }
-        loop {
-            let progress = self.read(source, body, limit);
-            if let Read::Finished = progress {
-                self.complete = true;
-                return Progress::Finished;
-            }
-            if let Read::Failed(cause, reason) = progress {
-                return Progress::Failed(cause, reason);
-            }
-            if connections.is_receiving(self.token) {
-                // Only with the server's leave is there more to send than when it was last tried.
-                return match progress {
-                    Read::Continue => Progress::Recall,
-                    _ => Progress::Open,
-                };
-            }
-            if let Err(e) = self.send(host, source, body, connections) {
-                return Progress::Failed(
-                    Cause::Internal,
-                    format!("the body could not be read: {e}"),
-                );
-            }
-            if let Read::NeedMore = progress {
-                return Progress::Open;
-            }
-        }
-    }
-
-    /// Reads the answer as far as it has come.
-    fn read<H: Host>(&mut self, source: Source<'_, H>, body: BodyProgress, limit: u64) -> Read {
-        loop {
-            match self.transaction.poll() {
-                Ok(None) => return Read::NeedMore,
-                Ok(Some(Event::Continue)) => return Read::Continue,
-                Ok(Some(Event::Head(head))) => {
-                    self.page = self.transaction.method() == Method::Reqmod
-                        && Announced::by(&head.headers).response;
-                    self.answer.head = Some(head);
-                }
-                Ok(Some(Event::Http(http))) => self.answer.http = Some(http),
-                Ok(Some(Event::Body(bytes))) => {
-                    let limit = if self.page { PAGE_BYTES } else { limit };
-                    let read = |range| {
-                        let mut original = Vec::new();
-                        source.read(range, &mut original).ok().map(|()| original)
-                    };
-                    let kept = &mut self.answer.body;
-                    kept.push(bytes, body.available, limit, &self.budget, read);
-                    if let AnswerBody::Lost(why) = kept {
-                        // More of it would change nothing. That there is a page is enough to block.
-                        return match self.page {
-                            true => Read::Finished,
-                            false => Read::Failed(why.cause(), why.sentence().to_owned()),
-                        };
-                    }
-                }
-                Ok(Some(Event::End {
-                    trailers,
-                    use_original_body,
-                })) => {
-                    let partial = self.answer.head.as_ref().is_some_and(|it| it.status == 206);
-                    self.answer.trailers = trailers;
-                    self.answer.use_original_body = use_original_body.filter(|_| partial);
-                    return Read::Finished;
-                }
-                Err(e) => {
-                    self.stray =
-                        matches!(e, TransactionError::Answer(AnswerError::StatusLine { .. }));
-                    return Read::Failed(Cause::Protocol, format!("unreadable answer: {e}"));
-                }
-            }
-        }
-    }
-
-    /// Sends what the transaction has to send.
-    fn send<H: Host>(
-        &mut self,
-        host: &H,
-        source: Source<'_, H>,
-        body: BodyProgress,
-        connections: &Connections,
-    ) -> Result<(), HostError> {
-        loop {
-            let mut out = Vec::new();
-            self.transaction
-                .transmit(body, &mut out, |range, out| source.read(range, out))?;
-            if out.is_empty() {
-                return Ok(());
-            }
-            if let Err(e) = connections.send(host, self.token, &out) {
-                // The close of this stream is about to be reported: that is where it is dealt with.
-                log::debug!("stream {}: {e}", self.token);
-                return Ok(());
-            }
-        }
-    }
-}
-
-impl NotKept {
-    /// What a scan fails with.
-    pub(super) fn cause(self) -> Cause {
-        match self {
-            Self::TooLarge => Cause::Oversize,
-            Self::OverBudget => Cause::Overload,
-            Self::Unreadable => Cause::Internal,
-        }
-    }
-
-    /// Why, for the log.
-    pub(super) fn sentence(self) -> &'static str {
-        match self {
-            Self::TooLarge => "the changed body is larger than what may be held",
-            Self::OverBudget => "this worker holds as much of answers as memory_budget_mb allows",
-            Self::Unreadable => "the original body could not be read",
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::ops::Range;
 
 use super::answer::{Answer, AnswerBody, NotKept, copy};
-use super::exchange::{Exchange, PAGE_BYTES, Replacement, Scan};
+use super::exchange::{Exchange, PAGE_BYTES, Replacement};
 use super::held::{Budget, Held};
 use super::rewrite;
+use super::scan::Scan;
 use crate::config::{Cause, Profile};
 use crate::host::{Fields, Host, HostError};
 use crate::icap::{Announced, Direction, Headers, HttpHead, RequestHead, ResponseHead};

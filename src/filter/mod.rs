@@ -30,9 +30,11 @@ mod probe;
 mod recall;
 mod repeated;
 mod role;
+mod scan;
 mod self_test;
 mod service;
 mod source;
+mod view;
 mod worker;
 
 pub use answer::{Answer, AnswerBody, NotKept, copy};

@@ -1,8 +1,9 @@
 //! Callbacks about an HTTP message: its headers, body, trailers and end.
 
 use super::admit::Admission;
-use super::exchange::{Exchange, Phase, Progress};
+use super::exchange::{Exchange, Phase};
 use super::holding::Holding;
+use super::scan::Progress;
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::connection::{Owner, Wish};

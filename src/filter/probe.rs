@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use super::exchange::{PAGE_BYTES, Progress, Scan};
+use super::exchange::PAGE_BYTES;
 use super::held::Budget;
+use super::scan::{Progress, Scan};
 use super::self_test::test_file;
 use super::service::Service;
 use super::source::Source;

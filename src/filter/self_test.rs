@@ -6,9 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::ask::{allow, preview};
-use super::exchange::Scan;
 use super::meaning::judge_probe;
 use super::probe::Probe;
+use super::scan::Scan;
 use super::service::Service;
 use super::worker::Worker;
 use crate::config::{Profile, SelfTestConfig};

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::exchange::Scan;
 use super::probe::Probe;
 use super::repeated::say;
+use super::scan::Scan;
 use super::self_test::SelfTest;
 use super::worker::Worker;
 use crate::config::{Profile, SendWhen, ServiceUrl};
