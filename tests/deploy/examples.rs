@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::bootstrap::{LIFTED, check_agreement, check_route_lookup, check_rules, lift, module};
-use crate::client::{self, get, post, post_http2};
+use crate::client::{self, post, post_http2};
 use crate::envoy::{Envoy, lifts_by_route};
 use crate::grpc;
 use crate::servers::{BAD, DOWNLOAD, Server, application, icap_server};
