@@ -3,6 +3,8 @@
 use super::{Filter, Proxy, is_type};
 use crate::document::Node;
 use crate::finding::Finding;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use icap_filter::config::{Profile, ServiceUrl};
 use std::rc::Rc;
 
@@ -150,10 +152,10 @@ fn health(cluster: &Node, profiles: &[Rc<Profile>]) -> Vec<Finding> {
         let Some(send) = tcp.field("send") else {
             continue;
         };
-        let Some(asked) = unhex(&send.text("text")) else {
+        let Some(asked) = payload(&send) else {
             found.push(Finding::error(
                 &send.place,
-                "a text that is not hexadecimal",
+                "a text that is not hexadecimal, or a binary that is not base64",
                 "Envoy refuses it",
                 "write each byte as two hexadecimal digits",
             ));
@@ -183,6 +185,17 @@ fn options(url: &str) -> String {
     let request =
         format!("OPTIONS {url} ICAP/1.0\r\nHost: {authority}\r\nEncapsulated: null-body=0\r\n\r\n");
     request.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a health check sends: `text` in hexadecimal, or `binary` in base64.
+fn payload(send: &Node) -> Option<String> {
+    match send.field("binary") {
+        Some(binary) => {
+            let bytes = STANDARD.decode(binary.value.as_str()?).ok()?;
+            String::from_utf8(bytes).ok()
+        }
+        None => unhex(&send.text("text")),
+    }
 }
 
 fn unhex(text: &str) -> Option<String> {
