@@ -193,6 +193,12 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             ],
         ),
         (
+            "health check with a binary payload",
+            replaced(&[("          text: \"4f", "          binary: \"4f")]),
+            ERROR,
+            &["a binary payload", "sends nothing"],
+        ),
+        (
             "health check by HTTP",
             replaced(&[("tcp_health_check:", "http_health_check:")]),
             ERROR,

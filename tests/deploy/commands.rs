@@ -132,6 +132,7 @@ fn check_pipe(pipe: &[Call], line: &str) -> Result<(), String> {
         "kubectl" => kubernetes::kubectl(arguments)?,
         "istioctl" => kubernetes::istioctl(arguments)?,
         "egctl" => kubernetes::egctl(arguments)?,
+        "helm" => kubernetes::helm(arguments)?,
         // The whole of it, pipe and all.
         "printf" => return check_health_request(line),
         program => {
@@ -333,16 +334,7 @@ fn wrong_commands_are_found() {
         ("cargo run --bin check", "no test"),
         ("envoy -c envoy.yaml", "no test"),
         ("printf 'OPTIONS HOST' | od", "no health check"),
-        ("kubectl apply -k deploy/overlays/istio", "no kustomization"),
         ("kubectl apply -f deploy", "-f is not known"),
-        (
-            "kubectl label namespace shop icap-filter/client=yes",
-            "nothing selects",
-        ),
-        (
-            "kubectl label namespace shops icap-filter/client=true",
-            "no namespace shops",
-        ),
         (
             "kubectl create configmap icap-filter --from-file=plugin.wasm=icap_filter.wasm",
             "which namespace",
@@ -367,7 +359,11 @@ fn wrong_commands_are_found() {
         ),
         ("istioctl proxy-config cluster POD", "is not known"),
         ("egctl config envoy-proxy listeners", "is not known"),
-        ("helm install x", "no test"),
+        ("helm install x", "is not known"),
+        (
+            "helm install icap-filter deploy/helm/icap-filter -n icap --set modul.source=file",
+            "'modul' not allowed",
+        ),
         ("scripts/eica", "no test"),
         ("make run > x", "> is not looked into"),
     ] {

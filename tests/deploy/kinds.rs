@@ -2,21 +2,22 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{envoy_gateway, istio, kustomize};
+use crate::{envoy_gateway, istio};
 
 /// What is wrong with a resource by the definition of its kind.
 pub fn check(document: &Value) -> Vec<String> {
     let text = |field: &str| document[field].as_str().unwrap_or_default();
     let (version, kind) = (text("apiVersion"), text("kind"));
     match (version, kind) {
-        ("v1", "Namespace") => typed::<Namespace>(document),
+        ("v1", "Pod") => typed::<Pod>(document),
+        ("v1", "PersistentVolumeClaim") => typed::<PersistentVolumeClaim>(document),
         ("v1", "Service") => typed::<Service>(document),
         ("v1", "ConfigMap") => typed::<ConfigMap>(document),
         ("apps/v1", "Deployment") => typed::<Deployment>(document),
@@ -32,9 +33,6 @@ pub fn check(document: &Value) -> Vec<String> {
         }
         ("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy") => {
             envoy_gateway::ENVOY_PROXY.check("", document)
-        }
-        ("kustomize.config.k8s.io/v1beta1", "Kustomization") => {
-            kustomize::KUSTOMIZATION.check("", document)
         }
         _ => vec![format!("unknown kind {kind:?} of {version:?}")],
     }

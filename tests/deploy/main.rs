@@ -15,6 +15,7 @@
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
 mod bootstrap;
+mod chart;
 mod client;
 mod commands;
 mod compose;
@@ -30,7 +31,6 @@ mod istio;
 mod json_path;
 mod kinds;
 mod kubernetes;
-mod kustomize;
 mod manifests;
 mod pages;
 #[allow(

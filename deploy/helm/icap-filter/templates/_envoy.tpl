@@ -113,7 +113,7 @@ health_checks:
   reuse_connection: false
   tcp_health_check:
     send:
-      binary: {{ printf "OPTIONS %s ICAP/1.0\r\nHost: %s\r\nEncapsulated: null-body=0\r\n\r\n" $url $host | b64enc }}
+      text: {{ printf "OPTIONS %s ICAP/1.0\r\nHost: %s\r\nEncapsulated: null-body=0\r\n\r\n" $url $host | printf "%x" | quote }}
     receive:
     - text: "494341502f312e3020323030"  # ICAP/1.0 200
 outlier_detection:

@@ -3,8 +3,6 @@
 use super::{Filter, Proxy, is_type};
 use crate::document::Node;
 use crate::finding::Finding;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use icap_filter::config::{Profile, ServiceUrl};
 use std::rc::Rc;
 
@@ -152,10 +150,19 @@ fn health(cluster: &Node, profiles: &[Rc<Profile>]) -> Vec<Finding> {
         let Some(send) = tcp.field("send") else {
             continue;
         };
-        let Some(asked) = payload(&send) else {
+        if send.field("binary").is_some() {
             found.push(Finding::error(
                 &send.place,
-                "a text that is not hexadecimal, or a binary that is not base64",
+                "a binary payload",
+                "Envoy takes it and sends nothing: all servers are unhealthy, and every scan fails with \"no connection\"",
+                "write text, each byte as two hexadecimal digits",
+            ));
+            continue;
+        }
+        let Some(asked) = unhex(&send.text("text")) else {
+            found.push(Finding::error(
+                &send.place,
+                "a text that is not hexadecimal",
                 "Envoy refuses it",
                 "write each byte as two hexadecimal digits",
             ));
@@ -185,17 +192,6 @@ fn options(url: &str) -> String {
     let request =
         format!("OPTIONS {url} ICAP/1.0\r\nHost: {authority}\r\nEncapsulated: null-body=0\r\n\r\n");
     request.bytes().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// What a health check sends: `text` in hexadecimal, or `binary` in base64.
-fn payload(send: &Node) -> Option<String> {
-    match send.field("binary") {
-        Some(binary) => {
-            let bytes = STANDARD.decode(binary.value.as_str()?).ok()?;
-            String::from_utf8(bytes).ok()
-        }
-        None => unhex(&send.text("text")),
-    }
 }
 
 fn unhex(text: &str) -> Option<String> {
