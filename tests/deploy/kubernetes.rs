@@ -36,6 +36,9 @@ impl<'a> Arguments<'a> {
                 read.plain.push(word);
                 continue;
             }
+            if word == "--show-labels" {
+                continue;
+            }
             let (flag, value) = match word.split_once('=') {
                 Some((flag, value)) => (flag, Some(value)),
                 None => (word, words.next()),
@@ -78,18 +81,7 @@ pub fn kubectl(words: &[String]) -> Result<(), String> {
     // What runs in the pod is not kubectl's.
     let end = words.iter().position(|word| word == "--");
     let (words, inside) = words.split_at(end.unwrap_or(words.len()));
-    let arguments = Arguments::read(
-        words,
-        &[
-            "-n",
-            "-o",
-            "-c",
-            "-l",
-            "--from-file",
-            "--show-labels",
-            "--timeout",
-        ],
-    )?;
+    let arguments = Arguments::read(words, &["-n", "-o", "-c", "-l", "--from-file", "--timeout"])?;
     let flag = |name: &str| arguments.flags.get(name).copied();
     if let Some(namespace) = flag("-n") {
         require(is_namespace(namespace), || {
