@@ -39,6 +39,7 @@ mod pages;
 )]
 #[path = "../e2e/support/process.rs"]
 mod process;
+mod release;
 mod scan;
 mod scanner_limits;
 mod servers;

@@ -220,6 +220,45 @@ fn a_module_that_istio_cannot_have_lets_nothing_pass() {
     }
 }
 
+/// The script with which an operator asks a running gateway, with curl and without.
+#[test]
+fn check_gateway_tells_whether_uploads_are_scanned() {
+    let script = root().join(chart::CHART).join("files/check-gateway");
+    let bare = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/bin/bash", bare.path().join("bash")).unwrap();
+    let ask = |listener: std::net::SocketAddr, bare_path: bool| {
+        let mut command = std::process::Command::new("/bin/bash");
+        command
+            .arg(&script)
+            .arg(format!("http://{listener}/upload"));
+        if bare_path {
+            command.env("PATH", bare.path());
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.code(), said)
+    };
+    let scene = istio_scene("istio-gateway-file");
+    crate::eventually("the ICAP server to be healthy", || {
+        (scene.envoy.stat("cluster.icap_pool.membership_healthy") == 1).then_some(())
+    });
+    for bare_path in [false, true] {
+        let (code, said) = ask(scene.envoy.listener, bare_path);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(
+            said.contains("uploads are scanned: a clean one gets 200"),
+            "{said}"
+        );
+        // The application itself scans nothing.
+        let application = ([127, 0, 0, 1], scene.application.port).into();
+        let (code, said) = ask(application, bare_path);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("UPLOADS ARE NOT SCANNED"), "{said}");
+        let (code, said) = ask(([127, 0, 0, 1], 1).into(), bare_path);
+        assert_eq!(code, Some(2), "{said}");
+    }
+}
+
 /// Servers of others are not here: Envoy says whether it would take the configuration.
 #[test]
 fn icap_servers_that_are_there_already() {
