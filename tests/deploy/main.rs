@@ -46,6 +46,7 @@ mod servers;
 mod shape;
 mod shell;
 mod shown;
+mod signatures;
 mod yaml;
 
 use std::path::{Path, PathBuf};

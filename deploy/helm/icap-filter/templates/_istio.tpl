@@ -98,9 +98,11 @@ spec:
             initial_stream_window_size: 1048576
   {{- $transport := dict }}
   {{- if $isImage }}
-  {{- /* As above: a filter that denies is taken, and not refused for its type. */}}
   {{- $source := dict "ads" dict "resource_api_version" "V3" }}
-  {{- $types := list "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm" "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC" }}
+  {{- $types := list "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm" }}
+  {{- if $root.Values.istio.transportMayDeny }}
+  {{- $types = append $types "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC" }}
+  {{- end }}
   {{- $transport = dict "name" "icap-transport" "config_discovery" (dict "config_source" $source "type_urls" $types) }}
   {{- else }}
   {{- $config := include "icap-filter.transport" (dict "code" (include "icap-filter.code" $root) "root" $root) | fromYaml }}
