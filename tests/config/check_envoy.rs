@@ -40,7 +40,7 @@ fn every_example_passes_without_a_warning() {
         let output = run(&["--envoy", name]);
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0), "{text}");
-        assert_eq!(text, format!("{name}: ok: 1 chains of filters scan\n"));
+        assert_eq!(text, format!("{name}: ok: 1 filter scans\n"));
     }
 }
 

@@ -161,7 +161,7 @@ fn check_config_has_no_word_against_any_rendering() {
         let mut check = Command::new(env!("CARGO_BIN_EXE_check-config"));
         let output = check.arg("--envoy").arg(&path).output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let expected = format!("{}: ok: 1 chains of filters scan\n", path.display());
+        let expected = format!("{}: ok: 1 filter scans\n", path.display());
         assert_eq!(said, expected);
         checked += 1;
     }

@@ -163,7 +163,7 @@ fn check_config_reads_the_dump_of_a_running_envoy() {
     let said = check(&|dump| dump);
     // An Envoy without the route's limit has large ones for everything.
     let expected = match lifts_by_route() {
-        true => said.ends_with(": ok: 1 chains of filters scan\n"),
+        true => said.ends_with(": ok: 1 filter scans\n"),
         false => said.contains("for everything") && said.lines().all(|l| l.contains(": warning: ")),
     };
     assert!(expected, "{said}");

@@ -126,12 +126,12 @@ pub(crate) fn check(documents: &[Node]) -> Vec<Finding> {
     }
     let mut found: Vec<Finding> = proxies.iter().flat_map(check_proxy).collect();
     if found.is_empty() {
-        let filters = proxies.iter().flat_map(|proxy| &proxy.connections);
-        let filters = filters.map(|connection| connection.scanning().count());
-        let count: usize = filters.sum();
+        let connections = proxies.iter().flat_map(|proxy| &proxy.connections);
+        let count: usize = connections.map(|c| c.scanning().count()).sum();
         found.push(match count {
             0 => Finding::ok("", "ok: nothing in it scans"),
-            _ => Finding::ok("", &format!("ok: {count} chains of filters scan")),
+            1 => Finding::ok("", "ok: 1 filter scans"),
+            _ => Finding::ok("", &format!("ok: {count} filters scan")),
         });
     }
     found
