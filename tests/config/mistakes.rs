@@ -282,7 +282,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
         (
             "no idle time-out",
             replaced(&[("stream_idle_timeout: 120s", "stream_idle_timeout: 0s")]),
-            WARNING,
+            ERROR,
             &["stream_idle_timeout of 0"],
         ),
         (
@@ -340,21 +340,27 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             &["does not tell of the end"],
         ),
         (
+            "compressor after",
+            after("compressor", "Compressor"),
+            WARNING,
+            &["compressor after the filter", "as soon as responses"],
+        ),
+        (
             "rbac after",
             after("rbac", "RBAC"),
-            WARNING,
+            ERROR,
             &["rbac after the filter", "scanned first"],
         ),
         (
             "ext_authz after",
             after("ext_authz", "ExtAuthz"),
-            WARNING,
+            ERROR,
             &["ext_authz after"],
         ),
         (
             "rate limit after",
             after("local_ratelimit", "LocalRateLimit"),
-            WARNING,
+            ERROR,
             &["local_ratelimit after"],
         ),
         (
@@ -411,7 +417,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
                     "has_body: true, client_ip_not: 10.0.0.0/8}",
                 ),
             ]),
-            WARNING,
+            ERROR,
             &["client_ip without use_remote_address"],
         ),
         (

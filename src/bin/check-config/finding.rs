@@ -10,7 +10,7 @@ pub(crate) enum Level {
     Ok,
     /// It works, and is probably not meant.
     Warning,
-    /// Requests fail, or pass without a scan.
+    /// Requests fail, hang, or pass without a scan, or whoever is refused anyway is scanned.
     Error,
 }
 

@@ -22,21 +22,17 @@ const NEVER_BEFORE: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// What refuses requests, or makes others of them.
-const BETTER_BEFORE: [(&str, &str); 8] = [
-    ("rbac", REFUSES),
-    ("jwt_authn", REFUSES),
-    ("ext_authz", REFUSES),
-    ("basic_auth", REFUSES),
-    ("api_key_auth", REFUSES),
-    ("ratelimit", REFUSES),
-    ("local_ratelimit", REFUSES),
-    (
-        "cors",
-        "a block page lacks the headers without which a browser's script may not read it",
-    ),
+/// What refuses requests.
+const REFUSE: [&str; 8] = [
+    "rbac",
+    "jwt_authn",
+    "ext_authz",
+    "basic_auth",
+    "api_key_auth",
+    "oauth2",
+    "ratelimit",
+    "local_ratelimit",
 ];
-const REFUSES: &str = "what it would refuse is scanned first, and keeps the scanner busy";
 
 /// What can choose the route anew.
 const CHOOSES_ANEW: [&str; 7] = [
@@ -98,7 +94,6 @@ pub(super) fn check(connection: &Connection) -> Vec<Finding> {
 /// What a filter behind ours would better do before it.
 fn after(kind: &str, place: &str, responses: bool) -> Option<Finding> {
     let what = format!("{kind} after the filter");
-    let better = BETTER_BEFORE.iter().find(|(k, _)| *k == kind);
     match kind {
         "grpc_web" => Some(Finding::error(
             place,
@@ -124,7 +119,25 @@ fn after(kind: &str, place: &str, responses: bool) -> Option<Finding> {
             "responses meet the filters from the last to the first: the scanner sees them compressed",
             "put it before the filter",
         )),
-        _ => better.map(|(_, why)| Finding::warning(place, &what, why, "put it before the filter")),
+        "compressor" => Some(Finding::warning(
+            place,
+            &what,
+            "as soon as responses are scanned, the scanner sees them compressed",
+            "put it before the filter",
+        )),
+        "cors" => Some(Finding::warning(
+            place,
+            &what,
+            "a block page lacks the headers without which a browser's script may not read it",
+            "put it before the filter",
+        )),
+        kind if REFUSE.contains(&kind) => Some(Finding::error(
+            place,
+            &what,
+            "what it would refuse is scanned first: who may not even come in keeps the scanner busy",
+            "put it before the filter",
+        )),
+        _ => None,
     }
 }
 
@@ -173,10 +186,10 @@ fn addresses(connection: &Connection, plugin: &super::Plugin) -> Option<Finding>
     {
         return None;
     }
-    Some(Finding::warning(
+    Some(Finding::error(
         &by_address.place,
         "client_ip without use_remote_address",
-        "the address is what the client writes into X-Forwarded-For",
+        "the address is what the client writes into X-Forwarded-For: it chooses whether it is scanned",
         "write use_remote_address: true into the connection manager, or client_ip_source: peer into the profile",
     ))
 }

@@ -145,7 +145,7 @@ fn times(connection: &Connection, whole: bool, longest: u64) -> Vec<Finding> {
         .with("stream_idle_timeout")
         .and_then(|node| Some((node, node.duration_ms("stream_idle_timeout")?)));
     let unbounded = |place: &str, what: &str| {
-        Finding::warning(
+        Finding::error(
             place,
             what,
             "a request that hangs, whatever the cause, is never ended",
