@@ -187,6 +187,45 @@ fn envoy_gateways_policies_are_read() {
     assert!(said("no cluster named \"icap_pool\""), "{lines:?}");
 }
 
+/// The forms in which Envoy takes and shows the same: resources of a file, names in camel case, pieces.
+#[test]
+fn other_forms_of_the_same_are_read() {
+    let example: Value = serde_yaml_ng::from_str(&replaced(&[])).unwrap();
+    let mut listener = example["static_resources"]["listeners"][0].clone();
+    let clusters = &example["static_resources"]["clusters"];
+    let manager = listener["filter_chains"][0]["filters"][0]["typed_config"].clone();
+    let piece = serde_json::json!({
+        "http_filters": manager["http_filters"],
+        "stream_idle_timeout": "120s",
+        "virtual_hosts": manager["route_config"]["virtual_hosts"],
+        "clusters": clusters,
+    });
+    assert_eq!(
+        check(&piece.to_string()),
+        (Some(0), vec!["FILE: ok: 1 filter scans".to_owned()])
+    );
+    listener["@type"] = "type.googleapis.com/envoy.config.listener.v3.Listener".into();
+    let resources = serde_json::json!({"resources": [listener]});
+    let (code, lines) = check(&resources.to_string());
+    assert_eq!((code, lines.len()), (Some(0), 1), "{lines:?}");
+    assert!(lines[0].contains("warning: no cluster named"), "{lines:?}");
+    let camel = replaced(&[
+        ("static_resources", "staticResources"),
+        ("http_filters", "httpFilters"),
+        ("typed_config", "typedConfig"),
+        (
+            "allow_on_headers_stop_iteration: true",
+            "allowOnHeadersStopIteration: false",
+        ),
+    ]);
+    let (code, lines) = check(&camel);
+    assert_eq!((code, lines.len()), (Some(1), 1), "{lines:?}");
+    assert!(
+        lines[0].contains("no allow_on_headers_stop_iteration"),
+        "{lines:?}"
+    );
+}
+
 #[test]
 fn what_is_no_proxy_is_an_error() {
     let (code, lines) = check("kind: Namespace\n");
@@ -195,6 +234,12 @@ fn what_is_no_proxy_is_an_error() {
         lines[0].contains("no configuration of a proxy"),
         "{lines:?}"
     );
+    let (code, lines) = check("profiles: [{name: a, cluster: b, service_url: /c}]\n");
+    assert_eq!(code, Some(1));
+    assert!(lines[0].contains("leave --envoy out"), "{lines:?}");
+    let (code, lines) = check("static_resources: {listeners: [], clusters: []}\n");
+    assert_eq!(code, Some(1));
+    assert!(lines[0].contains("nothing is scanned"), "{lines:?}");
     for wrong in [&["--envoy"][..], &["--format", "xml", "x"], &["--format"]] {
         assert_eq!(run(wrong).status.code(), Some(2), "{wrong:?}");
     }

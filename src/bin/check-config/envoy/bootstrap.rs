@@ -27,11 +27,15 @@ pub(super) fn read(document: &Node) -> Proxy {
         } else if is_cluster(node) {
             clusters.insert(key(node), node.clone());
             false
-        } else if node.field("virtual_hosts").is_some() {
-            routes.insert(node.text("name"), node.clone());
-            false
         } else if node.field("http_filters").is_some() {
             loose.push(node.clone());
+            // A piece may have routes and clusters beside its filters.
+            if node.field("virtual_hosts").is_some() {
+                routes.insert(String::new(), node.clone());
+            }
+            true
+        } else if node.field("virtual_hosts").is_some() {
+            routes.insert(node.text("name"), node.clone());
             false
         } else if is_type(&type_name, "TypedExtensionConfig")
             || node.place.ends_with(".ecds_filter")
@@ -43,6 +47,10 @@ pub(super) fn read(document: &Node) -> Proxy {
         }
     });
     let mut proxy = Proxy {
+        // What is missing may be in the file of other resources.
+        piece: ["static_resources", "configs"]
+            .iter()
+            .all(|f| document.field(f).is_none()),
         whole: ["static_resources", "configs"]
             .iter()
             .any(|f| document.field(f).is_some()),

@@ -68,7 +68,10 @@ fn absent(proxy: &Proxy, plugin: &super::Plugin, index: usize, profile: &Profile
         [] => "add the cluster of the ICAP servers".to_owned(),
         names => format!("the clusters here are {}", names.join(", ")),
     };
-    Finding::error(&place, &what, why, &instead)
+    match proxy.piece && proxy.clusters.is_empty() {
+        true => Finding::warning(&place, &what, "it may be in another file", &instead),
+        false => Finding::error(&place, &what, why, &instead),
+    }
 }
 
 /// ICAP leaves as raw TCP, through the module's second role.

@@ -20,6 +20,8 @@ use plugin::{Plugin, Role};
 struct Proxy {
     /// Nothing is missing: the file is what Envoy loads, and no piece of it.
     whole: bool,
+    /// Resources of Envoy, others of which may be in other files.
+    piece: bool,
     connections: Vec<Connection>,
     clusters: Vec<Node>,
     /// Filters that are resources of their own.
@@ -128,7 +130,21 @@ pub(crate) fn check(documents: &[Node]) -> Vec<Finding> {
     if found.is_empty() {
         let connections = proxies.iter().flat_map(|proxy| &proxy.connections);
         let count: usize = connections.map(|c| c.scanning().count()).sum();
+        let whole = proxies.iter().any(|proxy| proxy.whole);
+        let is_plugin = |d: &Node| d.field("profiles").or(d.field("role")).is_some();
         found.push(match count {
+            0 if documents.iter().any(is_plugin) => Finding::error(
+                "",
+                "a plugin configuration alone",
+                "with --envoy all that a proxy gets is checked",
+                "leave --envoy out",
+            ),
+            0 if whole => Finding::error(
+                "",
+                "no filter of icap-filter in a listener",
+                "nothing is scanned",
+                "put the filter with its profiles before the router",
+            ),
             0 => Finding::ok("", "ok: nothing in it scans"),
             1 => Finding::ok("", "ok: 1 filter scans"),
             _ => Finding::ok("", &format!("ok: {count} filters scan")),
