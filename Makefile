@@ -32,9 +32,14 @@ export KUBERNETES_VALIDATE ?= $(CURDIR)/$(VENV)/bin/kubernetes-validate
 ICAP_SERVER_PACKAGES := c-icap:c-icap clamd:clamav-daemon libc-icap-mod-virus-scan libc-icap-mod-contentfiltering \
 	libc-icap-mod-urlcheck openssl:openssl python3:python3
 RUN_PACKAGES := curl:curl python3:python3
+# The browser that looks at the reports, and what tests the alerts. Chrome does as well where it is there.
+REPORT_PACKAGES := $(if $(shell command -v google-chrome),,chromium:chromium) chromedriver:chromium-driver \
+	promtool:prometheus
+# What the end-to-end tests start beside these.
+E2E_PACKAGES := e2guardian:e2guardian
 # These tests are a step of their own, for they need the built module and the servers.
 E2E_TESTS := e2e deploy neighbours
-NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) soak,\
+NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) report soak,\
 	$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs))))
 
 .PHONY: help
@@ -49,10 +54,11 @@ build: rust-target-$(MODULE_TARGET) ## Build the module: target/wasm32-wasip1/re
 .PHONY: run
 run: build icap-server envoy ## Run everything here: Envoy on 127.0.0.1:10000, c-icap, ClamAV, an application
 	@scripts/install-packages $(RUN_PACKAGES)
+	@cargo build --bin icap-report
 	@scripts/run
 
 .PHONY: test
-test: test-unit test-wasm e2e ## Run every test, after installing what they need; the soak for a short time
+test: test-unit test-wasm e2e test-report ## Run every test, after installing what they need; the soak for a short time
 	@$(MAKE) --no-print-directory soak SOAK_SECONDS=30
 
 .PHONY: test-unit
@@ -69,12 +75,17 @@ test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAss
 
 .PHONY: e2e
 e2e: build icap-server envoy pyicap chart-tools ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
-	@scripts/install-packages $(RUN_PACKAGES)
+	@scripts/install-packages $(RUN_PACKAGES) $(E2E_PACKAGES)
 	@cargo test $(addprefix --test ,$(E2E_TESTS))
 
 .PHONY: neighbours
 neighbours: build envoy ## Send bodies beside each of Envoy's other filters, and print the table
 	@cargo test --test neighbours -- --nocapture no_neighbour
+
+.PHONY: test-report
+test-report: build envoy ## Test icap-report, its page in Chromium, the alerts and the dashboard
+	@scripts/install-packages $(REPORT_PACKAGES)
+	@cargo test --test report
 
 .PHONY: soak
 soak: build envoy ## Run 64 clients for SOAK_SECONDS (600, in CI 30) while servers are killed and paused
@@ -83,6 +94,7 @@ soak: build envoy ## Run 64 clients for SOAK_SECONDS (600, in CI 30) while serve
 .PHONY: test-run
 test-run: build icap-server envoy ## Check that `make run` works: a clean upload passes, EICAR does not
 	@scripts/install-packages $(RUN_PACKAGES)
+	@cargo build --bin icap-report
 	@scripts/test-run
 
 .PHONY: compose-test
@@ -137,7 +149,7 @@ kind-test: ## Start kind with PLATFORM (istio or envoy-gateway), install the cha
 
 .PHONY: packages
 packages: ## Install all Debian packages at once, as root: then nothing else needs root
-	@scripts/install-packages $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) python3-venv shellcheck:shellcheck
+	@scripts/install-packages $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) $(REPORT_PACKAGES) $(E2E_PACKAGES) python3-venv shellcheck:shellcheck
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed into this directory

@@ -1,11 +1,13 @@
 //! What it costs to write icap_log, as text and as a structure.
 
 #![allow(missing_docs, reason = "criterion's macros write functions without")]
+#![allow(clippy::unwrap_used, reason = "a benchmark may fail")]
 
 use std::borrow::Cow;
 
 use criterion::{Criterion, black_box, criterion_group, criterion_main};
-use icap_filter::config::{Secrets, Vendor};
+use icap_filter::config::{LogForms, Secrets};
+use icap_filter::product::Vendor;
 use icap_filter::report::{Action, IcapLog, ScanRecord, Significance, redact_headers};
 use icap_filter::verdict::{Findings, Scan};
 
@@ -35,7 +37,7 @@ fn record(findings: Findings, action: Action) -> ScanRecord<'static> {
             &Secrets::default(),
         )),
         modified_content_length: None,
-        vendor: Vendor::Opswat,
+        vendor: Vendor::named("opswat").unwrap(),
         action,
         findings: Cow::Owned(findings),
     }
@@ -65,7 +67,16 @@ fn entries(c: &mut Criterion) {
             significance,
             request_logs: &records,
         };
-        group.bench_function(name, |b| b.iter(|| black_box(&log).to_both()));
+        for (forms, text, structure) in [
+            ("text", true, false),
+            ("structure", false, true),
+            ("both", true, true),
+        ] {
+            let asked = LogForms { text, structure };
+            group.bench_function(format!("{name}, {forms}"), |b| {
+                b.iter(|| black_box(&log).in_forms(asked));
+            });
+        }
     }
     group.finish();
     c.bench_function("redact headers", |b| {

@@ -4,17 +4,23 @@
 //! server has judged it, and the upstream transport filter of an ICAP cluster that turns a gRPC stream into raw bytes.
 //!
 //! Dependencies between the rooms point downwards only:
-//! `module` → `filter` → `connection`, `policy`, `verdict`, `report` → `icap`; `icap` knows nobody.
+//! `module`, `wasm` → `instance` → `filter`, `transport` → `connection`, `policy`, `verdict`, `report` → `config` → `host` → `icap`;
+//! `icap` and `product` know nobody. Only `module` and `wasm` know that they are WebAssembly: the rest runs wherever Rust does.
 
+#[cfg(any(target_os = "wasi", test))]
+mod abi;
 pub mod config;
 pub mod connection;
 pub mod filter;
-#[cfg(target_os = "wasi")]
 pub mod host;
 pub mod icap;
+pub mod instance;
 #[cfg(target_os = "wasi")]
 mod module;
 pub mod policy;
+pub mod product;
 pub mod report;
 pub mod transport;
 pub mod verdict;
+#[cfg(target_os = "wasi")]
+mod wasm;

@@ -3,6 +3,7 @@
 //! The parser takes names, types, ranges and defaults from the table, the reference and the schema are printed from it.
 //! The words of the reference exist in native builds only, so that the module does not carry them.
 
+use crate::product;
 use std::fmt;
 
 /// The attributes of one kind of object.
@@ -159,12 +160,18 @@ pub(super) enum Kind {
     Networks,
     /// One or a list of ports.
     Ports,
+    /// One or a list of HTTP statuses and classes of them.
+    Statuses,
     /// One or a list of these words.
     Choices(&'static [&'static str]),
     /// One or a list of strings (equality) and string matchers.
     Matchers(&'static Section),
     /// A string or a list of strings.
     Texts,
+    /// The name of a product, or an alias.
+    Product,
+    /// A list of header names, and of objects that ask for a value beside it.
+    AnswerHeaders(&'static Section),
 }
 
 impl fmt::Display for Kind {
@@ -191,9 +198,19 @@ impl fmt::Display for Kind {
             Kind::Objects { min, max, .. } => write!(f, "a list of {min} to {max} objects"),
             Kind::Networks => f.write_str("a network such as 10.0.0.0/8, or a list of them"),
             Kind::Ports => f.write_str("a port from 1 to 65535, or a list of them"),
+            Kind::Statuses => {
+                f.write_str("a status from 100 to 599, a class such as \"3xx\", or a list of them")
+            }
             Kind::Choices(words) => write!(f, "one or a list of {}", words.join(", ")),
             Kind::Matchers(_) => f.write_str("a string or a string matcher, or a list of them"),
             Kind::Texts => f.write_str("a string, or a list of at least one string"),
+            Kind::Product => {
+                f.write_str("one of ")?;
+                f.write_str(&product::names().collect::<Vec<_>>().join(", "))
+            }
+            Kind::AnswerHeaders(_) => f.write_str(
+                "a list of header names and of objects with a name and a string matcher",
+            ),
         }
     }
 }

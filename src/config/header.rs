@@ -1,6 +1,7 @@
 //! Names and values of headers that a configuration gives.
 
 use super::reader::Fields;
+use super::template::Template;
 use super::value::{Value, shown};
 
 /// Headers of an ICAP message that the protocol sets (RFC 3507 sections 4.3 and 4.4), and those that an attribute sets.
@@ -25,8 +26,11 @@ const RESERVED: &[&str] = &[
     "x-authenticated-user",
 ];
 
+/// The header that has the user's name, unless the profile says otherwise.
+const USER: &str = "X-Authenticated-User";
+
 /// Headers that any ICAP answer may carry: their presence says nothing.
-const ORDINARY: &[&str] = &[
+pub(super) const ORDINARY: &[&str] = &[
     "istag",
     "encapsulated",
     "connection",
@@ -36,7 +40,7 @@ const ORDINARY: &[&str] = &[
     "date",
 ];
 
-const TOKEN: &str = "a header name: letters, digits and !#$%&'*+-.^_`|~";
+pub(super) const TOKEN: &str = "a header name: letters, digits and !#$%&'*+-.^_`|~";
 
 /// Whether `text` is a token (RFC 9110 section 5.6.2).
 pub(super) fn is_token(text: &str) -> bool {
@@ -54,6 +58,26 @@ pub(super) fn name(fields: &Fields<'_>, name: &str) -> Option<String> {
         return None;
     }
     Some(text.to_ascii_lowercase())
+}
+
+/// `authenticated_user_icap_header`, as it is written.
+pub(super) fn user_header(fields: &Fields<'_>) -> Option<String> {
+    const FIELD: &str = "authenticated_user_icap_header";
+    let text = fields.text(FIELD)?;
+    let own = text.eq_ignore_ascii_case(USER);
+    if !is_token(text) {
+        fields.fault(FIELD, shown(text), TOKEN);
+        return None;
+    }
+    if !own && RESERVED.iter().any(|r| r.eq_ignore_ascii_case(text)) {
+        fields.fault(
+            FIELD,
+            "a header that the protocol or an attribute of its own sets",
+            "other headers",
+        );
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 /// The list of header names in the field `name`, in lower case.
@@ -74,27 +98,12 @@ pub(super) fn names(fields: &Fields<'_>, name: &str) -> Vec<String> {
     })
 }
 
-/// `verdict_headers`.
-pub(super) fn verdict_headers(fields: &Fields<'_>) -> Vec<String> {
-    let names = names(fields, "verdict_headers");
-    for name in &names {
-        if ORDINARY.contains(&name.as_str()) {
-            fields.fault(
-                "verdict_headers",
-                shown(name),
-                "headers that not every answer carries",
-            );
-        }
-    }
-    names
-}
-
 /// `icap_headers`.
-pub(super) fn icap_headers(fields: &Fields<'_>) -> Vec<(String, String)> {
+pub(super) fn icap_headers(fields: &Fields<'_>) -> Vec<(String, Template)> {
     fields.text_map("icap_headers", icap_header)
 }
 
-fn icap_header(value: Value<'_>, name: &str, text: &str) -> Option<(String, String)> {
+fn icap_header(value: Value<'_>, name: &str, text: &str) -> Option<(String, Template)> {
     if !is_token(name) {
         value.fault("no header name", TOKEN);
         return None;
@@ -110,5 +119,11 @@ fn icap_header(value: Value<'_>, name: &str, text: &str) -> Option<(String, Stri
         value.wrong("a string without control characters and without blanks around it");
         return None;
     }
-    Some((name.to_owned(), text.to_owned()))
+    match Template::parse(text) {
+        Ok(template) => Some((name.to_owned(), template)),
+        Err(fault) => {
+            value.fault(fault, Template::ALLOWED);
+            None
+        }
+    }
 }

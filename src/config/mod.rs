@@ -3,6 +3,7 @@
 //! [`parse`] takes the configuration as the host gives it and finds every fault at once. What fields there are, with their
 //! ranges and defaults, stands in one table, from which the reference and the JSON schema are printed as well.
 
+mod answer_header;
 mod attribute;
 mod authorization;
 mod error;
@@ -22,17 +23,20 @@ mod secrets;
 mod service_url;
 mod summary;
 mod table;
+mod template;
 mod unmatchable;
 mod value;
 
+pub use answer_header::AnswerHeader;
 pub use error::ConfigError;
 pub use profile::{
     BlockResponse, Cause, ClientIpSource, FailAction, FailActions, HonorTransferIgnore,
-    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, Vendor,
+    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
 };
 pub use route_metadata::route_choice;
 pub use secrets::Secrets;
 pub use summary::summary;
+pub use template::{Operator, Template, Values};
 
 use crate::policy::Rule;
 use error::{Errors, Path};
@@ -60,6 +64,8 @@ pub struct Config {
     pub expose: Expose,
     /// Headers, lower case, whose values icap_log hides beside the built-in ones.
     pub redact_headers: Vec<String>,
+    /// In which forms icap_log is set.
+    pub icap_log: LogForms,
     /// What a worker may hold of answers in its memory, in bytes.
     pub memory_budget_bytes: u64,
 }
@@ -85,6 +91,15 @@ pub struct Expose {
     pub client: bool,
     /// The application, in the request.
     pub application: bool,
+}
+
+/// In which forms icap_log is there for the access log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogForms {
+    /// As JSON text.
+    pub text: bool,
+    /// As a protobuf `Struct`.
+    pub structure: bool,
 }
 
 impl Config {
@@ -129,6 +144,7 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
             "rules",
             "expose",
             "redact_headers",
+            "icap_log",
             "memory_budget_mb",
         ] {
             if fields.has(name) {
@@ -149,6 +165,12 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
             application: expose.bool("application"),
         })
     });
+    let icap_log = fields.object_or_empty("icap_log", |log| {
+        Some(LogForms {
+            text: log.bool("text"),
+            structure: log.bool("struct"),
+        })
+    });
     let memory_budget_mb: u64 = fields.integer("memory_budget_mb");
     Some(PluginConfig::Filter(Config {
         memory_budget_bytes: memory_budget_mb.saturating_mul(1024 * 1024),
@@ -156,5 +178,6 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
         profiles: profiles?,
         rules,
         expose: expose?,
+        icap_log: icap_log?,
     }))
 }

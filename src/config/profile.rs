@@ -1,6 +1,9 @@
 //! A profile: how requests are shown to one ICAP service, checked and with every default filled in.
 
+use super::answer_header::AnswerHeader;
 use super::secrets::Secrets;
+use super::template::Template;
+use crate::product::Vendor;
 use std::rc::Rc;
 
 /// Where a service is: the parts of `service_url`.
@@ -46,6 +49,9 @@ pub enum Cause {
     Oversize,
     /// What the client sent can't be shown to a scanner. It never fails open.
     BadRequest,
+    /// The server says that it can't look into this content, which is the client's choice: blocked, unless the profile says
+    /// otherwise for this cause.
+    Unscannable,
 }
 
 /// What happens to a request whose scan failed.
@@ -88,29 +94,13 @@ pub enum SendWhen {
     Auto,
 }
 
-/// The product behind the service. Presets differ in data, not in code paths.
+/// How the name of a user is written in an ICAP header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vendor {
-    /// No assumption.
-    Generic,
-    /// OPSWAT MetaDefender ICAP Server.
-    Opswat,
-    /// c-icap and its modules, squidclamav.
-    CIcap,
-    /// Symantec Protection Engine, Content Analysis, DLP Network Prevent.
-    Symantec,
-    /// McAfee, Trellix, Skyhigh Web Gateway.
-    Mcafee,
-    /// Trend Micro.
-    TrendMicro,
-    /// Kaspersky Scan Engine.
-    Kaspersky,
-    /// Sophos SAVDI.
-    Sophos,
-    /// ESET Server Security.
-    Eset,
-    /// FortiSandbox.
-    Fortinet,
+pub enum UserEncoding {
+    /// In base64 (draft-stecher-icap-subid).
+    Base64,
+    /// As it is.
+    Plain,
 }
 
 /// The answer of this side to a blocked request, where the server's is not used.
@@ -118,6 +108,8 @@ pub enum Vendor {
 pub struct BlockResponse {
     /// Give the client the server's own response where there is one.
     pub use_server_response: bool,
+    /// Leave that response its own status.
+    pub keep_server_status: bool,
     /// The status otherwise.
     pub status: u16,
     /// `content-type` of `body`.
@@ -153,6 +145,8 @@ pub struct Profile {
     pub name: Rc<str>,
     /// The Envoy cluster that is the pool group.
     pub cluster: Rc<str>,
+    /// Another cluster for responses.
+    pub response_cluster: Option<Rc<str>>,
     /// The service for requests (REQMOD).
     pub service: ServiceUrl,
     /// The service for responses (RESPMOD).
@@ -199,16 +193,24 @@ pub struct Profile {
     pub send_server_ip: SendWhen,
     /// Request header whose value becomes `X-Authenticated-User`, lower case.
     pub authenticated_user_header: Option<String>,
-    /// Scheme in front of that value.
+    /// Scheme in front of that value; empty: none.
     pub authenticated_user_scheme: String,
+    /// How that value is written.
+    pub authenticated_user_encoding: UserEncoding,
+    /// The ICAP header that has it.
+    pub authenticated_user_icap_header: String,
     /// Value of the `Authorization` header for the ICAP server, ready to send. Secret.
     pub authorization: Option<Secret>,
     /// What no log may show of this profile.
     pub secrets: Secrets,
-    /// Further ICAP headers.
-    pub icap_headers: Vec<(String, String)>,
-    /// Further headers whose presence in an answer means blocked.
-    pub verdict_headers: Vec<String>,
+    /// Further ICAP headers, their values made for each request.
+    pub icap_headers: Vec<(String, Template)>,
+    /// Further headers by which an answer says that it blocks.
+    pub verdict_headers: Vec<AnswerHeader>,
+    /// Headers that an answer needs to let anything pass.
+    pub pass_requires: Vec<AnswerHeader>,
+    /// The server is shown no body of which it is not told the length.
+    pub require_content_length: bool,
     /// For which messages the server's `Transfer-Ignore` counts.
     pub honor_transfer_ignore: HonorTransferIgnore,
     /// OPTIONS.
@@ -236,9 +238,19 @@ pub struct FailActions {
     pub internal: FailAction,
     /// For [`Cause::Oversize`].
     pub oversize: FailAction,
+    /// For [`Cause::Unscannable`].
+    pub unscannable: FailAction,
 }
 
 impl Profile {
+    /// The cluster of the servers for requests, or for responses.
+    pub fn cluster_for(&self, responses: bool) -> &Rc<str> {
+        match &self.response_cluster {
+            Some(cluster) if responses => cluster,
+            _ => &self.cluster,
+        }
+    }
+
     /// What to do when a scan fails for `cause`.
     pub fn fail_action(&self, cause: Cause) -> FailAction {
         match cause {
@@ -249,6 +261,7 @@ impl Profile {
             Cause::Overload => self.fail_actions.overload,
             Cause::Internal => self.fail_actions.internal,
             Cause::Oversize => self.fail_actions.oversize,
+            Cause::Unscannable => self.fail_actions.unscannable,
             // The client would decide what is scanned.
             Cause::BadRequest => FailAction::Closed,
         }

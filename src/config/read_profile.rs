@@ -1,16 +1,19 @@
 //! Reads `profiles`.
 
+use super::answer_header::answer_headers;
 use super::authorization::authorization;
 use super::header;
+use super::json::Json;
 use super::profile::{
     BlockResponse, ClientIpSource, FailAction, FailActions, HonorTransferIgnore, OptionsConfig,
-    Profile, SelfTestConfig, SendWhen, Vendor,
+    Profile, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
 };
 use super::reader::Fields;
 use super::secrets::Secrets;
-use super::service_url::service_url;
+use super::service_url::{same_server, service_url};
 use super::stat_name;
 use super::value::shown;
+use crate::product::Preview;
 use std::rc::Rc;
 
 /// The profiles that could be read. `None`: the list itself is missing or wrong.
@@ -25,7 +28,7 @@ pub(super) fn profiles(plugin: &Fields<'_>) -> Option<Vec<Rc<Profile>>> {
 /// Notes a name that an earlier entry of the list has, or has in the names of the statistics.
 pub(super) fn unique_name(fields: &Fields<'_>, names: &mut Vec<String>) {
     // A name that is wrong in itself is noted where it is read.
-    if let Some(super::json::Json::Text(name)) = fields.get("name") {
+    if let Some(Json::Text(name)) = fields.get("name") {
         let stat = stat_name(name);
         let same = names.iter().find(|other| stat_name(other) == stat);
         match same {
@@ -50,8 +53,11 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let name = fields.text("name");
     let cluster = fields.text("cluster");
     let service = service_url(fields, "service_url", cluster);
-    let response_service = service_url(fields, "response_service_url", cluster);
-    let vendor = fields.choice("vendor").map(vendor);
+    let response_cluster = fields.text("response_cluster");
+    let response_service =
+        service_url(fields, "response_service_url", response_cluster.or(cluster));
+    check_responses(fields, service.as_ref(), response_service.as_ref());
+    let vendor = fields.vendor("vendor");
     let pool_name = fields.text("pool_name");
     let pool_uuid = fields.text("pool_uuid").map(Rc::from);
     let request_buffer_kb: u64 = fields.integer("request_buffer_size_kb");
@@ -72,24 +78,43 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let send_client_ip = send_when(fields, "send_client_ip");
     let send_server_ip = send_when(fields, "send_server_ip");
     let authenticated_user_header = header::name(fields, "authenticated_user_header");
-    let authenticated_user_scheme = user_scheme(fields);
+    let authenticated_user_encoding = user_encoding(fields);
+    let authenticated_user_scheme = user_scheme(fields, authenticated_user_encoding);
+    let authenticated_user_icap_header = header::user_header(fields);
     let authorization = authorization(fields);
     let icap_headers = header::icap_headers(fields);
-    let verdict_headers = header::verdict_headers(fields);
+    if let Some(user) = &authenticated_user_icap_header
+        && authenticated_user_header.is_some()
+        && icap_headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(user))
+    {
+        fields.fault(
+            "icap_headers",
+            format!("{user}, which authenticated_user_icap_header sets"),
+            "each header once",
+        );
+    }
+    let verdict_headers = answer_headers(fields, "verdict_headers");
+    let pass_requires = answer_headers(fields, "pass_requires");
+    let require_content_length = fields.bool("require_content_length");
     let honor_transfer_ignore = honor_transfer_ignore(fields);
     let options = options(fields);
     let self_test = self_test(fields);
     let block_response = block_response(fields);
 
     let service = service?;
+    let vendor = vendor?;
+    let preview = preview && vendor.product().preview != Preview::Never;
     let urls = std::iter::once(&service).chain(&response_service);
     let secrets = Secrets::new(authorization.as_ref(), &icap_headers, urls);
     Some(Profile {
         name: name?.into(),
         cluster: cluster?.into(),
+        response_cluster: response_cluster.map(Rc::from),
         service,
         response_service,
-        vendor: vendor?,
+        vendor,
         pool_name: pool_name.or(cluster)?.into(),
         pool_uuid,
         request_buffer_bytes: request_buffer_kb.saturating_mul(1024),
@@ -112,31 +137,19 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         send_server_ip,
         authenticated_user_header,
         authenticated_user_scheme: authenticated_user_scheme?,
+        authenticated_user_encoding,
+        authenticated_user_icap_header: authenticated_user_icap_header?,
         authorization,
         secrets,
         icap_headers,
         verdict_headers,
+        pass_requires,
+        require_content_length,
         honor_transfer_ignore: honor_transfer_ignore?,
         options: options?,
         self_test: self_test?,
         block_response: block_response?,
     })
-}
-
-/// `word` is one of the table's.
-fn vendor(word: &str) -> Vendor {
-    match word {
-        "opswat" => Vendor::Opswat,
-        "c_icap" => Vendor::CIcap,
-        "symantec" => Vendor::Symantec,
-        "mcafee" => Vendor::Mcafee,
-        "trend_micro" => Vendor::TrendMicro,
-        "kaspersky" => Vendor::Kaspersky,
-        "sophos" => Vendor::Sophos,
-        "eset" => Vendor::Eset,
-        "fortinet" => Vendor::Fortinet,
-        _ => Vendor::Generic,
-    }
 }
 
 fn fail_action(fields: &Fields<'_>, name: &str) -> Option<FailAction> {
@@ -159,6 +172,8 @@ fn fail_actions(fields: &Fields<'_>) -> Option<FailActions> {
             overload: of("overload"),
             internal: of("internal"),
             oversize,
+            // `fail_action` is about servers in trouble: this is the client's choice.
+            unscannable: fail_action(&causes, "unscannable")?,
         })
     })
 }
@@ -188,8 +203,21 @@ fn send_when(fields: &Fields<'_>, name: &str) -> SendWhen {
     }
 }
 
-fn user_scheme(fields: &Fields<'_>) -> Option<String> {
+fn user_encoding(fields: &Fields<'_>) -> UserEncoding {
+    match fields.choice("authenticated_user_encoding") {
+        Some("plain") => UserEncoding::Plain,
+        _ => UserEncoding::Base64,
+    }
+}
+
+fn user_scheme(fields: &Fields<'_>, encoding: UserEncoding) -> Option<String> {
     let name = "authenticated_user_scheme";
+    if !fields.has(name) {
+        return Some(match encoding {
+            UserEncoding::Base64 => "Local".to_owned(),
+            UserEncoding::Plain => String::new(),
+        });
+    }
     let scheme = fields.text(name)?;
     if !scheme
         .bytes()
@@ -199,6 +227,41 @@ fn user_scheme(fields: &Fields<'_>) -> Option<String> {
         return None;
     }
     Some(scheme.to_owned())
+}
+
+/// Notes a service for responses that would not get them: they go to a cluster, whatever host its URL has.
+fn check_responses(
+    fields: &Fields<'_>,
+    service: Option<&ServiceUrl>,
+    response_service: Option<&ServiceUrl>,
+) {
+    if fields.has("response_cluster") {
+        if !fields.has("response_service_url") {
+            fields.fault(
+                "response_cluster",
+                "it without response_service_url",
+                "it beside a response_service_url",
+            );
+        }
+        return;
+    }
+    // A path alone names no host.
+    let is_whole = ["service_url", "response_service_url"]
+        .iter()
+        .all(|name| matches!(fields.get(name), Some(Json::Text(url)) if !url.starts_with('/')));
+    if let (Some(service), Some(response)) = (service, response_service)
+        && is_whole
+        && !same_server(service, response)
+    {
+        fields.fault(
+            "response_service_url",
+            format!(
+                "the host {}, another than that of service_url",
+                shown(&response.authority)
+            ),
+            "the host of service_url, or a response_cluster beside it",
+        );
+    }
 }
 
 fn options(fields: &Fields<'_>) -> Option<OptionsConfig> {
@@ -223,11 +286,13 @@ fn self_test(fields: &Fields<'_>) -> Option<SelfTestConfig> {
 fn block_response(fields: &Fields<'_>) -> Option<BlockResponse> {
     fields.object_or_empty("block_response", |block| {
         let use_server_response = block.bool("use_server_response");
+        let keep_server_status = block.bool("keep_server_status");
         let status = block.integer("status");
         let content_type = block.text("content_type");
         let body = block.text("body");
         Some(BlockResponse {
             use_server_response,
+            keep_server_status,
             status,
             content_type: content_type?.to_owned(),
             body: body?.to_owned(),

@@ -8,8 +8,8 @@ use super::reader::Fields;
 use super::unmatchable::{Compared, Subject};
 use super::value::{Value, shown};
 use crate::policy::{
-    Action, Criterion, MAX_REGEX_BYTES, NamedMatcher, NamedTest, Protocol, RegexFault, Rule,
-    StringMatcher, StringTest, Test,
+    Action, Criterion, MAX_REGEX_BYTES, NamedMatcher, NamedTest, Protocol, RegexFault,
+    ResponseCriterion, ResponseTest, Rule, StringMatcher, StringTest, Test,
 };
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -29,7 +29,10 @@ pub(super) fn rules(plugin: &Fields<'_>, profiles: Option<&[Rc<Profile>]>) -> Op
         unique_name(&fields, &mut names);
         let name = fields.text("name");
         let enabled = fields.bool("enabled");
-        let criteria = fields.object_or_empty("match", |fields| Some(criteria(&fields)));
+        let criteria = fields.object_or_empty("match", |fields| {
+            Some((criteria(&fields), response_criteria(&fields)))
+        });
+        let (criteria, response_criteria) = criteria.unzip();
         let profiles = profiles.unwrap_or_default();
         let action = action(&fields, &known, profiles);
         if let Some(before) = takes_all.take_if(|before| Some(before.as_str()) != name) {
@@ -43,13 +46,29 @@ pub(super) fn rules(plugin: &Fields<'_>, profiles: Option<&[Rc<Profile>]>) -> Op
                 ),
             );
         }
-        if !said && enabled && criteria.as_ref().is_some_and(Vec::is_empty) {
+        if let (Some(Action::Scan(profile)), Some(of_response)) = (&action, &response_criteria)
+            && !of_response.is_empty()
+            && profile.response_service.is_none()
+        {
+            fields.fault(
+                "profile",
+                format!(
+                    "{}, which has no response_service_url",
+                    shown(&profile.name)
+                ),
+                "for responses, a profile with response_service_url",
+            );
+        }
+        let is_bare = criteria.as_ref().is_some_and(Vec::is_empty)
+            && response_criteria.as_ref().is_some_and(Vec::is_empty);
+        if !said && enabled && is_bare {
             takes_all = name.map(str::to_owned);
         }
         Some(Rule {
             name: name?.into(),
             enabled,
             criteria: criteria?,
+            response_criteria: response_criteria?,
             client_ip_source: client_ip_source(action.as_ref(), profiles),
             action: action?,
         })
@@ -151,6 +170,71 @@ fn criteria(fields: &Fields<'_>) -> Vec<Criterion> {
     criteria
 }
 
+/// The criteria about the response.
+fn response_criteria(fields: &Fields<'_>) -> Vec<ResponseCriterion> {
+    let mut criteria = Vec::new();
+    let mut add = |name: &str, read: &dyn Fn(&str) -> Option<ResponseTest>| {
+        for (name, negated) in [(name.to_owned(), false), (format!("{name}_not"), true)] {
+            if let Some(test) = read(&name) {
+                criteria.push(ResponseCriterion { test, negated });
+            }
+        }
+    };
+    add("response_status", &|n| {
+        fields.one_or_list(n, statuses).map(ResponseTest::Status)
+    });
+    add("response_size", &|n| fields.object(n, |size| sizes(&size)));
+    add("response_content_type", &|n| {
+        strings(fields, n, true).map(ResponseTest::ContentType)
+    });
+    add("response_header", &|n| {
+        fields
+            .objects(n, |f| named(&f, true))
+            .map(ResponseTest::Header)
+    });
+    criteria
+}
+
+/// A status, or a class of them, as a range.
+fn statuses(value: Value<'_>) -> Option<(u16, u16)> {
+    let range = match value.json {
+        Json::Integer(status) => u16::try_from(*status)
+            .ok()
+            .filter(|status| (100..=599).contains(status))
+            .map(|status| (status, status)),
+        Json::Text(class) => match class.as_bytes() {
+            [digit @ b'1'..=b'5', b'x', b'x'] => {
+                let first = u16::from(digit.saturating_sub(b'0')).saturating_mul(100);
+                Some((first, first.saturating_add(99)))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    if range.is_none() {
+        value.wrong("a status from 100 to 599, or a class such as \"3xx\"");
+    }
+    range
+}
+
+fn sizes(fields: &Fields<'_>) -> Option<ResponseTest> {
+    let bound = |name: &str| fields.has(name).then(|| fields.integer(name));
+    let (min, max): (Option<u64>, Option<u64>) = (bound("min"), bound("max"));
+    if min.is_none() && max.is_none() {
+        fields.fault_here("neither", "at least one of min, max");
+        return None;
+    }
+    let (min, max) = (min.unwrap_or(0), max.unwrap_or(u64::MAX));
+    if min > max {
+        fields.fault_here(
+            format!("min {min} and max {max}"),
+            "min not larger than max",
+        );
+        return None;
+    }
+    Some(ResponseTest::Size(min, max))
+}
+
 fn network(value: Value<'_>) -> Option<IpNet> {
     let text = value.text()?;
     let network = text
@@ -208,7 +292,7 @@ fn strings(fields: &Fields<'_>, name: &str, any_case: bool) -> Option<Vec<String
     })
 }
 
-const TESTS: [&str; 5] = ["exact", "prefix", "suffix", "contains", "regex"];
+pub(super) const TESTS: [&str; 5] = ["exact", "prefix", "suffix", "contains", "regex"];
 
 /// Notes a text that no request can have.
 fn can_match(value: Value<'_>, subject: Subject, how: Compared, text: &str) -> Option<()> {
@@ -227,6 +311,11 @@ fn can_match(value: Value<'_>, subject: Subject, how: Compared, text: &str) -> O
             None
         }
     }
+}
+
+/// The string matcher in an object about a header of an answer.
+pub(super) fn value_matcher(fields: &Fields<'_>) -> Option<StringMatcher> {
+    matcher(fields, Subject::Header, false)
 }
 
 fn matcher(fields: &Fields<'_>, subject: Subject, any_case: bool) -> Option<StringMatcher> {

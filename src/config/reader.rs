@@ -4,6 +4,7 @@ use super::attribute::{Absent, Attribute, Kind, Section};
 use super::error::{Errors, Path};
 use super::json::Json;
 use super::value::{Value, found};
+use crate::product::Vendor;
 
 /// An object whose field names have been checked.
 #[derive(Clone, Copy)]
@@ -172,6 +173,43 @@ impl<'a> Fields<'a> {
             Some(Absent::Text(word)) => Some(word),
             _ => None,
         })
+    }
+
+    /// A [`Kind::Product`].
+    pub(super) fn vendor(&self, name: &str) -> Option<Vendor> {
+        self.read(name, |value, _| match value {
+            Json::Text(text) => Vendor::named(text),
+            _ => None,
+        })
+        .or_else(|| match self.default(name) {
+            Some(Absent::Text(word)) => Vendor::named(word),
+            _ => None,
+        })
+    }
+
+    /// A [`Kind::AnswerHeaders`]: what `convert` makes of a name alone, or `read` of an object.
+    pub(super) fn answer_headers<T>(
+        &self,
+        name: &str,
+        convert: impl Fn(Value<'_>, &str) -> Option<T>,
+        read: impl Fn(Fields<'_>) -> Option<T>,
+    ) -> Vec<T> {
+        let list = self.read(name, |value, kind| match (value, kind) {
+            (Json::List(list), Kind::AnswerHeaders(section)) => Some((list, kind, section)),
+            _ => None,
+        });
+        let Some((list, kind, section)) = list else {
+            return Vec::new();
+        };
+        let path = Path::Field(&self.path, name);
+        let entries = list.iter().enumerate().filter_map(|(index, json)| {
+            let path = Path::Entry(&path, index);
+            match json {
+                Json::Text(text) => convert(Value::new(json, path, kind, self.errors), text),
+                _ => read(Fields::open(json, section, path, self.errors)?),
+            }
+        });
+        entries.collect()
     }
 
     /// A [`Kind::Switch`]: `None` is `"auto"`.

@@ -2,6 +2,7 @@
 
 use super::attribute::{Absent, Attribute, Kind, Section};
 use super::table::SECTIONS;
+use crate::product::PRODUCTS;
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -37,6 +38,26 @@ const TAIL: &str = "\
    has is a failure with the cause `internal`, handled as the first profile's `fail_action` says; it is never passed over.
 3. Without `rules`: the first profile. With `rules`: the first enabled rule all of whose criteria hold; where there is
    none, the request is not scanned.
+
+## Rules for responses
+
+A rule with `response_status`, `response_content_type`, `response_size` or `response_header` is passed over when a request comes. When the head of its response
+is there, all rules are gone through again, in their order, by what they say of both: the first that matches decides whether the response is scanned, and by
+which profile. So the response of a request that no rule has scanned can be (downloads alone), and that of one that was can be left out (redirects, video).
+Without such a rule a response is scanned where its request was. The profile needs a `response_service_url`. Route metadata wins here, too.
+
+```yaml
+profiles:
+- {name: upload-av, cluster: icap_pool, service_url: /reqmod, response_service_url: /respmod}
+rules:
+- {name: no-video, match: {response_content_type: {prefix: video/}}, action: bypass}
+- {name: no-redirects, match: {response_status: [3xx, 304]}, action: bypass}
+- {name: uploads, match: {has_body: true}, action: enable_icap, profile: upload-av}
+- name: downloads
+  match: {response_header: [{name: content-disposition, prefix: attachment}]}
+  action: enable_icap
+  profile: upload-av
+```
 
 Header values are bytes: comparisons work on the bytes, a regular expression sees U+FFFD for what is no UTF-8.
 ";
@@ -141,8 +162,14 @@ fn describe(kind: Kind) -> Described {
         ),
         Kind::Networks => ("string or list", "", "IPv4 and IPv6, `10.0.0.0/8` or `10.0.0.1`".to_owned()),
         Kind::Ports => ("integer or list", "", "1 to 65535".to_owned()),
+        Kind::Statuses => ("integer, string or list", "", "100 to 599, `\"1xx\"` to `\"5xx\"`".to_owned()),
         Kind::Choices(choice) => ("string or list", "", words(choice)),
         Kind::Matchers(section) => ("string, object or list", "", at(section)),
+        Kind::Product => {
+            let first = PRODUCTS.iter().filter_map(|product| product.names.first());
+            ("string", "", words(&first.copied().collect::<Vec<_>>()))
+        }
+        Kind::AnswerHeaders(section) => ("list of strings and objects", "", at(section)),
         Kind::Texts => ("string or list", "", "at least one; not empty, but for `exact`".to_owned()),
     };
     Described { kind, unit, range }

@@ -2,6 +2,7 @@
 
 use super::attribute::{Absent, Attribute, Kind, Section};
 use super::table::{PLUGIN, SECTIONS};
+use crate::product;
 use serde_json::{Map, Value, json};
 
 /// The JSON Schema (draft 2020-12) of the plugin configuration, as text. It is as strict as a schema can be: names that must
@@ -123,11 +124,20 @@ fn value(kind: Kind) -> Value {
         }),
         Kind::Networks => one_or_list(&json!({"type": "string"})),
         Kind::Ports => one_or_list(&json!({"type": "integer", "minimum": 1, "maximum": 65535})),
+        Kind::Statuses => one_or_list(&json!({"anyOf": [
+            {"type": "integer", "minimum": 100, "maximum": 599},
+            {"type": "string", "pattern": "^[1-5]xx$"},
+        ]})),
         Kind::Choices(words) => one_or_list(&json!({"enum": words})),
         Kind::Matchers(section) => {
             one_or_list(&json!({"anyOf": [{"type": "string"}, reference(section)]}))
         }
         Kind::Texts => one_or_list(&json!({"type": "string"})),
+        Kind::Product => json!({"enum": product::names().collect::<Vec<_>>()}),
+        Kind::AnswerHeaders(section) => json!({
+            "type": "array",
+            "items": {"anyOf": [{"type": "string", "pattern": TOKEN}, reference(section)]},
+        }),
     }
 }
 

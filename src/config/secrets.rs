@@ -1,6 +1,7 @@
 //! Texts of a configuration that must not get into a log, wherever they turn up: a server may echo them.
 
 use super::profile::{Secret, ServiceUrl};
+use super::template::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
@@ -32,18 +33,18 @@ impl Secrets {
     /// Those of a profile: its credentials in each of their forms, the values of `icap_headers`, and the queries.
     pub(super) fn new<'a>(
         authorization: Option<&Secret>,
-        icap_headers: &[(String, String)],
+        icap_headers: &[(String, Template)],
         urls: impl IntoIterator<Item = &'a ServiceUrl>,
     ) -> Self {
         let mut found: Vec<String> = Vec::new();
         if let Some(authorization) = authorization {
             found.extend(credentials(authorization.expose()));
         }
-        let values = icap_headers.iter().map(|(_, value)| value);
+        let values = icap_headers.iter().flat_map(|(_, value)| value.texts());
         found.extend(
             values
-                .filter(|value| value.len() >= MIN_HEADER_BYTES)
-                .cloned(),
+                .filter(|text| text.len() >= MIN_HEADER_BYTES)
+                .map(str::to_owned),
         );
         for url in urls {
             if let Some((_, query)) = url.path.split_once('?') {
@@ -172,10 +173,8 @@ mod tests {
             path: "/av?key=Query-Value-1&x=on".to_owned(),
             scheme: "icap",
         };
-        let headers = [
-            ("X-Key".to_owned(), "header-value".to_owned()),
-            ("X-On".to_owned(), "yes".to_owned()),
-        ];
+        let headers = [("X-Key", "header-value"), ("X-On", "yes")]
+            .map(|(name, value)| (name.to_owned(), Template::parse(value).unwrap()));
         Secrets::new(Some(&Secret::new(basic)), &headers, [&url])
     }
 

@@ -30,6 +30,22 @@ pub(super) fn service_url(
     }
 }
 
+/// Whether both name one server: the port that is not written is the scheme's.
+pub(super) fn same_server(one: &ServiceUrl, other: &ServiceUrl) -> bool {
+    let server = |url: &ServiceUrl| {
+        let default = match url.scheme {
+            "icaps" => "11344",
+            _ => "1344",
+        };
+        let authority = url.authority.to_ascii_lowercase();
+        match authority.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host.to_owned(), port.to_owned()),
+            _ => (authority, default.to_owned()),
+        }
+    };
+    server(one) == server(other)
+}
+
 /// `Ok(None)`: the path is right, but the cluster it is to be combined with is missing, which is noted elsewhere.
 fn split(text: &str, cluster: Option<&str>) -> Result<Option<ServiceUrl>, &'static str> {
     if text.len() > MAX_BYTES {

@@ -1,6 +1,6 @@
 //! The configuration in one line for the log, without anything secret.
 
-use super::{Config, FailAction, Profile, ServiceUrl};
+use super::{Config, FailAction, LogForms, Profile, ServiceUrl};
 use crate::policy::Rule;
 
 /// What is in force: profiles and rules by name, and what an operator looks for first. No credentials, no values of headers,
@@ -22,10 +22,20 @@ pub fn summary(config: &Config) -> String {
         }
     };
     format!(
-        "{} profiles: [{}]; {rules}",
+        "{} profiles: [{}]; {rules}; icap_log {}",
         profiles.len(),
-        profiles.join("; ")
+        profiles.join("; "),
+        log_forms(config.icap_log)
     )
+}
+
+fn log_forms(forms: LogForms) -> &'static str {
+    match (forms.text, forms.structure) {
+        (true, true) => "as text and as a structure",
+        (true, false) => "as text",
+        (false, true) => "as a structure",
+        (false, false) => "in no form",
+    }
 }
 
 fn profile(profile: &Profile) -> String {
@@ -41,6 +51,9 @@ fn profile(profile: &Profile) -> String {
     };
     if let Some(service) = &profile.response_service {
         add(format!("responses to {}", url(service)));
+    }
+    if let Some(cluster) = &profile.response_cluster {
+        add(format!("in the cluster {}", cluster.escape_debug()));
     }
     add(format!("buffer {} bytes", profile.request_buffer_bytes));
     add(match profile.preview_bytes {
@@ -82,6 +95,7 @@ fn fail_actions(profile: &Profile) -> String {
         ("overload", actions.overload),
         ("internal", actions.internal),
         ("large upload", actions.oversize),
+        ("unscannable", actions.unscannable),
     ]
     .into_iter()
     .filter(|(_, action)| *action == FailAction::Open)

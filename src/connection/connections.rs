@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::streams::Streams;
 use super::{Checkout, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken, Wish};
 use crate::config::Profile;
-use crate::host::{self, HostResult};
+use crate::host::{Host, HostError, HostResult};
 
 /// Which pool of [`Connections`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +23,7 @@ pub enum Opened {
         /// Of which pool.
         pool: PoolId,
         /// What the host said.
-        error: host::HostError,
+        error: HostError,
     },
 }
 
@@ -63,13 +63,12 @@ impl Connections {
     pub fn new(root: u32, profiles: &[Rc<Profile>]) -> Self {
         let mut pools: Vec<(Rc<str>, Pool)> = Vec::new();
         for profile in profiles {
-            let limits = PoolLimits::of(profile);
-            match pools
-                .iter_mut()
-                .find(|(cluster, _)| *cluster == profile.cluster)
-            {
-                Some((_, pool)) => pool.tighten(limits),
-                None => pools.push((Rc::clone(&profile.cluster), Pool::new(limits))),
+            for cluster in std::iter::once(&profile.cluster).chain(&profile.response_cluster) {
+                let limits = PoolLimits::of(profile);
+                match pools.iter_mut().find(|(name, _)| name == cluster) {
+                    Some((_, pool)) => pool.tighten(limits),
+                    None => pools.push((Rc::clone(cluster), Pool::new(limits))),
+                }
             }
         }
         let streams = Streams::new(root, pools.len());
@@ -100,7 +99,7 @@ impl Connections {
 
     /// Opens a connection for the next request that waits and may have one. Only in a callback of the root context, and no
     /// more in it after one that failed: the next call begins with another pool.
-    pub fn open_next(&mut self, now_ms: u64) -> Option<Opened> {
+    pub fn open_next<H: Host>(&mut self, host: &H, now_ms: u64) -> Option<Opened> {
         for offset in 0..self.pools.len() {
             let index = self
                 .first
@@ -111,7 +110,7 @@ impl Connections {
             let Some(owner) = pool.next_to_open(closing, now_ms) else {
                 continue;
             };
-            return Some(match self.streams.open(cluster, PoolId(index)) {
+            return Some(match self.streams.open(host, cluster, PoolId(index)) {
                 Ok(token) => {
                     pool.opened(token, owner, now_ms);
                     Opened::For(owner, token)
@@ -131,10 +130,10 @@ impl Connections {
     }
 
     /// Closes idle connections where a request waits for a fresh one and there is no room.
-    pub fn evict(&mut self, now_ms: u64) {
+    pub fn evict<H: Host>(&mut self, host: &H, now_ms: u64) {
         for (_, pool) in &mut self.pools {
             if let Some(token) = pool.evict(now_ms) {
-                self.streams.hang_up(token, now_ms);
+                self.streams.hang_up(host, token, now_ms);
             }
         }
     }
@@ -150,8 +149,8 @@ impl Connections {
     ///
     /// # Errors
     /// The stream is gone; its close is about to be reported.
-    pub fn send(&self, token: StreamToken, bytes: &[u8]) -> HostResult {
-        self.streams.send(token, bytes)
+    pub fn send<H: Host>(&self, host: &H, token: StreamToken, bytes: &[u8]) -> HostResult {
+        self.streams.send(host, token, bytes)
     }
 
     /// The bytes of that stream are being read, or of none any more.
@@ -170,16 +169,16 @@ impl Connections {
     }
 
     /// Tells those to close that could not be told before.
-    pub fn tell_untold(&mut self, now_ms: u64) {
+    pub fn tell_untold<H: Host>(&mut self, host: &H, now_ms: u64) {
         let untold: Vec<StreamToken> = self.streams.untold().collect();
         for token in untold {
-            self.streams.tell(token, now_ms);
+            self.streams.tell(host, token, now_ms);
         }
     }
 
     /// The stream is established, to the server at `peer`.
-    pub fn connected(&mut self, token: StreamToken, peer: String, now_ms: u64) {
-        self.streams.connected(token, now_ms);
+    pub fn connected<H: Host>(&mut self, host: &H, token: StreamToken, peer: String, now_ms: u64) {
+        self.streams.connected(host, token, now_ms);
         if let Some((_, pool)) = self.pool_mut(token) {
             pool.connected(token, peer, now_ms);
         }
@@ -201,7 +200,7 @@ impl Connections {
     }
 
     /// The request is done with the connection, which may be used again.
-    pub fn release(&mut self, token: StreamToken, now_ms: u64) -> Released {
+    pub fn release<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) -> Released {
         let Some((id, pool)) = self.pool_mut(token) else {
             return Released::Retired;
         };
@@ -209,27 +208,27 @@ impl Connections {
         match released {
             Released::Kept => {}
             Released::HandedTo(_) => self.streams.count(id, |turnover| &mut turnover.reused),
-            Released::Retired => self.streams.hang_up(token, now_ms),
+            Released::Retired => self.streams.hang_up(host, token, now_ms),
         }
         released
     }
 
     /// Closes a connection, whatever state it is in.
-    pub fn close(&mut self, token: StreamToken, now_ms: u64) {
+    pub fn close<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) {
         if let Some((_, pool)) = self.pool_mut(token) {
             pool.remove(token);
-            self.streams.hang_up(token, now_ms);
+            self.streams.hang_up(host, token, now_ms);
         }
     }
 
     /// Makes the host drop a stream that it says is closed: it keeps it until it is told. Sending on it fails from now on.
-    pub fn drop_stream(&self, token: StreamToken) {
-        self.streams.reset(token);
+    pub fn drop_stream<H: Host>(&self, host: &H, token: StreamToken) {
+        self.streams.reset(host, token);
     }
 
     /// Makes the host drop every stream at once, without a word to whoever has it.
-    pub fn drop_all(&mut self) {
-        for token in self.streams.drop_all() {
+    pub fn drop_all<H: Host>(&mut self, host: &H) {
+        for token in self.streams.drop_all(host) {
             if let Some((_, pool)) = self.pool_mut(token) {
                 pool.remove(token);
             }
@@ -286,13 +285,13 @@ impl Connections {
     }
 
     /// Closes what has idled for too long, and drops what was told to close and did not.
-    pub fn expire(&mut self, now_ms: u64) {
+    pub fn expire<H: Host>(&mut self, host: &H, now_ms: u64) {
         for (_, pool) in &mut self.pools {
             while let Some(token) = pool.expire(now_ms) {
-                self.streams.hang_up(token, now_ms);
+                self.streams.hang_up(host, token, now_ms);
             }
         }
-        self.streams.expire(now_ms);
+        self.streams.expire(host, now_ms);
     }
 
     /// Whether a connection is there that time can act on.

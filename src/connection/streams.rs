@@ -1,9 +1,9 @@
 //! The gRPC streams of the host behind the connections. Only the root context owns streams.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PoolId, StreamToken, Turnover};
-use crate::host::{self, HostResult};
+use crate::host::{Host, HostResult};
 
 /// How long a connection that was told to close may take, before the host is made to drop it.
 const HANG_UP_MS: u64 = 1_000;
@@ -14,9 +14,9 @@ pub(super) struct Streams {
     /// The context that owns them.
     root: u32,
     /// Those in use, and by which pool.
-    open: HashMap<StreamToken, PoolId>,
+    open: BTreeMap<StreamToken, PoolId>,
     /// Those that are not established yet.
-    connecting: HashSet<StreamToken>,
+    connecting: BTreeSet<StreamToken>,
     /// Those that are to close.
     closing: Vec<Closing>,
     /// The one whose bytes are being read: nothing may be sent on it.
@@ -43,8 +43,8 @@ impl Streams {
     pub(super) fn new(root: u32, pools: usize) -> Self {
         Self {
             root,
-            open: HashMap::new(),
-            connecting: HashSet::new(),
+            open: BTreeMap::new(),
+            connecting: BTreeSet::new(),
             closing: Vec::new(),
             receiving: None,
             turnover: vec![Turnover::default(); pools],
@@ -66,18 +66,23 @@ impl Streams {
         self.turnover.iter_mut().map(std::mem::take)
     }
 
-    pub(super) fn open(&mut self, cluster: &str, pool: PoolId) -> HostResult<StreamToken> {
-        host::enter(self.root)?;
-        let token = host::open_stream(cluster)?;
+    pub(super) fn open<H: Host>(
+        &mut self,
+        host: &H,
+        cluster: &str,
+        pool: PoolId,
+    ) -> HostResult<StreamToken> {
+        host.enter(self.root)?;
+        let token = host.open_stream(cluster)?;
         self.open.insert(token, pool);
         self.connecting.insert(token);
         self.count(pool, |turnover| &mut turnover.opened);
         Ok(token)
     }
 
-    pub(super) fn send(&self, token: StreamToken, bytes: &[u8]) -> HostResult {
-        host::enter(self.root)?;
-        host::send(token, bytes)
+    pub(super) fn send<H: Host>(&self, host: &H, token: StreamToken, bytes: &[u8]) -> HostResult {
+        host.enter(self.root)?;
+        host.send(token, bytes)
     }
 
     pub(super) fn forget(&mut self, token: StreamToken) -> Option<PoolId> {
@@ -100,7 +105,7 @@ impl Streams {
     }
 
     /// Asks the transport role to close the connection; the host reports that close like any other.
-    pub(super) fn hang_up(&mut self, token: StreamToken, now_ms: u64) {
+    pub(super) fn hang_up<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) {
         let pool = self.forget(token);
         self.closing.push(Closing {
             token,
@@ -108,7 +113,7 @@ impl Streams {
             until_ms: None,
         });
         if !self.connecting.contains(&token) && self.receiving != Some(token) {
-            self.tell(token, now_ms);
+            self.tell(host, token, now_ms);
         }
     }
 
@@ -122,22 +127,22 @@ impl Streams {
     }
 
     /// Tells a connection to close, where it is to.
-    pub(super) fn tell(&mut self, token: StreamToken, now_ms: u64) {
+    pub(super) fn tell<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) {
         let found = self
             .closing
             .iter_mut()
             .find(|closing| closing.token == token);
         let Some(closing) = found else { return };
         closing.until_ms = Some(now_ms.saturating_add(HANG_UP_MS));
-        if let Err(e) = self.send(token, &[]) {
+        if let Err(e) = self.send(host, token, &[]) {
             log::debug!("stream {token}: {e}");
         }
     }
 
     /// The stream is established.
-    pub(super) fn connected(&mut self, token: StreamToken, now_ms: u64) {
+    pub(super) fn connected<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) {
         self.connecting.remove(&token);
-        self.tell(token, now_ms);
+        self.tell(host, token, now_ms);
     }
 
     /// The stream is closed.
@@ -147,7 +152,7 @@ impl Streams {
     }
 
     /// Drops what was told to close and did not.
-    pub(super) fn expire(&mut self, now_ms: u64) {
+    pub(super) fn expire<H: Host>(&mut self, host: &H, now_ms: u64) {
         let late = |closing: &Closing| closing.until_ms.is_some_and(|until| until <= now_ms);
         let late: Vec<StreamToken> = self
             .closing
@@ -157,26 +162,26 @@ impl Streams {
             .collect();
         for token in late {
             self.gone(token);
-            self.reset(token);
+            self.reset(host, token);
         }
     }
 
     /// Makes the host drop every stream at once; those that are in use.
-    pub(super) fn drop_all(&mut self) -> Vec<StreamToken> {
+    pub(super) fn drop_all<H: Host>(&mut self, host: &H) -> Vec<StreamToken> {
         for closing in std::mem::take(&mut self.closing) {
-            self.reset(closing.token);
+            self.reset(host, closing.token);
         }
         self.connecting.clear();
         let open: Vec<StreamToken> = self.open.keys().copied().collect();
         for token in &open {
-            self.reset(*token);
+            self.reset(host, *token);
         }
         open
     }
 
     /// Makes the host drop the stream at once.
-    pub(super) fn reset(&self, token: StreamToken) {
-        if let Err(e) = host::enter(self.root).and_then(|()| host::cancel(token)) {
+    pub(super) fn reset<H: Host>(&self, host: &H, token: StreamToken) {
+        if let Err(e) = host.enter(self.root).and_then(|()| host.cancel(token)) {
             log::debug!("stream {token}: {e}");
         }
     }

@@ -3,7 +3,8 @@
 use super::exchange::{Exchange, Phase};
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::host::{self, Half};
+use crate::host::{BodyEdit, Host};
+use crate::icap::Direction;
 use crate::report::{Action, Significance};
 
 /// Details of Envoy's access log for a body past Envoy's own buffer limit.
@@ -30,28 +31,30 @@ impl Exchange {
             {
                 "for the answer of the ICAP server"
             }
-            _ => match self.half {
-                Half::Request => "for the rest of the client's body",
-                Half::Response => "for the rest of the application's body",
+            _ => match self.direction {
+                Direction::Request => "for the rest of the client's body",
+                Direction::Response => "for the rest of the application's body",
             },
         }
     }
 }
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// The headers of a response come while the request is still held: Envoy, or a filter before this one, answers the client.
     pub(super) fn notice_envoy_reply(&mut self, id: u32) {
         let held = self
             .exchanges
             .get(&id)
-            .is_some_and(|exchange| exchange.half == Half::Request && exchange.is_held());
+            .is_some_and(|exchange| exchange.direction == Direction::Request && exchange.is_held());
         if held {
             self.begin(Some(id));
             self.with_message(id, |worker, exchange| {
                 worker.end_by_envoy(id, exchange);
                 // An error page that Envoy redirects to would be shown the body.
                 if exchange.body.available > 0
-                    && let Err(e) = host::splice_body(Half::Request, 0, usize::MAX, &[])
+                    && let Err(e) = worker
+                        .host
+                        .edit_body(Direction::Request, BodyEdit::Replace(&[]))
                 {
                     log::debug!("context {id}: {e}");
                 }
@@ -66,11 +69,11 @@ impl Worker {
     /// A changed body that was put in place in the message's own callback is refused after that callback.
     fn notice_refused_change(&mut self, id: u32) {
         let changed = self.exchanges.get(&id).is_some_and(|exchange| {
-            exchange.half == Half::Request
+            exchange.direction == Direction::Request
                 && matches!(exchange.phase, Phase::Released)
                 && exchange.journal.action() == Action::Modified
         });
-        if changed && response_details() == TOO_LARGE {
+        if changed && response_details(&self.host) == TOO_LARGE {
             self.begin(Some(id));
             self.with_message(id, |worker, exchange| worker.refused_by_envoy(id, exchange));
             self.settle();
@@ -90,7 +93,7 @@ impl Worker {
     }
 
     fn end_by_envoy(&mut self, id: u32, exchange: &mut Exchange) {
-        let details = response_details();
+        let details = response_details(&self.host);
         let awaited = exchange.awaited();
         let (cause, reason) = if details == TOO_LARGE {
             let reason = "Envoy's own buffer limit is smaller than the body: per_connection_buffer_limit_bytes of the \
@@ -109,14 +112,13 @@ impl Worker {
         self.record_failure(exchange, cause, &reason);
         self.give_up_connection(id, exchange);
         exchange.phase = Phase::Answered;
-        self.metrics.failed(&exchange.profile, cause, false);
         let significance = Significance::of(Action::Failed, Some(cause), false);
-        self.conclude(id, exchange, Action::Failed, significance);
+        self.conclude_failed(id, exchange, significance, (cause, false));
     }
 
     /// The access log is about to be written for a message that is still held: there will be no verdict.
     pub(super) fn log_abandoned(&mut self, id: u32, exchange: &mut Exchange) {
-        let details = response_details();
+        let details = response_details(&self.host);
         let awaited = exchange.awaited();
         let reason = if details.is_empty() || CLIENT_LEFT.iter().any(|word| details.contains(word))
         {
@@ -155,8 +157,8 @@ impl Worker {
 }
 
 /// The details of the response code in Envoy's access log, fit for a log; empty where there are none.
-fn response_details() -> String {
-    let details = host::property(&["response", "code_details"]);
+fn response_details<H: Host>(host: &H) -> String {
+    let details = host.property(&["response", "code_details"]);
     let details = details.ok().flatten().unwrap_or_default();
     let graphic = |c: &char| c.is_ascii_graphic();
     String::from_utf8_lossy(&details)

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use super::ask::{address, ask, path, peer_address, request_path};
+use super::ask::{Told, address, ask, path, peer_address, request_path};
 use super::clock::ServerClock;
 use super::conclude::write_log;
 use super::describe::Journal;
@@ -13,10 +13,12 @@ use super::rewrite::find;
 use super::service::Service;
 use super::worker::Worker;
 use crate::config::{self, Cause, HonorTransferIgnore, Profile};
-use crate::host::{self, Fields, Half, STREAM_FIELD};
-use crate::icap::{Method, Transfer, encode_request_head, encode_response_head};
-use crate::policy::{Decision, Protocol, RequestView, RouteChoice, decide};
-use crate::report::{Action, IcapLog};
+use crate::host::{Fields, Host, STREAM_FIELD};
+use crate::icap::{
+    Direction, Method, Request, RequestHead, Transfer, encode_request_head, encode_response_head,
+};
+use crate::policy::{Decision, Outlook, Protocol, RequestView, ResponseView, RouteChoice, decide};
+use crate::report::{Action, IcapLog, Significance};
 
 /// Where a route says what is to be done with its requests. As a whole: Envoy hands over no part that has lists or objects in
 /// it.
@@ -39,34 +41,38 @@ pub(super) enum Admission {
     Refused,
 }
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// Decides about a request.
     pub(super) fn admit_request(&mut self, id: u32, at_end: bool) -> Admission {
-        let mut fields = match host::headers(Half::Request) {
+        let mut fields = match self.host.headers(Direction::Request) {
             Ok(fields) => fields,
             Err(e) => return self.refuse(id, &format!("no headers: {e}")),
         };
         if find(&fields, STREAM_FIELD).is_some() {
             let message = format_args!("icap: {NOT_UPSTREAM}");
-            say(log::Level::Error, "upstream", "", message);
+            say(self.now_ms, log::Level::Error, "upstream", "", message);
             self.refuse_later(id);
             return Admission::Refused;
         }
         if self.is_upstream {
             return self.refuse(id, NOT_UPSTREAM);
         }
-        Self::unexpose(&mut fields);
+        self.unexpose(&mut fields);
+        let mut outlook = None;
         let decision = if is_tunnel(&fields) {
             Decision::Skip { rule: None }
         } else {
-            decide(
-                &self.config,
-                &View {
-                    fields: &fields,
-                    at_end,
-                },
-                route_choice(),
-            )
+            let view = View {
+                host: &self.host,
+                now_ms: self.now_ms,
+                fields: &fields,
+                at_end,
+            };
+            let choice = route_choice(&self.host);
+            if choice == RouteChoice::None {
+                outlook = Outlook::of(&self.config, &view);
+            }
+            decide(&self.config, &view, choice)
         };
         if let Decision::Skip { rule: Some(rule) }
         | Decision::Scan {
@@ -76,13 +82,19 @@ impl Worker {
             self.metrics.rule_matched(rule);
         }
         match decision {
-            Decision::Skip { rule } => self.skip(id, rule.as_deref()),
+            Decision::Skip { rule } => {
+                let admission = self.skip(id, rule.as_deref());
+                match outlook.and_then(|outlook| self.wait_for_response(&fields, rule, outlook)) {
+                    Some(exchange) => Admission::Scan(Box::new(exchange)),
+                    None => admission,
+                }
+            }
             Decision::Misconfigured(reason) => {
                 self.misconfigured(id, &fields, at_end, reason, false)
             }
             Decision::Refuse(reason) => self.misconfigured(id, &fields, at_end, reason, true),
             Decision::Scan { profile, rule }
-                if self.is_ignored(&profile, Half::Request, &path(&fields)) =>
+                if self.is_ignored(&profile, Direction::Request, &path(&fields)) =>
             {
                 log::debug!(
                     "context {id}: the service of {} ignores its kind",
@@ -93,12 +105,13 @@ impl Worker {
             Decision::Scan { profile, rule } => {
                 let journal = Journal::new(rule).hiding(&profile);
                 let message = Message {
-                    half: Half::Request,
+                    direction: Direction::Request,
                     fields: &fields,
                     request_head: None,
                     at_end,
                 };
                 let mut exchange = self.open(id, profile, journal, message);
+                exchange.outlook = outlook;
                 if !exchange.is_decided() && !at_end && expects_continue(&fields) {
                     self.refuse_expectation(id, &mut exchange);
                 }
@@ -127,7 +140,7 @@ impl Worker {
             self.is_upstream = true;
             log::error!("icap: {NOT_UPSTREAM}");
         }
-        self.connections.drop_all();
+        self.connections.drop_all(&self.host);
     }
 
     /// A request that no profile can be found for fails as the first one says, or is `closed` whatever that says.
@@ -143,13 +156,14 @@ impl Worker {
             return self.refuse(id, &reason);
         };
         say(
+            self.now_ms,
             log::Level::Error,
             "route",
             &reason,
             format_args!("icap: a request can't be scanned: {reason}"),
         );
         let message = Message {
-            half: Half::Request,
+            direction: Direction::Request,
             fields,
             request_head: None,
             at_end,
@@ -167,8 +181,13 @@ impl Worker {
     /// Lets a request pass unscanned.
     fn skip(&mut self, id: u32, rule: Option<&str>) -> Admission {
         self.metrics.disabled();
-        self.expose(id, Half::Request, Action::Disabled, None);
-        if let Err(e) = write_log(id, &IcapLog::disabled(rule)) {
+        self.expose(id, Direction::Request, Action::Disabled, None);
+        if let Err(e) = write_log(
+            &self.host,
+            id,
+            self.config.icap_log,
+            &IcapLog::disabled(rule),
+        ) {
             log::debug!("context {id}: {e}");
         }
         Admission::Pass
@@ -176,49 +195,102 @@ impl Worker {
 
     /// Whether the service has said, by `Transfer-Ignore`, that it has no use for such a message, and the profile lets it: the
     /// client chooses the path.
-    fn is_ignored(&self, profile: &Rc<Profile>, half: Half, path: &str) -> bool {
+    fn is_ignored(&self, profile: &Rc<Profile>, direction: Direction, path: &str) -> bool {
         let honored = match profile.honor_transfer_ignore {
             HonorTransferIgnore::Never => false,
-            HonorTransferIgnore::Responses => half == Half::Response,
+            HonorTransferIgnore::Responses => direction == Direction::Response,
             HonorTransferIgnore::Always => true,
         };
         honored
             && self
-                .service(profile, half)
+                .service(profile, direction)
                 .and_then(Service::options)
                 .is_some_and(|options| options.transfer.of(path) == Transfer::Ignore)
     }
 
-    /// Whether the response is to be scanned: where its request was, by a profile that wants it.
-    pub(super) fn scans_response(&self, id: u32) -> bool {
-        self.exchanges.get(&id).is_some_and(|exchange| {
-            exchange.half == Half::Request
-                && matches!(exchange.phase, Phase::Cleared | Phase::Released)
-                && exchange.profile.response_service.is_some()
-                && !self.is_ignored(
-                    &exchange.profile,
-                    Half::Response,
-                    &request_path(exchange.request.request_head.as_deref()),
-                )
+    /// What is to be known of a request that goes on unscanned, where the rules may have its response scanned.
+    fn wait_for_response(
+        &self,
+        fields: &Fields,
+        rule: Option<Rc<str>>,
+        outlook: Outlook,
+    ) -> Option<Exchange> {
+        let profile = Rc::clone(outlook.profile(&self.config)?);
+        let mut journal = Journal::new(rule).hiding(&profile);
+        journal.note(Action::Disabled, Significance::NONE);
+        let head = encode_request_head(fields).ok();
+        let both = (fields, fields);
+        let service = &profile.service;
+        let told = Told::of(&self.host, self.now_ms, &profile, None);
+        let heads = (head, None);
+        let request = ask(&profile, None, service, Method::Reqmod, both, heads, &told);
+        let exchange = self.exchange(Direction::Request, profile, journal, request, fields);
+        Some(Exchange {
+            phase: Phase::Released,
+            outlook: Some(outlook),
+            ..exchange
         })
     }
 
+    /// The profile by which the response is to be scanned, and the rule that says so: that of its request, where that was
+    /// scanned, or what the rules about responses say. `None`: it is not.
+    pub(super) fn scan_of_response(&mut self, id: u32) -> Option<(Rc<Profile>, Option<Rc<str>>)> {
+        let exchange = self.exchanges.get(&id).filter(|exchange| {
+            exchange.direction == Direction::Request
+                && matches!(exchange.phase, Phase::Cleared | Phase::Released)
+        })?;
+        let (profile, rule) = match &exchange.outlook {
+            None => (Rc::clone(&exchange.profile), None),
+            Some(outlook) => match self.host.headers(Direction::Response) {
+                Ok(fields) => match outlook.decide(&self.config, &ResponseFields(&fields)) {
+                    Decision::Scan { profile, rule } => (profile, rule),
+                    Decision::Skip { rule } => {
+                        if let Some(rule) = rule {
+                            self.metrics.rule_matched(&rule);
+                        }
+                        return None;
+                    }
+                    Decision::Misconfigured(_) | Decision::Refuse(_) => return None,
+                },
+                Err(_) => (Rc::clone(&exchange.profile), None),
+            },
+        };
+        let path = request_path(exchange.request.request_head.as_deref());
+        if profile.response_service.is_none()
+            || self.is_ignored(&profile, Direction::Response, &path)
+        {
+            return None;
+        }
+        if let Some(rule) = &rule {
+            self.metrics.rule_matched(rule);
+        }
+        Some((profile, rule))
+    }
+
     /// Begins with a response that is to be scanned.
-    pub(super) fn admit_response(&mut self, id: u32, at_end: bool) -> Admission {
+    pub(super) fn admit_response(
+        &mut self,
+        id: u32,
+        at_end: bool,
+        (profile, rule): (Rc<Profile>, Option<Rc<str>>),
+    ) -> Admission {
         let Some(request) = self.take(id) else {
             return self.refuse(id, "a response without its request");
         };
-        let fields = match host::headers(Half::Response) {
+        let fields = match self.host.headers(Direction::Response) {
             Ok(fields) => fields,
             Err(e) => return self.refuse(id, &format!("no headers: {e}")),
         };
         let message = Message {
-            half: Half::Response,
+            direction: Direction::Response,
             fields: &fields,
             request_head: request.request.request_head.clone(),
             at_end,
         };
-        let mut exchange = self.open(id, request.profile, request.journal, message);
+        let journal = request.journal.going_on(&profile, rule);
+        let request_body = Some(request.body).filter(|body| !body.at_end);
+        let mut exchange = self.open(id, profile, journal, message);
+        exchange.request_body = request_body;
         exchange.http_method = request.http_method;
         Admission::Scan(Box::new(exchange))
     }
@@ -232,16 +304,15 @@ impl Worker {
         message: Message<'_>,
     ) -> Exchange {
         let Message {
-            half,
+            direction,
             fields,
             request_head,
             at_end,
         } = message;
         self.metrics.requested(&profile);
-        let announced = find(fields, "content-length")
-            .and_then(|value| std::str::from_utf8(value).ok()?.trim().parse().ok());
-        let (service, method, heads) = match (half, &profile.response_service) {
-            (Half::Response, Some(service)) => {
+        let announced = number(fields, "content-length");
+        let (service, method, heads) = match (direction, &profile.response_service) {
+            (Direction::Response, Some(service)) => {
                 let head = encode_response_head(fields).map(|head| (request_head, Some(head)));
                 (service, Method::Respmod, head)
             }
@@ -254,37 +325,27 @@ impl Worker {
             Ok(heads) => (heads, None),
             Err(e) => ((None, None), Some(e)),
         };
-        let watched = self.service(&profile, half);
-        let request = ask(&profile, watched, service, method, fields, heads);
-        let http_method = find(fields, ":method").unwrap_or_default();
-        let mut exchange = Exchange {
-            half,
-            pool: self.connections.pool_of(&profile.cluster),
-            request: Rc::new(request),
-            http_method: String::from_utf8_lossy(http_method).into_owned(),
-            body: Body {
-                available: 0,
-                announced: announced.filter(|_| !at_end),
-                at_end,
-                progress_ms: self.now_ms,
-            },
-            held_back_ms: None,
-            phase: Phase::Collecting,
-            clock: ServerClock::new(profile.response_timeout_ms),
-            retries: 0,
-            change_begun: false,
-            journal,
-            profile,
+        let watched = self.service(&profile, direction);
+        // The host has no fields of the request any more when its response comes.
+        let requested = match direction {
+            Direction::Request => None,
+            Direction::Response => Some(fields_of(heads.0.as_deref())),
         };
+        let both = (requested.as_ref().unwrap_or(fields), fields);
+        let told = Told::of(&self.host, self.now_ms, &profile, watched);
+        let request = ask(&profile, watched, service, method, both, heads, &told);
+        let mut exchange = self.exchange(direction, profile, journal, request, fields);
+        exchange.body.announced = announced.filter(|_| !at_end);
+        exchange.body.at_end = at_end;
         if let Some(fault) = fault {
             let reason = format!("the message has no form for the server: {fault}");
-            let cause = match half {
-                Half::Request => Cause::BadRequest,
+            let cause = match direction {
+                Direction::Request => Cause::BadRequest,
                 // The client has no part in it.
-                Half::Response => Cause::Internal,
+                Direction::Response => Cause::Internal,
             };
             self.fail(id, &mut exchange, cause, reason);
-        } else if self.fails_self_test(&exchange.profile) {
+        } else if self.fails_self_test(&exchange.profile, direction) {
             let reason = "the self-test found that the server does not block".to_owned();
             self.fail(id, &mut exchange, Cause::ServerError, reason);
         } else if exchange
@@ -296,11 +357,93 @@ impl Worker {
         }
         exchange
     }
+
+    /// A message of which nothing has come but its head.
+    fn exchange(
+        &self,
+        direction: Direction,
+        profile: Rc<Profile>,
+        journal: Journal,
+        request: Request,
+        fields: &Fields,
+    ) -> Exchange {
+        let http_method = find(fields, ":method").unwrap_or_default();
+        let cluster = profile.cluster_for(direction == Direction::Response);
+        Exchange {
+            direction,
+            pool: self.connections.pool_of(cluster),
+            request: Rc::new(request),
+            http_method: String::from_utf8_lossy(http_method).into_owned(),
+            body: Body {
+                progress_ms: self.now_ms,
+                ..Body::default()
+            },
+            request_body: None,
+            uncounted: None,
+            held_back_ms: None,
+            phase: Phase::Collecting,
+            clock: ServerClock::new(profile.response_timeout_ms),
+            retries: 0,
+            change_begun: false,
+            slow_said: false,
+            outlook: None,
+            journal,
+            profile,
+        }
+    }
+}
+
+/// The head of a response, as the policy sees it.
+struct ResponseFields<'a>(&'a Fields);
+
+impl ResponseView for ResponseFields<'_> {
+    fn status(&self) -> u16 {
+        number(self.0, ":status").unwrap_or_default()
+    }
+
+    fn length(&self) -> Option<u64> {
+        number(self.0, "content-length")
+    }
+
+    fn header(&self, name: &str, visit: &mut dyn FnMut(&[u8]) -> bool) {
+        let mut values = self.0.iter().filter(|(n, _)| n == name.as_bytes());
+        values.all(|(_, value)| visit(value));
+    }
+}
+
+/// The fields of a request as the server was shown it.
+fn fields_of(head: Option<&[u8]>) -> Fields {
+    let Some(head) = head.and_then(RequestHead::parse) else {
+        return Fields::new();
+    };
+    let authority = head.headers.get("host").unwrap_or_default().to_vec();
+    let pseudo = [
+        (b":method".to_vec(), head.method.into_bytes()),
+        (b":path".to_vec(), head.target),
+        (b":authority".to_vec(), authority),
+    ];
+    let named = head.headers.iter();
+    let named = named.map(|field| {
+        (
+            field.name.to_ascii_lowercase().into_bytes(),
+            field.value.clone(),
+        )
+    });
+    pseudo.into_iter().chain(named).collect()
+}
+
+/// The number in the first field of that name.
+fn number<T: std::str::FromStr>(fields: &Fields, name: &str) -> Option<T> {
+    std::str::from_utf8(find(fields, name)?)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 /// What one callback brings of a message.
 struct Message<'a> {
-    half: Half,
+    direction: Direction,
     fields: &'a Fields,
     /// Of a response: the head of its request, as the server gets it.
     request_head: Option<Vec<u8>>,
@@ -336,8 +479,8 @@ fn expects_continue(fields: &Fields) -> bool {
 }
 
 /// What the route's metadata says.
-fn route_choice() -> RouteChoice {
-    match host::property(&ROUTE_METADATA) {
+fn route_choice<H: Host>(host: &H) -> RouteChoice {
+    match host.property(&ROUTE_METADATA) {
         Ok(Some(metadata)) => config::route_choice(&metadata),
         Ok(None) => RouteChoice::None,
         Err(e) => RouteChoice::Wrong(format!("the route's metadata can't be read: {e}")),
@@ -345,29 +488,31 @@ fn route_choice() -> RouteChoice {
 }
 
 /// A request as the policy sees it.
-struct View<'a> {
+struct View<'a, H> {
+    host: &'a H,
+    now_ms: u64,
     fields: &'a Fields,
     at_end: bool,
 }
 
-impl RequestView for View<'_> {
+impl<H: Host> RequestView for View<'_, H> {
     fn client_ip(&self) -> Option<IpAddr> {
-        address("source")
+        address(self.host, "source")
     }
 
     fn peer_ip(&self) -> Option<IpAddr> {
-        peer_address()
+        peer_address(self.host, self.now_ms)
     }
 
     fn listener_port(&self) -> Option<u16> {
-        let port = host::property(&["destination", "port"]).ok()??;
+        let port = self.host.property(&["destination", "port"]).ok()??;
         let port: [u8; 8] = port.try_into().ok()?;
         u16::try_from(i64::from_le_bytes(port)).ok()
     }
 
     fn protocol(&self) -> Protocol {
         // Not `:scheme`, which is the client's word.
-        match host::property(&["connection", "tls_version"]) {
+        match self.host.property(&["connection", "tls_version"]) {
             Ok(Some(_)) => Protocol::Https,
             _ => Protocol::Http,
         }

@@ -3,13 +3,13 @@
 use super::exchange::{Draining, Exchange, Phase, Replacement};
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::host::{self, Half};
+use crate::host::{BodyEdit, Host};
 use crate::report::{Action, Significance};
 
 /// The header with the length of a body.
 const LENGTH: &str = "content-length";
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// Goes on with the message as it is.
     ///
     /// ```text
@@ -24,7 +24,7 @@ impl Worker {
     pub(super) fn let_go(&mut self, id: u32, exchange: &mut Exchange) {
         self.expose(
             id,
-            exchange.half,
+            exchange.direction,
             exchange.journal.action(),
             exchange.journal.threat(),
         );
@@ -36,23 +36,28 @@ impl Worker {
             return;
         }
         exchange.phase = Phase::Released;
-        Self::keep_length(id, exchange);
+        self.keep_length(id, exchange);
         if !self.is_inside(id)
-            && let Err(e) = host::enter(id).and_then(|()| host::resume(exchange.half))
+            && let Err(e) = self
+                .host
+                .enter(id)
+                .and_then(|()| self.host.resume(exchange.direction))
         {
             log::debug!("context {id}: {e}");
         }
     }
 
-    /// Sees to it that `content-length` is right when a request with a body goes on. A filter before this one may have changed it
-    /// while the body came (Lua's `setBytes` on a chunk does): the application would take what is over for another request.
-    pub(super) fn keep_length(id: u32, exchange: &Exchange) {
+    /// Sees to it that `content-length` is right when a message with a body goes on. A filter before this one may have changed it
+    /// while the body came (Lua's `setBytes` on a chunk does): whoever gets it would take what is over for another message.
+    pub(super) fn keep_length(&self, id: u32, exchange: &Exchange) {
         let body = exchange.body;
-        if exchange.half != Half::Request || body.available == 0 {
+        if body.available == 0 {
             return;
         }
-        let kept = host::enter(id)
-            .and_then(|()| host::header(exchange.half, LENGTH))
+        let kept = self
+            .host
+            .enter(id)
+            .and_then(|()| self.host.header(exchange.direction, LENGTH))
             .and_then(|found| {
                 let right = match (body.at_end, &found) {
                     (true, Some(_)) => Some(body.available),
@@ -61,8 +66,8 @@ impl Worker {
                 };
                 match right.map(|length| length.to_string().into_bytes()) {
                     right if right == found => Ok(()),
-                    Some(right) => host::set_header(exchange.half, LENGTH, &right),
-                    None => host::remove_header(exchange.half, LENGTH),
+                    Some(right) => self.host.set_header(exchange.direction, LENGTH, &right),
+                    None => self.host.remove_header(exchange.direction, LENGTH),
                 }
             });
         if let Err(e) = kept {
@@ -82,11 +87,12 @@ impl Worker {
             return;
         };
         let replacement = &draining.replacement;
-        let half = exchange.half;
-        let entered = host::enter(id);
+        let direction = exchange.direction;
+        let entered = self.host.enter(id);
         let placed = match &replacement.body {
             Some(_) if !exchange.body.at_end => {
-                let emptied = entered.and_then(|()| host::splice_body(half, 0, usize::MAX, &[]));
+                let emptied =
+                    entered.and_then(|()| self.host.edit_body(direction, BodyEdit::Replace(&[])));
                 if let Err(e) = emptied {
                     self.fail_to_replace(id, exchange, &e.to_string());
                 }
@@ -95,11 +101,11 @@ impl Worker {
             Some(body) => {
                 // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
                 self.log_outcome(id, exchange, Significance::BODY_SIZE);
-                entered.and_then(|()| Replacement::put(half, body))
+                entered.and_then(|()| Replacement::put(&self.host, direction, body))
             }
             None => entered,
         }
-        .and_then(|()| host::set_headers(half, &replacement.headers));
+        .and_then(|()| self.host.set_headers(direction, &replacement.headers));
         if self.inbox.has_ended(id) {
             return self.refused_by_envoy(id, exchange);
         }
@@ -137,9 +143,7 @@ impl Worker {
         exchange.phase = Phase::Answered;
         let reason = "the changed body is larger than Envoy's buffer limit";
         self.record_failure(exchange, Cause::Oversize, reason);
-        self.metrics
-            .failed(&exchange.profile, Cause::Oversize, false);
         let significance = Significance::of(Action::Failed, Some(Cause::Oversize), false);
-        self.conclude(id, exchange, Action::Failed, significance);
+        self.conclude_failed(id, exchange, significance, (Cause::Oversize, false));
     }
 }

@@ -6,24 +6,76 @@ use std::net::IpAddr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
+use super::placeholders::MessageValues;
 use super::repeated::say;
 use super::rewrite::find;
 use super::service::Service;
-use crate::config::{ClientIpSource, Profile, SendWhen, ServiceUrl};
-use crate::host::{self, Fields, Half};
-use crate::icap::{Method, Request, ServiceOptions, Transfer};
+use crate::config::{ClientIpSource, Operator, Profile, SendWhen, ServiceUrl, UserEncoding};
+use crate::host::{Fields, Host};
+use crate::icap::{Direction, Method, Request, ServiceOptions, Transfer};
 
 /// The filter state that tells the address of the downstream connection.
 const PEER_STATE: &str = "icap_filter.peer";
 
-/// What is asked of the ICAP server about a message.
-pub(super) fn ask(
+/// What the host alone can say of a message, as far as the server is to be told: the ends of the downstream connection, and
+/// the values of operators.
+#[derive(Debug)]
+pub(super) struct Told<'h, H> {
+    host: &'h H,
+    client: Option<IpAddr>,
+    server: Option<IpAddr>,
+}
+
+impl<'h, H: Host> Told<'h, H> {
+    /// What the profile wants told, and the service that is asked.
+    pub(super) fn of(
+        host: &'h H,
+        now_ms: u64,
+        profile: &Profile,
+        watched: Option<&Service>,
+    ) -> Self {
+        let wants = |when: SendWhen, header: &str| match watched {
+            Some(service) => service.wants(when, header),
+            None => when == SendWhen::Always,
+        };
+        let client = || match profile.client_ip_source {
+            ClientIpSource::Downstream => address(host, "source"),
+            ClientIpSource::Peer => peer_address(host, now_ms),
+        };
+        Self {
+            host,
+            client: wants(profile.send_client_ip, "X-Client-IP")
+                .then(client)
+                .flatten(),
+            server: wants(profile.send_server_ip, "X-Server-IP")
+                .then(|| address(host, "destination"))
+                .flatten(),
+        }
+    }
+
+    /// What only the host can say of an operator's value.
+    fn value(&self, operator: &Operator) -> Option<Vec<u8>> {
+        let property = |path: &[&str]| self.host.property(path).ok()?;
+        match operator {
+            Operator::RemoteAddress => {
+                address(self.host, "source").map(|ip| ip.to_string().into_bytes())
+            }
+            Operator::PeerSubject => property(&["connection", "subject_peer_certificate"]),
+            Operator::ServerName => property(&["connection", "requested_server_name"]),
+            Operator::Request(_) | Operator::Path | Operator::FileName => None,
+        }
+    }
+}
+
+/// What is asked of the ICAP server about a message: `requested` are the fields of the request, `fields` those of the message.
+pub(super) fn ask<H: Host>(
     profile: &Profile,
     watched: Option<&Service>,
     service: &ServiceUrl,
     method: Method,
-    fields: &Fields,
+    (requested, fields): (&Fields, &Fields),
     (request_head, response_head): (Option<Vec<u8>>, Option<Vec<u8>>),
+    told: &Told<'_, H>,
 ) -> Request {
     let mut headers = Vec::new();
     let mut add = |name: &str, value: Option<String>| {
@@ -31,29 +83,13 @@ pub(super) fn ask(
             headers.push((name.to_owned(), value));
         }
     };
-    let wants = |when: SendWhen, header: &str| match watched {
-        Some(service) => service.wants(when, header),
-        None => when == SendWhen::Always,
-    };
-    if wants(profile.send_client_ip, "X-Client-IP") {
-        let ip = match profile.client_ip_source {
-            ClientIpSource::Downstream => address("source"),
-            ClientIpSource::Peer => peer_address(),
-        };
-        add("X-Client-IP", ip.map(|ip| ip.to_string()));
-    }
-    if wants(profile.send_server_ip, "X-Server-IP") {
-        add(
-            "X-Server-IP",
-            address("destination").map(|ip| ip.to_string()),
-        );
-    }
+    add("X-Client-IP", told.client.map(|ip| ip.to_string()));
+    add("X-Server-IP", told.server.map(|ip| ip.to_string()));
     if let Some(name) = &profile.authenticated_user_header {
-        let user = find(fields, name).filter(|user| !user.is_empty());
-        let scheme = &profile.authenticated_user_scheme;
+        let user = find(requested, name).filter(|user| !user.is_empty());
         add(
-            "X-Authenticated-User",
-            user.map(|user| BASE64.encode([scheme.as_bytes(), b"://", user].concat())),
+            &profile.authenticated_user_icap_header,
+            user.and_then(|user| user_value(profile, user)),
         );
     }
     add(
@@ -63,7 +99,17 @@ pub(super) fn ask(
             .as_ref()
             .map(|secret| secret.expose().to_owned()),
     );
-    headers.extend(profile.icap_headers.iter().cloned());
+    let target = request_target(request_head.as_deref());
+    let values = MessageValues {
+        request: requested,
+        message: fields,
+        target,
+        host: &|operator| told.value(operator),
+    };
+    let configured = profile.icap_headers.iter();
+    headers.extend(
+        configured.filter_map(|(name, value)| Some((name.clone(), value.render(&values)?))),
+    );
     let path = request_path(request_head.as_deref());
     Request {
         method,
@@ -72,8 +118,25 @@ pub(super) fn ask(
         allow: allow(profile, watched.and_then(Service::options)),
         preview: preview(profile, watched.and_then(Service::options), &path),
         headers,
+        whole: profile.require_content_length && find(fields, "content-length").is_none(),
         request_head,
         response_head,
+    }
+}
+
+/// The name of a user as the profile has it written. `None`: it can't be.
+fn user_value(profile: &Profile, user: &[u8]) -> Option<String> {
+    let scheme = profile.authenticated_user_scheme.as_bytes();
+    let named = match scheme {
+        [] => user.to_vec(),
+        scheme => [scheme, b"://", user].concat(),
+    };
+    match profile.authenticated_user_encoding {
+        UserEncoding::Base64 => Some(BASE64.encode(named)),
+        UserEncoding::Plain => {
+            let text = String::from_utf8(named).ok()?;
+            (!text.chars().any(char::is_control)).then_some(text)
+        }
     }
 }
 
@@ -117,26 +180,32 @@ pub(super) fn path(fields: &Fields) -> Cow<'_, str> {
 
 /// The path in the head of a request as the server gets it, without its query; empty where there is no head.
 pub(super) fn request_path(head: Option<&[u8]>) -> Cow<'_, str> {
-    let target = head.and_then(|head| head.split(|b| *b == b' ').nth(1));
-    let path = target.and_then(|target| target.split(|b| *b == b'?').next());
+    let path = request_target(head).split(|b| *b == b'?').next();
     String::from_utf8_lossy(path.unwrap_or_default())
 }
 
+/// The target in the head of a request, with its query.
+fn request_target(head: Option<&[u8]>) -> &[u8] {
+    head.and_then(|head| head.split(|b| *b == b' ').nth(1))
+        .unwrap_or_default()
+}
+
 /// The address of one end of the downstream connection, as Envoy trusts it.
-pub(super) fn address(end: &str) -> Option<IpAddr> {
-    parse_address(&host::property(&[end, "address"]).ok()??)
+pub(super) fn address<H: Host>(host: &H, end: &str) -> Option<IpAddr> {
+    parse_address(&host.property(&[end, "address"]).ok()??)
 }
 
 /// The address of the downstream connection itself. Envoy tells it only through the filter state [`PEER_STATE`], which a filter
 /// of Envoy's own sets. Without that it is known where Envoy took the downstream address from the connection: it gives one
 /// that came from a header the port 0.
-pub(super) fn peer_address() -> Option<IpAddr> {
-    if let Ok(Some(state)) = host::property(&["filter_state", PEER_STATE]) {
+pub(super) fn peer_address<H: Host>(host: &H, now_ms: u64) -> Option<IpAddr> {
+    if let Ok(Some(state)) = host.property(&["filter_state", PEER_STATE]) {
         return parse_address(&state);
     }
-    let peer = unforwarded_address();
+    let peer = unforwarded_address(host);
     if peer.is_none() {
         say(
+            now_ms,
             log::Level::Error,
             "peer",
             "",
@@ -151,13 +220,13 @@ pub(super) fn peer_address() -> Option<IpAddr> {
 }
 
 /// The downstream address, where no header can have been its source.
-fn unforwarded_address() -> Option<IpAddr> {
-    let port = host::property(&["source", "port"]).ok()??;
+fn unforwarded_address<H: Host>(host: &H) -> Option<IpAddr> {
+    let port = host.property(&["source", "port"]).ok()??;
     if port.iter().all(|b| *b == 0) {
         return None;
     }
-    let address = host::property(&["source", "address"]).ok()??;
-    let fields = host::headers(Half::Request).ok()?;
+    let address = host.property(&["source", "address"]).ok()??;
+    let fields = host.headers(Direction::Request).ok()?;
     let named = |(_, value): &(Vec<u8>, Vec<u8>)| memchr::memmem::find(value, &address).is_some();
     if fields.iter().any(named) {
         return None;

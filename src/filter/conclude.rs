@@ -5,15 +5,16 @@ use std::mem;
 
 use super::answer::Answer;
 use super::describe;
-use super::exchange::{Draining, Exchange, Phase, Scan};
+use super::exchange::{Draining, Exchange, Phase, Scan, Uncounted};
 use super::held::Held;
 use super::local_reply::NOT_SCANNED;
 use super::meaning::{Meaning, block_page, judge_answer, judge_rest, replacement};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
-use crate::config::{Cause, FailAction};
+use crate::config::{Cause, FailAction, LogForms};
 use crate::connection::Wish;
-use crate::host::{self, Half, HostResult};
+use crate::host::{Host, HostResult};
+use crate::icap::Direction;
 use crate::report::{Action, IcapLog, ScanRecord, Significance, failure_status};
 use crate::verdict::{BlockWith, Findings, Judgement, Rest, Verdict};
 
@@ -25,7 +26,7 @@ const OVERLOAD_PAUSE_MS: u64 = 100;
 /// HTTP status of a response that could not be scanned.
 const UNAVAILABLE: u16 = 503;
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// The answer is complete.
     pub(super) fn finish(&mut self, id: u32, exchange: &mut Exchange) {
         let Phase::Scanning(mut scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
@@ -38,14 +39,19 @@ impl Worker {
         }
         let completed = match waits {
             true => Ok(()),
-            false => scan.answer.complete(id, exchange, &scan.budget),
+            false => scan.answer.complete(&self.host, id, exchange, &scan.budget),
         };
         if let Err((cause, reason)) = completed {
             exchange.phase = Phase::Scanning(scan);
             return self.fail(id, exchange, cause, reason);
         }
         if let Some(head) = &scan.answer.head {
-            self.notice_istag(&exchange.profile, exchange.half, scan.token, &head.headers);
+            self.notice_istag(
+                &exchange.profile,
+                exchange.direction,
+                scan.token,
+                &head.headers,
+            );
         }
         let Meaning {
             judgement,
@@ -64,7 +70,7 @@ impl Worker {
         if scan.transaction.reusable() && !cut_off {
             self.release(scan.token);
         } else {
-            self.connections.close(scan.token, self.now_ms);
+            self.connections.close(&self.host, scan.token, self.now_ms);
         }
         if scan.transaction.in_preview() {
             self.metrics.preview_decided(&exchange.profile);
@@ -84,22 +90,24 @@ impl Worker {
                 );
                 self.let_go(id, exchange);
             }
-            Verdict::Modify => match replacement(id, exchange, scan.answer, &scan.budget) {
-                Ok(replacement) => {
-                    record.action = Action::Modified;
-                    let length = replacement.body.as_ref().map(Held::len);
-                    record.modified_content_length =
-                        Some(length.unwrap_or(exchange.body.available));
-                    let draining = Draining {
-                        replacement,
-                        record,
-                    };
-                    self.replace(id, exchange, draining);
+            Verdict::Modify => {
+                match replacement(&self.host, id, exchange, scan.answer, &scan.budget) {
+                    Ok(replacement) => {
+                        record.action = Action::Modified;
+                        let length = replacement.body.as_ref().map(Held::len);
+                        record.modified_content_length =
+                            Some(length.unwrap_or(exchange.body.available));
+                        let draining = Draining {
+                            replacement,
+                            record,
+                        };
+                        self.replace(id, exchange, draining);
+                    }
+                    Err((cause, reason)) => {
+                        self.fail_judged(id, exchange, record, rest, (cause, reason));
+                    }
                 }
-                Err((cause, reason)) => {
-                    self.fail_judged(id, exchange, record, rest, (cause, reason));
-                }
-            },
+            }
             Verdict::Block(with) => self.block(id, exchange, record, with, scan.answer),
             Verdict::Fail { cause, reason } => {
                 self.fail_judged(id, exchange, record, rest, (cause, reason));
@@ -121,10 +129,43 @@ impl Worker {
             record.findings = Cow::Owned(findings);
             return self.block(id, exchange, record, BlockWith::OwnPage, Answer::default());
         }
-        record.action = Action::Failed;
+        let (cause, reason) = match rest {
+            Rest::Unscannable(ref why) if cause != Cause::Unscannable => {
+                (Cause::Unscannable, why.clone())
+            }
+            _ => (cause, reason),
+        };
         record.findings = reason_only(reason);
+        if cause == Cause::Unscannable {
+            return self.conclude_unscannable(id, exchange, record);
+        }
+        record.action = Action::Failed;
         exchange.journal.push(record);
         self.apply_failure(id, exchange, cause, matches!(rest, Rest::Trouble(_)), None);
+    }
+
+    /// The server can't look into the content: blocked with the profile's page, unless the profile opens this very cause.
+    fn conclude_unscannable(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: ScanRecord<'static>,
+    ) {
+        let cause = Cause::Unscannable;
+        let action = exchange.profile.fail_action(cause);
+        if action == FailAction::Open {
+            record.action = Action::Failed;
+            exchange.journal.push(record);
+            return self.conclude_failure(id, exchange, cause, action, None);
+        }
+        self.metrics.failed(&exchange.profile, cause, false);
+        self.block_for(
+            id,
+            exchange,
+            record,
+            (BlockWith::OwnPage, Answer::default()),
+            Some(cause),
+        );
     }
 
     /// The server has too much to do: another connection, perhaps to another server, gets the message.
@@ -139,7 +180,7 @@ impl Worker {
         record.findings = reason_only("the server is overloaded".to_owned());
         exchange.journal.push(record);
         self.count_retry(exchange);
-        self.connections.close(scan.token, self.now_ms);
+        self.connections.close(&self.host, scan.token, self.now_ms);
         self.connections
             .pause(exchange.pool, self.now_ms.saturating_add(OVERLOAD_PAUSE_MS));
         self.connect(id, exchange, Wish::default());
@@ -150,16 +191,28 @@ impl Worker {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        mut record: ScanRecord<'static>,
+        record: ScanRecord<'static>,
         with: BlockWith,
         answer: Answer,
     ) {
-        let page = block_page(id, exchange, with, answer);
+        self.block_for(id, exchange, record, (with, answer), None);
+    }
+
+    /// The same, where it is for a failure with that cause.
+    fn block_for(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: ScanRecord<'static>,
+        (with, answer): (BlockWith, Answer),
+        cause: Option<Cause>,
+    ) {
+        let page = block_page(&self.host, id, exchange, with, answer);
         record.action = Action::Blocked;
         record.http_response_code = page.from_server.then_some(page.status);
         exchange.journal.push(record);
         let slow = self.is_slow(exchange);
-        let significance = Significance::of(Action::Blocked, None, slow);
+        let significance = Significance::of(Action::Blocked, cause, slow);
         self.conclude(id, exchange, Action::Blocked, significance);
         self.answer(
             id,
@@ -190,9 +243,15 @@ impl Worker {
             return;
         }
         let rest = exchange.take_note();
+        // What is wrong with the message itself is not made good by anything that the server says.
+        let its_own = matches!(cause, Cause::BadRequest | Cause::Oversize);
         let (cause, reason) = match rest {
             Rest::Found(findings) => return self.block_cut_off(id, exchange, findings, reason),
+            _ if its_own => (cause, reason),
             Rest::Trouble(ref trouble) => (Cause::ServerError, format!("{trouble}; {reason}")),
+            Rest::Unscannable(why) => {
+                return self.conclude_cut_off(id, exchange, format!("{why}; {reason}"));
+            }
             Rest::Silent => (cause, reason),
         };
         self.record_failure(exchange, cause, &reason);
@@ -204,6 +263,17 @@ impl Worker {
             matches!(rest, Rest::Trouble(_)),
             status,
         );
+    }
+
+    /// An answer that broke off or can't be read has said before that the server can't look into the content.
+    fn conclude_cut_off(&mut self, id: u32, exchange: &mut Exchange, reason: String) {
+        let Phase::Scanning(scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
+            return;
+        };
+        self.connections.close(&self.host, scan.token, self.now_ms);
+        let mut record = self.describe(exchange, Some(&scan));
+        record.findings = reason_only(reason);
+        self.conclude_unscannable(id, exchange, record);
     }
 
     /// Blocks by an answer that broke off or can't be read.
@@ -218,7 +288,7 @@ impl Worker {
         let Phase::Scanning(scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
             return;
         };
-        self.connections.close(scan.token, self.now_ms);
+        self.connections.close(&self.host, scan.token, self.now_ms);
         findings.reason.get_or_insert(reason);
         let mut record = self.describe(exchange, Some(&scan));
         record.findings = Cow::Owned(findings);
@@ -282,21 +352,16 @@ impl Worker {
         status: Option<u16>,
     ) {
         let slow = self.is_slow(exchange);
-        self.metrics
-            .failed(&exchange.profile, cause, action == FailAction::Open);
-        self.conclude(
-            id,
-            exchange,
-            Action::Failed,
-            Significance::of(Action::Failed, Some(cause), slow),
-        );
+        let significance = Significance::of(Action::Failed, Some(cause), slow);
+        let open = action == FailAction::Open;
+        self.conclude_failed(id, exchange, significance, (cause, open));
         match action {
             FailAction::Open => self.let_go(id, exchange),
             FailAction::Closed => {
-                let status = status.unwrap_or(match exchange.half {
-                    Half::Request => failure_status(cause),
+                let status = status.unwrap_or(match exchange.direction {
+                    Direction::Request => failure_status(cause),
                     // It is the application that sent too much, not the client.
-                    Half::Response => UNAVAILABLE,
+                    Direction::Response => UNAVAILABLE,
                 });
                 let text: &[u8] = match cause {
                     Cause::Oversize => b"The content is too large to be scanned.\n",
@@ -313,12 +378,45 @@ impl Worker {
     pub(super) fn log_outcome(&self, id: u32, exchange: &Exchange, significance: Significance) {
         let outcome = (Action::Failed, significance);
         let entry = exchange.journal.entry_as(&exchange.profile.name, outcome);
-        if let Err(e) = write_log(id, &entry) {
+        if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
             log::debug!("context {id}: {e}");
         }
     }
 
-    /// Writes icap_log and the metrics of an outcome.
+    /// Writes icap_log of a failure, and has it counted with its cause. The second half: the message goes on all the same.
+    pub(super) fn conclude_failed(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        significance: Significance,
+        failure: (Cause, bool),
+    ) {
+        self.conclude(id, exchange, Action::Failed, significance);
+        if let Some(uncounted) = &mut exchange.uncounted {
+            uncounted.failure = Some(failure);
+        }
+    }
+
+    /// Counts an outcome that is not counted yet.
+    pub(super) fn count_outcome(&mut self, exchange: &mut Exchange) {
+        let Some(uncounted) = exchange.uncounted.take() else {
+            return;
+        };
+        if let Some((cause, open)) = uncounted.failure {
+            self.metrics.failed(&exchange.profile, cause, open);
+        }
+        let slow = uncounted.significance.contains(Significance::SLOW) && !exchange.slow_said;
+        exchange.slow_said |= slow;
+        self.metrics.concluded(
+            &self.host,
+            &exchange.profile,
+            (uncounted.action, slow),
+            exchange.journal.last_latency_ms(),
+            exchange.body.available,
+        );
+    }
+
+    /// Writes icap_log of an outcome, and has it counted.
     pub(super) fn conclude(
         &mut self,
         id: u32,
@@ -326,16 +424,14 @@ impl Worker {
         action: Action,
         significance: Significance,
     ) {
-        self.metrics.concluded(
-            &exchange.profile,
+        exchange.uncounted = Some(Uncounted {
             action,
             significance,
-            exchange.journal.last_latency_ms(),
-            exchange.body.available,
-        );
+            failure: None,
+        });
         exchange.journal.note(action, significance);
         let entry = exchange.journal.entry(&exchange.profile.name);
-        if let Err(e) = write_log(id, &entry) {
+        if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
             log::debug!("context {id}: {e}");
         }
     }
@@ -351,19 +447,28 @@ impl Worker {
     }
 }
 
-/// Makes icap_log known to the access loggers, as text and as a structure, and beside it what their filters go by.
-pub(super) fn write_log(id: u32, entry: &IcapLog<'_>) -> HostResult {
-    let (json, structured) = entry.to_both();
+/// Makes icap_log known to the access loggers, in the forms that are asked for, and beside it what their filters go by.
+pub(super) fn write_log<H: Host>(
+    host: &H,
+    id: u32,
+    forms: LogForms,
+    entry: &IcapLog<'_>,
+) -> HostResult {
+    let (json, structured) = entry.in_forms(forms);
     let significant: &[u8] = if entry.significance.is_empty() {
         b"false"
     } else {
         b"true"
     };
-    host::enter(id)?;
-    host::set_property(LOG_PROPERTY, json.as_bytes())?;
-    host::set_property(LOG_STRUCT_PROPERTY, &structured)?;
-    host::set_property(ACTION_PROPERTY, entry.action.as_str().as_bytes())?;
-    host::set_property(SIGNIFICANT_PROPERTY, significant)
+    host.enter(id)?;
+    if let Some(json) = json {
+        host.set_property(LOG_PROPERTY, json.as_bytes())?;
+    }
+    if let Some(structured) = structured {
+        host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
+    }
+    host.set_property(ACTION_PROPERTY, entry.action.as_str().as_bytes())?;
+    host.set_property(SIGNIFICANT_PROPERTY, significant)
 }
 
 fn reason_only(reason: String) -> Cow<'static, Findings> {

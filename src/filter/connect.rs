@@ -4,6 +4,7 @@ use super::exchange::{Exchange, Phase, Scan};
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::connection::{Checkout, Owner, PoolId, Released, StreamToken, Wish};
+use crate::host::Host;
 use crate::verdict::Rest;
 
 /// How many tries to reach a server may follow one another at once.
@@ -48,7 +49,7 @@ impl Loss {
     }
 }
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// Takes a connection, or waits for one.
     pub(super) fn connect(&mut self, id: u32, exchange: &mut Exchange, wish: Wish) {
         exchange.phase = Phase::Waiting;
@@ -183,7 +184,7 @@ impl Worker {
     pub(super) fn give_up_connection(&mut self, id: u32, exchange: &Exchange) {
         match &exchange.phase {
             Phase::Waiting => self.connections.forget(exchange.pool, Owner::Message(id)),
-            Phase::Scanning(scan) => self.connections.close(scan.token, self.now_ms),
+            Phase::Scanning(scan) => self.connections.close(&self.host, scan.token, self.now_ms),
             Phase::Collecting
             | Phase::Draining(_)
             | Phase::Cleared
@@ -194,7 +195,7 @@ impl Worker {
 
     /// Gives a connection back that may be used again.
     pub(super) fn release(&mut self, token: StreamToken) {
-        if let Released::HandedTo(id) = self.connections.release(token, self.now_ms) {
+        if let Released::HandedTo(id) = self.connections.release(&self.host, token, self.now_ms) {
             self.handed.push_back((id, token));
         }
     }

@@ -34,6 +34,13 @@ impl Journal {
         self
     }
 
+    /// Goes on with the response, which another profile may scan, because a rule says so.
+    pub(super) fn going_on(mut self, profile: &Profile, rule: Option<Rc<str>>) -> Self {
+        self.secrets = Secrets::joined([&self.secrets, &profile.secrets]);
+        self.rule = self.rule.or(rule);
+        self
+    }
+
     /// Adds a transaction. What the server said of it may repeat what it was sent.
     pub(super) fn push(&mut self, mut record: ScanRecord<'static>) {
         record.findings = without_secrets(record.findings, &self.secrets);

@@ -10,12 +10,13 @@ use super::meaning::judge_rest;
 use super::source::Source;
 use crate::config::{Cause, Profile};
 use crate::connection::{Connections, PoolId, StreamToken};
-use crate::host::{self, Half, HostError, HostResult};
+use crate::host::{BodyEdit, Fields, Host, HostError, HostResult};
 use crate::icap::{
-    Announced, AnswerError, BodyProgress, Event, Limits, Method, Request, Transaction,
+    Announced, AnswerError, BodyProgress, Direction, Event, Limits, Method, Request, Transaction,
     TransactionError,
 };
-use crate::report::ScanRecord;
+use crate::policy::Outlook;
+use crate::report::{Action, ScanRecord, Significance};
 use crate::verdict::{self, Rest};
 
 /// The most of a page for a client that is read, in bytes. In the place of a longer one the client gets the profile's own.
@@ -24,13 +25,15 @@ pub(super) const PAGE_BYTES: u64 = 1024 * 1024;
 /// A request or a response, from its headers to its verdict.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    pub(super) half: Half,
+    pub(super) direction: Direction,
     pub(super) profile: Rc<Profile>,
     pub(super) pool: PoolId,
     /// What is asked of the ICAP server; the same for a retry.
     pub(super) request: Rc<Request>,
     pub(super) http_method: String,
     pub(super) body: Body,
+    /// Of a response: the body of its request, where that has not come to its end yet.
+    pub(super) request_body: Option<Body>,
     /// Since when the host is known to hold its body back.
     pub(super) held_back_ms: Option<u64>,
     pub(super) phase: Phase,
@@ -39,8 +42,23 @@ pub(super) struct Exchange {
     pub(super) retries: u32,
     /// A server has begun to send a message in its place: whatever fails from then on, the original does not go on.
     pub(super) change_begun: bool,
-    /// What is to be logged, of the other half too.
+    /// What is to be logged, of the other direction too.
     pub(super) journal: Journal,
+    /// Its outcome, as long as it is not counted: see [`Worker::put_back`](super::worker::Worker::put_back).
+    pub(super) uncounted: Option<Uncounted>,
+    /// It was said and counted that its scan is slow.
+    pub(super) slow_said: bool,
+    /// The rules that decide about its response; `None`: it goes the way of its request.
+    pub(super) outlook: Option<Outlook>,
+}
+
+/// An outcome that is to be counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Uncounted {
+    pub(super) action: Action,
+    pub(super) significance: Significance,
+    /// Of a failure: its cause, and whether the message goes on all the same.
+    pub(super) failure: Option<(Cause, bool)>,
 }
 
 /// The HTTP body of the message, which stays in the host's buffer.
@@ -86,17 +104,18 @@ pub(super) enum Phase {
 /// What takes the place of a message.
 #[derive(Debug)]
 pub(super) struct Replacement {
-    pub(super) headers: host::Fields,
+    pub(super) headers: Fields,
     /// `None`: the body stays.
     pub(super) body: Option<Held>,
 }
 
 impl Replacement {
     /// Puts a body in the place of that of the message that was entered, piece by piece: the host's copies stay small.
-    pub(super) fn put(half: Half, body: &Held) -> HostResult {
+    pub(super) fn put<H: Host>(host: &H, direction: Direction, body: &Held) -> HostResult {
         let mut pieces = body.pieces();
-        host::splice_body(half, 0, usize::MAX, pieces.next().unwrap_or_default())?;
-        pieces.try_for_each(|piece| host::splice_body(half, usize::MAX, 0, piece))
+        let first = pieces.next().unwrap_or_default();
+        host.edit_body(direction, BodyEdit::Replace(first))?;
+        pieces.try_for_each(|piece| host.edit_body(direction, BodyEdit::Append(piece)))
     }
 }
 
@@ -236,15 +255,15 @@ impl Exchange {
     }
 
     /// Where its body is.
-    pub(super) fn source(&self, id: u32) -> Source<'static> {
-        Source::Host(id, self.half)
+    pub(super) fn source<'h, H>(&self, host: &'h H, id: u32) -> Source<'h, H> {
+        Source::Host(host, id, self.direction)
     }
 
     /// The largest body that is scanned.
     pub(super) fn limit(&self) -> u64 {
-        match self.half {
-            Half::Request => self.profile.request_buffer_bytes,
-            Half::Response => self.profile.response_buffer_bytes,
+        match self.direction {
+            Direction::Request => self.profile.request_buffer_bytes,
+            Direction::Response => self.profile.response_buffer_bytes,
         }
     }
 
@@ -270,9 +289,9 @@ impl Exchange {
 
     /// Which message it is, for verdict and log.
     pub(super) fn scan_kind(&self) -> verdict::Scan {
-        match self.half {
-            Half::Request => verdict::Scan::Request,
-            Half::Response => verdict::Scan::Response,
+        match self.direction {
+            Direction::Request => verdict::Scan::Request,
+            Direction::Response => verdict::Scan::Response,
         }
     }
 }
@@ -318,28 +337,26 @@ impl Scan {
     pub(super) fn needs_rest(&self, body: BodyProgress) -> bool {
         let same_so_far = match &self.answer.body {
             AnswerBody::Same(same) => *same == body.available,
-            AnswerBody::None => body.available == 0 && self.announced().body,
+            AnswerBody::None => body.available == 0 && self.answer.announced().body,
             AnswerBody::Own(_) | AnswerBody::Lost(_) => false,
         };
         !body.ended && !self.page && (self.answer.use_original_body.is_some() || same_so_far)
     }
 
-    /// Takes what there is of a head that has no end for the head of the answer: a verdict may be in it.
+    /// Takes what there is of a head, or of trailers, that have no end for those of the answer: a verdict may be in them.
     fn salvage(&mut self) {
         if self.answer.head.is_none() {
             self.answer.head = self.transaction.unfinished_head();
         }
-    }
-
-    fn announced(&self) -> Announced {
-        let head = self.answer.head.as_ref();
-        head.map_or_else(Announced::default, |head| Announced::by(&head.headers))
+        if !self.complete {
+            self.answer.trailers = self.transaction.unfinished_trailers();
+        }
     }
 
     /// Whether the answer brings a message in the place of the original.
     pub(super) fn has_begun_change(&self) -> bool {
         let status = self.answer.head.as_ref().map(|head| head.status);
-        matches!(status, Some(200 | 201 | 206)) && self.announced().message()
+        matches!(status, Some(200 | 201 | 206)) && self.answer.announced().message()
     }
 
     /// Whether the answer has been the same as the original so far.
@@ -360,9 +377,10 @@ impl Scan {
     }
 
     /// Reads what has come and sends what can be sent, until neither gives more.
-    pub(super) fn drive(
+    pub(super) fn drive<H: Host>(
         &mut self,
-        source: Source<'_>,
+        host: &H,
+        source: Source<'_, H>,
         body: BodyProgress,
         limit: u64,
         connections: &Connections,
@@ -386,7 +404,7 @@ impl Scan {
                     _ => Progress::Open,
                 };
             }
-            if let Err(e) = self.send(source, body, connections) {
+            if let Err(e) = self.send(host, source, body, connections) {
                 return Progress::Failed(
                     Cause::Internal,
                     format!("the body could not be read: {e}"),
@@ -399,7 +417,7 @@ impl Scan {
     }
 
     /// Reads the answer as far as it has come.
-    fn read(&mut self, source: Source<'_>, body: BodyProgress, limit: u64) -> Read {
+    fn read<H: Host>(&mut self, source: Source<'_, H>, body: BodyProgress, limit: u64) -> Read {
         loop {
             match self.transaction.poll() {
                 Ok(None) => return Read::NeedMore,
@@ -445,9 +463,10 @@ impl Scan {
     }
 
     /// Sends what the transaction has to send.
-    fn send(
+    fn send<H: Host>(
         &mut self,
-        source: Source<'_>,
+        host: &H,
+        source: Source<'_, H>,
         body: BodyProgress,
         connections: &Connections,
     ) -> Result<(), HostError> {
@@ -458,7 +477,7 @@ impl Scan {
             if out.is_empty() {
                 return Ok(());
             }
-            if let Err(e) = connections.send(self.token, &out) {
+            if let Err(e) = connections.send(host, self.token, &out) {
                 // The close of this stream is about to be reported: that is where it is dealt with.
                 log::debug!("stream {}: {e}", self.token);
                 return Ok(());

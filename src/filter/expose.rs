@@ -2,7 +2,8 @@
 
 use super::rewrite;
 use super::worker::Worker;
-use crate::host::{self, Fields, Half};
+use crate::host::{Fields, Host};
+use crate::icap::Direction;
 use crate::report::Action;
 
 /// Header that tells what became of a message.
@@ -32,21 +33,34 @@ pub(super) fn exposed_fields(action: Action, threat: Option<&str>) -> Fields {
         .collect()
 }
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// Tells the application (in a request) or the client (in a response) what became of the message, where that is wanted.
-    pub(super) fn expose(&self, id: u32, half: Half, action: Action, threat: Option<&str>) {
-        let wanted = match half {
-            Half::Request => self.config.expose.application,
-            Half::Response => self.config.expose.client,
+    pub(super) fn expose(
+        &self,
+        id: u32,
+        direction: Direction,
+        action: Action,
+        threat: Option<&str>,
+    ) {
+        let wanted = match direction {
+            Direction::Request => self.config.expose.application,
+            Direction::Response => self.config.expose.client,
         };
         if !wanted {
             return;
         }
-        let told = host::enter(id)
-            .and_then(|()| host::set_header(half, ACTION_HEADER, action.as_str().as_bytes()))
+        let told = self
+            .host
+            .enter(id)
+            .and_then(|()| {
+                self.host
+                    .set_header(direction, ACTION_HEADER, action.as_str().as_bytes())
+            })
             .and_then(|()| match threat.and_then(header_text) {
-                Some(threat) => host::set_header(half, THREAT_HEADER, threat.as_bytes()),
-                None => host::remove_header(half, THREAT_HEADER),
+                Some(threat) => self
+                    .host
+                    .set_header(direction, THREAT_HEADER, threat.as_bytes()),
+                None => self.host.remove_header(direction, THREAT_HEADER),
             });
         if let Err(e) = told {
             log::debug!("context {id}: {e}");
@@ -54,13 +68,13 @@ impl Worker {
     }
 
     /// Takes out of a request what only this filter may say.
-    pub(super) fn unexpose(fields: &mut Fields) {
+    pub(super) fn unexpose(&self, fields: &mut Fields) {
         for name in [ACTION_HEADER, THREAT_HEADER] {
             if rewrite::find(fields, name).is_none() {
                 continue;
             }
             fields.retain(|(field, _)| !field.eq_ignore_ascii_case(name.as_bytes()));
-            if let Err(e) = host::remove_header(Half::Request, name) {
+            if let Err(e) = self.host.remove_header(Direction::Request, name) {
                 log::error!("icap: {e}");
             }
         }
@@ -69,7 +83,7 @@ impl Worker {
     /// Takes out of a response what only this filter may say.
     pub(super) fn unexpose_response(&self, id: u32) {
         for name in [ACTION_HEADER, THREAT_HEADER] {
-            if let Err(e) = host::remove_header(Half::Response, name) {
+            if let Err(e) = self.host.remove_header(Direction::Response, name) {
                 log::error!("context {id}: {e}");
             }
         }

@@ -7,7 +7,8 @@
 use super::exchange::{Exchange, Phase};
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::host::{self, Half};
+use crate::host::Host;
+use crate::icap::Direction;
 
 /// How long bytes have to be held back before it is believed, in milliseconds: a filter before this one may throttle them.
 const PATIENCE_MS: u64 = 500;
@@ -23,7 +24,7 @@ pub(super) enum Holding {
     Broken,
 }
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// Finds out whether bodies are held back, as long as none has come.
     pub(super) fn watch_holding(&mut self) {
         if self.holding == Holding::Works {
@@ -37,7 +38,7 @@ impl Worker {
     /// The requests of which nothing has come but the headers.
     fn without_body(&self) -> Vec<u32> {
         let waits = |(_, exchange): &(&u32, &Exchange)| {
-            exchange.half == Half::Request
+            exchange.direction == Direction::Request
                 && matches!(exchange.phase, Phase::Collecting)
                 && exchange.body.available == 0
         };
@@ -49,7 +50,10 @@ impl Worker {
     }
 
     fn watch(&mut self, id: u32, exchange: &mut Exchange) {
-        if exchange.held_back_ms.is_none() && host::enter(id).is_ok() && bytes_received() > 0 {
+        if exchange.held_back_ms.is_none()
+            && self.host.enter(id).is_ok()
+            && bytes_received(&self.host) > 0
+        {
             exchange.held_back_ms = Some(self.now_ms);
         }
         let late = |since: u64| self.now_ms.saturating_sub(since) >= PATIENCE_MS;
@@ -71,11 +75,11 @@ impl Worker {
 }
 
 /// Bytes of the request's body that the host has received, given or not.
-fn bytes_received() -> u64 {
-    let total = host::property(&["request", "total_size"]).ok().flatten();
+fn bytes_received<H: Host>(host: &H) -> u64 {
+    let total = host.property(&["request", "total_size"]).ok().flatten();
     let total = total.and_then(|size| Some(u64::from_le_bytes(size.try_into().ok()?)));
     // What the host counts with the body: names and values of the headers.
-    let head = host::headers(Half::Request).map(|fields| {
+    let head = host.headers(Direction::Request).map(|fields| {
         let size = |(name, value): &(Vec<u8>, Vec<u8>)| {
             (name.len() as u64).saturating_add(value.len() as u64)
         };

@@ -10,7 +10,8 @@ use super::expose::exposed_fields;
 use super::repeated::say;
 use super::worker::{TICK_OPENING_MS, Worker};
 use crate::config::Cause;
-use crate::host::{self, Fields, Half, HostResult, Next};
+use crate::host::{BodyEdit, Fields, Host, HostResult, LocalResponse, Next};
+use crate::icap::Direction;
 use crate::report::{Action, Significance};
 
 /// What the client reads where a scan failed.
@@ -24,38 +25,49 @@ pub(super) struct LocalReply {
     details: &'static str,
     fields: Fields,
     body: Vec<u8>,
-    /// The half whose body the host still holds. Envoy would show it to the application of an error page that it redirects to.
-    held: Option<Half>,
+    /// Whose body the host still holds. Envoy would show it to the application of an error page that it redirects to.
+    held: Option<Direction>,
 }
 
 impl LocalReply {
     /// Gives it to the client of that message.
-    fn give(&self, id: u32) -> HostResult {
-        host::enter(id)?;
-        if let Some(half) = self.held
-            && let Err(e) = host::splice_body(half, 0, usize::MAX, &[])
+    fn give<H: Host>(&self, host: &H, id: u32) -> HostResult {
+        host.enter(id)?;
+        if let Some(direction) = self.held
+            && let Err(e) = host.edit_body(direction, BodyEdit::Replace(&[]))
         {
             log::debug!("context {id}: {e}");
         }
-        host::respond(self.status, self.details, &self.fields, &self.body)
+        host.respond(&LocalResponse {
+            status: self.status,
+            details: self.details,
+            fields: &self.fields,
+            body: &self.body,
+        })
     }
 }
 
 /// Answers a message that nobody can look at: nothing of it passes.
-pub fn refuse(reason: &str) -> Next {
+pub fn refuse<H: Host>(host: &H, reason: &str) -> Next {
     say(
+        host.now_ms(),
         log::Level::Error,
         "refused",
         reason,
         format_args!("icap: a message is refused: {reason}"),
     );
-    if let Err(e) = host::respond(503, "icap_refused", &Vec::new(), NOT_SCANNED) {
+    if let Err(e) = host.respond(&LocalResponse {
+        status: 503,
+        details: "icap_refused",
+        fields: &Fields::new(),
+        body: NOT_SCANNED,
+    }) {
         log::error!("icap: {e}");
     }
     Next::Pause
 }
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// Answers the client in the application's stead.
     pub(super) fn answer(
         &mut self,
@@ -71,7 +83,7 @@ impl Worker {
         // In place of a request the headers of this answer come to the filter like any other response's, and what is exposed is
         // set there. In place of a response they do not.
         let mut fields = Cow::Borrowed(fields);
-        if exchange.half == Half::Response && self.config.expose.client {
+        if exchange.direction == Direction::Response && self.config.expose.client {
             let exposed = exposed_fields(exchange.journal.action(), exchange.journal.threat());
             fields.to_mut().extend(exposed);
         }
@@ -80,7 +92,7 @@ impl Worker {
             details,
             fields: fields.into_owned(),
             body: body.to_vec(),
-            held: held.then_some(exchange.half),
+            held: held.then_some(exchange.direction),
         };
         self.reply(id, reply);
     }
@@ -90,14 +102,14 @@ impl Worker {
     fn reply(&mut self, id: u32, reply: LocalReply) {
         if self.inside.is_some_and(|running| running != id) {
             self.reply_later(id, reply);
-        } else if let Err(e) = reply.give(id) {
+        } else if let Err(e) = reply.give(&self.host, id) {
             log::debug!("context {id}: {e}");
         }
     }
 
     fn reply_later(&mut self, id: u32, reply: LocalReply) {
         self.replies.push_back((id, reply));
-        if !self.recall.call() {
+        if !self.recall.call(&self.host) {
             self.set_tick(TICK_OPENING_MS);
         }
     }
@@ -117,7 +129,7 @@ impl Worker {
     /// Gives the answers that had to wait.
     pub(super) fn give_replies(&mut self) {
         while let Some((id, reply)) = self.replies.pop_front() {
-            if let Err(e) = reply.give(id) {
+            if let Err(e) = reply.give(&self.host, id) {
                 log::debug!("context {id}: {e}");
             }
         }
@@ -126,6 +138,7 @@ impl Worker {
     /// Answers a request that can't even be looked at. Nothing is known of a profile, so that nothing may pass.
     pub(super) fn refuse(&mut self, id: u32, reason: &str) -> Admission {
         say(
+            self.now_ms,
             log::Level::Error,
             "refused",
             reason,
@@ -138,8 +151,15 @@ impl Worker {
             Significance::of(Action::Failed, Some(Cause::Internal), false),
         );
         let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
-        let told = write_log(id, &journal.entry(""))
-            .and_then(|()| host::respond(503, "icap_failed", &fields, NOT_SCANNED));
+        let told =
+            write_log(&self.host, id, self.config.icap_log, &journal.entry("")).and_then(|()| {
+                self.host.respond(&LocalResponse {
+                    status: 503,
+                    details: "icap_failed",
+                    fields: &fields,
+                    body: NOT_SCANNED,
+                })
+            });
         if let Err(e) = told {
             log::error!("context {id}: {e}");
         }

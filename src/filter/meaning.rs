@@ -7,8 +7,8 @@ use super::exchange::{Exchange, PAGE_BYTES, Replacement, Scan};
 use super::held::{Budget, Held};
 use super::rewrite;
 use crate::config::{Cause, Profile};
-use crate::host::{self, Half};
-use crate::icap::{Announced, Headers, HttpHead, RequestHead, ResponseHead};
+use crate::host::{Fields, Host, HostError};
+use crate::icap::{Announced, Direction, Headers, HttpHead, RequestHead, ResponseHead};
 use crate::verdict::{
     AnswerView, BlockWith, BodyChange, Findings, Judgement, Rest, Verdict, judge, judge_head,
     same_request, same_response,
@@ -23,8 +23,9 @@ impl Answer {
     ///
     /// # Errors
     /// The answer asks for what is not there, or for more than may be held.
-    pub(super) fn complete(
+    pub(super) fn complete<H: Host>(
         &mut self,
+        host: &H,
         id: u32,
         exchange: &Exchange,
         budget: &Budget,
@@ -66,7 +67,11 @@ impl Answer {
         }
         [0..same.unwrap_or(0), from..available]
             .into_iter()
-            .try_for_each(|range| copy(&mut own, range, |range| read(id, exchange, range).ok()))
+            .try_for_each(|range| {
+                copy(&mut own, range, |range| {
+                    read(host, id, exchange, range).ok()
+                })
+            })
             .map_err(fault)?;
         self.body = AnswerBody::Own(own);
         Ok(())
@@ -89,8 +94,9 @@ impl Answer {
         content_length(headers)
     }
 
-    fn announced(&self) -> Announced {
-        let head = self.head.as_ref();
+    /// What is announced of a message. Nothing by a 204, in which some servers repeat the request's `Encapsulated`.
+    pub(super) fn announced(&self) -> Announced {
+        let head = self.head.as_ref().filter(|head| head.status != 204);
         head.map_or_else(Announced::default, |head| Announced::by(&head.headers))
     }
 }
@@ -105,13 +111,18 @@ fn fault(why: NotKept) -> (Cause, String) {
 }
 
 /// A range of the original body.
-fn read(id: u32, exchange: &Exchange, range: Range<u64>) -> Result<Vec<u8>, (Cause, String)> {
+fn read<H: Host>(
+    host: &H,
+    id: u32,
+    exchange: &Exchange,
+    range: Range<u64>,
+) -> Result<Vec<u8>, (Cause, String)> {
     let mut bytes = Vec::new();
     if range.is_empty() {
         return Ok(bytes);
     }
     exchange
-        .source(id)
+        .source(host, id)
         .read(range, &mut bytes)
         .map(|()| bytes)
         .map_err(|e| (Cause::Internal, e.to_string()))
@@ -183,7 +194,12 @@ fn with_view<T>(
             .as_ref()
             .is_none_or(|sent| !same_response(sent, got)),
     };
+    let page = match (&answer.http, &answer.body) {
+        (Some(HttpHead::Response(_)), AnswerBody::Own(body)) => body.pieces().next(),
+        _ => None,
+    };
     Some(act(&AnswerView {
+        page: page.unwrap_or_default(),
         scan: exchange.scan_kind(),
         status: head.status,
         headers: &headers,
@@ -194,8 +210,13 @@ fn with_view<T>(
     }))
 }
 
-/// What the answer to a probe means; whether a body came back unchanged is of no interest there.
-pub(super) fn judge_probe(scan: &Scan, profile: &Profile) -> Verdict {
+/// What the answer to an upload or a download of this filter's own means, whose body has `sent` bytes.
+pub(super) fn judge_probe(
+    scan: &Scan,
+    profile: &Profile,
+    direction: Direction,
+    sent: u64,
+) -> Verdict {
     let Some(head) = &scan.answer.head else {
         let reason = "the answer has no head".to_owned();
         return Verdict::Fail {
@@ -203,14 +224,29 @@ pub(super) fn judge_probe(scan: &Scan, profile: &Profile) -> Verdict {
             reason,
         };
     };
+    let original = ResponseHead {
+        status: 200,
+        headers: Headers::new(),
+    };
+    let (kind, original) = match direction {
+        Direction::Request => (crate::verdict::Scan::Request, None),
+        Direction::Response => (crate::verdict::Scan::Response, Some(&original)),
+    };
     let view = AnswerView {
-        scan: crate::verdict::Scan::Request,
+        scan: kind,
         status: head.status,
         headers: &head.headers,
         http: scan.answer.http.as_ref(),
-        original_response: None,
+        original_response: original,
         head_changed: false,
-        body: BodyChange::None,
+        body: match &scan.answer.body {
+            AnswerBody::Same(same) if *same == sent => BodyChange::Same,
+            AnswerBody::None if !scan.answer.announced().body => BodyChange::None,
+            AnswerBody::None | AnswerBody::Same(_) | AnswerBody::Own(_) | AnswerBody::Lost(_) => {
+                BodyChange::Changed
+            }
+        },
+        page: b"",
     };
     judge(&view, profile).verdict
 }
@@ -244,7 +280,6 @@ fn body_change(exchange: &Exchange, answer: &Answer, head_changed: bool) -> Body
             None if !head_changed => BodyChange::None,
             length if length == original && !head_changed => BodyChange::None,
             None | Some(0) => BodyChange::Changed,
-            length if length == original => BodyChange::Changed,
             Some(_) => BodyChange::CutOff,
         };
     }
@@ -257,15 +292,16 @@ fn body_change(exchange: &Exchange, answer: &Answer, head_changed: bool) -> Body
 }
 
 /// The message that takes the place of the original.
-pub(super) fn replacement(
+pub(super) fn replacement<H: Host>(
+    host: &H,
     id: u32,
     exchange: &Exchange,
     answer: Answer,
     budget: &Budget,
 ) -> Result<Replacement, (Cause, String)> {
-    let internal = |e: host::HostError| (Cause::Internal, e.to_string());
+    let internal = |e: HostError| (Cause::Internal, e.to_string());
     let refused = |why: &str| (Cause::Protocol, why.to_owned());
-    host::enter(id).map_err(internal)?;
+    host.enter(id).map_err(internal)?;
     let bare =
         matches!(&answer.http, Some(HttpHead::Response(head)) if rewrite::has_no_body(head.status));
     let body = match answer.body {
@@ -279,7 +315,10 @@ pub(super) fn replacement(
         }
         AnswerBody::Same(len) => {
             let mut own = Held::new(budget);
-            copy(&mut own, 0..len, |range| read(id, exchange, range).ok()).map_err(fault)?;
+            copy(&mut own, 0..len, |range| {
+                read(host, id, exchange, range).ok()
+            })
+            .map_err(fault)?;
             Some(own)
         }
         AnswerBody::None => Some(Held::new(budget)),
@@ -294,14 +333,14 @@ pub(super) fn replacement(
         }
         body => body,
     };
-    host::enter(id).map_err(internal)?;
-    let original = host::headers(exchange.half).map_err(internal)?;
+    host.enter(id).map_err(internal)?;
+    let original = host.headers(exchange.direction).map_err(internal)?;
     let length = body.as_ref().map(Held::len);
-    let headers = match (&answer.http, exchange.half) {
-        (Some(HttpHead::Request(head)), Half::Request) => {
+    let headers = match (&answer.http, exchange.direction) {
+        (Some(HttpHead::Request(head)), Direction::Request) => {
             rewrite::request_fields(&original, head, length).map_err(refused)?
         }
-        (Some(HttpHead::Response(head)), Half::Response) => {
+        (Some(HttpHead::Response(head)), Direction::Response) => {
             rewrite::response_fields(&original, head, length).map_err(refused)?
         }
         _ => return Err(refused("the answer has no message to go on with")),
@@ -313,14 +352,20 @@ pub(super) fn replacement(
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) status: u16,
-    pub(super) fields: host::Fields,
+    pub(super) fields: Fields,
     pub(super) body: Vec<u8>,
     /// It is the server's, and not the profile's own.
     pub(super) from_server: bool,
 }
 
 /// The page for a blocked message: the server's where `with` says so and it can be used.
-pub(super) fn block_page(id: u32, exchange: &Exchange, with: BlockWith, answer: Answer) -> Page {
+pub(super) fn block_page<H: Host>(
+    host: &H,
+    id: u32,
+    exchange: &Exchange,
+    with: BlockWith,
+    answer: Answer,
+) -> Page {
     let page = &exchange.profile.block_response;
     let own = || Page {
         status: page.status,
@@ -338,22 +383,25 @@ pub(super) fn block_page(id: u32, exchange: &Exchange, with: BlockWith, answer: 
         AnswerBody::Own(body) if body.len() <= PAGE_BYTES => {
             Some(body.pieces().collect::<Vec<_>>().concat())
         }
-        AnswerBody::Same(len) if len <= PAGE_BYTES => read(id, exchange, 0..len).ok(),
+        AnswerBody::Same(len) if len <= PAGE_BYTES => read(host, id, exchange, 0..len).ok(),
         AnswerBody::None => Some(Vec::new()),
         AnswerBody::Own(_) | AnswerBody::Same(_) | AnswerBody::Lost(_) => None,
     };
     let status = match head.status {
+        _ if !page.keep_server_status => page.status,
         // Such a response would carry no page, or be no final one.
         status if rewrite::has_no_body(status) => page.status,
         status => status,
     };
     match body {
-        Some(body) if status == head.status || !body.is_empty() => Page {
-            status,
-            fields: rewrite::local_response_fields(&head),
-            body,
-            from_server: true,
-        },
+        Some(body) if status == head.status || !page.keep_server_status || !body.is_empty() => {
+            Page {
+                status,
+                fields: rewrite::local_response_fields(&head),
+                body,
+                from_server: true,
+            }
+        }
         _ => own(),
     }
 }

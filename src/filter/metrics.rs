@@ -7,17 +7,15 @@ use std::rc::Rc;
 
 use crate::config::{Cause, Config, Profile};
 use crate::connection::{Connections, PoolId, Stock};
-use crate::host::{self, MetricKind};
+use crate::host::{Host, MetricKind};
 use crate::policy::Rule;
-use crate::report::{
-    Action, COUNTERS, Counter, GAUGES, Gauge, Histogram, Kind, Significance, StatNames,
-};
+use crate::report::{Action, COUNTERS, Counter, GAUGES, Gauge, Histogram, Kind, StatNames};
 
 /// The metrics of one scope: of the whole filter, or of a profile.
 #[derive(Debug)]
 struct Scope {
-    /// Of a profile: its name, and the pool of its cluster, which other profiles may share.
-    profile: Option<(Rc<str>, PoolId)>,
+    /// Of a profile: its name, and the pools of its clusters for requests and for responses, which other profiles may share.
+    profile: Option<(Rc<str>, [PoolId; 2])>,
     names: StatNames,
     counters: Vec<Option<u32>>,
     gauges: Vec<Option<u32>>,
@@ -48,11 +46,16 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    pub(super) fn new(config: &Config, pool_of: impl Fn(&str) -> PoolId) -> Self {
-        let total = Scope::define(StatNames::total(), None);
+    pub(super) fn new<H: Host>(
+        host: &H,
+        config: &Config,
+        pool_of: impl Fn(&str) -> PoolId,
+    ) -> Self {
+        let total = Scope::define(host, StatNames::total(), None);
         let profiles = config.profiles.iter().map(|profile| {
-            let named = (Rc::clone(&profile.name), pool_of(&profile.cluster));
-            Scope::define(StatNames::of_profile(&profile.name), Some(named))
+            let pools = [false, true].map(|responses| pool_of(profile.cluster_for(responses)));
+            let named = (Rc::clone(&profile.name), pools);
+            Scope::define(host, StatNames::of_profile(&profile.name), Some(named))
         });
         Self {
             scopes: std::iter::once(total).chain(profiles).collect(),
@@ -60,7 +63,7 @@ impl Metrics {
                 .rules
                 .iter()
                 .flatten()
-                .map(RuleCounter::define)
+                .map(|rule| RuleCounter::define(host, rule))
                 .collect(),
             news: false,
         }
@@ -132,64 +135,66 @@ impl Metrics {
         }
     }
 
-    /// A message has its outcome.
-    pub(super) fn concluded(
+    /// A scan takes longer than the profile's threshold.
+    pub(super) fn slow(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::Slow);
+    }
+
+    /// A message has its outcome; `slow`: that its scan was slow has not been counted.
+    pub(super) fn concluded<H: Host>(
         &mut self,
+        host: &H,
         profile: &Profile,
-        action: Action,
-        significance: Significance,
+        (action, slow): (Action, bool),
         latency_ms: Option<u64>,
         body_bytes: u64,
     ) {
         self.count(Some(profile), Counter::of_action(action));
-        if significance.contains(Significance::SLOW) {
-            self.count(Some(profile), Counter::Slow);
+        if slow {
+            self.slow(profile);
         }
         if let Some(latency_ms) = latency_ms {
-            self.observe(profile, Histogram::LatencyMs, latency_ms);
-            self.observe(profile, Histogram::BodyBytes, body_bytes);
+            self.observe(host, profile, Histogram::LatencyMs, latency_ms);
+            self.observe(host, profile, Histogram::BodyBytes, body_bytes);
         }
     }
 
     /// Tells the host what was counted.
-    pub(super) fn flush(&mut self) {
+    pub(super) fn flush<H: Host>(&mut self, host: &H) {
         if std::mem::take(&mut self.news) {
-            self.scopes.iter_mut().for_each(Scope::flush);
-            self.rules.iter_mut().for_each(RuleCounter::flush);
+            self.scopes.iter_mut().for_each(|scope| scope.flush(host));
+            self.rules.iter_mut().for_each(|rule| rule.flush(host));
         }
     }
 
     /// Tells the host how the connections stand.
-    pub(super) fn take_stock(&mut self, connections: &mut Connections) {
-        let mut all = Stock::default();
-        for (pool, stock, turnover) in connections.take_stock() {
-            all.active = all.active.saturating_add(stock.active);
-            all.idle = all.idle.saturating_add(stock.idle);
-            all.pending = all.pending.saturating_add(stock.pending);
-            for scope in self.scopes.iter_mut().filter(|scope| scope.has_pool(pool)) {
+    pub(super) fn take_stock<H: Host>(&mut self, host: &H, connections: &mut Connections) {
+        let pools: Vec<_> = connections.take_stock().collect();
+        for scope in &mut self.scopes {
+            let mut sum = Stock::default();
+            for (pool, stock, turnover) in &pools {
+                if !scope.has_pool(*pool) {
+                    continue;
+                }
+                sum.active = sum.active.saturating_add(stock.active);
+                sum.idle = sum.idle.saturating_add(stock.idle);
+                sum.pending = sum.pending.saturating_add(stock.pending);
                 scope.count(Counter::ConnectionsOpened, turnover.opened);
                 scope.count(Counter::ConnectionsReused, turnover.reused);
                 scope.count(Counter::ConnectionsClosed, turnover.closed);
-                if scope.profile.is_some() {
-                    scope.gauge(stock);
-                }
             }
+            scope.gauge(host, sum);
+            scope.flush(host);
         }
-        for scope in &mut self.scopes {
-            if scope.profile.is_none() {
-                scope.gauge(all);
-            }
-            scope.flush();
-        }
-        self.rules.iter_mut().for_each(RuleCounter::flush);
+        self.rules.iter_mut().for_each(|rule| rule.flush(host));
         self.news = false;
     }
 
     /// Tells the host the rest, and takes out of the gauges what this worker put in.
-    pub(super) fn retire(&mut self, connections: &mut Connections) {
-        self.take_stock(connections);
+    pub(super) fn retire<H: Host>(&mut self, host: &H, connections: &mut Connections) {
+        self.take_stock(host, connections);
         for scope in &mut self.scopes {
-            scope.gauge(Stock::default());
+            scope.gauge(host, Stock::default());
         }
     }
 
@@ -212,14 +217,14 @@ impl Metrics {
         }
     }
 
-    fn observe(&self, profile: &Profile, histogram: Histogram, value: u64) {
+    fn observe<H: Host>(&self, host: &H, profile: &Profile, histogram: Histogram, value: u64) {
         for scope in self
             .scopes
             .iter()
             .filter(|scope| scope.covers(Some(profile)))
         {
             if let Some(id) = scope.histograms.get(histogram as usize).copied().flatten()
-                && let Err(e) = host::record_metric(id, value)
+                && let Err(e) = host.record_metric(id, value)
             {
                 log::debug!("metric: {e}");
             }
@@ -228,8 +233,8 @@ impl Metrics {
 }
 
 impl RuleCounter {
-    fn define(rule: &Rule) -> Self {
-        let id = host::define_metric(MetricKind::Counter, &StatNames::of_rule(&rule.name));
+    fn define<H: Host>(host: &H, rule: &Rule) -> Self {
+        let id = host.define_metric(MetricKind::Counter, &StatNames::of_rule(&rule.name));
         if let Err(e) = &id {
             log::error!("the matches of the rule {} are not counted: {e}", rule.name);
         }
@@ -240,13 +245,17 @@ impl RuleCounter {
         }
     }
 
-    fn flush(&mut self) {
-        add(self.id, i64::from(std::mem::take(&mut self.counted)));
+    fn flush<H: Host>(&mut self, host: &H) {
+        add(host, self.id, i64::from(std::mem::take(&mut self.counted)));
     }
 }
 
 impl Scope {
-    fn define(names: StatNames, profile: Option<(Rc<str>, PoolId)>) -> Self {
+    fn define<H: Host>(
+        host: &H,
+        names: StatNames,
+        profile: Option<(Rc<str>, [PoolId; 2])>,
+    ) -> Self {
         let mut scope = Self {
             profile,
             names: names.clone(),
@@ -262,7 +271,7 @@ impl Scope {
                 Kind::Gauge => (MetricKind::Gauge, &mut scope.gauges),
                 Kind::Histogram => (MetricKind::Histogram, &mut scope.histograms),
             };
-            let id = host::define_metric(kind, &name);
+            let id = host.define_metric(kind, &name);
             if let Err(e) = &id {
                 log::error!("metric {name}: {e}");
             }
@@ -282,7 +291,7 @@ impl Scope {
     fn has_pool(&self, pool: PoolId) -> bool {
         self.profile
             .as_ref()
-            .is_none_or(|(_, of_profile)| *of_profile == pool)
+            .is_none_or(|(_, of_profile)| of_profile.contains(&pool))
     }
 
     fn count(&mut self, counter: Counter, n: u32) {
@@ -291,7 +300,7 @@ impl Scope {
         }
     }
 
-    fn gauge(&mut self, stock: Stock) {
+    fn gauge<H: Host>(&mut self, host: &H, stock: Stock) {
         for ((metric, id), gauged) in GAUGES.iter().zip(&self.gauges).zip(&mut self.gauged) {
             let value = match metric.id {
                 Gauge::ConnectionsActive => stock.active,
@@ -299,7 +308,7 @@ impl Scope {
                 Gauge::Pending => stock.pending,
             };
             let value = i64::try_from(value).unwrap_or(i64::MAX);
-            add(*id, value.saturating_sub(*gauged));
+            add(host, *id, value.saturating_sub(*gauged));
             *gauged = value;
         }
     }
@@ -311,16 +320,16 @@ impl Scope {
         shares.map(|((_, name), share)| (name, *share))
     }
 
-    fn flush(&mut self) {
+    fn flush<H: Host>(&mut self, host: &H) {
         for (id, counted) in self.counters.iter().zip(&mut self.counted) {
-            add(*id, i64::from(std::mem::take(counted)));
+            add(host, *id, i64::from(std::mem::take(counted)));
         }
     }
 }
 
-fn add(id: Option<u32>, n: i64) {
+fn add<H: Host>(host: &H, id: Option<u32>, n: i64) {
     if let Some(id) = id.filter(|_| n != 0)
-        && let Err(e) = host::add_metric(id, n)
+        && let Err(e) = host.add_metric(id, n)
     {
         log::debug!("metric: {e}");
     }

@@ -6,25 +6,27 @@ use super::holding::Holding;
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::connection::{Owner, Wish};
-use crate::host::{Half, Next};
-use crate::icap::Transaction;
+use crate::host::{Host, Next};
+use crate::icap::{Direction, Transaction};
 use crate::report::Action;
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// The headers of a message have come.
-    pub(super) fn on_headers(&mut self, id: u32, half: Half, at_end: bool) -> Next {
-        if half == Half::Response {
+    pub(super) fn on_headers(&mut self, id: u32, direction: Direction, at_end: bool) -> Next {
+        let mut response_scan = None;
+        if direction == Direction::Response {
             self.notice_envoy_reply(id);
             self.mark_response(id);
-            if !self.scans_response(id) {
+            response_scan = self.scan_of_response(id);
+            if response_scan.is_none() {
                 return Next::Continue;
             }
         }
         self.begin(Some(id));
-        self.serves = true;
-        let admission = match half {
-            Half::Request => self.admit_request(id, at_end),
-            Half::Response => self.admit_response(id, at_end),
+        self.begin_to_serve();
+        let admission = match response_scan {
+            None => self.admit_request(id, at_end),
+            Some(scan) => self.admit_response(id, at_end, scan),
         };
         match admission {
             Admission::Pass => {}
@@ -37,7 +39,15 @@ impl Worker {
                 return Next::Pause;
             }
         }
-        self.leave(id, half)
+        self.leave(id, direction)
+    }
+
+    /// With the first message the share in what a service allows matters: others may have started since it was reckoned.
+    fn begin_to_serve(&mut self) {
+        if !std::mem::replace(&mut self.serves, true) {
+            self.look_for_instances();
+            self.share_connections();
+        }
     }
 
     /// Takes from a response what only the filter may say, and says it.
@@ -49,14 +59,20 @@ impl Worker {
             .map_or((Action::Disabled, None), |exchange| {
                 (exchange.journal.action(), exchange.journal.threat())
             });
-        self.expose(id, Half::Response, action, threat);
+        self.expose(id, Direction::Response, action, threat);
     }
 
     /// `size` bytes of the body are buffered, the new ones among them. Of a message that was let go they are the new ones only.
-    pub(super) fn on_body(&mut self, id: u32, half: Half, size: usize, at_end: bool) -> Next {
+    pub(super) fn on_body(
+        &mut self,
+        id: u32,
+        direction: Direction,
+        size: usize,
+        at_end: bool,
+    ) -> Next {
         let size = size as u64;
-        let Some(exchange) = self.under_scan(id, half) else {
-            return Next::Continue;
+        let Some(exchange) = self.under_scan(id, direction) else {
+            return self.on_rest_of_request(id, direction, size, at_end);
         };
         if let Phase::Released = exchange.phase {
             exchange.body.pass(size, at_end);
@@ -66,7 +82,7 @@ impl Worker {
         }
         self.begin(Some(id));
         let now_ms = self.now_ms;
-        if let Some(exchange) = self.under_scan(id, half) {
+        if let Some(exchange) = self.under_scan(id, direction) {
             if exchange.is_held() {
                 exchange.body.grow_to(size, at_end, now_ms);
                 // What comes after the outcome is no sign: it was let go.
@@ -76,23 +92,55 @@ impl Worker {
             }
             self.drive(id);
         }
-        self.leave(id, half)
+        self.leave(id, direction)
+    }
+
+    /// A part of a request that was let go comes while its response is under scan. It may be no longer than was announced either.
+    fn on_rest_of_request(
+        &mut self,
+        id: u32,
+        direction: Direction,
+        size: u64,
+        at_end: bool,
+    ) -> Next {
+        let exchange = self.exchanges.get_mut(&id);
+        let body = exchange
+            .filter(|_| direction == Direction::Request)
+            .and_then(|exchange| exchange.request_body.as_mut());
+        let Some(body) = body else {
+            return Next::Continue;
+        };
+        body.pass(size, at_end);
+        if !body.exceeds_announced() {
+            return Next::Continue;
+        }
+        self.begin(Some(id));
+        self.with_message(id, |worker, exchange| {
+            if !matches!(exchange.phase, Phase::Answered) {
+                worker.give_up_connection(id, exchange);
+                let reason = "the request is longer than its content-length announces";
+                worker.fail_closed(id, exchange, Cause::BadRequest, reason);
+            }
+        });
+        self.settle();
+        self.inside = None;
+        Next::Pause
     }
 
     /// Trailers end the body.
-    pub(super) fn on_trailers(&mut self, id: u32, half: Half) -> Next {
+    pub(super) fn on_trailers(&mut self, id: u32, direction: Direction) -> Next {
         if self
-            .under_scan(id, half)
+            .under_scan(id, direction)
             .is_none_or(|exchange| matches!(exchange.phase, Phase::Released))
         {
             return Next::Continue;
         }
         self.begin(Some(id));
-        if let Some(exchange) = self.under_scan(id, half) {
+        if let Some(exchange) = self.under_scan(id, direction) {
             exchange.body.at_end = true;
             self.drive(id);
         }
-        self.leave(id, half)
+        self.leave(id, direction)
     }
 
     /// The access log is about to be written. What has no verdict by now will have none.
@@ -120,23 +168,23 @@ impl Worker {
         self.settle();
     }
 
-    /// The message, where it is the half that the callback is about.
-    fn under_scan(&mut self, id: u32, half: Half) -> Option<&mut Exchange> {
+    /// The message, where it is the one that the callback is about.
+    fn under_scan(&mut self, id: u32, direction: Direction) -> Option<&mut Exchange> {
         self.exchanges
             .get_mut(&id)
-            .filter(|exchange| exchange.half == half)
+            .filter(|exchange| exchange.direction == direction)
     }
 
     /// What the host is to do with the message whose callback is running.
-    fn leave(&mut self, id: u32, half: Half) -> Next {
+    fn leave(&mut self, id: u32, direction: Direction) -> Next {
         self.settle();
         self.inside = None;
         let held = self
             .exchanges
             .get(&id)
-            .is_some_and(|exchange| match exchange.half {
+            .is_some_and(|exchange| match exchange.direction {
                 // The request of a response under scan has long gone on.
-                of if of != half => false,
+                of if of != direction => false,
                 _ => !matches!(exchange.phase, Phase::Released),
             });
         if held { Next::Pause } else { Next::Continue }
@@ -148,8 +196,7 @@ impl Worker {
     }
 
     pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange) {
-        if exchange.half == Half::Request
-            && exchange.body.exceeds_announced()
+        if exchange.body.exceeds_announced()
             && !matches!(exchange.phase, Phase::Answered | Phase::Draining(_))
         {
             return self.fail_longer_than_announced(id, exchange);
@@ -158,7 +205,7 @@ impl Worker {
             return self.fail_oversize(id, exchange);
         }
         let limit = exchange.answer_limit();
-        let source = exchange.source(id);
+        let source = exchange.source(&self.host, id);
         match &mut exchange.phase {
             Phase::Collecting => {
                 if Transaction::ready(&exchange.request, exchange.body.progress()) {
@@ -167,7 +214,7 @@ impl Worker {
             }
             Phase::Scanning(scan) => {
                 let body = exchange.body.progress();
-                match scan.drive(source, body, limit, &self.connections) {
+                match scan.drive(&self.host, source, body, limit, &self.connections) {
                     Progress::Open => {}
                     Progress::Recall => self.recall.add(Owner::Message(id)),
                     Progress::Finished => self.finish(id, exchange),
@@ -177,7 +224,7 @@ impl Worker {
             Phase::Draining(_) => self.drain(id, exchange),
             Phase::Cleared => {
                 if self.is_inside(id) {
-                    Self::keep_length(id, exchange);
+                    self.keep_length(id, exchange);
                     exchange.phase = Phase::Released;
                 }
             }
@@ -185,13 +232,20 @@ impl Worker {
         }
     }
 
-    /// A filter before this one has made the body longer than `content-length` says. The application would read what is too
-    /// much as a request of its own, which nobody has scanned.
+    /// A filter before this one has made the body longer than `content-length` says. Whoever gets it would read what is too
+    /// much as a message of its own, which nobody has scanned.
     fn fail_longer_than_announced(&mut self, id: u32, exchange: &mut Exchange) {
         let announced = exchange.body.announced.unwrap_or_default();
         let reason = format!(
             "the body is longer than the {announced} bytes that its content-length announces"
         );
-        self.fail(id, exchange, Cause::BadRequest, reason);
+        match exchange.direction {
+            Direction::Request => self.fail(id, exchange, Cause::BadRequest, reason),
+            // The client has no part in it, and the server was told that the body had come to its end.
+            Direction::Response => {
+                self.give_up_connection(id, exchange);
+                self.fail_closed(id, exchange, Cause::Internal, &reason);
+            }
+        }
     }
 }

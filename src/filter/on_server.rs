@@ -4,12 +4,14 @@ use super::exchange::{Exchange, Phase};
 use super::worker::{TICK_OPENING_MS, Worker};
 use crate::config::Cause;
 use crate::connection::{Owner, StreamToken};
+use crate::host::Host;
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// The stream is established, to the server at `peer`.
     pub(super) fn on_connected(&mut self, token: StreamToken, peer: String) {
         self.begin(None);
-        self.connections.connected(token, peer, self.now_ms);
+        self.connections
+            .connected(&self.host, token, peer, self.now_ms);
     }
 
     /// Bytes from a server.
@@ -21,7 +23,7 @@ impl Worker {
             // Whoever has the connection has not asked yet: the next answer would begin in the middle of this.
             Some(owner) if unused => {
                 self.handed.retain(|(_, handed)| *handed != token);
-                self.connections.close(token, self.now_ms);
+                self.connections.close(&self.host, token, self.now_ms);
                 self.hand_another(owner);
             }
             Some(owner @ (Owner::Options(_) | Owner::SelfTest(_))) => {
@@ -38,7 +40,7 @@ impl Worker {
                 self.drive(id);
             }
             // Nothing was asked: the same.
-            None => self.connections.close(token, self.now_ms),
+            None => self.connections.close(&self.host, token, self.now_ms),
         }
         self.finish_receiving();
     }
@@ -59,7 +61,7 @@ impl Worker {
             }
             None => {}
         }
-        self.connections.close(token, self.now_ms);
+        self.connections.close(&self.host, token, self.now_ms);
         self.finish_receiving();
     }
 
@@ -69,7 +71,7 @@ impl Worker {
             || !self.handed.is_empty()
             || !self.replies.is_empty()
             || self.connections.has_untold();
-        if waits && !self.recall.call() {
+        if waits && !self.recall.call(&self.host) {
             self.set_tick(TICK_OPENING_MS);
         }
         self.flush();
@@ -79,7 +81,7 @@ impl Worker {
     /// The callback has come in which anything may be sent.
     pub(super) fn on_recall(&mut self) {
         self.begin(None);
-        self.recall.answer_call();
+        self.recall.answer_call(&self.host);
         self.catch_up();
         self.settle();
     }
@@ -87,7 +89,7 @@ impl Worker {
     /// Sends what had to wait.
     pub(super) fn catch_up(&mut self) {
         self.give_replies();
-        self.connections.tell_untold(self.now_ms);
+        self.connections.tell_untold(&self.host, self.now_ms);
         self.hand_out();
         while let Some(owner) = self.recall.next() {
             match owner {
@@ -102,7 +104,7 @@ impl Worker {
     pub(super) fn on_closed(&mut self, token: StreamToken) {
         self.begin(None);
         // What is still to be sent on it fails from now on.
-        self.connections.drop_stream(token);
+        self.connections.drop_stream(&self.host, token);
         self.catch_up();
         self.lost(token);
         self.settle();

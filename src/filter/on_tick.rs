@@ -1,15 +1,18 @@
 //! What time brings: connections that can be opened only then, probes that are due, time-outs.
 
+use super::exchange::{Exchange, Phase};
+use super::repeated::say;
 use super::worker::{TICK_OPENING_MS, TICK_SCANNING_MS, Worker};
 use crate::config::Cause;
 use crate::connection::{Opened, Owner, PoolId};
+use crate::host::Host;
 
 /// Root ticks while connections idle.
 const TICK_IDLE_MS: u32 = 1_000;
 /// Root ticks while nothing is going on: the other instances want a sign of life.
 const TICK_REST_MS: u32 = 2_000;
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// Time has passed.
     pub(super) fn on_tick(&mut self) {
         self.begin(None);
@@ -19,20 +22,21 @@ impl Worker {
         match self.open_connections() {
             Some((owner, pool, reason)) => {
                 self.without_server(owner, pool, &reason);
-                if !self.recall.call() {
+                if !self.recall.call(&self.host) {
                     self.set_tick(TICK_OPENING_MS);
                 }
             }
             None => self.catch_up(),
         }
-        self.connections.evict(self.now_ms);
+        self.connections.evict(&self.host, self.now_ms);
         self.tend_probes();
         self.watch_holding();
+        self.warn_of_slow_scans();
         self.expire();
         self.expire_stalled();
-        self.connections.expire(self.now_ms);
+        self.connections.expire(&self.host, self.now_ms);
         self.settle();
-        self.metrics.take_stock(&mut self.connections);
+        self.metrics.take_stock(&self.host, &mut self.connections);
         self.slow_down();
     }
 
@@ -42,7 +46,7 @@ impl Worker {
         if self.is_upstream {
             return None;
         }
-        while let Some(opened) = self.connections.open_next(self.now_ms) {
+        while let Some(opened) = self.connections.open_next(&self.host, self.now_ms) {
             match opened {
                 Opened::For(owner, token) => self.handed.push_back((owner, token)),
                 Opened::Failed { owner, pool, error } => {
@@ -51,6 +55,45 @@ impl Worker {
             }
         }
         None
+    }
+
+    /// Says of each scan that takes too long so far, once, where it is.
+    fn warn_of_slow_scans(&mut self) {
+        let slow: Vec<u32> = self
+            .exchanges
+            .iter()
+            .filter(|(_, exchange)| {
+                !exchange.slow_said && !exchange.is_decided() && self.is_slow(exchange)
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        for id in slow {
+            self.with_message(id, Self::warn_of_slow_scan);
+        }
+    }
+
+    fn warn_of_slow_scan(&mut self, exchange: &mut Exchange) {
+        exchange.slow_said = true;
+        self.metrics.slow(&exchange.profile);
+        let profile = &exchange.profile;
+        let server = match &exchange.phase {
+            Phase::Scanning(scan) => self.connections.peer(scan.token).unwrap_or("a server"),
+            _ => "no server yet, all connections are in use",
+        };
+        say(
+            self.now_ms,
+            log::Level::Warn,
+            "slow",
+            &format!("{}/{server}", profile.name),
+            format_args!(
+                "icap profile {}: a scan by {server} has taken {} ms so far, of {} ms at most; \
+                 slow_response_warning_threshold_ms is {}",
+                profile.name,
+                exchange.clock.spent(self.now_ms),
+                profile.response_timeout_ms,
+                profile.slow_threshold_ms,
+            ),
+        );
     }
 
     /// Fails what has been waited for too long.

@@ -9,6 +9,7 @@ use super::service::Service;
 use super::source::Source;
 use super::worker::Worker;
 use crate::connection::{Checkout, Owner, StreamToken, Wish};
+use crate::host::Host;
 use crate::icap::{BodyProgress, Request};
 
 /// How long a probe may take, the wait for a connection included, in milliseconds.
@@ -44,7 +45,7 @@ impl Probe {
     }
 }
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// Sends the probes that are due, and gives up on those that take too long. Where there are no requests it is
     /// enough to have probed once: Envoy's main thread runs the module too.
     pub(super) fn tend_probes(&mut self) {
@@ -126,7 +127,11 @@ impl Worker {
     pub(super) fn probe_connected(&mut self, owner: Owner, token: StreamToken) {
         let request = match owner {
             Owner::Options(index) => self.services.get(index).map(Service::options_request),
-            Owner::SelfTest(index) => self.services.get(index).map(Service::self_test_request),
+            Owner::SelfTest(index) => {
+                let random = self.host.random();
+                let service = self.services.get(index);
+                service.map(|service| service.self_test_request(random))
+            }
             Owner::Message(_) => None,
         };
         let (now_ms, budget) = (self.now_ms, self.budget.clone());
@@ -170,7 +175,13 @@ impl Worker {
             _ => return,
         };
         let limit = PAGE_BYTES;
-        let progress = scan.drive(Source::Memory(&body), whole, limit, &self.connections);
+        let progress = scan.drive(
+            &self.host,
+            Source::Memory(&body),
+            whole,
+            limit,
+            &self.connections,
+        );
         let token = scan.token;
         let reusable = scan.transaction.reusable();
         match progress {
@@ -190,11 +201,12 @@ impl Worker {
                 Owner::Message(_) => {}
             },
         }
-        // Where there are no requests, as on Envoy's main thread, a kept connection would be one less for the workers.
-        if reusable && (self.serves || !self.limited) {
+        // Where there are no requests, as on Envoy's main thread, a kept connection would be one less for the workers: all there
+        // is, where a server takes one at a time.
+        if reusable && self.serves {
             self.release(token);
         } else {
-            self.connections.close(token, self.now_ms);
+            self.connections.close(&self.host, token, self.now_ms);
         }
     }
 
@@ -210,7 +222,9 @@ impl Worker {
                     self.connections.forget(pool, owner);
                 }
             }
-            Some(Probe::Asked { scan, .. }) => self.connections.close(scan.token, self.now_ms),
+            Some(Probe::Asked { scan, .. }) => {
+                self.connections.close(&self.host, scan.token, self.now_ms)
+            }
         }
         self.probe_missed(owner, reason);
     }

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::connection::Owner;
-use crate::host;
+use crate::host::{Host, add_shared};
 
 /// Key of the number of queues that there have been, which gives each its name.
 const QUEUES: &str = "icap_filter.recalls";
@@ -24,9 +24,9 @@ pub(super) struct Recall {
 
 impl Recall {
     /// Of the root context that is being configured.
-    pub(super) fn new() -> Self {
-        let queue = host::add_shared(QUEUES, 1)
-            .and_then(|number| host::register_queue(&format!("icap_filter.recall.{number}")));
+    pub(super) fn new<H: Host>(host: &H) -> Self {
+        let queue = add_shared(host, QUEUES, 1)
+            .and_then(|number| host.register_queue(&format!("icap_filter.recall.{number}")));
         if let Err(e) = &queue {
             log::warn!("icap: what servers ask for waits for the clock: {e}");
         }
@@ -53,9 +53,9 @@ impl Recall {
     }
 
     /// Asks for the callback. False where only the next tick can be it.
-    pub(super) fn call(&mut self) -> bool {
+    pub(super) fn call<H: Host>(&mut self, host: &H) -> bool {
         if !self.called {
-            self.called = self.queue.is_some_and(|queue| match host::enqueue(queue) {
+            self.called = self.queue.is_some_and(|queue| match host.enqueue(queue) {
                 Ok(()) => true,
                 Err(e) => {
                     log::warn!("icap: what a server asks for waits for the clock: {e}");
@@ -67,10 +67,10 @@ impl Recall {
     }
 
     /// The callback has come.
-    pub(super) fn answer_call(&mut self) {
+    pub(super) fn answer_call<H: Host>(&mut self, host: &H) {
         self.called = false;
         if let Some(queue) = self.queue
-            && let Err(e) = host::dequeue(queue)
+            && let Err(e) = host.dequeue(queue)
         {
             log::debug!("icap: {e}");
         }

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use crate::host;
 use crate::report::Limiter;
 
 thread_local! {
@@ -12,12 +11,13 @@ thread_local! {
 
 /// Writes a message, unless one of that kind about that subject was written less than a minute ago.
 pub(super) fn say(
+    now_ms: u64,
     level: log::Level,
     kind: &'static str,
     subject: &str,
     message: fmt::Arguments<'_>,
 ) {
-    let admitted = LIMITER.with_borrow_mut(|limiter| limiter.admit(kind, subject, host::now_ms()));
+    let admitted = LIMITER.with_borrow_mut(|limiter| limiter.admit(kind, subject, now_ms));
     match admitted {
         None => {}
         Some(0) => log::log!(level, "{message}"),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::host::Fields;
 
 fn fields(pairs: &[(&str, &str)]) -> Fields {
     pairs

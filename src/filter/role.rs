@@ -7,25 +7,28 @@ use super::inbox::{Event, Inbox};
 use super::worker::Worker;
 use crate::config::Config;
 use crate::connection::StreamToken;
-use crate::host::{self, Half, Next};
+use crate::host::{Host, Next};
+use crate::icap::Direction;
 
 /// The filter on one worker.
 #[derive(Debug)]
-pub struct FilterRole {
-    worker: RefCell<Worker>,
+pub struct FilterRole<H> {
+    host: H,
+    worker: RefCell<Worker<H>>,
     /// What the worker has not been told of. It is one callback at a time, though Envoy may call within a callback.
     inbox: Inbox,
     /// This filter stands among the upstream filters of an ICAP cluster: its own connections come through it.
     is_upstream: Cell<bool>,
 }
 
-impl FilterRole {
+impl<H: Host + Clone> FilterRole<H> {
     /// The filter of the root context that is being configured.
-    pub fn start(root: u32, config: Config) -> Self {
+    pub fn start(host: H, root: u32, config: Config) -> Self {
         let inbox = Inbox::default();
-        let mut worker = Worker::new(root, Rc::new(config), inbox.clone());
+        let mut worker = Worker::new(host.clone(), root, Rc::new(config), inbox.clone());
         worker.start();
         Self {
+            host,
             worker: RefCell::new(worker),
             inbox,
             is_upstream: Cell::new(false),
@@ -33,7 +36,7 @@ impl FilterRole {
     }
 
     /// Runs `act` on the worker, and after it what came within it. `None` where a callback is running already.
-    fn run<T>(&self, act: impl FnOnce(&mut Worker) -> T) -> Option<T> {
+    fn run<T>(&self, act: impl FnOnce(&mut Worker<H>) -> T) -> Option<T> {
         let mut worker = self.worker.try_borrow_mut().ok()?;
         let done = act(&mut worker);
         while let Some(event) = self.inbox.pop() {
@@ -80,7 +83,7 @@ impl FilterRole {
 
     /// Bytes from a server.
     pub fn on_message(&self, token: StreamToken, len: usize) {
-        match host::stream_message(len) {
+        match self.host.stream_message(len) {
             Ok(bytes) => self.deliver(Event::Message(token, bytes)),
             Err(e) => {
                 log::error!("stream {token}: {e}");
@@ -95,32 +98,41 @@ impl FilterRole {
     }
 
     /// The headers of a message have come.
-    pub fn on_headers(&self, id: u32, half: Half, at_end: bool) -> Next {
-        self.judge(id, half, |worker| worker.on_headers(id, half, at_end))
+    pub fn on_headers(&self, id: u32, direction: Direction, at_end: bool) -> Next {
+        self.judge(id, direction, |worker| {
+            worker.on_headers(id, direction, at_end)
+        })
     }
 
     /// `size` bytes of the body are buffered, the new ones among them.
-    pub fn on_body(&self, id: u32, half: Half, size: usize, at_end: bool) -> Next {
-        self.judge(id, half, |worker| worker.on_body(id, half, size, at_end))
+    pub fn on_body(&self, id: u32, direction: Direction, size: usize, at_end: bool) -> Next {
+        self.judge(id, direction, |worker| {
+            worker.on_body(id, direction, size, at_end)
+        })
     }
 
     /// Trailers end the body.
-    pub fn on_trailers(&self, id: u32, half: Half) -> Next {
-        self.judge(id, half, |worker| worker.on_trailers(id, half))
+    pub fn on_trailers(&self, id: u32, direction: Direction) -> Next {
+        self.judge(id, direction, |worker| worker.on_trailers(id, direction))
     }
 
     /// A callback about an HTTP message. Within another callback there are two: an answer of Envoy's own to a message whose
     /// edit went past Envoy's buffer limit, and, where this filter stands in the wrong place, the connection that the worker is
     /// just opening.
-    fn judge(&self, id: u32, half: Half, act: impl FnOnce(&mut Worker) -> Next) -> Next {
-        match (self.run(act), half) {
+    fn judge(
+        &self,
+        id: u32,
+        direction: Direction,
+        act: impl FnOnce(&mut Worker<H>) -> Next,
+    ) -> Next {
+        match (self.run(act), direction) {
             (Some(next), _) => next,
-            (None, Half::Response) => {
+            (None, Direction::Response) => {
                 self.inbox.push(Event::Replied(id));
                 Next::Continue
             }
             // No answer in here: Envoy would report its end in the midst of the opening, and never come to an end itself.
-            (None, Half::Request) => {
+            (None, Direction::Request) => {
                 self.is_upstream.set(true);
                 Next::Pause
             }

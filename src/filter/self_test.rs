@@ -12,8 +12,8 @@ use super::probe::Probe;
 use super::service::Service;
 use super::worker::Worker;
 use crate::config::{Profile, SelfTestConfig};
-use crate::host::Fields;
-use crate::icap::{Method, Request, encode_request_head};
+use crate::host::{Fields, Host};
+use crate::icap::{Direction, Method, Request, encode_request_head, encode_response_head};
 use crate::verdict::Verdict;
 
 /// The EICAR test file, encoded so that no scanner takes the module for it.
@@ -62,52 +62,71 @@ impl SelfTest {
 }
 
 impl Service {
-    /// An upload of the test file, to a path that no other test had: servers remember an infected URL for hours, and would
-    /// block it unscanned.
-    pub(super) fn self_test_request(&self) -> Rc<Request> {
-        let path = format!("/icap-filter-self-test/{:016x}/{TEST_NAME}", random());
+    /// An upload of the test file, or a download of it, at a path that no other test had: servers remember an infected URL for
+    /// hours, and would block it unscanned.
+    pub(super) fn self_test_request(&self, random: u64) -> Rc<Request> {
+        let path = format!("/icap-filter-self-test/{random:016x}/{TEST_NAME}");
         let length = test_file().len().to_string();
-        let fields: Fields = [
-            (":method", "POST"),
-            (":path", &path),
-            (":authority", "icap-filter.invalid"),
+        let body = [
             ("content-type", "application/octet-stream"),
             ("content-length", &length),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
-        .collect();
-        let request = self.options_request();
+        ];
+        let line = |method| {
+            [
+                (":method", method),
+                (":path", path.as_str()),
+                (":authority", "icap-filter.invalid"),
+            ]
+        };
+        let (method, request, response) = match self.direction {
+            Direction::Request => {
+                let upload = [&line("POST")[..], &body].concat();
+                (Method::Reqmod, fields(&upload), None)
+            }
+            Direction::Response => {
+                let download = [&[(":status", "200")][..], &body].concat();
+                (
+                    Method::Respmod,
+                    fields(&line("GET")),
+                    Some(fields(&download)),
+                )
+            }
+        };
         Rc::new(Request {
-            method: Method::Reqmod,
+            method,
             allow: allow(&self.profile, self.options()),
             preview: preview(&self.profile, self.options(), &path),
-            request_head: encode_request_head(&fields).ok(),
-            ..Request::clone(&request)
+            request_head: encode_request_head(&request).ok(),
+            response_head: response.and_then(|fields| encode_response_head(&fields).ok()),
+            ..Request::clone(&self.options_request())
         })
     }
 }
 
-/// A number that is another each time.
-fn random() -> u64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    RandomState::new().build_hasher().finish()
+fn fields(fields: &[(&str, &str)]) -> Fields {
+    fields
+        .iter()
+        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+        .collect()
 }
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// The server has answered the test.
     pub(super) fn self_test_answered(&mut self, index: usize, scan: &Scan) {
         let Some(service) = self.services.get_mut(index) else {
             return;
         };
+        let url = service.url().without_query();
         let Some(test) = &mut service.self_test else {
             return;
         };
-        let verdict = judge_probe(scan, &service.profile);
+        let sent = test_file().len() as u64;
+        let verdict = judge_probe(scan, &service.profile, service.direction, sent);
         let minutes = test.config.interval_minutes;
         match verdict {
             Verdict::Fail { reason, .. } => return self.self_test_missed(index, &reason),
-            Verdict::Block(_) => {
+            // Without the virus it is no longer what was uploaded.
+            Verdict::Block(_) | Verdict::Modify => {
                 if test.failing {
                     log::info!(
                         "icap profile {}: the self-test is blocked again",
@@ -116,11 +135,11 @@ impl Worker {
                 }
                 test.failing = false;
             }
-            Verdict::Pass | Verdict::Modify => {
+            Verdict::Pass => {
                 log::error!(
                     "icap profile {}: the self-test failed: {} does not block the EICAR test file",
                     service.profile.name,
-                    service.profile.service.without_query()
+                    url
                 );
                 test.failing = true;
                 self.metrics.self_test_failed(&service.profile);
@@ -144,15 +163,16 @@ impl Worker {
         test.rest(1, self.now_ms);
     }
 
-    /// Whether requests of that profile have to fail because its self-test did.
-    pub(super) fn fails_self_test(&self, profile: &Rc<Profile>) -> bool {
-        self.services.iter().any(|service| {
-            Rc::ptr_eq(&service.profile, profile)
-                && service
-                    .self_test
-                    .as_ref()
-                    .is_some_and(|test| test.failing && test.config.fail_profile)
-        })
+    /// Whether requests, or responses, of that profile have to fail because its self-test did. Responses that go to the servers
+    /// for requests have no test of their own.
+    pub(super) fn fails_self_test(&self, profile: &Rc<Profile>, direction: Direction) -> bool {
+        let tested = match &profile.response_cluster {
+            Some(_) => direction,
+            None => Direction::Request,
+        };
+        self.service(profile, tested)
+            .and_then(|service| service.self_test.as_ref())
+            .is_some_and(|test| test.failing && test.config.fail_profile)
     }
 }
 

@@ -9,8 +9,8 @@ use super::self_test::SelfTest;
 use super::worker::Worker;
 use crate::config::{Profile, SendWhen, ServiceUrl};
 use crate::connection::{Knowledge, PoolId, StreamToken};
-use crate::host::{Half, HostError};
-use crate::icap::{Headers, Method, Request, ServiceOptions, istag};
+use crate::host::{Host, HostError};
+use crate::icap::{Direction, Headers, Method, Request, ServiceOptions, istag};
 use crate::report::foreign;
 
 /// The host's status where Envoy has no healthy server in a cluster, or no such cluster.
@@ -20,7 +20,7 @@ const NO_SERVER: u32 = 10;
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) profile: Rc<Profile>,
-    half: Half,
+    pub(super) direction: Direction,
     pub(super) pool: PoolId,
     pub(super) knowledge: Knowledge,
     pub(super) options_probe: Probe,
@@ -28,22 +28,23 @@ pub(super) struct Service {
 }
 
 impl Service {
-    pub(super) fn new(profile: &Rc<Profile>, half: Half, pool: PoolId) -> Self {
+    pub(super) fn new(profile: &Rc<Profile>, direction: Direction, pool: PoolId) -> Self {
         Self {
             profile: Rc::clone(profile),
-            half,
+            direction,
             pool,
             knowledge: Knowledge::new(profile.options.clone()),
             options_probe: Probe::Idle,
-            // The test file is an upload: there is none for responses.
-            self_test: (half == Half::Request && profile.self_test.enabled)
+            // The servers for requests are tested by an upload; those that only get responses by a download.
+            self_test: ((direction == Direction::Request || profile.response_cluster.is_some())
+                && profile.self_test.enabled)
                 .then(|| SelfTest::new(profile.self_test.clone())),
         }
     }
 
-    /// Whether it is the service for that half of that profile.
-    pub(super) fn serves(&self, profile: &Rc<Profile>, half: Half) -> bool {
-        self.half == half && Rc::ptr_eq(&self.profile, profile)
+    /// Whether it is the service for that direction of that profile.
+    pub(super) fn serves(&self, profile: &Rc<Profile>, direction: Direction) -> bool {
+        self.direction == direction && Rc::ptr_eq(&self.profile, profile)
     }
 
     /// What is known of it.
@@ -52,17 +53,17 @@ impl Service {
     }
 
     pub(super) fn url(&self) -> &ServiceUrl {
-        match (&self.profile.response_service, self.half) {
-            (Some(url), Half::Response) => url,
+        match (&self.profile.response_service, self.direction) {
+            (Some(url), Direction::Response) => url,
             _ => &self.profile.service,
         }
     }
 
     /// The method that it is needed for.
     fn method(&self) -> Method {
-        match self.half {
-            Half::Request => Method::Reqmod,
-            Half::Response => Method::Respmod,
+        match self.direction {
+            Direction::Request => Method::Reqmod,
+            Direction::Response => Method::Respmod,
         }
     }
 
@@ -79,8 +80,16 @@ impl Service {
             allow: Vec::new(),
             preview: None,
             headers: authorization
-                .chain(self.profile.icap_headers.iter().cloned())
+                .chain(
+                    self.profile
+                        .icap_headers
+                        .iter()
+                        .filter_map(|(name, value)| {
+                            Some((name.clone(), value.fixed()?.to_owned()))
+                        }),
+                )
                 .collect(),
+            whole: false,
             request_head: None,
             response_head: None,
         })
@@ -98,7 +107,7 @@ impl Service {
     }
 }
 
-impl Worker {
+impl<H: Host> Worker<H> {
     /// A service answered its OPTIONS.
     pub(super) fn options_answered(&mut self, index: usize, scan: &Scan) {
         let Some(service) = self.services.get_mut(index) else {
@@ -110,6 +119,7 @@ impl Worker {
                 let method = service.method();
                 if !options.takes(method.as_str()) {
                     say(
+                        self.now_ms,
                         log::Level::Warn,
                         "methods",
                         &service.profile.name,
@@ -161,6 +171,7 @@ impl Worker {
         self.metrics.options_failed(&service.profile);
         if service.knowledge.failed(self.now_ms) {
             say(
+                self.now_ms,
                 log::Level::Warn,
                 "options",
                 &service.profile.name,
@@ -178,7 +189,7 @@ impl Worker {
     pub(super) fn notice_istag(
         &mut self,
         profile: &Rc<Profile>,
-        half: Half,
+        direction: Direction,
         token: StreamToken,
         headers: &Headers,
     ) {
@@ -189,11 +200,12 @@ impl Worker {
         let found = self
             .services
             .iter_mut()
-            .find(|service| service.serves(profile, half));
+            .find(|service| service.serves(profile, direction));
         if let Some(service) = found
             && service.knowledge.notice_istag(peer, &tag, self.now_ms)
         {
             say(
+                self.now_ms,
                 log::Level::Info,
                 "istag",
                 &profile.name,
@@ -210,7 +222,10 @@ impl Worker {
     /// Why there is no connection to a server of that pool, for operators.
     pub(super) fn no_server(&self, pool: PoolId, error: &HostError) -> String {
         let service = self.services.iter().find(|service| service.pool == pool);
-        let cluster = service.map_or("", |service| &*service.profile.cluster);
+        let cluster = service.map_or("", |service| {
+            let responses = service.direction == Direction::Response;
+            &**service.profile.cluster_for(responses)
+        });
         if error.status == NO_SERVER {
             format!(
                 "no server in the cluster {cluster}: its health checks fail, its name has no address, or there is no \
@@ -221,11 +236,11 @@ impl Worker {
         }
     }
 
-    /// The service for that half of a profile.
-    pub(super) fn service(&self, profile: &Rc<Profile>, half: Half) -> Option<&Service> {
+    /// The service for that direction of a profile.
+    pub(super) fn service(&self, profile: &Rc<Profile>, direction: Direction) -> Option<&Service> {
         self.services
             .iter()
-            .find(|service| service.serves(profile, half))
+            .find(|service| service.serves(profile, direction))
     }
 }
 
@@ -234,10 +249,12 @@ pub(super) fn services(profiles: &[Rc<Profile>], pool_of: impl Fn(&str) -> PoolI
     profiles
         .iter()
         .flat_map(|profile| {
-            let pool = pool_of(&profile.cluster);
-            let request = Some(Service::new(profile, Half::Request, pool));
+            let [for_requests, for_responses] =
+                [false, true].map(|responses| pool_of(profile.cluster_for(responses)));
+            let request = Some(Service::new(profile, Direction::Request, for_requests));
             let response = profile.response_service.is_some();
-            let response = response.then(|| Service::new(profile, Half::Response, pool));
+            let response =
+                response.then(|| Service::new(profile, Direction::Response, for_responses));
             request.into_iter().chain(response)
         })
         .collect()

@@ -1,6 +1,6 @@
 //! One worker's share of the filter: the messages under scan, the connections, and the events that move them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::exchange::Exchange;
@@ -14,7 +14,7 @@ use super::recall::Recall;
 use super::service::{self, Service};
 use crate::config::Config;
 use crate::connection::{Connections, Owner, StreamToken};
-use crate::host;
+use crate::host::Host;
 
 /// Root ticks while a request waits for a connection to be opened, in milliseconds: only the root context can open one.
 pub(super) const TICK_OPENING_MS: u32 = 1;
@@ -27,7 +27,8 @@ pub(super) const TICK_SCANNING_MS: u32 = 50;
 /// [`drive`](Self::drive) the message it is about, then [`settle`](Self::settle) what that set free. Every step first enters
 /// the context that its host calls are about.
 #[derive(Debug)]
-pub(super) struct Worker {
+pub(super) struct Worker<H> {
+    pub(super) host: H,
     pub(super) root: u32,
     pub(super) config: Rc<Config>,
     pub(super) connections: Connections,
@@ -45,7 +46,7 @@ pub(super) struct Worker {
     pub(super) is_upstream: bool,
     /// This instance among the others.
     pub(super) instances: Instances,
-    pub(super) exchanges: HashMap<u32, Exchange>,
+    pub(super) exchanges: BTreeMap<u32, Exchange>,
     /// Connections that were handed on and messages that they were handed to.
     pub(super) handed: VecDeque<(Owner, StreamToken)>,
     /// Those who have something to send, in a callback of their own.
@@ -61,13 +62,13 @@ pub(super) struct Worker {
     pub(super) now_ms: u64,
 }
 
-impl Worker {
-    pub(super) fn new(root: u32, config: Rc<Config>, inbox: Inbox) -> Self {
+impl<H: Host> Worker<H> {
+    pub(super) fn new(host: H, root: u32, config: Rc<Config>, inbox: Inbox) -> Self {
         let connections = Connections::new(root, &config.profiles);
         Self {
             root,
             budget: Budget::new(config.memory_budget_bytes),
-            metrics: Metrics::new(&config, |cluster| connections.pool_of(cluster)),
+            metrics: Metrics::new(&host, &config, |cluster| connections.pool_of(cluster)),
             services: service::services(&config.profiles, |cluster| connections.pool_of(cluster)),
             serves: false,
             limited: false,
@@ -76,32 +77,33 @@ impl Worker {
             instances: Instances::default(),
             connections,
             config,
-            exchanges: HashMap::new(),
+            exchanges: BTreeMap::new(),
             handed: VecDeque::new(),
-            recall: Recall::new(),
+            recall: Recall::new(&host),
             replies: VecDeque::new(),
             inbox,
             inside: None,
             tick_ms: 0,
-            now_ms: host::now_ms(),
+            now_ms: host.now_ms(),
+            host,
         }
     }
 
     /// The host is to wake the root context, which asks the services.
     pub(super) fn start(&mut self) {
-        Instances::prepare();
+        Instances::prepare(&self.host);
         self.set_tick(TICK_OPENING_MS);
     }
 
     /// The root context is about to go.
     pub(super) fn stop(&mut self) {
-        self.metrics.retire(&mut self.connections);
+        self.metrics.retire(&self.host, &mut self.connections);
         self.leave_instances();
     }
 
     /// A callback begins; of an HTTP context, where `inside` names one.
     pub(super) fn begin(&mut self, inside: Option<u32>) {
-        self.now_ms = host::now_ms();
+        self.now_ms = self.host.now_ms();
         self.inside = inside;
     }
 
@@ -110,8 +112,12 @@ impl Worker {
         self.exchanges.remove(&id)
     }
 
-    /// Puts back what was taken.
-    pub(super) fn put_back(&mut self, id: u32, exchange: Exchange) {
+    /// Puts back what was taken. Its outcome is counted once the host holds it no longer: one that waits for its own next
+    /// callback may still come to another end.
+    pub(super) fn put_back(&mut self, id: u32, mut exchange: Exchange) {
+        if !exchange.is_held() {
+            self.count_outcome(&mut exchange);
+        }
         self.exchanges.insert(id, exchange);
     }
 
@@ -133,7 +139,7 @@ impl Worker {
 
     /// Tells the metrics, and sees that the next tick comes in time.
     pub(super) fn flush(&mut self) {
-        self.metrics.flush();
+        self.metrics.flush(&self.host);
         if self.tick_ms != TICK_OPENING_MS && self.connections.can_open(self.now_ms) {
             self.set_tick(TICK_OPENING_MS);
         } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_held() {
@@ -148,7 +154,11 @@ impl Worker {
 
     /// How often the root context is woken.
     pub(super) fn set_tick(&mut self, milliseconds: u32) {
-        match host::enter(self.root).and_then(|()| host::set_tick_period(milliseconds)) {
+        match self
+            .host
+            .enter(self.root)
+            .and_then(|()| self.host.set_tick_period(milliseconds))
+        {
             Ok(()) => self.tick_ms = milliseconds,
             Err(e) => log::error!("no time is kept: {e}"),
         }

@@ -59,6 +59,8 @@ pub struct AnswerParser {
     leftover: usize,
     /// The beginning of an ICAP head that could not be read to its end.
     broken_head: Option<AnswerHead>,
+    /// The trailers that came before a body could not be read on.
+    broken_trailers: Headers,
     /// Body bytes of several chunks, given out as one.
     run: Vec<u8>,
 }
@@ -112,6 +114,7 @@ impl AnswerParser {
             interim: 0,
             leftover: 0,
             broken_head: None,
+            broken_trailers: Headers::new(),
             run: Vec::new(),
         }
     }
@@ -171,6 +174,15 @@ impl AnswerParser {
                 .map(|head| self.answer_head(head)),
             State::Failed(_) => self.broken_head.clone(),
             _ => None,
+        }
+    }
+
+    /// What has come of trailers that have no end: their bytes stopped, or passed a limit. None where they were given out.
+    pub fn unfinished_trailers(&self) -> Headers {
+        match &self.state {
+            State::Body(decoder, _) => decoder.trailers_so_far(),
+            State::Failed(_) => self.broken_trailers.clone(),
+            _ => Headers::new(),
         }
     }
 
@@ -234,6 +246,9 @@ impl AnswerParser {
                     let step = match gather(decoder, *kind, &mut self.input, &mut self.run) {
                         Ok(step) => step,
                         Err(after) => {
+                            if after.is_err() {
+                                self.broken_trailers = decoder.trailers_so_far();
+                            }
                             self.state = State::AfterBody(after);
                             (!self.run.is_empty()).then_some(Step::Run)
                         }

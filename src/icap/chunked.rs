@@ -59,6 +59,11 @@ impl ChunkDecoder {
         }
     }
 
+    /// The trailers of which the lines have come.
+    pub(super) fn trailers_so_far(&self) -> Headers {
+        self.trailers.clone().finish()
+    }
+
     /// Reads on. `None` means that more bytes are needed.
     pub(super) fn read(&mut self, input: &mut Input) -> Result<Option<Piece>, AnswerError> {
         loop {

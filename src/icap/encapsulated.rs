@@ -40,12 +40,13 @@ pub struct Announced {
 }
 
 impl Announced {
-    /// By these ICAP headers.
+    /// By these ICAP headers: the names count wherever they stand, however their list is punctuated.
     pub fn by(headers: &Headers) -> Self {
         let mut announced = Self::default();
-        for element in headers.all("encapsulated").flat_map(elements) {
-            let name = element.split(|b| *b == b'=').next().unwrap_or_default();
-            match part(name.trim_ascii()) {
+        let between = |b: &u8| !b.is_ascii_alphanumeric() && *b != b'-';
+        let words = headers.all("encapsulated");
+        for word in words.flat_map(|value| value.split(between)) {
+            match part(word) {
                 Some(Name::ReqHdr) => announced.request = true,
                 Some(Name::ResHdr) => announced.response = true,
                 Some(Name::ReqBody) => (announced.request, announced.body) = (true, true),

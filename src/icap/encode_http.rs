@@ -1,5 +1,6 @@
 //! HTTP heads for the ICAP server, made from Envoy's header map (RFC 9112; hop-by-hop fields: RFC 9110 section 7.6.1).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
@@ -132,6 +133,23 @@ pub fn encode_response_head(fields: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<u8>, En
     push_fields(&mut out, fields, |_| false)?;
     out.extend_from_slice(b"\r\n");
     Ok(out)
+}
+
+/// An encoded head, with a `Content-Length` where `length` is known and the head has none.
+pub fn with_length(head: &[u8], length: Option<u64>) -> Cow<'_, [u8]> {
+    let names_length = || {
+        head.split(|b| *b == b'\n').any(|line| {
+            let name = line.split(|b| *b == b':').next().unwrap_or_default();
+            name.eq_ignore_ascii_case(b"content-length")
+        })
+    };
+    match (length, head.strip_suffix(b"\r\n")) {
+        (Some(length), Some(fields)) if !names_length() => {
+            let length = format!("Content-Length: {length}\r\n\r\n");
+            Cow::Owned([fields, length.as_bytes()].concat())
+        }
+        _ => Cow::Borrowed(head),
+    }
 }
 
 fn push_fields(

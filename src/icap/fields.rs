@@ -57,6 +57,11 @@ impl FieldReader {
     }
 
     fn forgive(&mut self, line: &[u8]) {
+        // Before the first field there is nothing that a line could go on with.
+        let line = match self.headers.is_empty() {
+            true => trim_blanks(line),
+            false => line,
+        };
         match field(line).filter(|(name, _)| name.len() <= self.max_name) {
             Some((name, value)) => {
                 let left = match self.headers.len() < self.max_count {

@@ -17,6 +17,7 @@
 
 mod answer;
 mod chunked;
+mod direction;
 mod encapsulated;
 mod encode;
 mod encode_http;
@@ -34,9 +35,12 @@ mod testing;
 mod transaction;
 
 pub use answer::{AnswerHead, AnswerParser, Event};
+pub use direction::Direction;
 pub use encapsulated::Announced;
 pub use encode::{IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Method, chunk_header};
-pub use encode_http::{EncodeError, encode_request_head, encode_response_head, is_hop_by_hop};
+pub use encode_http::{
+    EncodeError, encode_request_head, encode_response_head, is_hop_by_hop, with_length,
+};
 pub use error::{AnswerError, LimitKind, Snippet};
 pub use headers::{Header, Headers};
 pub use http::{HttpHead, RequestHead, ResponseHead};

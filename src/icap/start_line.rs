@@ -6,15 +6,19 @@ use super::fields::is_token;
 pub(super) const ICAP_START: &[u8] = b"ICAP/";
 
 /// The status and reason of `ICAP/1.0 204 No Content`. The status is 100 to 999; a missing reason is empty.
+///
+/// An error is read from an odd line too, of another version or with other punctuation: the fields that follow may say that
+/// something was found. A success has to be said properly.
 pub(super) fn icap_status(line: &[u8]) -> Option<(u16, String)> {
     let rest = line.strip_prefix(ICAP_START)?;
-    let [b'1', b'.', minor, rest @ ..] = rest else {
+    let [major, b'.', minor, rest @ ..] = rest else {
         return None;
     };
-    if !minor.is_ascii_digit() {
+    if !major.is_ascii_digit() || !minor.is_ascii_digit() {
         return None;
     }
-    let (status, reason) = status_and_reason(rest)?;
+    let proper = status_and_reason(rest).filter(|_| *major == b'1');
+    let (status, reason) = proper.or_else(|| odd_error(rest))?;
     let reason = String::from_utf8_lossy(reason).replace(char::is_control, " ");
     Some((status, reason.trim().to_owned()))
 }
@@ -45,6 +49,15 @@ pub(super) fn http_request(line: &[u8]) -> Option<(String, Vec<u8>)> {
 fn is_http_version(version: &[u8]) -> bool {
     matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
         if major.is_ascii_digit() && minor.is_ascii_digit())
+}
+
+/// The status 400 to 999 and the reason of ` 403: Forbidden`.
+fn odd_error(rest: &[u8]) -> Option<(u16, &[u8])> {
+    let (digits, reason) = rest.trim_ascii_start().split_at_checked(3)?;
+    let digits = std::str::from_utf8(digits).ok()?;
+    let status = digits.parse::<u16>().ok().filter(|status| *status >= 400)?;
+    let ended = reason.first().is_none_or(|b| !b.is_ascii_digit());
+    ended.then_some((status, reason))
 }
 
 /// Splits ` 204 No Content`: one or more blanks, three digits, then nothing or a blank and the reason.

@@ -83,7 +83,7 @@ pub(super) enum Held {
 
 impl Held {
     /// `readings`: whether it holds, for each way to read the request.
-    fn of(readings: impl IntoIterator<Item = bool>) -> Self {
+    pub(super) fn of(readings: impl IntoIterator<Item = bool>) -> Self {
         let mut readings = readings.into_iter();
         let first = readings.next().unwrap_or_default();
         match (first, readings.all(|other| other == first)) {
@@ -93,7 +93,7 @@ impl Held {
         }
     }
 
-    fn not(self) -> Self {
+    pub(super) fn not(self) -> Self {
         match self {
             Self::Yes => Self::No,
             Self::No => Self::Yes,
@@ -156,11 +156,11 @@ impl Test {
     }
 }
 
-type Visit<'f> = dyn FnMut(&[u8]) -> bool + 'f;
+pub(super) type Visit<'f> = dyn FnMut(&[u8]) -> bool + 'f;
 
 impl NamedMatcher {
     /// `each` gives every value to its argument until that returns `false`.
-    fn holds(&self, each: &mut dyn FnMut(&mut Visit<'_>)) -> bool {
+    pub(super) fn holds(&self, each: &mut dyn FnMut(&mut Visit<'_>)) -> bool {
         let mut present = false;
         match &self.test {
             NamedTest::Present(wanted) => {

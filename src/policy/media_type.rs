@@ -1,12 +1,18 @@
 //! The media types that a message says it has.
 
+use super::criterion::Visit;
 use super::request::Memo;
 
 /// Every media type that `Content-Type` names, without parameters: several fields, and lists joined by commas, name several.
 /// One empty type where there is no such field.
 pub(super) fn media_types(request: &Memo<'_>) -> Vec<Vec<u8>> {
+    media_types_of(&mut |visit| request.header("content-type", visit))
+}
+
+/// The same of any message. `each` gives every value of `Content-Type` to its argument.
+pub(super) fn media_types_of(each: &mut dyn FnMut(&mut Visit<'_>)) -> Vec<Vec<u8>> {
     let mut types = Vec::new();
-    request.header("content-type", &mut |value| {
+    each(&mut |value: &[u8]| {
         let mut parts = value.split(|b| *b == b',');
         types.push(essence(parts.next().unwrap_or_default()));
         // A comma may stand in a parameter, too: what has no slash is no media type.

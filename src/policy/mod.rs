@@ -4,6 +4,7 @@ mod authority;
 mod criterion;
 mod media_type;
 mod request;
+mod response;
 mod rule;
 mod spelling;
 mod string_matcher;
@@ -11,6 +12,7 @@ mod words;
 
 pub use criterion::{Criterion, NamedMatcher, NamedTest, Protocol, Test};
 pub use request::RequestView;
+pub use response::{ResponseCriterion, ResponseTest, ResponseView};
 pub use rule::{Action, Rule};
 pub use string_matcher::{MAX_REGEX_BYTES, RegexFault, StringMatcher, StringTest};
 
@@ -87,7 +89,8 @@ fn by_rules(config: &Config, view: &dyn RequestView) -> Decision {
         };
     };
     let request = Memo::new(view);
-    let Some(rule) = rules.iter().find(|rule| rule.matches(&request)) else {
+    let mut rules = rules.iter().filter(|rule| !rule.is_about_responses());
+    let Some(rule) = rules.find(|rule| rule.matches(&request)) else {
         return Decision::Skip { rule: None };
     };
     let name = Some(Rc::clone(&rule.name));
@@ -97,5 +100,65 @@ fn by_rules(config: &Config, view: &dyn RequestView) -> Decision {
             rule: name,
         },
         Action::Bypass => Decision::Skip { rule: name },
+    }
+}
+
+/// What the rules have to say of the response to a request: those that match the request, in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlook(Vec<usize>);
+
+impl Outlook {
+    /// `None`: no rule is about responses, and a response is scanned where its request was.
+    pub fn of(config: &Config, view: &dyn RequestView) -> Option<Self> {
+        let rules = config.rules.as_ref()?;
+        if !rules.iter().any(Rule::is_about_responses) {
+            return None;
+        }
+        let request = Memo::new(view);
+        let mut matching = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            if rule.matches(&request) {
+                matching.push(index);
+                // One that takes every response ends the list.
+                if !rule.is_about_responses() {
+                    break;
+                }
+            }
+        }
+        Some(Self(matching))
+    }
+
+    /// The profile that may scan the response: of the first rule among them that scans responses by what they are.
+    pub fn profile<'c>(&self, config: &'c Config) -> Option<&'c Rc<Profile>> {
+        self.rules(config)
+            .filter(|rule| rule.is_about_responses())
+            .find_map(|rule| match &rule.action {
+                Action::Scan(profile) => Some(profile),
+                Action::Bypass => None,
+            })
+    }
+
+    /// Decides about the response.
+    pub fn decide(&self, config: &Config, response: &dyn ResponseView) -> Decision {
+        let Some(rule) = self
+            .rules(config)
+            .find(|rule| rule.matches_response(response))
+        else {
+            return Decision::Skip { rule: None };
+        };
+        // A rule about requests has been told of by its request.
+        let name = rule.is_about_responses().then(|| Rc::clone(&rule.name));
+        match &rule.action {
+            Action::Scan(profile) => Decision::Scan {
+                profile: Rc::clone(profile),
+                rule: name,
+            },
+            Action::Bypass => Decision::Skip { rule: name },
+        }
+    }
+
+    fn rules<'c>(&self, config: &'c Config) -> impl Iterator<Item = &'c Rule> {
+        let all = config.rules.as_deref().unwrap_or_default();
+        self.0.iter().filter_map(|index| all.get(*index))
     }
 }

@@ -42,6 +42,29 @@ pub enum RegexFault {
     Invalid(String),
 }
 
+impl PartialEq for StringMatcher {
+    fn eq(&self, other: &Self) -> bool {
+        self.ignore_case == other.ignore_case
+            && self.invert == other.invert
+            && self.test == other.test
+    }
+}
+
+impl PartialEq for StringTest {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(a), Self::Exact(b))
+            | (Self::Prefix(a), Self::Prefix(b))
+            | (Self::Suffix(a), Self::Suffix(b))
+            | (Self::Contains(a), Self::Contains(b)) => a == b,
+            (Self::Regex(a), Self::Regex(b)) => {
+                a.iter().map(Regex::as_str).eq(b.iter().map(Regex::as_str))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl StringMatcher {
     /// A matcher for values as they are.
     pub fn new(test: StringTest, ignore_case: bool, invert: bool) -> Self {

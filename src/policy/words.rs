@@ -1,6 +1,7 @@
 //! Rules in words, for the log. Values of headers, cookies and queries are left out: they may be secrets.
 
 use super::criterion::{Criterion, NamedMatcher, NamedTest, Protocol, Test};
+use super::response::{ResponseCriterion, ResponseTest};
 use super::rule::{Action, Rule};
 use super::string_matcher::{StringMatcher, StringTest};
 use std::fmt::Display;
@@ -11,7 +12,13 @@ const MAX_NAMED: usize = 8;
 impl Rule {
     /// What the rule does, such as `scan-uploads: method POST or PUT, path begins with /upload → scanned by upload-av`.
     pub fn in_words(&self) -> String {
-        let criteria: Vec<String> = self.criteria.iter().map(Criterion::in_words).collect();
+        let of_response = self.response_criteria.iter();
+        let criteria: Vec<String> = self
+            .criteria
+            .iter()
+            .map(Criterion::in_words)
+            .chain(of_response.map(ResponseCriterion::in_words))
+            .collect();
         let criteria = match criteria.as_slice() {
             [] => "every request".to_owned(),
             criteria => criteria.join(", "),
@@ -30,6 +37,36 @@ impl Criterion {
     fn in_words(&self) -> String {
         let not = if self.negated { "not " } else { "" };
         format!("{not}{}", self.test.in_words())
+    }
+}
+
+impl ResponseCriterion {
+    fn in_words(&self) -> String {
+        let not = if self.negated { "not " } else { "" };
+        format!("{not}{}", self.test.in_words())
+    }
+}
+
+impl ResponseTest {
+    fn in_words(&self) -> String {
+        match self {
+            Self::Status(ranges) => {
+                let ranges: Vec<String> = ranges
+                    .iter()
+                    .map(|(first, last)| match first == last {
+                        true => first.to_string(),
+                        false => format!("{first} to {last}"),
+                    })
+                    .collect();
+                format!("response_status {}", any(&ranges))
+            }
+            Self::ContentType(matchers) => {
+                format!("response_content_type {}", strings(matchers))
+            }
+            Self::Size(min, u64::MAX) => format!("response_size of {min} bytes and more"),
+            Self::Size(min, max) => format!("response_size of {min} to {max} bytes"),
+            Self::Header(headers) => named("response_header", headers),
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::config::Vendor;
+use crate::config::LogForms;
+use crate::product::Vendor;
 use crate::verdict::{Findings, Scan, Violation};
 
 use super::value::{Object, Value};
@@ -87,10 +88,16 @@ impl<'a> IcapLog<'a> {
         protobuf::write(&self.tree())
     }
 
-    /// [`to_json`](Self::to_json) and [`to_struct`](Self::to_struct) for one effort.
-    pub fn to_both(&self) -> (String, Vec<u8>) {
+    /// [`to_json`](Self::to_json) and [`to_struct`](Self::to_struct), as far as they are asked for.
+    pub fn in_forms(&self, forms: LogForms) -> (Option<String>, Option<Vec<u8>>) {
+        if !forms.text && !forms.structure {
+            return (None, None);
+        }
         let tree = self.tree();
-        (json::write(&tree), protobuf::write(&tree))
+        (
+            forms.text.then(|| json::write(&tree)),
+            forms.structure.then(|| protobuf::write(&tree)),
+        )
     }
 
     fn tree(&self) -> Object<'_> {
@@ -146,7 +153,7 @@ impl ScanRecord<'_> {
             Some(&self.icap_headers_received_from_server),
         );
         record.add_number("modified_content_length", self.modified_content_length);
-        record.add_text("vendor", Some(vendor(self.vendor)));
+        record.add_text("vendor", Some(self.vendor.name()));
         record.add_text("action", Some(self.action.as_str()));
         record.add_text("reason", self.findings.reason.as_deref());
         record.add_text("threat_id", self.findings.threat_id.as_deref());
@@ -184,20 +191,4 @@ fn http_method(method: &str) -> String {
         }
     });
     "HTTP_METHOD_".chars().chain(name).collect()
-}
-
-/// The product's name, as `vendor` of a profile has it.
-fn vendor(vendor: Vendor) -> &'static str {
-    match vendor {
-        Vendor::Generic => "generic",
-        Vendor::Opswat => "opswat",
-        Vendor::CIcap => "c_icap",
-        Vendor::Symantec => "symantec",
-        Vendor::Mcafee => "mcafee",
-        Vendor::TrendMicro => "trend_micro",
-        Vendor::Kaspersky => "kaspersky",
-        Vendor::Sophos => "sophos",
-        Vendor::Eset => "eset",
-        Vendor::Fortinet => "fortinet",
-    }
 }

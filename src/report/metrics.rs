@@ -65,6 +65,7 @@ pub enum Counter {
     IstagChanged,
     SelftestFailed,
     FailedBadRequest,
+    FailedUnscannable,
 }
 
 impl Counter {
@@ -90,6 +91,7 @@ impl Counter {
             Cause::Internal => Self::FailedInternal,
             Cause::Oversize => Self::FailedOversize,
             Cause::BadRequest => Self::FailedBadRequest,
+            Cause::Unscannable => Self::FailedUnscannable,
         }
     }
 }
@@ -128,7 +130,7 @@ const fn row<Id: Copy>(
 }
 
 /// Every counter, in the order of [`Counter`].
-pub const COUNTERS: [Metric<Counter>; 26] = [
+pub const COUNTERS: [Metric<Counter>; 27] = [
     row(
         Counter::Requests,
         "requests",
@@ -310,6 +312,13 @@ pub const COUNTERS: [Metric<Counter>; 26] = [
         "requests",
         "Refused with 400: what the client sent can't be shown to a scanner.",
         "Growth: a broken client, or an attack.",
+    ),
+    row(
+        Counter::FailedUnscannable,
+        "failed.unscannable",
+        "requests",
+        "The server can't look into the content: blocked, unless `fail_action_by_cause` opens this cause.",
+        "Growth: users who send protected files, or an attack that hides in archives.",
     ),
 ];
 

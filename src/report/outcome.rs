@@ -57,8 +57,10 @@ impl Significance {
     pub const SLOW: Self = Self(1 << 8);
     /// What the client sent can't be shown to a scanner.
     pub const BAD_REQUEST: Self = Self(1 << 9);
+    /// The server can't look into the content.
+    pub const UNSCANNABLE: Self = Self(1 << 10);
 
-    const NAMES: [(Self, &'static str); 10] = [
+    const NAMES: [(Self, &'static str); 11] = [
         (Self::MODIFIED, "ADF_ICAP_MODIFIED"),
         (Self::BLOCKED, "ADF_ICAP_BLOCKED"),
         (Self::BODY_SIZE, "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED"),
@@ -67,18 +69,20 @@ impl Significance {
         (Self::SERVER_ERROR, "ADF_ICAP_SERVER_ERROR"),
         (Self::OVERLOAD, "ADF_ICAP_OVERLOAD"),
         (Self::BAD_REQUEST, "ADF_ICAP_BAD_REQUEST"),
+        (Self::UNSCANNABLE, "ADF_ICAP_UNSCANNABLE"),
         (Self::FAILED, "ADF_ICAP_FAILED"),
         (Self::SLOW, "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME"),
     ];
 
-    /// The significance of an outcome. `cause` counts for [`Action::Failed`] only; `slow` does not count there,
-    /// because a failure says by itself what went wrong.
+    /// The significance of an outcome. `cause` counts for [`Action::Failed`], and for [`Action::Blocked`] where it is
+    /// [`Cause::Unscannable`]; `slow` does not count for a failure, because that says by itself what went wrong.
     pub fn of(action: Action, cause: Option<Cause>, slow: bool) -> Self {
         let outcome = match action {
             Action::Failed => return cause.map_or(Self::FAILED, Self::of_cause),
             Action::Disabled => return Self::NONE,
             Action::Passed => Self::NONE,
             Action::Modified => Self::MODIFIED,
+            Action::Blocked if cause == Some(Cause::Unscannable) => Self::UNSCANNABLE,
             Action::Blocked => Self::BLOCKED,
         };
         if slow {
@@ -98,6 +102,7 @@ impl Significance {
             Cause::Internal => Self::FAILED,
             Cause::Oversize => Self::BODY_SIZE,
             Cause::BadRequest => Self::BAD_REQUEST,
+            Cause::Unscannable => Self::UNSCANNABLE,
         }
     }
 
@@ -137,6 +142,7 @@ pub fn cause_name(cause: Cause) -> &'static str {
         Cause::Internal => "internal",
         Cause::Oversize => "oversize",
         Cause::BadRequest => "bad_request",
+        Cause::Unscannable => "unscannable",
     }
 }
 
@@ -145,6 +151,7 @@ pub fn failure_status(cause: Cause) -> u16 {
     match cause {
         Cause::Oversize => 413,
         Cause::BadRequest => 400,
+        Cause::Unscannable => 403,
         Cause::Connection
         | Cause::Timeout
         | Cause::Protocol
@@ -193,6 +200,12 @@ mod tests {
                 "ADF_ICAP_BAD_REQUEST",
                 400,
             ),
+            (
+                Cause::Unscannable,
+                "unscannable",
+                "ADF_ICAP_UNSCANNABLE",
+                403,
+            ),
         ] {
             for slow in [false, true] {
                 let got = Significance::of(Action::Failed, Some(cause), slow);
@@ -219,6 +232,8 @@ mod tests {
             assert_eq!(names(Significance::of(action, None, true)), expected);
         }
         assert!(Significance::of(Action::Disabled, None, true).is_empty());
+        let unscannable = Significance::of(Action::Blocked, Some(Cause::Unscannable), true);
+        assert_eq!(names(unscannable), ["ADF_ICAP_UNSCANNABLE", SLOW]);
     }
 
     #[test]

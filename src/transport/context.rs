@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::{Deframer, PEER_FIELD, prefix};
-use crate::host::{self, Half, HostResult, Next};
+use crate::host::{BodyEdit, Fields, Host, HostResult, LocalResponse, Next, STREAM_FIELD};
+use crate::icap::Direction;
 
 /// What the client of a listener reads that has this role among its filters.
 const WRONG_PLACE: &[u8] = b"The content could not be scanned.\n";
@@ -17,15 +18,17 @@ const WRONG_PLACE: &[u8] = b"The content could not be scanned.\n";
 /// returns, and of two closes the second would wait while the first is reported; whatever the filter role then sends
 /// makes the host run the second, in the midst of that sending.
 #[derive(Debug)]
-pub struct HangUps {
+pub struct HangUps<H> {
+    host: H,
     root: u32,
     contexts: RefCell<VecDeque<u32>>,
 }
 
-impl HangUps {
+impl<H: Host> HangUps<H> {
     /// None so far. `root` is the root context.
-    pub fn new(root: u32) -> Self {
+    pub fn new(host: H, root: u32) -> Self {
         Self {
+            host,
             root,
             contexts: RefCell::default(),
         }
@@ -45,15 +48,25 @@ impl HangUps {
         };
         self.wake(u32::from(more));
         let Some(context) = context else { return };
-        let closed = host::enter(context)
-            .and_then(|()| host::respond(503, "icap_transport_closed", &Vec::new(), &[]));
+        let closed = self.host.enter(context).and_then(|()| {
+            self.host.respond(&LocalResponse {
+                status: 503,
+                details: "icap_transport_closed",
+                fields: &Fields::new(),
+                body: &[],
+            })
+        });
         if let Err(e) = closed {
             log::debug!("icap transport: context {context}: {e}");
         }
     }
 
     fn wake(&self, period_ms: u32) {
-        if let Err(e) = host::enter(self.root).and_then(|()| host::set_tick_period(period_ms)) {
+        if let Err(e) = self
+            .host
+            .enter(self.root)
+            .and_then(|()| self.host.set_tick_period(period_ms))
+        {
             log::error!("icap transport: {e}");
         }
     }
@@ -61,20 +74,22 @@ impl HangUps {
 
 /// One connection to an ICAP server.
 #[derive(Debug)]
-pub struct TransportContext {
+pub struct TransportContext<H> {
+    host: H,
     id: u32,
     outgoing: RefCell<Deframer>,
     /// Given up: nothing more goes to the server.
     given_up: Cell<bool>,
     /// This is no connection of the filter role.
     is_misplaced: Cell<bool>,
-    hang_ups: Rc<HangUps>,
+    hang_ups: Rc<HangUps<H>>,
 }
 
-impl TransportContext {
+impl<H: Host> TransportContext<H> {
     /// A connection of which nothing has been sent.
-    pub fn new(id: u32, hang_ups: Rc<HangUps>) -> Self {
+    pub fn new(host: H, id: u32, hang_ups: Rc<HangUps<H>>) -> Self {
         Self {
+            host,
             id,
             outgoing: RefCell::default(),
             given_up: Cell::new(false),
@@ -86,23 +101,31 @@ impl TransportContext {
     /// Takes the prefixes out of the `len` bytes that are about to be sent, and says whether to hang up instead.
     fn strip(&self, len: usize) -> HostResult<bool> {
         let outgoing = self.outgoing.borrow_mut().payload(len, |range| {
-            host::read_body(Half::Request, range.start, range.len())
+            self.host
+                .read_body(Direction::Request, range.start, range.len())
         })?;
         if outgoing.hang_up {
             return Ok(true);
         }
         match outgoing.payload.as_slice() {
-            [] => host::splice_body(Half::Request, 0, len, &[]),
+            [] => self
+                .host
+                .edit_body(Direction::Request, BodyEdit::DrainFront(len)),
             // The rule: one message, whose prefix goes and whose payload stays where it is.
-            [only] if only.end == len => host::splice_body(Half::Request, 0, only.start, &[]),
+            [only] if only.end == len => self
+                .host
+                .edit_body(Direction::Request, BodyEdit::DrainFront(only.start)),
             // Messages that were joined while the connection was being established. The host can only cut at the front.
             several => {
                 let mut payload = Vec::with_capacity(len);
                 for part in several {
-                    let bytes = host::read_body(Half::Request, part.start, part.len())?;
+                    let bytes = self
+                        .host
+                        .read_body(Direction::Request, part.start, part.len())?;
                     payload.extend_from_slice(&bytes);
                 }
-                host::splice_body(Half::Request, 0, len, &payload)
+                self.host
+                    .edit_body(Direction::Request, BodyEdit::Replace(&payload))
             }
         }
         .map(|()| false)
@@ -129,7 +152,7 @@ impl TransportContext {
     /// A stream of the filter role is about to be sent. Anything else means that this role stands in a listener, where it would
     /// tear messages apart.
     pub fn on_outgoing_headers(&self) -> Next {
-        match host::header(Half::Request, host::STREAM_FIELD) {
+        match self.host.header(Direction::Request, STREAM_FIELD) {
             Ok(Some(_)) => Next::Continue,
             _ => {
                 self.is_misplaced.set(true);
@@ -137,7 +160,12 @@ impl TransportContext {
                     "icap transport: a message comes that is no connection of the filter: the role \"transport\" belongs \
                      into the upstream filters of the ICAP cluster; a listener needs the filter with its profiles"
                 );
-                if let Err(e) = host::respond(503, "icap_refused", &Vec::new(), WRONG_PLACE) {
+                if let Err(e) = self.host.respond(&LocalResponse {
+                    status: 503,
+                    details: "icap_refused",
+                    fields: &Fields::new(),
+                    body: WRONG_PLACE,
+                }) {
                     log::error!("icap transport: {e}");
                 }
                 Next::Pause
@@ -164,12 +192,16 @@ impl TransportContext {
         if self.is_misplaced.get() {
             return Next::Continue;
         }
-        let peer = host::property(&["upstream", "address"])
+        let peer = self
+            .host
+            .property(&["upstream", "address"])
             .ok()
             .flatten()
             .unwrap_or_default();
-        let framed = host::set_header(Half::Response, "content-type", b"application/grpc")
-            .and_then(|()| host::set_header(Half::Response, PEER_FIELD, &peer));
+        let framed = self
+            .host
+            .set_header(Direction::Response, "content-type", b"application/grpc")
+            .and_then(|()| self.host.set_header(Direction::Response, PEER_FIELD, &peer));
         self.or_hang_up(framed)
     }
 
@@ -181,6 +213,9 @@ impl TransportContext {
         let Some(prefix) = prefix(len).filter(|_| len > 0) else {
             return Next::Continue;
         };
-        self.or_hang_up(host::splice_body(Half::Response, 0, 0, &prefix))
+        self.or_hang_up(
+            self.host
+                .edit_body(Direction::Response, BodyEdit::Prepend(&prefix)),
+        )
     }
 }

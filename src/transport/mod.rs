@@ -7,10 +7,8 @@
 
 mod framing;
 
-#[cfg(target_os = "wasi")]
 mod context;
 
-#[cfg(target_os = "wasi")]
 pub use context::{HangUps, TransportContext};
 pub use framing::{Deframer, Outgoing, PREFIX_BYTES, prefix};
 

@@ -10,14 +10,15 @@ const NOT_COMPARED: [&str; 4] = ["content-length", "date", "via", "warning"];
 
 /// Whether `got`, the `req-hdr` of an answer, is `sent` unchanged.
 ///
-/// Method and target are compared as text. Header fields are compared without regard to the order of different names,
+/// Method and target are compared as text, but for a target that came back in absolute form with the host that was sent: proxies
+/// in front of a scanner make it so. Header fields are compared without regard to the order of different names,
 /// the case of names, blanks around and runs of blanks within values, and to whether equal names stand in several
 /// fields or in one, joined by `, `. Not compared are `Connection` and the fields it names, `Keep-Alive`,
 /// `Proxy-Authenticate`, `Proxy-Authorization`, `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`,
 /// `Content-Length`, `Via`, `Date` and `Warning`.
 pub fn same_request(sent: &RequestHead, got: &RequestHead) -> bool {
     sent.method == got.method
-        && sent.target == got.target
+        && same_target(sent, &got.target)
         && same_headers(&sent.headers, &got.headers)
 }
 
@@ -25,6 +26,25 @@ pub fn same_request(sent: &RequestHead, got: &RequestHead) -> bool {
 /// [`same_request`].
 pub fn same_response(sent: &ResponseHead, got: &ResponseHead) -> bool {
     sent.status == got.status && same_headers(&sent.headers, &got.headers)
+}
+
+/// Whether `got` is the target that was sent, or its absolute form (RFC 9112 section 3.2.2).
+fn same_target(sent: &RequestHead, got: &[u8]) -> bool {
+    if sent.target == got {
+        return true;
+    }
+    let Some(host) = sent.headers.get("host") else {
+        return false;
+    };
+    let rest = ["http://", "https://"].iter().find_map(|scheme| {
+        let (head, rest) = got.split_at_checked(scheme.len())?;
+        head.eq_ignore_ascii_case(scheme.as_bytes()).then_some(rest)
+    });
+    let Some((authority, path)) = rest.and_then(|rest| rest.split_at_checked(host.len())) else {
+        return false;
+    };
+    authority.eq_ignore_ascii_case(host)
+        && (path == sent.target.as_slice() || (path.is_empty() && sent.target == b"/"))
 }
 
 fn same_headers(sent: &Headers, got: &Headers) -> bool {
@@ -202,6 +222,30 @@ mod tests {
         ];
         for got in changed {
             assert!(!same_request(&request(&SENT), &request(got)), "{got:?}");
+        }
+    }
+
+    #[test]
+    fn the_absolute_form_of_the_target_is_no_change() {
+        let got = |target: &str| RequestHead {
+            target: target.as_bytes().to_vec(),
+            ..request(&SENT)
+        };
+        for same in [
+            "http://app.example.com/upload?x=1",
+            "HTTPS://APP.example.com/upload?x=1",
+        ] {
+            assert!(same_request(&request(&SENT), &got(same)), "{same}");
+        }
+        for other in [
+            "http://evil.example.com/upload?x=1",
+            "http://app.example.com.evil/upload?x=1",
+            "http://app.example.com/upload",
+            "http://app.example.com",
+            "ftp://app.example.com/upload?x=1",
+            "//app.example.com/upload?x=1",
+        ] {
+            assert!(!same_request(&request(&SENT), &got(other)), "{other}");
         }
     }
 

@@ -1,59 +1,11 @@
 //! The verdict headers of an answer, weighed.
 
-use crate::config::Profile;
+use crate::config::{AnswerHeader, Profile};
 use crate::icap::{Headers, HttpHead};
+use crate::product::{self, BLOCKING_WORDS, Sign, Trouble};
 
-use super::text::{clean, says_nothing};
+use super::text::{clean, says_nothing, unquoted};
 use super::{AnswerView, Findings, Scan, Violation, infection, violations};
-
-/// What a verdict header says where it is there and its value is not one for "nothing".
-#[derive(Clone, Copy)]
-enum Sign {
-    /// The grammar of `X-Infection-Found`.
-    Infection,
-    /// The grammar of `X-Violations-Found`.
-    Violations,
-    /// The name of what was found; blocked unless a resolution says that it was repaired.
-    Threat,
-    /// One word: blocked if it is one of [`BLOCKING_WORDS`].
-    Action,
-    /// Why the server blocked.
-    Reason,
-    /// Blocked in an error answer only: a pass may carry it as a detail.
-    ErrorCode,
-    /// Words about the answer, whatever it is.
-    Description,
-}
-
-/// The verdict headers that all products share (draft-stecher-icap-subid, OPSWAT, ESET, Symantec).
-const SIGNS: [(&str, Sign); 9] = [
-    ("X-Infection-Found", Sign::Infection),
-    ("X-Violations-Found", Sign::Violations),
-    ("X-Virus-ID", Sign::Threat),
-    ("X-Response-Info", Sign::Action),
-    ("X-Blocked-Reason", Sign::Reason),
-    ("X-Response-Desc", Sign::Description),
-    ("X-Response-Description", Sign::Description),
-    ("X-Error-Code", Sign::ErrorCode),
-    ("X-ICAP-Error", Sign::ErrorCode),
-];
-
-/// Values of `X-Response-Info` that say blocked; `Allowed`, `Options` and names of a policy's own actions do not.
-const BLOCKING_WORDS: [&str; 6] = ["blocked", "block", "denied", "deny", "rejected", "reject"];
-
-/// Error codes by which a scanner reports its own trouble: nothing was found out about the content.
-const TROUBLE_CODES: [&str; 10] = [
-    "antivirus_engine_failure",
-    "antivirus_license_expired",
-    "antivirus_load_failure",
-    "connection_failure",
-    "insufficient_space",
-    "internal_error",
-    "request_timeout",
-    "scan_timeout",
-    "server_error",
-    "server_unavailable",
-];
 
 /// What the headers say as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +16,26 @@ pub(super) enum Standing {
     Repaired,
     /// Something was found and is still there, or the server says that it blocked.
     Harmful,
+}
+
+/// What an error code says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    /// The content was refused.
+    Refused,
+    /// The server can't look into the content, as the code says.
+    Unscannable(String),
+    /// The server is in trouble.
+    Own,
+}
+
+/// Whether `name: value` is that header with such a value.
+pub(super) fn says(header: &AnswerHeader, name: &str, value: &[u8]) -> bool {
+    header.name.eq_ignore_ascii_case(name)
+        && match &header.value {
+            Some(matcher) => matcher.matches(value.trim_ascii()),
+            None => !says_nothing(value),
+        }
 }
 
 /// The verdict headers of one answer.
@@ -101,14 +73,11 @@ impl Evidence {
     fn read(&mut self, headers: &Headers, original: Option<&Headers>, profile: &Profile) {
         for header in headers.iter() {
             let (name, value) = (header.name.as_str(), header.value.as_slice());
-            let sign = SIGNS
-                .iter()
-                .find(|(known, _)| known.eq_ignore_ascii_case(name))
-                .map(|(_, sign)| *sign);
+            let sign = product::sign(name);
             let custom = profile
                 .verdict_headers
                 .iter()
-                .any(|custom| custom.eq_ignore_ascii_case(name));
+                .any(|custom| says(custom, name, value));
             if sign.is_none() && !custom
                 || original.is_some_and(|original| original.all(name).any(|v| v == value))
             {
@@ -116,16 +85,20 @@ impl Evidence {
             }
             if custom {
                 self.harmful = true;
-                self.custom
-                    .get_or_insert_with(|| clean(format!("{name}: {}", clean(value)).as_bytes()));
+                self.note_custom(name, value);
             }
             if let Some(sign) = sign {
-                self.weigh(sign, value);
+                self.weigh(sign, name, value);
             }
         }
     }
 
-    fn weigh(&mut self, sign: Sign, value: &[u8]) {
+    fn note_custom(&mut self, name: &str, value: &[u8]) {
+        self.custom
+            .get_or_insert_with(|| clean(format!("{name}: {}", clean(value)).as_bytes()));
+    }
+
+    fn weigh(&mut self, sign: Sign, name: &str, value: &[u8]) {
         if says_nothing(value) {
             return;
         }
@@ -147,7 +120,11 @@ impl Evidence {
             }
             Sign::Threat => {
                 self.named = true;
-                self.virus_id.get_or_insert_with(|| clean(value));
+                self.virus_id.get_or_insert_with(|| clean(unquoted(value)));
+            }
+            Sign::Result => {
+                self.harmful = true;
+                self.note_custom(name, value);
             }
             Sign::Action => {
                 self.harmful |= BLOCKING_WORDS
@@ -183,12 +160,15 @@ impl Evidence {
         }
     }
 
-    /// Whether an error code says that the content was refused, and not that the scanner is in trouble.
-    pub(super) fn refused_by_code(&self) -> bool {
-        self.error_code.as_ref().is_some_and(|code| {
-            !TROUBLE_CODES
-                .iter()
-                .any(|trouble| code.eq_ignore_ascii_case(trouble))
+    /// What an error code says. `None`: there is none.
+    pub(super) fn by_code(&self) -> Option<Code> {
+        let code = self.error_code.as_deref()?;
+        // Details may stand behind it.
+        let word = code.split([';', ',', ' ']).next().unwrap_or_default();
+        Some(match product::trouble(word) {
+            None => Code::Refused,
+            Some(Trouble::Own) => Code::Own,
+            Some(Trouble::Unscannable) => Code::Unscannable(code.to_owned()),
         })
     }
 

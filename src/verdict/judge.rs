@@ -2,9 +2,9 @@
 
 use crate::config::{Cause, Profile};
 use crate::icap::{Announced, Headers, HttpHead, ResponseHead};
+use crate::product::{Product, REFUSALS, Trouble};
 
-use super::evidence::{Evidence, Standing};
-use super::vendor::Habits;
+use super::evidence::{Code, Evidence, Standing, says};
 use super::{Findings, status};
 
 /// Which message was scanned.
@@ -40,6 +40,8 @@ pub enum Rest {
     Found(Findings),
     /// The server is in trouble: one short sentence.
     Trouble(String),
+    /// The server can't look into the content: one short sentence.
+    Unscannable(String),
 }
 
 /// Why a message is blocked of which the server sent back only the beginning.
@@ -65,6 +67,8 @@ pub struct AnswerView<'a> {
     pub head_changed: bool,
     /// The body.
     pub body: BodyChange,
+    /// The beginning of the encapsulated body, where there is a response with one.
+    pub page: &'a [u8],
 }
 
 /// What [`judge`] makes of an answer.
@@ -107,33 +111,43 @@ pub enum BlockWith {
 ///
 /// The order, for a 2xx status:
 /// 1. REQMOD, and the answer is an HTTP response, or announces one: blocked, whatever its status (403, 200, 307), unless the
-///    vendor reports its own trouble by that status and no verdict header is there.
+///    product reports by it that there is no verdict, and no verdict header is there.
 /// 2. Verdict headers say that something was found and not repaired, or that the server blocked: blocked, be it a 204 or
 ///    an unchanged 200.
 /// 3. The wrong kind of HTTP head: failed.
 /// 4. The message ends early: blocked.
-/// 5. Verdict headers say that all was repaired: modified if there is another body, else blocked.
+/// 5. Verdict headers say that all was repaired: modified if there is another body, and no error page in the place of a
+///    response; else blocked.
 /// 6. A status other than 200, 201, 204 and 206: failed, whatever it may mean.
-/// 7. RESPMOD, and a page of refusal stands in place of another status: blocked; a status of vendor's trouble: failed.
-/// 8. A status that is a verdict of that vendor, and no HTTP message: blocked.
-/// 9. Modified if head or body changed, else passed. A 204 is honoured also where it was not offered: the
-///    original is still at hand.
+/// 7. RESPMOD, and a page of refusal stands in place of another status: blocked; one by which the product reports that there
+///    is no verdict: failed.
+/// 8. A status that is a verdict of that product, and no HTTP message: blocked.
+/// 9. Modified if head or body changed, else passed, but for a header that the profile requires for that. A 204 is honoured
+///    also where it was not offered: the original is still at hand.
 ///
 /// Any other status: blocked by a verdict header, an error code that refuses the content, or a status that is itself a
-/// verdict (403); else failed. An encapsulated page alone makes no verdict of an error.
+/// verdict (403); else failed, with the cause that the error code or the status says. An encapsulated page alone makes no
+/// verdict of an error.
 pub fn judge(view: &AnswerView<'_>, profile: &Profile) -> Judgement {
     let evidence = Evidence::gather(view, profile);
-    let habits = Habits::of(profile.vendor);
+    let product = profile.vendor.product();
     let verdict = match view.status {
-        200..=299 => of_success(view, profile, habits, evidence.standing()),
+        200..=299 => with_required(
+            view,
+            profile,
+            of_success(view, profile, product, evidence.standing()),
+        ),
         status => {
-            if evidence.standing() != Standing::Silent
-                || evidence.refused_by_code()
-                || habits.verdict_statuses.contains(&status)
-            {
-                block(view, profile)
-            } else {
-                fail_with_status(status)
+            let by_code = evidence.by_code();
+            match by_code {
+                _ if evidence.standing() != Standing::Silent => block(view, profile),
+                Some(Code::Refused) => block(view, profile),
+                Some(Code::Unscannable(code)) => Verdict::Fail {
+                    cause: Cause::Unscannable,
+                    reason: code,
+                },
+                _ if product.blocks_by(status) => block(view, profile),
+                Some(Code::Own) | None => fail_with_status(status),
             }
         }
     };
@@ -154,22 +168,29 @@ pub fn judge(view: &AnswerView<'_>, profile: &Profile) -> Judgement {
 
 /// Judges an answer of which something is missing, because it broke off or can't be put in place: what was found, where what
 /// there is of it says so by itself, by a verdict header, an ICAP status that is a verdict, or `Encapsulated` that announces a
-/// response to REQMOD. Such a message must not go on, be it told to fail open.
+/// response to REQMOD, and what the product reports beside a verdict. Such a message must not go on, be it told to fail open.
 pub fn judge_head(view: &AnswerView<'_>, profile: &Profile) -> Rest {
     let evidence = Evidence::gather(view, profile);
-    let habits = Habits::of(profile.vendor);
-    let success = (200..=299).contains(&view.status);
-    let by_status =
-        !success && (evidence.refused_by_code() || habits.verdict_statuses.contains(&view.status));
-    if by_status || evidence.standing() != Standing::Silent {
+    let product = profile.vendor.product();
+    if evidence.standing() != Standing::Silent {
         return Rest::Found(evidence.into_findings());
     }
-    if !success || !view.answers_client() {
-        return Rest::Silent;
+    if !(200..=299).contains(&view.status) {
+        return match evidence.by_code() {
+            Some(Code::Unscannable(code)) => Rest::Unscannable(code),
+            Some(Code::Refused) => Rest::Found(evidence.into_findings()),
+            _ if product.blocks_by(view.status) => Rest::Found(evidence.into_findings()),
+            Some(Code::Own) | None => Rest::Silent,
+        };
     }
-    match view.response().and_then(|it| trouble(habits, it.status)) {
-        Some(Verdict::Fail { reason, .. }) => Rest::Trouble(reason),
-        _ => Rest::Found(evidence.into_findings()),
+    let page = view
+        .response()
+        .filter(|page| view.scan == Scan::Request || replaces_status(view, page));
+    match page.and_then(|page| report(view, product, page)) {
+        Some((Cause::Unscannable, reason)) => Rest::Unscannable(reason),
+        Some((_, reason)) => Rest::Trouble(reason),
+        None if view.answers_client() => Rest::Found(evidence.into_findings()),
+        None => Rest::Silent,
     }
 }
 
@@ -196,13 +217,15 @@ impl AnswerView<'_> {
 fn of_success(
     view: &AnswerView<'_>,
     profile: &Profile,
-    habits: &Habits,
+    product: &Product,
     standing: Standing,
 ) -> Verdict {
     let response = view.response();
     if view.answers_client() {
-        return match response.and_then(|response| trouble(habits, response.status)) {
-            Some(failed) if standing == Standing::Silent => failed,
+        return match response.and_then(|response| report(view, product, response)) {
+            Some((cause, reason)) if standing == Standing::Silent => {
+                Verdict::Fail { cause, reason }
+            }
             _ => block(view, profile),
         };
     }
@@ -219,7 +242,11 @@ fn of_success(
         return Verdict::Block(BlockWith::OwnPage);
     }
     let defined = matches!(view.status, 200 | 201 | 204 | 206);
+    let replaced = response.filter(|response| replaces_status(view, response));
     if standing == Standing::Repaired {
+        if replaced.is_some_and(|page| page.status >= 400) {
+            return block(view, profile);
+        }
         return match view.body {
             BodyChange::Changed if defined => Verdict::Modify,
             _ => block(view, profile),
@@ -231,18 +258,15 @@ fn of_success(
             reason: status::sentence(view.status),
         };
     }
-    if let Some(response) = response.filter(|response| replaces_status(view, response)) {
-        if let Some(failed) = trouble(habits, response.status) {
-            return failed;
+    if let Some(page) = replaced {
+        if let Some((cause, reason)) = report(view, product, page) {
+            return Verdict::Fail { cause, reason };
         }
-        if habits.blocking_responses.contains(&response.status) {
+        if REFUSALS.contains(&page.status) {
             return block(view, profile);
         }
     }
-    if view.http.is_none()
-        && view.body == BodyChange::None
-        && habits.verdict_statuses.contains(&view.status)
-    {
+    if view.http.is_none() && view.body == BodyChange::None && product.blocks_by(view.status) {
         return block(view, profile);
     }
     if view.head_changed || view.body == BodyChange::Changed {
@@ -275,12 +299,40 @@ fn replaces_status(view: &AnswerView<'_>, response: &ResponseHead) -> bool {
         .is_none_or(|original| original.status != response.status)
 }
 
-fn trouble(habits: &Habits, status: u16) -> Option<Verdict> {
-    let (_, what) = habits.trouble.iter().find(|(known, _)| *known == status)?;
-    Some(Verdict::Fail {
-        cause: Cause::ServerError,
-        reason: format!("ICAP server answered with HTTP {status}: {what}"),
-    })
+/// What a product reports, dressed as content, beside a verdict.
+fn report(
+    view: &AnswerView<'_>,
+    product: &Product,
+    response: &ResponseHead,
+) -> Option<(Cause, String)> {
+    let report = product.report(response.status, view.page)?;
+    let cause = match report.trouble {
+        Trouble::Unscannable => Cause::Unscannable,
+        Trouble::Own => Cause::ServerError,
+    };
+    let (status, what) = (response.status, report.what);
+    Some((
+        cause,
+        format!("ICAP server answered with HTTP {status}: {what}"),
+    ))
+}
+
+/// The verdict, where the answer has every header that the profile requires for letting a message go on.
+fn with_required(view: &AnswerView<'_>, profile: &Profile, verdict: Verdict) -> Verdict {
+    if !matches!(verdict, Verdict::Pass | Verdict::Modify) {
+        return verdict;
+    }
+    let missing = profile.pass_requires.iter().find(|required| {
+        let mut headers = view.headers.iter();
+        !headers.any(|header| says(required, &header.name, &header.value))
+    });
+    match missing {
+        None => verdict,
+        Some(required) => Verdict::Fail {
+            cause: Cause::ServerError,
+            reason: format!("the answer lacks what a pass requires: {}", required.name),
+        },
+    }
 }
 
 fn fail_with_status(status: u16) -> Verdict {

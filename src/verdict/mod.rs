@@ -1,4 +1,4 @@
-//! What an ICAP answer means: status, structure, verdict headers, vendor habits.
+//! What an ICAP answer means: status, structure, verdict headers, what the product means by them.
 //!
 //! [`judge`] looks at one complete answer and nothing else, [`judge_head`] at what is left of one; they know no host, no clock and no connection.
 
@@ -10,7 +10,6 @@ mod infection;
 mod judge;
 mod status;
 mod text;
-mod vendor;
 mod violations;
 
 #[cfg(test)]

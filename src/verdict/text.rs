@@ -28,8 +28,9 @@ pub(super) fn clean(raw: &[u8]) -> String {
 }
 
 /// Values by which servers say that there is nothing to report.
-const NOTHING: [&str; 10] = [
+const NOTHING: [&str; 11] = [
     "",
+    "false",
     "-",
     "0",
     "none",
@@ -47,6 +48,15 @@ pub(super) fn says_nothing(value: &[u8]) -> bool {
     NOTHING
         .iter()
         .any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// A value without the quotes around it.
+pub(super) fn unquoted(value: &[u8]) -> &[u8] {
+    let value = value.trim_ascii();
+    value
+        .strip_prefix(b"\"")
+        .and_then(|value| value.strip_suffix(b"\""))
+        .unwrap_or(value)
 }
 
 #[cfg(test)]

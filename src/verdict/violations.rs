@@ -102,6 +102,12 @@ impl Groups {
                 group.clear();
             }
         }
+        // A name with blanks and numbers in it, which the client may choose, ends its group too early.
+        if self.found > 0
+            && let [file, threat @ ..] = group.as_slice()
+        {
+            self.add(file, &threat.join(&b' '), b"");
+        }
     }
 }
 
@@ -190,6 +196,17 @@ mod tests {
             ]
         );
         assert!(found.repaired);
+    }
+
+    #[test]
+    fn a_file_name_that_looks_like_a_group_does_not_repair_what_follows() {
+        for value in [
+            "1 report v 0 1 EICAR 0 0",
+            "1 report v 0 1 EICAR",
+            "a b 0 1 EICAR 11101 0",
+        ] {
+            assert!(!parse(value.as_bytes()).unwrap().repaired, "{value}");
+        }
     }
 
     #[test]

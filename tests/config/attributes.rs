@@ -2,8 +2,9 @@
 
 use crate::{accept, base, refuse_at, with};
 use icap_filter::config::{
-    Cause, ClientIpSource, Config, FailAction, HonorTransferIgnore, Profile, SendWhen, Vendor,
+    Cause, ClientIpSource, Config, FailAction, HonorTransferIgnore, Profile, SendWhen, UserEncoding,
 };
+use icap_filter::product;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -110,6 +111,16 @@ const BOOLEANS: &[(&str, Read<bool>, bool)] = &[
         false,
     ),
     (
+        "require_content_length",
+        |p| p.require_content_length,
+        false,
+    ),
+    (
+        "block_response.keep_server_status",
+        |p| p.block_response.keep_server_status,
+        true,
+    ),
+    (
         "block_response.use_server_response",
         |p| p.block_response.use_server_response,
         true,
@@ -130,6 +141,7 @@ const FAIL_ACTIONS: &[(&str, Cause)] = &[
     ("fail_action_by_cause.server_error", Cause::ServerError),
     ("fail_action_by_cause.overload", Cause::Overload),
     ("fail_action_by_cause.internal", Cause::Internal),
+    ("fail_action_by_cause.unscannable", Cause::Unscannable),
 ];
 
 /// Name, what was read, default, longest, whether it is no secret.
@@ -142,12 +154,6 @@ const TEXTS: &[(&str, Read<String>, Option<&str>, usize)] = &[
         |p| p.pool_uuid.as_deref().unwrap_or_default().to_owned(),
         Some(""),
         512,
-    ),
-    (
-        "authenticated_user_scheme",
-        |p| p.authenticated_user_scheme.clone(),
-        Some("Local"),
-        64,
     ),
     (
         "block_response.content_type",
@@ -164,6 +170,11 @@ const OTHERS: &[&str] = &[
     "vendor",
     "fail_action_by_cause",
     "authenticated_user_header",
+    "authenticated_user_scheme",
+    "authenticated_user_encoding",
+    "authenticated_user_icap_header",
+    "response_cluster",
+    "pass_requires",
     "authorization",
     "icap_headers",
     "verdict_headers",
@@ -465,21 +476,10 @@ fn service_urls() {
 
 #[test]
 fn vendors() {
-    assert_eq!(profile(&base()).vendor, Vendor::Generic);
-    for (name, vendor) in [
-        ("generic", Vendor::Generic),
-        ("opswat", Vendor::Opswat),
-        ("c_icap", Vendor::CIcap),
-        ("symantec", Vendor::Symantec),
-        ("mcafee", Vendor::Mcafee),
-        ("trend_micro", Vendor::TrendMicro),
-        ("kaspersky", Vendor::Kaspersky),
-        ("sophos", Vendor::Sophos),
-        ("eset", Vendor::Eset),
-        ("fortinet", Vendor::Fortinet),
-    ] {
+    assert_eq!(profile(&base()).vendor.name(), "generic");
+    for name in product::names() {
         let config = with("profiles[0].vendor", json!(name));
-        assert_eq!(profile(&config).vendor, vendor);
+        assert_eq!(profile(&config).vendor.name(), name);
     }
     refuse_types(
         "vendor",
@@ -506,7 +506,14 @@ fn the_header_of_the_authenticated_user() {
     );
     refuse_neighbour(name);
     let scheme = path("authenticated_user_scheme");
-    refuse_at(&with(&scheme, json!("Local://")), &scheme);
+    for wrong in [
+        json!("Local://"),
+        json!("x".repeat(65)),
+        json!("a\nb"),
+        json!(1),
+    ] {
+        refuse_at(&with(&scheme, wrong), &scheme);
+    }
 }
 
 #[test]
@@ -575,9 +582,28 @@ fn icap_headers() {
     let name = path("icap_headers");
     assert!(profile(&base()).icap_headers.is_empty());
     let headers = profile(&with(&name, json!({"X-Custom": "v", "User-Agent": ""}))).icap_headers;
-    let expected =
-        [("User-Agent", ""), ("X-Custom", "v")].map(|(n, v)| (n.to_owned(), v.to_owned()));
-    assert_eq!(headers, expected);
+    let read = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.fixed().unwrap()));
+    assert!(read.eq([("User-Agent", ""), ("X-Custom", "v")]));
+    let made = json!({"X-Name": "%FILE_NAME:64%", "X-Client-Username": "%REQ(x-user)%"});
+    let headers = profile(&with(&name, made)).icap_headers;
+    assert!(headers.iter().all(|(_, value)| value.fixed().is_none()));
+    for wrong in [
+        "50%",
+        "%RESP(server)%",
+        "%FILE_NAME:x%",
+        "%START_TIME%",
+        "%hunter2%",
+    ] {
+        let error = refuse_at(
+            &with(&name, json!({"X-Key": wrong})),
+            &format!("{name}.X-Key"),
+        );
+        let line = error.to_string();
+        assert!(line.contains("%REQUESTED_SERVER_NAME%"), "{line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
     for reserved in [
         "Host",
         "Encapsulated",
@@ -633,13 +659,31 @@ fn verdict_headers() {
     let name = path("verdict_headers");
     assert!(profile(&base()).verdict_headers.is_empty());
     let headers = profile(&with(&name, json!(["X-My-Verdict", "x-other"]))).verdict_headers;
-    assert_eq!(headers, ["x-my-verdict", "x-other"]);
+    let names: Vec<&str> = headers.iter().map(|header| header.name.as_str()).collect();
+    assert_eq!(names, ["x-my-verdict", "x-other"]);
+    let by_value = json!([
+        "x-a",
+        {"name": "X-A", "exact": ["infected"]},
+        {"name": "x-b", "regex": "8[0-9]", "ignore_case": true},
+        {"name": "x-c"},
+    ]);
+    let headers = profile(&with(&name, by_value)).verdict_headers;
+    let values: Vec<bool> = headers
+        .iter()
+        .map(|header| header.value.is_some())
+        .collect();
+    assert_eq!(values, [false, true, true, false]);
     assert!(profile(&with(&name, json!([]))).verdict_headers.is_empty());
     for (value, at) in [
         (json!(["x y"]), "[0]"),
         (json!(["x-a", 1]), "[1]"),
         (json!(["x-a", "X-A"]), "[1]"),
         (json!(["ISTag"]), ""),
+        (json!([{"name": "x-a"}, "x-a"]), "[1]"),
+        (json!([{"exact": "x"}]), "[0].name"),
+        (json!([{"name": "x-a", "exact": "x", "prefix": "y"}]), "[0]"),
+        (json!([{"name": "x-a", "present": true}]), "[0].present"),
+        (json!([{"name": "x-a", "regex": "("}]), "[0].regex"),
         (json!("x-a"), ""),
         (json!({}), ""),
         (json!(null), ""),
@@ -647,6 +691,96 @@ fn verdict_headers() {
         refuse_at(&with(&name, value), &format!("{name}{at}"));
     }
     refuse_neighbour("verdict_headers");
+}
+
+#[test]
+fn headers_that_a_pass_requires() {
+    let name = path("pass_requires");
+    assert!(profile(&base()).pass_requires.is_empty());
+    let required = json!([{"name": "X-ICAP-Profile"}, "X-Scanned"]);
+    let headers = profile(&with(&name, required)).pass_requires;
+    assert_eq!(headers.len(), 2);
+    refuse_at(&with(&name, json!([""])), &format!("{name}[0]"));
+    refuse_types("pass_requires", &[json!({}), json!("x-a"), json!(null)]);
+    refuse_neighbour("pass_requires");
+}
+
+#[test]
+fn how_the_authenticated_user_is_written() {
+    let before = profile(&base());
+    assert_eq!(before.authenticated_user_encoding, UserEncoding::Base64);
+    assert_eq!(before.authenticated_user_scheme, "Local");
+    assert_eq!(
+        before.authenticated_user_icap_header,
+        "X-Authenticated-User"
+    );
+    let plain = profile(&with(&path("authenticated_user_encoding"), json!("plain")));
+    assert_eq!(plain.authenticated_user_encoding, UserEncoding::Plain);
+    assert_eq!(plain.authenticated_user_scheme, "");
+    let bare = profile(&with(&path("authenticated_user_scheme"), json!("")));
+    assert_eq!(bare.authenticated_user_scheme, "");
+    let header = path("authenticated_user_icap_header");
+    let own = profile(&with(&header, json!("X-Client-Username")));
+    assert_eq!(own.authenticated_user_icap_header, "X-Client-Username");
+    for reserved in ["Host", "x-client-ip", "Authorization", "a b"] {
+        refuse_at(&with(&header, json!(reserved)), &header);
+    }
+    refuse_types("authenticated_user_encoding", &[json!("hex"), json!(true)]);
+}
+
+#[test]
+fn a_server_that_never_gets_a_preview() {
+    for (vendor, preview) in [("generic", Some(5000)), ("fortinet", None)] {
+        let mut config = with(&path("vendor"), json!(vendor));
+        config["profiles"][0]["enable_preview"] = json!(true);
+        assert_eq!(profile(&config).preview_bytes, preview, "{vendor}");
+    }
+}
+
+#[test]
+fn what_a_server_cant_look_into_is_opened_by_its_own_cause_only() {
+    let mut config = with(&path("fail_action"), json!("fail_open"));
+    let closed = profile(&config).fail_action(Cause::Unscannable);
+    assert_eq!(closed, FailAction::Closed);
+    config["profiles"][0]["fail_action_by_cause"] = json!({"unscannable": "fail_open"});
+    let open = profile(&config).fail_action(Cause::Unscannable);
+    assert_eq!(open, FailAction::Open);
+}
+
+#[test]
+fn responses_go_to_another_host_only_by_another_cluster() {
+    let url = path("response_service_url");
+    let whole = |url: &str, value: Value| {
+        let mut config = with(&path("service_url"), json!("icap://icap.example.net/req"));
+        config["profiles"][0][url] = value;
+        config
+    };
+    let mut config = whole(
+        "response_service_url",
+        json!("icap://other.example:1344/resp"),
+    );
+    refuse_at(&config, &url);
+    config["profiles"][0]["response_cluster"] = json!("icap_resp");
+    let read = profile(&config);
+    assert_eq!(&**read.cluster_for(true), "icap_resp");
+    assert_eq!(read.cluster_for(false), &read.cluster);
+    let path_only = with(&url, json!("/resp"));
+    assert_eq!(
+        profile(&path_only).cluster_for(true),
+        &profile(&path_only).cluster
+    );
+    for same in [
+        "icap://ICAP.example.net/resp",
+        "icap://icap.example.net:1344/resp",
+    ] {
+        let mut config = with(&path("service_url"), json!("icap://icap.example.net/req"));
+        config["profiles"][0]["response_service_url"] = json!(same);
+        accept(&config);
+    }
+    refuse_at(
+        &with(&path("response_cluster"), json!("icap_resp")),
+        &path("response_cluster"),
+    );
 }
 
 #[test]

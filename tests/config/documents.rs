@@ -3,6 +3,8 @@
 use icap_filter::config::reference::{EXAMPLE, reference};
 use icap_filter::config::schema::schema;
 use icap_filter::config::{PluginConfig, parse};
+use icap_filter::product::PRODUCTS;
+use icap_filter::product::page::page;
 use serde_json::Value;
 use std::path::Path;
 
@@ -18,6 +20,26 @@ fn same(file: &str, printed: &str, how: &str) {
 #[test]
 fn the_reference_is_up_to_date() {
     same("docs/configuration.md", &reference(), "--print-reference");
+}
+
+#[test]
+fn the_page_of_icap_servers_is_up_to_date() {
+    same("docs/icap-servers.md", &page(), "--print-servers");
+}
+
+/// What an operator copies from it has to be right.
+#[test]
+fn the_examples_of_each_product_are_right() {
+    for product in PRODUCTS {
+        let yaml = format!("profiles:\n{}\n", product.words.example);
+        let value: Value = serde_yaml_ng::from_str(&yaml).unwrap();
+        let parsed = parse(value.to_string().as_bytes());
+        let Ok(PluginConfig::Filter(config)) = parse(value.to_string().as_bytes()) else {
+            panic!("{yaml}{parsed:?}");
+        };
+        let vendor = config.profiles[0].vendor.product();
+        assert_eq!(vendor.names, product.names, "{yaml}");
+    }
 }
 
 #[test]

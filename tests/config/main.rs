@@ -13,6 +13,7 @@ mod documents;
 mod mistakes;
 mod policy;
 mod readings;
+mod response_rules;
 mod structure;
 mod unmatchable;
 

@@ -55,6 +55,7 @@ fn roles() {
         "rules",
         "expose",
         "redact_headers",
+        "icap_log",
         "memory_budget_mb",
     ] {
         refuse_at(&json!({"role": "transport", field: []}), field);
@@ -172,6 +173,37 @@ fn who_is_told() {
     ] {
         refuse_at(&with(path, wrong), path);
     }
+}
+
+#[test]
+fn icap_log_is_set_in_the_forms_that_are_asked_for() {
+    let forms = |config| {
+        let config = accept(&config);
+        (config.icap_log.text, config.icap_log.structure)
+    };
+    assert_eq!(forms(base()), (true, false));
+    for (given, expected) in [
+        (json!({}), (true, false)),
+        (json!({"struct": true}), (true, true)),
+        (json!({"text": false, "struct": true}), (false, true)),
+        (json!({"text": false}), (false, false)),
+    ] {
+        assert_eq!(forms(with("icap_log", given)), expected);
+    }
+    for (path, wrong) in [
+        ("icap_log", json!("struct")),
+        ("icap_log", json!([])),
+        ("icap_log.text", json!("true")),
+        ("icap_log.struct", json!(1)),
+        ("icap_log.structure", json!(true)),
+    ] {
+        refuse_at(&with(path, wrong), path);
+    }
+    let text = summary(&accept(&with("icap_log.struct", json!(true))));
+    assert!(
+        text.ends_with("; icap_log as text and as a structure"),
+        "{text}"
+    );
 }
 
 #[test]

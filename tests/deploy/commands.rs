@@ -142,6 +142,15 @@ fn check_pipe(pipe: &[Call], line: &str) -> Result<(), String> {
         // The whole of it, pipe and all.
         "printf" => return check_health_request(line),
         program => {
+            if let [call] = rest
+                && call[0] == "target/release/icap-report"
+            {
+                let faults = [
+                    check_local(program, arguments),
+                    icap_report_fault(&call[1..]),
+                ];
+                return faults.into_iter().flatten().next().map_or(Ok(()), Err);
+            }
             if !rest.is_empty() {
                 return Err(format!("{program} into a pipe is not known"));
             }
@@ -183,6 +192,8 @@ fn check_local(program: &str, arguments: &[String]) -> Option<String> {
             ],
         ) => check_whole(),
         ("./check-gateway", ["http://127.0.0.1:10000/upload"]) => None,
+        ("cargo", ["build", "--release", "--bin", "icap-report"]) => None,
+        ("target/release/icap-report", _) => icap_report_fault(arguments),
         ("envoy", ["--mode", "validate", "-c", "envoy.yaml"]) => {
             refused(&yaml::load_one(&root().join(EXAMPLE)))
         }
@@ -207,6 +218,14 @@ fn make_fault(words: &[&str]) -> Option<String> {
         None if words.is_empty() => Some("make without a target".to_owned()),
         None => None,
     }
+}
+
+/// What is wrong with arguments of `icap-report`: it reads those in front of `--help` before it helps.
+fn icap_report_fault(arguments: &[String]) -> Option<String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_icap-report"));
+    let output = command.args(arguments).arg("--help").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (!output.status.success()).then_some(said)
 }
 
 /// What is wrong when the example's configuration is checked.

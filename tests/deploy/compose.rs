@@ -46,6 +46,7 @@ pub fn fault(arguments: &[String]) -> Option<String> {
                 let service = scale.split_once('=').map_or("", |(service, _)| service);
                 services.contains_key(service) && is_tested(&format!("--scale {scale}"))
             }),
+            (Some("logs"), "-f") => true,
             (Some(_), service) => services.contains_key(service),
             (None, _) => false,
         };

@@ -71,7 +71,7 @@ async fn connect(address: SocketAddr) -> SendRequest<Channel<Bytes, Infallible>>
     sender
 }
 
-fn call(path: &str, content_type: &str) -> hyper::http::request::Builder {
+fn call(path: &str, content_type: &str) -> http::request::Builder {
     Request::post(format!("http://test{path}"))
         .header("content-type", content_type)
         .header("te", "trailers")

@@ -9,7 +9,43 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::shape::{OPTIONAL, REQUIRED, Shape};
 use crate::{envoy_gateway, istio};
+
+/// The fields of the Prometheus Operator's resources that are used here.
+const PROMETHEUS_RULE: Shape = Shape::Fields(&[
+    ("apiVersion", REQUIRED, Shape::Text),
+    ("kind", REQUIRED, Shape::Text),
+    ("metadata", REQUIRED, Shape::Any),
+    (
+        "spec",
+        REQUIRED,
+        Shape::Fields(&[("groups", REQUIRED, Shape::List(&Shape::Any))]),
+    ),
+]);
+
+/// See [`PROMETHEUS_RULE`].
+const POD_MONITOR: Shape = Shape::Fields(&[
+    ("apiVersion", REQUIRED, Shape::Text),
+    ("kind", REQUIRED, Shape::Text),
+    ("metadata", REQUIRED, Shape::Any),
+    (
+        "spec",
+        REQUIRED,
+        Shape::Fields(&[
+            ("selector", REQUIRED, Shape::Any),
+            (
+                "podMetricsEndpoints",
+                REQUIRED,
+                Shape::List(&Shape::Fields(&[
+                    ("path", REQUIRED, Shape::Text),
+                    ("port", REQUIRED, Shape::Text),
+                    ("interval", OPTIONAL, Shape::Text),
+                ])),
+            ),
+        ]),
+    ),
+]);
 
 /// What is wrong with a resource by the definition of its kind.
 pub fn check(document: &Value) -> Vec<String> {
@@ -34,6 +70,8 @@ pub fn check(document: &Value) -> Vec<String> {
         ("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy") => {
             envoy_gateway::ENVOY_PROXY.check("", document)
         }
+        ("monitoring.coreos.com/v1", "PrometheusRule") => PROMETHEUS_RULE.check("", document),
+        ("monitoring.coreos.com/v1", "PodMonitor") => POD_MONITOR.check("", document),
         _ => vec![format!("unknown kind {kind:?} of {version:?}")],
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::bootstrap::{ICAP_HOST, ICAP_PORT, check_rules};
-use crate::{chart, yaml};
+use crate::{chart, kinds, root, yaml, yaml_files_below};
 
 /// The default of the chart's values: every example that does not name its own has these rules.
 #[test]
@@ -19,6 +19,23 @@ fn the_examples_have_the_same_profiles_and_rules() {
         }
     }
     assert_eq!(checked, 7);
+}
+
+/// What stands beside the chart.
+#[test]
+fn what_prometheus_operator_gets_is_of_its_kind() {
+    let directory = "deploy/observability/kubernetes";
+    let kustomization = yaml::load_one(&root().join(directory).join("kustomization.yaml"));
+    let names = kustomization["resources"].as_array().unwrap();
+    for name in names {
+        let path = root().join(directory).join(name.as_str().unwrap());
+        for document in yaml::load(&path) {
+            let faults = kinds::check(&document);
+            assert!(faults.is_empty(), "{}: {faults:#?}", path.display());
+        }
+    }
+    let files = yaml_files_below(directory);
+    assert_eq!(files.len(), names.len() + 1, "{files:?}");
 }
 
 fn icap_server(kind: &str) -> Value {

@@ -1,18 +1,26 @@
 //! Clean requests of every size arrive at the application byte-identical and once, whatever the HTTP version, with and
 //! without `content-length`.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Request};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 use crate::support::c_icap;
 use crate::support::client::{
     Body, VERSIONS, Version, empty, fed, post, request, sized, unsized_body,
 };
+use crate::support::envoy_config::Setup;
 use crate::support::icap_server::{Behaviour, IcapServer};
 use crate::support::payload::{MIB, assert_same_bytes, pattern};
 use crate::support::scene::{PREVIEW, Scene};
+use crate::support::within;
 
 /// Sizes around every edge that the protocol has.
 const SIZES: [usize; 6] = [0, 1, 1024, PREVIEW, PREVIEW + 1, MIB];
@@ -227,4 +235,121 @@ async fn many_requests_on_one_http2_connection_are_kept_apart() {
         seen[n] = true;
         assert_same_bytes(&format!("body {n}"), &received.body, &body_of(n));
     }
+}
+
+/// A Lua script at that place of the filters: a request meets the first one first, a response the last.
+fn with_script(setup: &mut Setup, place: usize, script: &'static str) {
+    setup.patch(move |bootstrap| {
+        let chain = &mut bootstrap["static_resources"]["listeners"][0]["filter_chains"][0];
+        let filters = &mut chain["filters"][0]["typed_config"]["http_filters"];
+        let lua = json!({"name": "lua", "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+            "default_source_code": {"inline_string": script},
+        }});
+        filters.as_array_mut().unwrap().insert(place, lua);
+    });
+}
+
+/// Answers every request with `first`, and with `second` once the test says so.
+async fn slow_application(first: Vec<u8>, second: &'static [u8], go: Arc<Notify>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            stream.write_all(&first).await.unwrap();
+            go.notified().await;
+            // Envoy may have given the connection up.
+            let _ = stream.write_all(second).await;
+        }
+    });
+    address
+}
+
+/// Lua's `setBytes` has the first chunk be as long as the whole was to be. What follows nobody would have scanned, and the client
+/// would take it for another response.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_response_that_an_earlier_filter_makes_longer_than_its_content_length_is_not_given() {
+    const SCRIPT: &str = "function envoy_on_response(h) local n = 0 for chunk in h:bodyChunks() do n = n + 1 \
+                          if n == 1 then chunk:setBytes('twenty bytes of text') end end end";
+    for fail_action in ["fail_closed", "fail_open"] {
+        let server = IcapServer::listen().await;
+        server.serve_responses(Behaviour::ContinueThenAllow).await;
+        let go = Arc::new(Notify::new());
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\nfirst half".to_vec();
+        let application = slow_application(head, b"EVIL EVIL!", go.clone()).await;
+        let settings = json!({"response_service_url": "/respmod", "fail_action": fail_action});
+        let scene = Scene::with(server.address(), settings, |setup| {
+            setup.application = application;
+            with_script(setup, 1, SCRIPT);
+        })
+        .await;
+        let mut client = TcpStream::connect(scene.envoy.listener()).await.unwrap();
+        let request = b"GET / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        assert_eq!(server.next_request().await.method(), "REQMOD");
+        assert_eq!(server.next_request().await.method(), "RESPMOD");
+        go.notify_one();
+        let mut answer = Vec::new();
+        let read = client.read_to_end(&mut answer);
+        within("the end of the answer", read).await.unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        let log = scene.icap_log(0).await;
+        assert!(!answer.contains("EVIL"), "{answer}\n{log}");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}\n{log}");
+        assert_eq!(log["action"], "ICAP_FAILED", "{log}");
+    }
+}
+
+/// The same of a request, of which the rest comes while the response that the application began early is under scan.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_of_a_request_is_no_longer_than_announced_while_its_response_is_scanned() {
+    const SCRIPT: &str = "function envoy_on_request(h) for chunk in h:bodyChunks() do local n = chunk:length() \
+                          if n > 0 then chunk:setBytes(chunk:getBytes(0, n) .. 'EVIL') end end end";
+    let server = IcapServer::listen().await;
+    server.serve_responses(Behaviour::Silence).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let application = listener.local_addr().unwrap();
+    let scene = Scene::with(
+        server.address(),
+        json!({"response_service_url": "/respmod"}),
+        |setup| {
+            setup.application = application;
+            with_script(setup, 0, SCRIPT);
+        },
+    )
+    .await;
+    let mut client = TcpStream::connect(scene.envoy.listener()).await.unwrap();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: {}\r\n\r\n",
+        3 * PREVIEW
+    );
+    client.write_all(head.as_bytes()).await.unwrap();
+    client.write_all(&pattern(PREVIEW + 1)).await.unwrap();
+    server.next_request().await;
+    client.write_all(&pattern(PREVIEW)).await.unwrap();
+    let (mut upstream, _) = within("a connection to the application", listener.accept())
+        .await
+        .unwrap();
+    let mut received = vec![0; 64 * 1024];
+    let read = upstream.read(&mut received);
+    assert!(within("the request", read).await.unwrap() > 0);
+    let early = b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n123456789";
+    upstream.write_all(&early[..early.len() - 1]).await.unwrap();
+    scene
+        .envoy
+        .until_stat("wasmcustom.icap_filter.requests", 2)
+        .await;
+    client.write_all(&pattern(PREVIEW - 1)).await.unwrap();
+    let log = scene.icap_log(0).await;
+    assert_eq!(
+        log["significance"],
+        json!(["ADF_ICAP_BAD_REQUEST"]),
+        "{log}"
+    );
+    let mut rest = Vec::new();
+    // Envoy closes, or resets.
+    let _ = within("the end of the request", upstream.read_to_end(&mut rest)).await;
+    assert!(rest.len() < PREVIEW, "{} bytes", rest.len());
 }

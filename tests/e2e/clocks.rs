@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::client::{VERSIONS, empty, fed, post, request, sized};
+use crate::support::client::{VERSIONS, abort, empty, fed, post, request, sized};
 use crate::support::icap_server::{Behaviour, IcapServer};
 use crate::support::payload::pattern;
 use crate::support::scene::{PREVIEW, Scene};
@@ -281,4 +281,42 @@ fn gzipped_answer() -> Vec<u8> {
         body.len()
     );
     [head.into_bytes(), body].concat()
+}
+
+/// What was let go in mid-body waits for its next part, and comes to another end where there is none: it counts once, as that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_was_let_go_and_ends_otherwise_is_counted_once() {
+    let failure = b"ICAP/1.0 500 Oops\r\nEncapsulated: null-body=0\r\n\r\n".to_vec();
+    for behaviour in [Behaviour::Allow, Behaviour::AnswerPreview(failure)] {
+        let server = IcapServer::serving(behaviour.clone()).await;
+        let changes = json!({"body_progress_timeout_ms": STALL_MS, "fail_action": "fail_open"});
+        let scene = Scene::new(server.address(), changes).await;
+        for leaves in [false, true] {
+            let client = scene.client(VERSIONS[0]).await;
+            let (mut feed, body) = fed();
+            let pending = client.send_in_background(post("/upload", body));
+            feed.send_data(pattern(2 * PREVIEW)).await.unwrap();
+            server.next_request().await;
+            if leaves {
+                abort(feed);
+                pending.error().await;
+            } else {
+                assert_eq!(pending.answer().await.status, 503);
+            }
+        }
+        scene
+            .envoy
+            .until_stat("wasmcustom.icap_filter.aborted", 1)
+            .await;
+        for (counter, value) in [
+            ("requests", 2),
+            ("passed", 0),
+            ("failed", 1),
+            ("failed.timeout", 1),
+            ("failed_open", 0),
+        ] {
+            let counted = scene.envoy.metric(counter).await;
+            assert_eq!(counted, value, "{counter}, {behaviour:?}");
+        }
+    }
 }

@@ -94,7 +94,14 @@ fn half_and_a_place_at_the_end(message: &IcapRequest) -> Option<Vec<u8>> {
     Some([b"ICAP/1.0 206", &answer[..], end.as_bytes()].concat())
 }
 
-const CUT: [Reply; 7] = [
+/// The body is taken away, by a head that is another and still announces it.
+fn nothing_by_null_body(message: &IcapRequest) -> Option<Vec<u8>> {
+    let length = format!("{LENGTH}\r\nX-Added: yes");
+    whole(message, |_| echo_of(message, None, Some(&length)))
+}
+
+const CUT: [Reply; 8] = [
+    nothing_by_null_body,
     half,
     all_but_one,
     nothing,

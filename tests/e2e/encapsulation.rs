@@ -204,3 +204,21 @@ async fn user_credentials_and_further_icap_fields_are_sent() {
     assert!(!sent.contains("dTpw"), "{sent}");
     assert!(sent.contains("***"), "{sent}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_204_that_repeats_the_encapsulated_of_its_request_lets_it_pass() {
+    fn repeat(message: &IcapRequest) -> Option<Vec<u8>> {
+        let encapsulated = message.icap.get("encapsulated")?;
+        let answer = format!("ICAP/1.0 204 No Content\r\nEncapsulated: {encapsulated}\r\n\r\n");
+        Some(answer.into_bytes())
+    }
+    let server = IcapServer::serving(Behaviour::Decide(repeat)).await;
+    let scene = Scene::new(server.address(), json!({})).await;
+    let uploads = [empty(), sized("x"), sized(vec![b'x'; 20_000])];
+    for (n, body) in uploads.into_iter().enumerate() {
+        let answer = scene.send(post("/upload", body)).await;
+        let log = scene.icap_log(n).await;
+        assert_eq!(answer.status, 200, "{n}: {log}");
+        assert_eq!(log["action"], "ICAP_PASSED", "{n}: {log}");
+    }
+}

@@ -220,6 +220,38 @@ async fn a_request_that_no_rule_wants_scanned_is_logged_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn icap_log_is_set_in_the_forms_that_are_asked_for() {
+    let server = IcapServer::serving(Behaviour::Allow).await;
+    for (forms, text, structure) in [
+        (json!({}), true, false),
+        (json!({"struct": true}), true, true),
+        (json!({"text": false, "struct": true}), false, true),
+        (json!({"text": false}), false, false),
+    ] {
+        let mut configuration = plugin(json!({}));
+        configuration["icap_log"] = forms.clone();
+        configuration["rules"] = json!([{"name": "scan", "match": {"path": "/scan"},
+                                         "action": "enable_icap", "profile": "upload-av"}]);
+        let scene = Scene::with(server.address(), json!({}), |setup| {
+            setup.plugin = configuration.to_string();
+        })
+        .await;
+        scene.send(post("/scan", sized("x"))).await;
+        scene.send(post("/other", sized("x"))).await;
+        for (n, action) in ["ICAP_PASSED", "ICAP_DISABLED"].into_iter().enumerate() {
+            let expected = |is_there: bool| match is_there {
+                true => json!(action),
+                false => Value::Null,
+            };
+            let plain = scene.icap_log(n).await;
+            let typed = scene.envoy.typed_icap_log(n).await;
+            assert_eq!(plain["action"], expected(text), "{forms}");
+            assert_eq!(typed["value"]["action"], expected(structure), "{forms}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_route_can_switch_the_scan_off_or_choose_a_profile() {
     let server = IcapServer::serving(Behaviour::Allow).await;
     let configuration = json!({"profiles": [

@@ -165,10 +165,31 @@ async fn an_early_block_answers_a_client_that_is_still_sending() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_early_200_with_the_body_so_far_replaces_the_upload() {
+async fn an_early_200_with_another_body_replaces_the_upload() {
     // A server that has seen enough may answer with a whole new request while the client is still sending.
     let server = IcapServer::listen().await;
     let scene = Scene::new(server.address(), json!({})).await;
+    let (mut feed, body) = fed();
+    let pending = scene.send_in_background(post("/upload", body)).await;
+    feed.send_data(pattern(2 * PREVIEW)).await.unwrap();
+    let mut connection = server.accept().await;
+    let mut request = connection.request().await;
+    request.body = vec![b'x'; PREVIEW];
+    connection.send(echo(&request)).await;
+    feed.send_data(pattern(PREVIEW)).await.unwrap();
+    drop(feed);
+    assert_eq!(pending.answer().await.status, 200);
+    let received = scene.application.next().await;
+    assert_same_bytes("replaced", &received.body, &request.body);
+    let log = scene.icap_log(0).await;
+    assert_eq!(log["action"], "ICAP_MODIFIED", "{log}");
+}
+
+/// The part of the upload that the server has seen, sent back under the same head, is no whole message.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_early_200_with_the_body_so_far_is_a_message_cut_short() {
+    let server = IcapServer::listen().await;
+    let scene = Scene::new(server.address(), json!({"fail_action": "fail_open"})).await;
     let (mut feed, body) = fed();
     let pending = scene.send_in_background(post("/upload", body)).await;
     feed.send_data(pattern(2 * PREVIEW)).await.unwrap();
@@ -177,11 +198,9 @@ async fn an_early_200_with_the_body_so_far_replaces_the_upload() {
     connection.send(echo(&request)).await;
     feed.send_data(pattern(PREVIEW)).await.unwrap();
     drop(feed);
-    assert_eq!(pending.answer().await.status, 200);
-    let received = scene.application.next().await;
-    assert_same_bytes("cut down", &received.body, &pattern(PREVIEW));
-    let log = scene.icap_log(0).await;
-    assert_eq!(log["action"], "ICAP_MODIFIED", "{log}");
+    assert_eq!(pending.answer().await.status, 403);
+    assert_eq!(scene.icap_log(0).await["action"], "ICAP_BLOCKED");
+    scene.assert_application_untouched(1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,6 +111,22 @@ fn broken_blocks() -> Vec<(&'static str, Behaviour)> {
             answer(format!("{status}{INFECTED}{long}\r\n")),
         ),
         (
+            "trailers that break off",
+            closed(format!(
+                "ICAP/1.0 500 Oops\r\nEncapsulated: opt-body=0\r\n\r\n1\r\nx\r\n0\r\n{INFECTED}"
+            )),
+        ),
+        (
+            "a blank before the first field",
+            answer(format!("ICAP/1.0 204 No\r\n {INFECTED}\r\n")),
+        ),
+        (
+            "Encapsulated with other punctuation",
+            answer(format!(
+                "{status}Encapsulated: \"res-hdr:0\"; \"res-body:45\"\r\n\r\n{PAGE}"
+            )),
+        ),
+        (
             "a head that breaks off",
             closed(format!("{status}{INFECTED}ISTag: ")),
         ),

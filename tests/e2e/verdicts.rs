@@ -226,7 +226,7 @@ async fn credentials_are_in_no_log() {
         assert_eq!(seen.icap.get("x-api-key"), Some("key-3"));
         let log = scene.icap_log(0).await;
         let sent = log["request_logs"][0]["icap_headers_sent_to_server"].as_str();
-        for line in ["Authorization: ***", "X-Api-Key: ***", "X-Shown: shown-4"] {
+        for line in ["Authorization: ***", "X-Api-Key: ***", "X-Shown: ***"] {
             assert!(sent.unwrap().contains(line), "{line} in {log}");
         }
         let all = [
@@ -234,7 +234,10 @@ async fn credentials_are_in_no_log() {
             scene.envoy.typed_icap_log(0).await.to_string(),
             scene.envoy.log(),
         ];
-        for secret in secrets.iter().chain(&["crumb-1", "session-2", "key-3"]) {
+        for secret in secrets
+            .iter()
+            .chain(&["crumb-1", "session-2", "key-3", "shown-4"])
+        {
             for text in &all {
                 assert!(!text.contains(secret), "{secret} in {text}");
             }

@@ -3,6 +3,7 @@
 use crate::finding::{Finding, Format, Level};
 use crate::{document, envoy, find};
 use icap_filter::config::{self, PluginConfig};
+use icap_filter::product;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ const USAGE: &str = "\
 usage: check-config [--envoy] [--format text|json] FILE...
        check-config --print-reference
        check-config --print-schema
+       check-config --print-servers
 
 FILE is a plugin configuration (JSON or YAML), or an Envoy or Kubernetes file that has some.
 With --envoy it is what one proxy gets, and all of it is checked: an Envoy configuration, the answer of /config_dump,
@@ -34,6 +36,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     let code = match words.as_slice() {
         ["--print-reference"] => print(&config::reference::reference()),
         ["--print-schema"] => print(&config::schema::schema()),
+        ["--print-servers"] => print(&product::page::page()),
         ["--help" | "-h"] => print(USAGE),
         words => match order(words) {
             Some(order) => check_all(&order),

@@ -50,6 +50,12 @@ pub(in super::super) static PLUGIN: Section = Section::new(
              `cookie`, `set-cookie` and `x-authenticated-user`.",
         ),
         Attribute::new(
+            "icap_log",
+            Kind::Object(&ICAP_LOG),
+            Absent::Words("text alone"),
+            "In which forms icap_log is there for the access log.",
+        ),
+        Attribute::new(
             "memory_budget_mb",
             Kind::Integer {
                 min: 16,
@@ -79,6 +85,26 @@ pub(in super::super) static EXPOSE: Section = Section::new(
             Kind::Bool,
             Absent::Bool(false),
             "Add them to the request that the application gets.",
+        ),
+    ],
+);
+
+pub(in super::super) static ICAP_LOG: Section = Section::new(
+    "icap_log",
+    "Switch on what the access log prints, see [envoy/access-log.md](../envoy/access-log.md): each form costs time for each \
+     request. With both `false` there is the outcome alone, as `wasm.icap_action`.",
+    &[
+        Attribute::new(
+            "text",
+            Kind::Bool,
+            Absent::Bool(true),
+            "Set the filter state `wasm.icap_log`: JSON text, for a `text_format_source`.",
+        ),
+        Attribute::new(
+            "struct",
+            Kind::Bool,
+            Absent::Bool(false),
+            "Set the filter state `wasm.icap_log_struct`: a protobuf `Struct`, for a `json_format`.",
         ),
     ],
 );

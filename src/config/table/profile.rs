@@ -2,6 +2,7 @@
 
 use super::super::attribute::{Absent, Attribute, Kind, Section};
 use super::NAME_BYTES;
+use super::rule::{CONTAINS, EXACT, IGNORE_CASE, INVERT, PREFIX, REGEX, SUFFIX};
 
 const FAIL_ACTIONS: &[&str] = &["fail_closed", "fail_open"];
 
@@ -39,24 +40,22 @@ pub(in super::super) static PROFILE: Section = Section::new(
             "response_service_url",
             Kind::ServiceUrl,
             Absent::Words("responses are not scanned"),
-            "The service that responses are sent to (RESPMOD).",
+            "The service that responses are sent to (RESPMOD). Its host is the one of `service_url`, unless there is a \
+             `response_cluster`: with only a path, the authority is the name of the cluster that it is sent to.",
+        ),
+        Attribute::new(
+            "response_cluster",
+            Kind::Text { max: 512 },
+            Absent::Words("as `cluster`"),
+            "Another Envoy cluster for responses, with OPTIONS, connections, limits and self-test of its own; only with \
+             `response_service_url`.",
         ),
         Attribute::new(
             "vendor",
-            Kind::Choice(&[
-                "generic",
-                "opswat",
-                "c_icap",
-                "symantec",
-                "mcafee",
-                "trend_micro",
-                "kaspersky",
-                "sophos",
-                "eset",
-                "fortinet",
-            ]),
+            Kind::Product,
             Absent::Text("generic"),
-            "The product behind the service: which further answers count as a verdict. Logged.",
+            "The product behind the service: what its answers mean beside the headers that all have, and what it must not get. \
+             [ICAP servers](icap-servers.md) says what each name and alias stands for. Logged as it is written here.",
         )
         .avi("vendor"),
         Attribute::new(
@@ -214,9 +213,21 @@ pub(in super::super) static PROFILE: Section = Section::new(
         ),
         Attribute::new(
             "authenticated_user_scheme",
-            Kind::Text { max: 64 },
-            Absent::Text("Local"),
-            "What stands before `://` in that value: letters, digits, `+`, `-`, `.`.",
+            Kind::Page { max: 64 },
+            Absent::Words("`\"Local\"`, and none with `plain`"),
+            "What stands before `://` in that value: letters, digits, `+`, `-`, `.`. Empty: the value has no scheme.",
+        ),
+        Attribute::new(
+            "authenticated_user_encoding",
+            Kind::Choice(&["base64", "plain"]),
+            Absent::Text("base64"),
+            "How that value is written: `base64` of scheme and name, or the name in `plain` text.",
+        ),
+        Attribute::new(
+            "authenticated_user_icap_header",
+            Kind::HeaderName,
+            Absent::Text("X-Authenticated-User"),
+            "The ICAP header that has it, such as `X-Client-Username`.",
         ),
         Attribute::new(
             "authorization",
@@ -228,16 +239,35 @@ pub(in super::super) static PROFILE: Section = Section::new(
             "icap_headers",
             Kind::HeaderMap,
             Absent::Words("`{}`"),
-            "Further headers of each ICAP request. Refused: `Host`, `Encapsulated`, `Preview`, `Allow`, `ISTag`, \
+            "Further headers of each ICAP request. A value may have Envoy's operators `%REQ(name)%`, `%PATH%`, \
+             `%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%`, `%DOWNSTREAM_PEER_SUBJECT%`, `%REQUESTED_SERVER_NAME%`, and \
+             `%FILE_NAME%`: the name in `Content-Disposition`, else the last segment of the path. `%REQ(name):20%` takes at \
+             most 20 bytes, `%%` is a percent sign. A header is left out where an operator has no value, or one that can't \
+             be written, and in OPTIONS. Refused: `Host`, `Encapsulated`, `Preview`, `Allow`, `ISTag`, \
              `Connection`, `Keep-Alive`, `Proxy-Connection`, `Transfer-Encoding`, `Content-Length`, `Upgrade`, `TE`, \
              `Trailer`, `Expect`, and those with an attribute of their own: `Authorization`, `X-Client-IP`, \
              `X-Server-IP`, `X-Authenticated-User`.",
         ),
         Attribute::new(
             "verdict_headers",
-            Kind::HeaderNames,
+            Kind::AnswerHeaders(&ANSWER_HEADER),
             Absent::Words("`[]`"),
-            "Headers of the server's answer whose presence means blocked, beside the known ones.",
+            "Headers of the server's answer that mean blocked, beside the known ones. A bare name: by its presence, unless its \
+             value is a word for nothing, such as `none`, `clean` or `0`. With a string matcher: by its value.",
+        ),
+        Attribute::new(
+            "pass_requires",
+            Kind::AnswerHeaders(&ANSWER_HEADER),
+            Absent::Words("`[]`"),
+            "Headers without which an answer lets nothing pass, changed or not: it fails with the cause `server_error`. For servers that \
+             answer 204 when they could not scan.",
+        ),
+        Attribute::new(
+            "require_content_length",
+            Kind::Bool,
+            Absent::Bool(false),
+            "Wait for the whole body where its length is not announced, so that the server gets its `Content-Length`. A body that is \
+             whole when it is sent has one in any case.",
         ),
         Attribute::new(
             "honor_transfer_ignore",
@@ -267,6 +297,26 @@ pub(in super::super) static PROFILE: Section = Section::new(
     ],
 );
 
+pub(in super::super) static ANSWER_HEADER: Section = Section::new(
+    "header of an answer",
+    "At most one of `exact`, `prefix`, `suffix`, `contains`, `regex`. None of them: as the bare name.",
+    &[
+        Attribute::new(
+            "name",
+            Kind::HeaderName,
+            Absent::Required,
+            "The header. Case is ignored.",
+        ),
+        EXACT,
+        PREFIX,
+        SUFFIX,
+        CONTAINS,
+        REGEX,
+        IGNORE_CASE,
+        INVERT,
+    ],
+);
+
 pub(in super::super) static FAIL_ACTION_BY_CAUSE: Section = Section::new(
     "profiles[].fail_action_by_cause",
     "Each is `fail_closed` or `fail_open`, and without value is as `fail_action`. A body that is too large is no such \
@@ -279,6 +329,13 @@ pub(in super::super) static FAIL_ACTION_BY_CAUSE: Section = Section::new(
         cause("server_error", "ICAP 4xx or 5xx that is no verdict."),
         cause("overload", "Too many requests wait for a connection."),
         cause("internal", "A fault of the filter or of Envoy's buffers."),
+        Attribute::new(
+            "unscannable",
+            Kind::Choice(FAIL_ACTIONS),
+            Absent::Text("fail_closed"),
+            "The server says that it can't look into this content (an encrypted or too deep archive, too many files): blocked \
+             with 403, whatever `fail_action` says.",
+        ),
     ],
 )
 .refusing(&[
@@ -391,6 +448,12 @@ pub(in super::super) static BLOCK_RESPONSE: Section = Section::new(
             Kind::Bool,
             Absent::Bool(true),
             "Give the client the response that the ICAP server sent, where it sent one.",
+        ),
+        Attribute::new(
+            "keep_server_status",
+            Kind::Bool,
+            Absent::Bool(true),
+            "Leave that response its status. `false`: it gets `status`, for servers that block with 200.",
         ),
         Attribute::new(
             "status",

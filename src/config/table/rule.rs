@@ -97,6 +97,28 @@ pub(in super::super) static MATCH: Section = Section::new(
             "One of these cookies matches. A cookie with blanks or quotes around can be read with and without them.",
         ),
         named("cookie_not", NOT),
+        statuses(
+            "response_status",
+            "The response's status, or a class such as `\"3xx\"`. A rule with one of these four is about responses alone: see \
+             [Rules for responses](#rules-for-responses).",
+        ),
+        statuses("response_status_not", NOT),
+        strings(
+            "response_content_type",
+            "The media type of the response without parameters; empty where there is none. Case is ignored.",
+        ),
+        strings("response_content_type_not", NOT),
+        size(
+            "response_size",
+            "The length of the response's body. Where its head does not tell, a rule with `enable_icap` matches, and one with \
+             `bypass` does not.",
+        ),
+        size("response_size_not", NOT),
+        named(
+            "response_header",
+            "One of these headers of the response matches.",
+        ),
+        named("response_header_not", NOT),
         Attribute::new(
             "has_body",
             Kind::Bool,
@@ -115,6 +137,14 @@ const fn networks(name: &'static str, effect: &'static str) -> Attribute {
 
 const fn ports(name: &'static str, effect: &'static str) -> Attribute {
     Attribute::new(name, Kind::Ports, Absent::Nothing, effect)
+}
+
+const fn statuses(name: &'static str, effect: &'static str) -> Attribute {
+    Attribute::new(name, Kind::Statuses, Absent::Nothing, effect)
+}
+
+const fn size(name: &'static str, effect: &'static str) -> Attribute {
+    Attribute::new(name, Kind::Object(&RESPONSE_SIZE), Absent::Nothing, effect)
 }
 
 const fn protocols(name: &'static str, effect: &'static str) -> Attribute {
@@ -139,48 +169,77 @@ const fn named(name: &'static str, effect: &'static str) -> Attribute {
     Attribute::new(name, kind, Absent::Nothing, effect)
 }
 
-const EXACT: Attribute = Attribute::new(
+pub(super) const EXACT: Attribute = Attribute::new(
     "exact",
     Kind::Texts,
     Absent::Nothing,
     "The value is equal to one of these.",
 );
-const PREFIX: Attribute = Attribute::new(
+pub(super) const PREFIX: Attribute = Attribute::new(
     "prefix",
     Kind::Texts,
     Absent::Nothing,
     "The value begins with one of these.",
 );
-const SUFFIX: Attribute = Attribute::new(
+pub(super) const SUFFIX: Attribute = Attribute::new(
     "suffix",
     Kind::Texts,
     Absent::Nothing,
     "The value ends with one of these.",
 );
-const CONTAINS: Attribute = Attribute::new(
+pub(super) const CONTAINS: Attribute = Attribute::new(
     "contains",
     Kind::Texts,
     Absent::Nothing,
     "One of these is in the value.",
 );
-const REGEX: Attribute = Attribute::new(
+pub(super) const REGEX: Attribute = Attribute::new(
     "regex",
     Kind::Texts,
     Absent::Nothing,
     "One of these regular expressions matches the whole value: at most 512 bytes and 32 KiB compiled; linear time, no \
      look-around, no back references, no Unicode classes.",
 );
-const IGNORE_CASE: Attribute = Attribute::new(
+pub(super) const IGNORE_CASE: Attribute = Attribute::new(
     "ignore_case",
     Kind::Bool,
     Absent::Bool(false),
     "Ignore the case of ASCII letters.",
 );
-const INVERT: Attribute = Attribute::new(
+pub(super) const INVERT: Attribute = Attribute::new(
     "invert",
     Kind::Bool,
     Absent::Bool(false),
     "The matcher holds where it would not. A header or cookie that is absent has no value: it matches neither way.",
+);
+
+const MOST_BYTES: u64 = 1 << 50;
+
+pub(in super::super) static RESPONSE_SIZE: Section = Section::new(
+    "size of a response",
+    "At least one of the two. Both ends are included.",
+    &[
+        Attribute::new(
+            "min",
+            Kind::Integer {
+                min: 0,
+                max: MOST_BYTES,
+                unit: "bytes",
+            },
+            Absent::Nothing,
+            "The smallest size.",
+        ),
+        Attribute::new(
+            "max",
+            Kind::Integer {
+                min: 0,
+                max: MOST_BYTES,
+                unit: "bytes",
+            },
+            Absent::Nothing,
+            "The largest size.",
+        ),
+    ],
 );
 
 pub(in super::super) static STRING_MATCHER: Section = Section::new(

@@ -1,16 +1,18 @@
 //! The order of the reference.
 
 use super::super::attribute::Section;
-use super::plugin::{EXPOSE, PLUGIN};
+use super::plugin::{EXPOSE, ICAP_LOG, PLUGIN};
 use super::profile::{
-    AUTHORIZATION, BASIC, BLOCK_RESPONSE, FAIL_ACTION_BY_CAUSE, OPTIONS, PROFILE, SELF_TEST,
+    ANSWER_HEADER, AUTHORIZATION, BASIC, BLOCK_RESPONSE, FAIL_ACTION_BY_CAUSE, OPTIONS, PROFILE,
+    SELF_TEST,
 };
-use super::rule::{MATCH, NAMED_MATCHER, RULE, STRING_MATCHER};
+use super::rule::{MATCH, NAMED_MATCHER, RESPONSE_SIZE, RULE, STRING_MATCHER};
 
 /// Every section.
 pub(in super::super) static SECTIONS: &[&Section] = &[
     &PLUGIN,
     &EXPOSE,
+    &ICAP_LOG,
     &PROFILE,
     &FAIL_ACTION_BY_CAUSE,
     &AUTHORIZATION,
@@ -20,6 +22,8 @@ pub(in super::super) static SECTIONS: &[&Section] = &[
     &BLOCK_RESPONSE,
     &RULE,
     &MATCH,
+    &RESPONSE_SIZE,
     &STRING_MATCHER,
     &NAMED_MATCHER,
+    &ANSWER_HEADER,
 ];

@@ -1,4 +1,4 @@
-use crate::icap::testing::{broken, broken_with, ok, test, tr_with};
+use crate::icap::testing::{Seen, broken, broken_with, ok, test, tr, tr_with};
 use crate::icap::{AnswerError, LimitKind, Limits};
 
 #[test]
@@ -29,6 +29,21 @@ fn what_is_no_status_line() {
                 AnswerError::StatusLine { .. }
             ),
             "{line:?}"
+        );
+    }
+}
+
+#[test]
+fn an_error_is_read_from_an_odd_status_line() {
+    for (line, status) in [
+        ("ICAP/1.0 403: Forbidden", 403),
+        ("ICAP/2.0 403 Forbidden", 403),
+        ("ICAP/1.0  500-Error", 500),
+    ] {
+        let seen = tr(format!("{line}\r\nX-Virus-ID: Eicar\r\n\r\n"));
+        assert!(
+            matches!(seen.first(), Some(Seen::Head(head)) if head.status == status),
+            "{line}"
         );
     }
 }

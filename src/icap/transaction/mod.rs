@@ -1,11 +1,12 @@
 //! One ICAP transaction on one connection: what to send next, and what the answer says.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::{
-    AnswerError, AnswerHead, AnswerParser, Event, IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Limits,
-    Method, chunk_header,
+    AnswerError, AnswerHead, AnswerParser, Event, Headers, IcapRequest, LAST_CHUNK,
+    LAST_CHUNK_IEOF, Limits, Method, chunk_header, with_length,
 };
 
 /// The most body bytes that one [`Transaction::transmit`] takes: bounds what is copied at once, large enough that the
@@ -27,6 +28,8 @@ pub struct Request {
     pub preview: Option<u32>,
     /// Further ICAP fields.
     pub headers: Vec<(String, String)>,
+    /// Nothing is sent before the body has come to its end.
+    pub whole: bool,
     /// The encoded HTTP request head.
     pub request_head: Option<Vec<u8>>,
     /// The encoded HTTP response head.
@@ -126,9 +129,10 @@ impl Transaction {
     /// Whether [`transmit`](Self::transmit) would send the first bytes now: a connection is wanted from here on.
     pub fn ready(request: &Request, body: BodyProgress) -> bool {
         body.ended
-            || request
-                .preview
-                .is_none_or(|preview| body.available > u64::from(preview))
+            || (!request.whole
+                && request
+                    .preview
+                    .is_none_or(|preview| body.available > u64::from(preview)))
     }
 
     /// Appends what can be sent now to `out`; nothing is appended when nothing can. `read` appends that range of the
@@ -178,7 +182,8 @@ impl Transaction {
             Some(len) => u32::try_from(len).map_or(limit, |len| len.min(limit)),
             None => limit,
         });
-        let head = self.request.encodable(preview, has_body);
+        let heads = self.request.heads(whole);
+        let head = self.request.encodable(&heads, preview, has_body);
         self.headers_sent = head.encode_header_lines();
         out.extend_from_slice(&head.encode());
         Ok(match preview {
@@ -256,6 +261,11 @@ impl Transaction {
         self.parser.unfinished_head()
     }
 
+    /// What has come of trailers that have no end: see [`AnswerParser::unfinished_trailers`].
+    pub fn unfinished_trailers(&self) -> Headers {
+        self.parser.unfinished_trailers()
+    }
+
     /// Whether the connection may carry another transaction: the answer was read to its end, nothing follows it, nothing
     /// more of the request is owed, and the server did not say `Connection: close`.
     pub fn reusable(&self) -> bool {
@@ -296,7 +306,27 @@ impl Transaction {
 }
 
 impl Request {
-    fn encodable(&self, preview: Option<u32>, has_body: bool) -> IcapRequest<'_> {
+    /// The HTTP heads. The one whose body is shown tells the body's length, where that is known.
+    fn heads(&self, whole: Option<u64>) -> Heads<'_> {
+        let length = whole.filter(|length| *length > 0);
+        let (of_request, of_response) = match self.method {
+            Method::Respmod => (None, length),
+            _ => (length, None),
+        };
+        let request = self.request_head.as_deref();
+        let response = self.response_head.as_deref();
+        Heads {
+            request: request.map(|head| with_length(head, of_request)),
+            response: response.map(|head| with_length(head, of_response)),
+        }
+    }
+
+    fn encodable<'a>(
+        &'a self,
+        heads: &'a Heads<'_>,
+        preview: Option<u32>,
+        has_body: bool,
+    ) -> IcapRequest<'a> {
         IcapRequest {
             method: self.method,
             uri: &self.uri,
@@ -304,11 +334,17 @@ impl Request {
             allow: &self.allow,
             preview: preview.filter(|_| has_body),
             headers: &self.headers,
-            request_head: self.request_head.as_deref(),
-            response_head: self.response_head.as_deref(),
+            request_head: heads.request.as_deref(),
+            response_head: heads.response.as_deref(),
             has_body,
         }
     }
+}
+
+/// The HTTP heads of a request, as they are sent.
+struct Heads<'a> {
+    request: Option<Cow<'a, [u8]>>,
+    response: Option<Cow<'a, [u8]>>,
 }
 
 fn append_chunk<E>(

@@ -14,6 +14,7 @@ fn transaction(preview: Option<u32>) -> Transaction {
         headers: Vec::new(),
         request_head: Some(HEAD.to_vec()),
         response_head: None,
+        whole: false,
     };
     Transaction::new(Rc::new(request), Limits::default())
 }
@@ -52,7 +53,8 @@ fn sent(transaction: &mut Transaction, body: BodyProgress) -> String {
 
 /// The part behind the encapsulated head.
 fn body_of(sent: &str) -> &str {
-    sent.split_once("Host: a\r\n\r\n").unwrap().1
+    let (_, head) = sent.split_once("\r\n\r\n").unwrap();
+    head.split_once("\r\n\r\n").unwrap().1
 }
 
 /// Takes bytes of an answer, to its end or as far as it goes.
@@ -97,6 +99,44 @@ fn a_body_that_fits_the_preview_ends_with_ieof() {
         assert!(body_of(&out).ends_with("\r\n0; ieof\r\n\r\n"), "{out}");
         assert!(t.complete_body_sent() && t.waits_for_server(whole(len)));
     }
+}
+
+#[test]
+fn a_body_that_is_whole_has_its_length_in_the_head() {
+    for (preview, body, length) in [
+        (Some(4), whole(10), true),
+        (Some(10), whole(10), true),
+        (None, whole(10), true),
+        (None, some(10), false),
+        (Some(4), some(10), false),
+        (None, whole(0), false),
+    ] {
+        let out = sent(&mut transaction(preview), body);
+        let has = out.contains("\r\nContent-Length: 10\r\n\r\n");
+        assert_eq!(has, length, "{out}");
+        // The offset of the body counts it.
+        let head = if length { 48 } else { 28 };
+        let part = if body == whole(0) { "null" } else { "req" };
+        assert!(out.contains(&format!("{part}-body={head}\r\n")), "{out}");
+    }
+}
+
+#[test]
+fn a_length_that_the_head_has_stays_the_only_one() {
+    let mut request = (*transaction(None).request).clone();
+    let head = b"POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\n";
+    request.request_head = Some(head.to_vec());
+    let mut t = Transaction::new(Rc::new(request), Limits::default());
+    let out = sent(&mut t, whole(10)).to_ascii_lowercase();
+    assert_eq!(out.matches("content-length").count(), 1, "{out}");
+}
+
+#[test]
+fn of_a_body_that_has_to_be_whole_nothing_is_sent_before() {
+    let mut request = (*transaction(Some(4)).request).clone();
+    request.whole = true;
+    assert!(!Transaction::ready(&request, some(10)));
+    assert!(Transaction::ready(&request, whole(10)));
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::super::{Action, IcapLog, ScanRecord, Significance};
 use super::record;
-use crate::config::{Cause, Vendor};
+use crate::config::Cause;
+use crate::product::{Vendor, names};
 use crate::verdict::{Findings, Resolution, Scan, Violation};
 
 fn entry<'a>(
@@ -168,20 +169,9 @@ fn methods_and_vendors_have_their_names() {
         let got: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(got["request_logs"][0]["http_method"], name);
     }
-    for (vendor, name) in [
-        (Vendor::Generic, "generic"),
-        (Vendor::Opswat, "opswat"),
-        (Vendor::CIcap, "c_icap"),
-        (Vendor::Symantec, "symantec"),
-        (Vendor::Mcafee, "mcafee"),
-        (Vendor::TrendMicro, "trend_micro"),
-        (Vendor::Kaspersky, "kaspersky"),
-        (Vendor::Sophos, "sophos"),
-        (Vendor::Eset, "eset"),
-        (Vendor::Fortinet, "fortinet"),
-    ] {
+    for name in names() {
         let mut record = record();
-        record.vendor = vendor;
+        record.vendor = Vendor::named(name).unwrap();
         let records = [record];
         let json = entry(Action::Passed, Significance::NONE, &records).to_json();
         let got: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use proptest::prelude::*;
 
-use crate::config::Secrets;
+use crate::config::{LogForms, Secrets};
 
 use super::super::{Action, IcapLog, ScanRecord, Significance, redact_headers};
 use super::record;
@@ -123,12 +123,16 @@ proptest! {
         rule_name in any::<String>(),
         respmod in any::<bool>(),
     ) {
-        let mut profile = profile(crate::config::Vendor::Generic);
-        profile.verdict_headers = vec!["X-My-Verdict".to_owned()];
+        let mut profile = profile("generic");
+        profile.verdict_headers = vec![crate::config::AnswerHeader {
+            name: "x-my-verdict".to_owned(),
+            value: None,
+        }];
         let view = AnswerView {
             scan: if respmod { Scan::Response } else { Scan::Request },
             status,
             headers: &icap_headers,
+            page: b"",
             http: http.as_ref(),
             original_response: None,
             head_changed: false,
@@ -151,12 +155,18 @@ proptest! {
             request_logs: &records,
         };
 
-        let (json, bytes) = log.to_both();
+        let forms = |text, structure| log.in_forms(LogForms { text, structure });
+        let (Some(json), Some(bytes)) = forms(true, true) else {
+            panic!("both forms were asked for")
+        };
         assert_no_raw_control(&json);
         let from_json: serde_json::Value = serde_json::from_str(&json).unwrap();
         let from_struct = decode(&bytes).expect("a well-formed Struct");
         prop_assert_eq!(from_json, from_struct);
         prop_assert!(!json.contains(SECRET));
+        prop_assert_eq!(forms(true, false), (Some(log.to_json()), None));
+        prop_assert_eq!(forms(false, true), (None, Some(log.to_struct())));
+        prop_assert_eq!(forms(false, false), (None, None));
         prop_assert_eq!(log.to_json(), json);
         prop_assert_eq!(log.to_struct(), bytes);
     }

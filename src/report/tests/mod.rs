@@ -8,7 +8,7 @@ mod struct_decoder;
 
 use std::borrow::Cow;
 
-use crate::config::Vendor;
+use crate::product::Vendor;
 use crate::verdict::{Findings, Scan};
 
 use super::{Action, ScanRecord};
@@ -30,7 +30,7 @@ fn record() -> ScanRecord<'static> {
         icap_headers_sent_to_server: "Host: icap.example.net:1344\r\nPreview: 653\r\n".into(),
         icap_headers_received_from_server: "ISTag: \"x\"\r\n".into(),
         modified_content_length: None,
-        vendor: Vendor::Opswat,
+        vendor: Vendor::named("opswat").unwrap(),
         action: Action::Passed,
         findings: Cow::Owned(Findings::default()),
     }

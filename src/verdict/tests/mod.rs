@@ -1,30 +1,33 @@
 //! Verdicts on answers in the shape in which real servers send them.
 
 mod order;
+mod products;
 mod vendors;
 
 use std::rc::Rc;
 
 use crate::config::{
     BlockResponse, ClientIpSource, FailAction, FailActions, HonorTransferIgnore, OptionsConfig,
-    Profile, Secrets, SelfTestConfig, SendWhen, ServiceUrl, Vendor,
+    Profile, Secrets, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
+use crate::product::Vendor;
 
 use super::{AnswerView, BodyChange, Judgement, Rest, Scan, judge, judge_head};
 
-pub(crate) fn profile(vendor: Vendor) -> Profile {
+pub(crate) fn profile(vendor: &str) -> Profile {
     let name: Rc<str> = Rc::from("av");
     Profile {
         name: Rc::clone(&name),
         cluster: Rc::clone(&name),
+        response_cluster: None,
         service: ServiceUrl {
             authority: "icap.example.net:1344".to_owned(),
             path: "/avscan".to_owned(),
             scheme: "icap",
         },
         response_service: None,
-        vendor,
+        vendor: Vendor::named(vendor).unwrap(),
         pool_name: name,
         pool_uuid: None,
         request_buffer_bytes: 1024,
@@ -43,6 +46,7 @@ pub(crate) fn profile(vendor: Vendor) -> Profile {
             overload: FailAction::Closed,
             internal: FailAction::Closed,
             oversize: FailAction::Closed,
+            unscannable: FailAction::Closed,
         },
         max_connections: 1,
         max_pending: 1,
@@ -54,10 +58,14 @@ pub(crate) fn profile(vendor: Vendor) -> Profile {
         send_server_ip: SendWhen::Never,
         authenticated_user_header: None,
         authenticated_user_scheme: "Local".to_owned(),
+        authenticated_user_encoding: UserEncoding::Base64,
+        authenticated_user_icap_header: "X-Authenticated-User".to_owned(),
         authorization: None,
         secrets: Secrets::default(),
         icap_headers: Vec::new(),
         verdict_headers: Vec::new(),
+        pass_requires: Vec::new(),
+        require_content_length: false,
         honor_transfer_ignore: HonorTransferIgnore::Responses,
         options: OptionsConfig {
             enabled: false,
@@ -70,6 +78,7 @@ pub(crate) fn profile(vendor: Vendor) -> Profile {
         },
         block_response: BlockResponse {
             use_server_response: true,
+            keep_server_status: true,
             status: 403,
             content_type: "text/plain".to_owned(),
             body: String::new(),
@@ -159,6 +168,7 @@ impl Answer {
             original_response: self.original.as_ref(),
             head_changed: self.head_changed,
             body: self.body,
+            page: b"",
         }
     }
 
@@ -171,6 +181,6 @@ impl Answer {
     }
 
     fn judge(&self) -> Judgement {
-        self.judge_for(&profile(Vendor::Generic))
+        self.judge_for(&profile("generic"))
     }
 }

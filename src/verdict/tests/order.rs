@@ -2,7 +2,8 @@
 
 use super::super::{BlockWith, BodyChange, Findings, Rest, Verdict};
 use super::{Answer, profile, reqmod, respmod};
-use crate::config::{Cause, Vendor};
+use crate::config::{AnswerHeader, Cause};
+use crate::policy::{StringMatcher, StringTest};
 
 const SERVER_PAGE: Verdict = Verdict::Block(BlockWith::ServerResponse);
 const OWN_PAGE: Verdict = Verdict::Block(BlockWith::OwnPage);
@@ -110,7 +111,7 @@ fn verdict_headers_outweigh_a_vendors_trouble_status() {
     let answer = reqmod(200)
         .header("X-Virus-ID", "X")
         .response(500, &[], BodyChange::Changed);
-    let judgement = answer.judge_for(&profile(Vendor::TrendMicro));
+    let judgement = answer.judge_for(&profile("trend_micro"));
     assert_eq!(judgement.verdict, SERVER_PAGE);
 }
 
@@ -163,10 +164,12 @@ fn headers_that_say_nothing_do_not_block() {
 
 #[test]
 fn a_custom_verdict_header_blocks_by_its_presence() {
-    let mut profile = profile(Vendor::Generic);
-    profile.verdict_headers = vec!["X-My-Verdict".to_owned()];
-    let answer = reqmod(204).header("x-my-verdict", "");
-    assert_eq!(answer.judge_for(&profile).verdict, OWN_PAGE);
+    let mut profile = profile("generic");
+    profile.verdict_headers = vec![header("x-my-verdict", None)];
+    for value in ["", "none", "Clean", "0"] {
+        let answer = reqmod(204).header("x-my-verdict", value);
+        assert_eq!(answer.judge_for(&profile).verdict, Verdict::Pass, "{value}");
+    }
     let judgement = reqmod(200)
         .header("X-My-Verdict", "score 9")
         .request(&[], BodyChange::Changed)
@@ -178,10 +181,56 @@ fn a_custom_verdict_header_blocks_by_its_presence() {
     );
 }
 
+/// A header of an answer, with one of these values or any.
+fn header(name: &str, exact: Option<&str>) -> AnswerHeader {
+    AnswerHeader {
+        name: name.to_owned(),
+        value: exact.map(|value| {
+            StringMatcher::new(StringTest::Exact(vec![value.to_owned()]), false, false)
+        }),
+    }
+}
+
+#[test]
+fn a_custom_verdict_header_blocks_by_its_value() {
+    let mut profile = profile("generic");
+    profile.verdict_headers = vec![header("x-scan-result", Some("infected"))];
+    for (value, verdict) in [
+        ("infected", OWN_PAGE),
+        (" infected ", OWN_PAGE),
+        ("clean", Verdict::Pass),
+        ("Infected", Verdict::Pass),
+        ("not infected", Verdict::Pass),
+        ("", Verdict::Pass),
+    ] {
+        let answer = reqmod(204).header("X-Scan-Result", value);
+        assert_eq!(answer.judge_for(&profile).verdict, verdict, "{value}");
+    }
+}
+
+#[test]
+fn a_pass_without_a_required_header_is_a_server_error() {
+    let mut profile = profile("opswat");
+    profile.pass_requires = vec![header("x-icap-profile", None)];
+    let scanned = |answer: Answer| answer.header("X-ICAP-Profile", "Proxy");
+    let bare = reqmod(204).header("X-Response-Info", "Allowed");
+    let changed = reqmod(200).request(&[], BodyChange::Changed);
+    for (answer, verdict) in [(bare, Verdict::Pass), (changed, Verdict::Modify)] {
+        let failed = Verdict::Fail {
+            cause: Cause::ServerError,
+            reason: "the answer lacks what a pass requires: x-icap-profile".to_owned(),
+        };
+        assert_eq!(answer.judge_for(&profile).verdict, failed);
+        assert_eq!(scanned(answer).judge_for(&profile).verdict, verdict);
+    }
+    let infected = reqmod(204).header("X-Virus-ID", "X");
+    assert_eq!(infected.judge_for(&profile).verdict, OWN_PAGE);
+}
+
 #[test]
 fn the_clients_own_headers_are_no_verdict() {
-    let mut profile = profile(Vendor::Generic);
-    profile.verdict_headers = vec!["X-My-Verdict".to_owned()];
+    let mut profile = profile("generic");
+    profile.verdict_headers = vec![header("x-my-verdict", None)];
     let answer = reqmod(200).request(
         &[
             ("X-Virus-ID", "X"),
@@ -283,7 +332,7 @@ fn an_infected_response_is_not_its_own_block_page() {
 
 #[test]
 fn a_bare_201_is_a_verdict_for_symantec_only() {
-    let symantec = profile(Vendor::Symantec);
+    let symantec = profile("symantec");
     assert_eq!(reqmod(201).judge_for(&symantec).verdict, OWN_PAGE);
     assert_eq!(verdict(&reqmod(201)), Verdict::Pass);
     let echo = reqmod(201).request(&[], BodyChange::Same);
@@ -346,21 +395,55 @@ fn an_error_with_a_verdict_header_blocks() {
         ("X-Virus-ID", "X"),
         ("X-Response-Info", "Blocked"),
         ("X-Blocked-Reason", "Policy"),
-        ("X-Error-Code", "max_archive_layers_exceeded"),
-        ("X-ICAP-Error", "decode_error"),
+        ("X-Error-Code", "file_type_blocked"),
+        ("X-ICAP-Error", "file_extension_blocked"),
+        ("X-ICAP-Error", "a_code_that_nobody_knows"),
     ] {
         for status in [400, 404, 500, 503] {
             let answer = reqmod(status).header(name, value);
             assert_eq!(verdict(&answer), OWN_PAGE, "{status} {name}: {value}");
         }
     }
-    let page =
-        reqmod(500)
-            .header("X-ICAP-Error", "decode_error")
-            .response(403, &[], BodyChange::Changed);
+    let page = reqmod(500)
+        .header("X-ICAP-Error", "file_type_blocked")
+        .response(403, &[], BodyChange::Changed);
     assert_eq!(verdict(&page), SERVER_PAGE);
-    let trouble = reqmod(500).header("X-ICAP-Error", "Scan_Timeout");
+    let trouble = reqmod(500).header("X-ICAP-Error", "Server_Unavailable");
     assert_eq!(cause(&trouble), Some(Cause::ServerError));
+}
+
+#[test]
+fn an_error_that_says_that_the_content_cant_be_looked_into_is_unscannable() {
+    for code in [
+        "max_archive_layers_exceeded",
+        "decode_error",
+        "Scan_Timeout",
+        "password_protected; file a.zip",
+    ] {
+        let answer = reqmod(500).header("X-ICAP-Error", code);
+        assert_eq!(cause(&answer), Some(Cause::Unscannable), "{code}");
+        let rest = answer.judge_rest(&profile("generic"));
+        assert_eq!(rest, Rest::Unscannable(code.to_owned()));
+        let infected = answer.header("X-Virus-ID", "X");
+        assert_eq!(verdict(&infected), OWN_PAGE, "{code}");
+    }
+}
+
+#[test]
+fn an_error_page_in_place_of_a_response_is_no_repair() {
+    for status in [200, 201] {
+        for (http, expected) in [
+            (403, SERVER_PAGE),
+            (500, SERVER_PAGE),
+            (200, Verdict::Modify),
+        ] {
+            let answer = respmod(status)
+                .header("X-Infection-Found", REPAIRED)
+                .response(http, &[], BodyChange::Changed);
+            let judgement = answer.judge_for(&profile("symantec"));
+            assert_eq!(judgement.verdict, expected, "{status} with {http}");
+        }
+    }
 }
 
 #[test]
@@ -372,7 +455,7 @@ fn status_403_is_a_verdict_with_the_servers_page_if_there_is_one() {
 
 #[test]
 fn the_profile_may_refuse_the_servers_page() {
-    let mut profile = profile(Vendor::Generic);
+    let mut profile = profile("generic");
     profile.block_response.use_server_response = false;
     let answer = reqmod(200).response(403, &[], BodyChange::Changed);
     assert_eq!(answer.judge_for(&profile).verdict, OWN_PAGE);
@@ -440,7 +523,7 @@ fn a_list_told_twice_is_listed_once() {
 
 #[test]
 fn what_broke_off_is_judged_by_its_heads() {
-    let rest = |answer: Answer| answer.judge_rest(&profile(Vendor::Generic));
+    let rest = |answer: Answer| answer.judge_rest(&profile("generic"));
     let threat = |answer| match rest(answer) {
         Rest::Found(findings) => findings.threat_id,
         other => panic!("{other:?}"),
@@ -466,12 +549,12 @@ fn what_broke_off_is_judged_by_its_heads() {
 fn an_announced_response_that_broke_off_blocks_but_for_a_vendors_trouble() {
     let nothing_found = Rest::Found(Findings::default());
     let announced = reqmod(200).header("Encapsulated", "res-hdr=0, res-body=9");
-    let trend_micro = profile(Vendor::TrendMicro);
+    let trend_micro = profile("trend_micro");
     assert_eq!(announced.judge_rest(&trend_micro), nothing_found);
     let page = announced.clone().response(403, &[], BodyChange::Changed);
     assert_eq!(page.judge_rest(&trend_micro), nothing_found);
     let trouble = announced.response(500, &[], BodyChange::Changed);
-    assert_eq!(trouble.judge_rest(&profile(Vendor::Generic)), nothing_found);
+    assert_eq!(trouble.judge_rest(&profile("generic")), nothing_found);
     let rest = trouble.judge_rest(&trend_micro);
     assert!(matches!(rest, Rest::Trouble(_)), "{rest:?}");
     let infected = trouble.header("X-Virus-ID", "X");

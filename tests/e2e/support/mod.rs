@@ -3,6 +3,8 @@
 pub mod application;
 pub mod c_icap;
 pub mod client;
+pub mod collector;
+pub mod e2guardian;
 pub mod envoy;
 pub mod envoy_config;
 pub mod example;
@@ -11,11 +13,13 @@ pub mod icap_behaviour;
 pub mod icap_connection;
 pub mod icap_message;
 pub mod icap_server;
+pub mod page;
 pub mod payload;
 pub mod process;
 pub mod pyicap;
 pub mod raw_h2;
 pub mod scene;
+pub mod telemetry;
 pub mod token;
 pub mod wire;
 

@@ -28,6 +28,11 @@ pub struct Pyicap {
 impl Pyicap {
     /// Starts it on a free port.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// The same with arguments. `--single`: pyicap's own class, which serves one connection at a time.
+    pub async fn start_with(arguments: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let (said, log) = (directory.path().join("port"), directory.path().join("log"));
         let script =
@@ -35,6 +40,7 @@ impl Pyicap {
         let mut process = Process::start(python(), |command| {
             command
                 .arg(script)
+                .args(arguments)
                 .stdout(File::create(&said).unwrap())
                 .stderr(File::create(&log).unwrap());
         });

@@ -7,6 +7,7 @@ where that is allowed, and by the same message where it is not. It always asks f
 import collections
 import collections.abc
 import socketserver
+import sys
 
 # pyicap 1.0b1 looks for it where Python had it until 3.9.
 if not hasattr(collections, "Callable"):
@@ -100,6 +101,8 @@ class Handler(pyicap.BaseICAPRequestHandler):
 
 
 if __name__ == "__main__":
-    server = Server(("127.0.0.1", 0), Handler)
+    # pyicap's own class serves one connection at a time.
+    kind = pyicap.ICAPServer if "--single" in sys.argv else Server
+    server = kind(("127.0.0.1", 0), Handler)
     print(server.server_address[1], flush=True)
     server.serve_forever()

@@ -33,9 +33,9 @@ pub fn profile(changes: Value) -> Value {
     profile
 }
 
-/// A plugin configuration with that one profile.
+/// A plugin configuration with that one profile, and icap_log in both forms.
 pub fn plugin(changes: Value) -> Value {
-    json!({"profiles": [profile(changes)]})
+    json!({"profiles": [profile(changes)], "icap_log": {"text": true, "struct": true}})
 }
 
 /// Envoy between a client and an application.

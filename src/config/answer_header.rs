@@ -1,0 +1,68 @@
+//! Headers of an answer that a profile asks for: `verdict_headers`, `pass_requires`.
+
+use super::header::{ORDINARY, TOKEN, is_token, name};
+use super::read_rule::{TESTS, value_matcher};
+use super::reader::Fields;
+use super::value::shown;
+use crate::policy::StringMatcher;
+use std::cell::RefCell;
+
+/// A header of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnswerHeader {
+    /// Its name, lower case.
+    pub name: String,
+    /// What its value has to be; `None`: anything but a word for nothing.
+    pub value: Option<StringMatcher>,
+}
+
+/// The headers in the field `field`.
+pub(super) fn answer_headers(fields: &Fields<'_>, field: &str) -> Vec<AnswerHeader> {
+    let seen: RefCell<Vec<AnswerHeader>> = RefCell::default();
+    let again = |header: &AnswerHeader| {
+        let again = seen.borrow().contains(header);
+        seen.borrow_mut().push(header.clone());
+        again
+    };
+    let headers = fields.answer_headers(
+        field,
+        |value, text| {
+            if !is_token(text) {
+                value.wrong(TOKEN);
+                return None;
+            }
+            let header = AnswerHeader {
+                name: text.to_ascii_lowercase(),
+                value: None,
+            };
+            if again(&header) {
+                value.wrong("each header once");
+                return None;
+            }
+            Some(header)
+        },
+        |object| {
+            let name = name(&object, "name");
+            let value = match TESTS.iter().any(|test| object.has(test)) {
+                true => Some(value_matcher(&object)?),
+                false => None,
+            };
+            let header = AnswerHeader { name: name?, value };
+            if again(&header) {
+                object.fault_here("the header a second time", "each header once");
+                return None;
+            }
+            Some(header)
+        },
+    );
+    for header in &headers {
+        if header.value.is_none() && ORDINARY.contains(&header.name.as_str()) {
+            fields.fault(
+                field,
+                shown(&header.name),
+                "headers that not every answer carries",
+            );
+        }
+    }
+    headers
+}

@@ -1,0 +1,77 @@
+//! What the operators in `icap_headers` stand for in one message.
+
+use super::file_name::file_name;
+use super::rewrite::{Fields, find};
+use crate::config::{Operator, Values};
+
+/// What is known of a message.
+pub struct MessageValues<'a> {
+    /// The fields of the request.
+    pub request: &'a Fields,
+    /// The fields of the message that is shown: of the request, or of its response.
+    pub message: &'a Fields,
+    /// The target of the request, as the server gets it.
+    pub target: &'a [u8],
+    /// What only the host knows: addresses, and what the client said in TLS.
+    pub host: &'a dyn Fn(&Operator) -> Option<Vec<u8>>,
+}
+
+impl Values for MessageValues<'_> {
+    fn value(&self, operator: &Operator) -> Option<Vec<u8>> {
+        match operator {
+            Operator::Request(names) => names
+                .iter()
+                .find_map(|name| find(self.request, name))
+                .map(<[u8]>::to_vec),
+            Operator::Path => Some(self.target.to_vec()),
+            Operator::FileName => file_name(find(self.message, "content-disposition"), self.target),
+            Operator::RemoteAddress | Operator::PeerSubject | Operator::ServerName => {
+                (self.host)(operator)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(fields: &[(&str, &str)]) -> Fields {
+        fields
+            .iter()
+            .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
+            .collect()
+    }
+
+    #[test]
+    fn the_name_of_a_file_is_the_messages_and_headers_are_the_requests() {
+        let request = fields(&[
+            ("x-user", "alice"),
+            ("content-disposition", "a; filename=up"),
+        ]);
+        let message = fields(&[
+            ("x-user", "mallory"),
+            ("content-disposition", "a; filename=down"),
+        ]);
+        let values = MessageValues {
+            request: &request,
+            message: &message,
+            target: b"/a?b",
+            host: &|operator| match operator {
+                Operator::ServerName => Some(b"app.test".to_vec()),
+                _ => None,
+            },
+        };
+        let user = Operator::Request(vec!["x-absent".to_owned(), "x-user".to_owned()]);
+        for (operator, value) in [
+            (user, Some("alice")),
+            (Operator::FileName, Some("down")),
+            (Operator::Path, Some("/a?b")),
+            (Operator::ServerName, Some("app.test")),
+            (Operator::PeerSubject, None),
+        ] {
+            let got = values.value(&operator);
+            assert_eq!(got.as_deref(), value.map(str::as_bytes), "{operator:?}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Numbers that all instances of the module share.
+
+use super::{Host, HostError, HostResult, Version};
+
+/// Makes a number of that name known to all instances, 0 at first.
+pub fn create_shared<H: Host>(host: &H, key: &str) -> HostResult {
+    match read(host, key)? {
+        (Some(_), _) => Ok(()),
+        (None, _) => host.set_shared(key, &0_u64.to_le_bytes(), Version::ANY),
+    }
+}
+
+/// Adds to a number that all instances share, and gives the result. It never goes below 0. What is not there counts as 0, but
+/// then nobody else may add to it at the same time: see [`create_shared`].
+pub fn add_shared<H: Host>(host: &H, key: &str, offset: i64) -> HostResult<u64> {
+    /// Other workers may come in between; each try that fails means that one of them got through.
+    const TRIES: u32 = 64;
+    let mut result = Err(HostError {
+        call: "set_shared_data",
+        status: HostError::CAS_MISMATCH,
+    });
+    for _ in 0..TRIES {
+        let (value, version) = read(host, key)?;
+        let value = value.unwrap_or(0).saturating_add_signed(offset);
+        if offset == 0 {
+            return Ok(value);
+        }
+        result = host
+            .set_shared(key, &value.to_le_bytes(), version)
+            .map(|()| value);
+        if !matches!(&result, Err(e) if e.status == HostError::CAS_MISMATCH) {
+            break;
+        }
+    }
+    result
+}
+
+fn read<H: Host>(host: &H, key: &str) -> HostResult<(Option<u64>, Version)> {
+    let (data, version) = host.shared(key)?;
+    let bytes = data.and_then(|data| <[u8; 8]>::try_from(data).ok());
+    Ok((bytes.map(u64::from_le_bytes), version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::MemoryHost;
+
+    #[test]
+    fn a_number_is_counted_from_nothing_and_never_below_it() {
+        let host = MemoryHost::default();
+        create_shared(&host, "n").unwrap();
+        assert_eq!(add_shared(&host, "n", 3), Ok(3));
+        assert_eq!(add_shared(&host, "n", 0), Ok(3));
+        create_shared(&host, "n").unwrap();
+        assert_eq!(add_shared(&host, "n", -5), Ok(0), "it was made anew");
+        assert_eq!(add_shared(&host, "other", 2), Ok(2));
+    }
+
+    #[test]
+    fn a_write_that_somebody_else_came_before_is_refused() {
+        let host = MemoryHost::default();
+        create_shared(&host, "n").unwrap();
+        let (_, version) = read(&host, "n").unwrap();
+        assert_eq!(add_shared(&host, "n", 1), Ok(1));
+        let late = host.set_shared("n", &7_u64.to_le_bytes(), version);
+        assert_eq!(late.unwrap_err().status, HostError::CAS_MISMATCH);
+        assert_eq!(add_shared(&host, "n", 0), Ok(1));
+    }
+}

@@ -1,0 +1,158 @@
+//! A host for unit tests: numbers that instances share, and nothing else.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use super::{BodyEdit, Fields, Host, HostError, HostResult, LocalResponse, MetricKind, Version};
+use crate::icap::Direction;
+
+/// Keeps shared values; every other call fails.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryHost {
+    shared: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
+}
+
+fn missing<T>(call: &'static str) -> HostResult<T> {
+    Err(HostError {
+        call,
+        status: HostError::INTERNAL_FAILURE,
+    })
+}
+
+impl Host for MemoryHost {
+    fn now_ms(&self) -> u64 {
+        0
+    }
+
+    fn wall_clock_ms(&self) -> u64 {
+        1
+    }
+
+    fn random(&self) -> u64 {
+        0
+    }
+
+    fn configuration(&self) -> HostResult<Vec<u8>> {
+        missing("configuration")
+    }
+
+    fn enter(&self, _: u32) -> HostResult {
+        missing("enter")
+    }
+
+    fn set_tick_period(&self, _: u32) -> HostResult {
+        missing("set_tick_period")
+    }
+
+    fn headers(&self, _: Direction) -> HostResult<Fields> {
+        missing("headers")
+    }
+
+    fn header(&self, _: Direction, _: &str) -> HostResult<Option<Vec<u8>>> {
+        missing("header")
+    }
+
+    fn set_headers(&self, _: Direction, _: &Fields) -> HostResult {
+        missing("set_headers")
+    }
+
+    fn set_header(&self, _: Direction, _: &str, _: &[u8]) -> HostResult {
+        missing("set_header")
+    }
+
+    fn remove_header(&self, _: Direction, _: &str) -> HostResult {
+        missing("remove_header")
+    }
+
+    fn read_body(&self, _: Direction, _: usize, _: usize) -> HostResult<Vec<u8>> {
+        missing("read_body")
+    }
+
+    fn edit_body(&self, _: Direction, _: BodyEdit<'_>) -> HostResult {
+        missing("edit_body")
+    }
+
+    fn resume(&self, _: Direction) -> HostResult {
+        missing("resume")
+    }
+
+    fn respond(&self, _: &LocalResponse<'_>) -> HostResult {
+        missing("respond")
+    }
+
+    fn property(&self, _: &[&str]) -> HostResult<Option<Vec<u8>>> {
+        missing("property")
+    }
+
+    fn set_property(&self, _: &str, _: &[u8]) -> HostResult {
+        missing("set_property")
+    }
+
+    fn declare_struct_property(&self, _: &str) -> HostResult {
+        missing("declare_struct_property")
+    }
+
+    fn open_stream(&self, _: &str) -> HostResult<u32> {
+        missing("open_stream")
+    }
+
+    fn send(&self, _: u32, _: &[u8]) -> HostResult {
+        missing("send")
+    }
+
+    fn cancel(&self, _: u32) -> HostResult {
+        missing("cancel")
+    }
+
+    fn stream_message(&self, _: usize) -> HostResult<Vec<u8>> {
+        missing("stream_message")
+    }
+
+    fn stream_metadata(&self, _: &str) -> HostResult<Option<Vec<u8>>> {
+        missing("stream_metadata")
+    }
+
+    fn register_queue(&self, _: &str) -> HostResult<u32> {
+        missing("register_queue")
+    }
+
+    fn enqueue(&self, _: u32) -> HostResult {
+        missing("enqueue")
+    }
+
+    fn dequeue(&self, _: u32) -> HostResult {
+        missing("dequeue")
+    }
+
+    fn shared(&self, key: &str) -> HostResult<(Option<Vec<u8>>, Version)> {
+        let found = self.shared.borrow().get(key).cloned();
+        Ok(found.map_or((None, Version::ANY), |(value, version)| {
+            (Some(value), Version(version))
+        }))
+    }
+
+    fn set_shared(&self, key: &str, value: &[u8], version: Version) -> HostResult {
+        let mut shared = self.shared.borrow_mut();
+        let current = shared.get(key).map_or(0, |(_, version)| *version);
+        if version != Version::ANY && version != Version(current) {
+            return Err(HostError {
+                call: "set_shared_data",
+                status: HostError::CAS_MISMATCH,
+            });
+        }
+        shared.insert(key.to_owned(), (value.to_vec(), current.saturating_add(1)));
+        Ok(())
+    }
+
+    fn define_metric(&self, _: MetricKind, _: &str) -> HostResult<u32> {
+        missing("define_metric")
+    }
+
+    fn add_metric(&self, _: u32, _: i64) -> HostResult {
+        missing("add_metric")
+    }
+
+    fn record_metric(&self, _: u32, _: u64) -> HostResult {
+        missing("record_metric")
+    }
+}

@@ -1,0 +1,362 @@
+//! One instance of the module: its contexts, and the role that each plays.
+//!
+//! The host makes one for each of its threads and calls it back. A callback may come within a callback.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::config::{self, PluginConfig};
+use crate::filter::{self, FilterRole};
+use crate::host::{Host, Next};
+use crate::icap::Direction;
+use crate::report;
+use crate::transport::{HangUps, PEER_FIELD, TransportContext};
+
+/// An instance of the module.
+#[derive(Debug)]
+pub struct Instance<H> {
+    host: H,
+    /// Borrowed only to look a context up, never while it acts: a callback may come within a callback.
+    contexts: RefCell<BTreeMap<u32, Context<H>>>,
+}
+
+/// What a context is there for.
+#[derive(Debug)]
+enum Context<H> {
+    /// A plugin on a worker.
+    Root(Rc<Root<H>>),
+    /// An HTTP stream of the filter role.
+    Message(u32, Rc<FilterRole<H>>),
+    /// A connection of the upstream role.
+    Connection(Rc<TransportContext<H>>),
+    /// An HTTP stream of a plugin whose configuration was not accepted: it is refused.
+    Refused,
+}
+
+/// The root context of one plugin on one worker.
+#[derive(Debug)]
+struct Root<H> {
+    host: H,
+    id: u32,
+    role: RefCell<Role<H>>,
+}
+
+/// Which of its two roles the module plays here; settled by its configuration.
+#[derive(Debug)]
+enum Role<H> {
+    /// No configuration was accepted: every request is refused.
+    Unconfigured,
+    /// The HTTP filter.
+    Filter(Rc<FilterRole<H>>),
+    /// The upstream filter of an ICAP cluster.
+    Transport(Rc<HangUps<H>>),
+}
+
+// Not derived: they share what they point to, whatever `H` is.
+impl<H> Clone for Context<H> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Root(root) => Self::Root(Rc::clone(root)),
+            Self::Message(id, filter) => Self::Message(*id, Rc::clone(filter)),
+            Self::Connection(connection) => Self::Connection(Rc::clone(connection)),
+            Self::Refused => Self::Refused,
+        }
+    }
+}
+
+impl<H> Clone for Role<H> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Unconfigured => Self::Unconfigured,
+            Self::Filter(filter) => Self::Filter(Rc::clone(filter)),
+            Self::Transport(hang_ups) => Self::Transport(Rc::clone(hang_ups)),
+        }
+    }
+}
+
+impl<H: Host + Clone> Instance<H> {
+    /// An instance without any context.
+    pub fn new(host: H) -> Self {
+        Self {
+            host,
+            contexts: RefCell::default(),
+        }
+    }
+
+    fn find(&self, id: u32) -> Option<Context<H>> {
+        let found = self.contexts.borrow().get(&id).cloned();
+        if found.is_none() {
+            log::error!("icap: a callback about the context {id}, which is not known");
+        }
+        found
+    }
+
+    /// Makes a context: of an HTTP stream, or where `root` is 0 of a plugin.
+    pub fn on_create(&self, id: u32, root: u32) {
+        let of = self.contexts.borrow().get(&root).cloned();
+        let context = match of {
+            Some(Context::Root(root)) => root.stream(id),
+            _ if root == 0 => Context::Root(Rc::new(Root {
+                host: self.host.clone(),
+                id,
+                role: RefCell::new(Role::Unconfigured),
+            })),
+            _ => Context::Refused,
+        };
+        self.contexts.borrow_mut().insert(id, context);
+    }
+
+    /// The context of that number is gone.
+    pub fn on_delete(&self, id: u32) {
+        // Dropped when the borrow has ended.
+        let gone = self.contexts.borrow_mut().remove(&id);
+        drop(gone);
+    }
+
+    /// The context of that number is to read its configuration. False where it is not accepted.
+    pub fn on_configure(&self, id: u32) -> bool {
+        self.find(id).is_some_and(Context::on_configure)
+    }
+
+    /// Time has passed for a root context.
+    pub fn on_tick(&self, root: u32) {
+        if let Some(context) = self.find(root) {
+            context.on_tick();
+        }
+    }
+
+    /// An entry of a queue that a root context has registered is there.
+    pub fn on_queue_ready(&self, root: u32) {
+        if let Some(context) = self.find(root) {
+            context.on_queue_ready();
+        }
+    }
+
+    /// A stream of a root context is established, or has failed before it was.
+    pub fn on_stream_open(&self, root: u32, token: u32) {
+        if let Some(context) = self.find(root) {
+            context.on_stream_open(&self.host, token);
+        }
+    }
+
+    /// `len` bytes have come on a stream of a root context.
+    pub fn on_stream_message(&self, root: u32, token: u32, len: usize) {
+        if let Some(context) = self.find(root) {
+            context.on_stream_message(token, len);
+        }
+    }
+
+    /// A stream of a root context is closed.
+    pub fn on_stream_close(&self, root: u32, token: u32) {
+        if let Some(context) = self.find(root) {
+            context.on_stream_close(token);
+        }
+    }
+
+    /// The headers of a message have come.
+    pub fn on_headers(&self, id: u32, of: Direction, at_end: bool) -> Next {
+        match self.find(id) {
+            Some(context) => context.on_headers(&self.host, of, at_end),
+            None => filter::refuse(&self.host, UNKNOWN),
+        }
+    }
+
+    /// `len` bytes of a body are there.
+    pub fn on_body(&self, id: u32, of: Direction, len: usize, at_end: bool) -> Next {
+        match self.find(id) {
+            Some(context) => context.on_body(of, len, at_end),
+            None => filter::refuse(&self.host, UNKNOWN),
+        }
+    }
+
+    /// Trailers have come, which end a message.
+    pub fn on_trailers(&self, id: u32, of: Direction) -> Next {
+        match self.find(id) {
+            Some(context) => context.on_trailers(of),
+            None => filter::refuse(&self.host, UNKNOWN),
+        }
+    }
+
+    /// The access log is about to be written.
+    pub fn on_log(&self, id: u32) {
+        if let Some(context) = self.find(id) {
+            context.on_log();
+        }
+    }
+
+    /// The context is about to go.
+    pub fn on_done(&self, id: u32) {
+        if let Some(context) = self.find(id) {
+            context.on_done();
+        }
+    }
+}
+
+/// Why a callback about a message is refused whose context was never made.
+const UNKNOWN: &str = "its context is not known";
+
+impl<H: Host + Clone> Root<H> {
+    fn role(&self) -> Role<H> {
+        self.role.borrow().clone()
+    }
+
+    /// The context of an HTTP stream of this plugin.
+    fn stream(&self, id: u32) -> Context<H> {
+        match self.role() {
+            Role::Filter(filter) => Context::Message(id, filter),
+            Role::Transport(hang_ups) => Context::Connection(Rc::new(TransportContext::new(
+                self.host.clone(),
+                id,
+                hang_ups,
+            ))),
+            Role::Unconfigured => Context::Refused,
+        }
+    }
+
+    fn configure(&self) -> Result<(), Vec<String>> {
+        let bytes = self.host.configuration().map_err(|e| vec![e.to_string()])?;
+        let parsed = config::parse(&bytes)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+        let role = match parsed {
+            PluginConfig::Transport => {
+                Role::Transport(Rc::new(HangUps::new(self.host.clone(), self.id)))
+            }
+            PluginConfig::Filter(config) => {
+                let secrets = config.profiles.iter().map(|profile| &profile.secrets);
+                report::keep_out_of_lines(&config::Secrets::joined(secrets));
+                log::info!("icap configuration: {}", config::summary(&config));
+                if let Err(e) = self
+                    .host
+                    .declare_struct_property(filter::LOG_STRUCT_PROPERTY)
+                {
+                    // A second root context of the same VM finds it declared.
+                    log::debug!("icap: {e}");
+                }
+                Role::Filter(Rc::new(FilterRole::start(
+                    self.host.clone(),
+                    self.id,
+                    config,
+                )))
+            }
+        };
+        self.role.replace(role);
+        Ok(())
+    }
+}
+
+impl<H: Host + Clone> Context<H> {
+    /// The filter role, of which this is the root.
+    fn filter(self) -> Option<Rc<FilterRole<H>>> {
+        match self {
+            Self::Root(root) => match root.role() {
+                Role::Filter(filter) => Some(filter),
+                Role::Transport(_) | Role::Unconfigured => None,
+            },
+            Self::Message(..) | Self::Connection(_) | Self::Refused => None,
+        }
+    }
+
+    /// Reads the configuration. False where it is not accepted.
+    fn on_configure(self) -> bool {
+        let Self::Root(root) = self else { return false };
+        let configured = root.configure();
+        for error in configured.as_ref().err().into_iter().flatten() {
+            log::error!("icap configuration: {error}");
+        }
+        configured.is_ok()
+    }
+
+    /// Time has passed.
+    fn on_tick(self) {
+        let Self::Root(root) = self else { return };
+        match root.role() {
+            Role::Filter(filter) => filter.on_tick(),
+            Role::Transport(hang_ups) => hang_ups.on_tick(),
+            Role::Unconfigured => {}
+        }
+    }
+
+    /// A callback that was asked for.
+    fn on_queue_ready(self) {
+        if let Some(filter) = self.filter() {
+            filter.on_recall();
+        }
+    }
+
+    /// A stream is established, or has failed before it was.
+    fn on_stream_open(self, host: &H, token: u32) {
+        // The metadata of a failure is Envoy's own, and does not name a server.
+        if let (Some(filter), Ok(Some(peer))) = (self.filter(), host.stream_metadata(PEER_FIELD)) {
+            filter.on_connected(token, String::from_utf8_lossy(&peer).into_owned());
+        }
+    }
+
+    /// Bytes from a server.
+    fn on_stream_message(self, token: u32, len: usize) {
+        if let Some(filter) = self.filter() {
+            filter.on_message(token, len);
+        }
+    }
+
+    /// A stream is closed.
+    fn on_stream_close(self, token: u32) {
+        if let Some(filter) = self.filter() {
+            filter.on_closed(token);
+        }
+    }
+
+    /// The headers of a message have come.
+    fn on_headers(self, host: &H, direction: Direction, at_end: bool) -> Next {
+        match (self, direction) {
+            (Self::Message(id, filter), _) => filter.on_headers(id, direction, at_end),
+            (Self::Connection(connection), Direction::Response) => connection.on_established(),
+            (Self::Connection(connection), Direction::Request) => connection.on_outgoing_headers(),
+            // Its own answer goes through here.
+            (Self::Refused, Direction::Response) => Next::Continue,
+            (Self::Refused | Self::Root(_), _) => {
+                filter::refuse(host, "the filter has no configuration")
+            }
+        }
+    }
+
+    /// `len` bytes of a body are there.
+    fn on_body(self, direction: Direction, len: usize, at_end: bool) -> Next {
+        match (self, direction) {
+            (Self::Message(id, filter), _) => filter.on_body(id, direction, len, at_end),
+            (Self::Connection(connection), Direction::Request) => connection.on_outgoing(len),
+            (Self::Connection(connection), Direction::Response) => connection.on_incoming(len),
+            (Self::Refused, Direction::Response) => Next::Continue,
+            (Self::Refused | Self::Root(_), _) => Next::Pause,
+        }
+    }
+
+    /// A message has come to its end with trailers.
+    fn on_trailers(self, direction: Direction) -> Next {
+        match (self, direction) {
+            (Self::Message(id, filter), _) => filter.on_trailers(id, direction),
+            (Self::Connection(_), _) | (Self::Refused, Direction::Response) => Next::Continue,
+            (Self::Refused | Self::Root(_), _) => Next::Pause,
+        }
+    }
+
+    /// The access log is about to be written.
+    fn on_log(self) {
+        if let Self::Message(id, filter) = self {
+            filter.on_log(id);
+        }
+    }
+
+    /// The context is about to go.
+    fn on_done(self) {
+        match self {
+            Self::Message(id, filter) => filter.on_done(id),
+            root @ Self::Root(_) => {
+                if let Some(filter) = root.filter() {
+                    filter.on_stop();
+                }
+            }
+            Self::Connection(_) | Self::Refused => {}
+        }
+    }
+}

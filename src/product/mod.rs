@@ -1,0 +1,274 @@
+//! The ICAP products, as data: one row each in [`PRODUCTS`], and nothing else of the module knows a product by its name.
+//!
+//! The names of `vendor`, what an answer means, and the page `docs/icap-servers.md` come from the rows.
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod page;
+mod table;
+
+pub use table::PRODUCTS;
+
+use std::fmt;
+
+/// One product.
+#[derive(Debug)]
+pub struct Product {
+    /// Its name as `vendor` of a profile, then the aliases: older names, and those of its maker.
+    pub names: &'static [&'static str],
+    /// The path of its service for requests, as it comes; `None`: it has none, or its administrator chooses it.
+    pub request_path: Option<&'static str>,
+    /// The path of its service for responses.
+    pub response_path: Option<&'static str>,
+    /// Whether it may get a preview.
+    pub preview: Preview,
+    /// Whether it looks into `multipart/form-data` itself.
+    pub multipart: Multipart,
+    /// How an upload is shown to it.
+    pub scan_requests_as: ShownAs,
+    /// Headers of its own by which it says what it found. Those of [`COMMON_HEADERS`] are read beside them.
+    pub verdict_headers: &'static [(&'static str, Sign)],
+    /// ICAP statuses by which it says that it blocked: error statuses always, a 2xx where it brings no HTTP message.
+    pub blocking_statuses: &'static [u16],
+    /// HTTP responses by which it reports, dressed as content, that there is no verdict. The first that fits counts.
+    pub reports: &'static [Report],
+    /// Error codes of `X-Error-Code` and `X-ICAP-Error`. Those that no product lists refuse the content.
+    pub codes: &'static [(&'static str, Trouble)],
+    /// What its page says.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub words: Words,
+}
+
+/// What the page says of a product.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Debug)]
+pub struct Words {
+    /// The heading.
+    pub title: &'static str,
+    /// Its methods, in words.
+    pub methods: &'static str,
+    /// Headers that it wants in a request, in words; empty: none is known.
+    pub wants: &'static str,
+    /// What an operator has to know, in Markdown.
+    pub notes: &'static str,
+    /// A profile, in YAML.
+    pub example: &'static str,
+}
+
+/// Whether a product may get a preview.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preview {
+    /// As its OPTIONS and the profile say.
+    Yes,
+    /// Never: it answers a preview without having scanned anything.
+    Never,
+}
+
+/// Whether a product looks into forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Multipart {
+    /// It opens a form itself.
+    Whole,
+    /// It does not, or it is not known to.
+    Parts,
+}
+
+/// How an upload is shown to a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownAs {
+    /// As the request that it is, by REQMOD.
+    Request,
+    /// As the response to a GET of its URL, by RESPMOD: the product has no REQMOD.
+    Response,
+}
+
+/// What a verdict header says where it is there and its value is not a word for "nothing".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// The grammar of `X-Infection-Found`.
+    Infection,
+    /// The grammar of `X-Violations-Found`.
+    Violations,
+    /// The name of what was found; blocked unless a resolution says that it was repaired.
+    Threat,
+    /// One word: blocked if it is one of [`BLOCKING_WORDS`].
+    Action,
+    /// The result of the scan: blocked whatever it is.
+    Result,
+    /// Why the server blocked.
+    Reason,
+    /// Counts in an error answer only: a pass may carry it as a detail.
+    ErrorCode,
+    /// Words about the answer, whatever it is.
+    Description,
+}
+
+/// Why there is no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The server can't look into this content, which is the client's choice.
+    Unscannable,
+    /// The server is in trouble itself: it says nothing about the content.
+    Own,
+}
+
+/// An HTTP response that is no verdict.
+#[derive(Debug)]
+pub struct Report {
+    /// Its status.
+    pub status: u16,
+    /// What has to be in its page, in any case; empty: nothing.
+    pub text: &'static str,
+    /// What it reports.
+    pub trouble: Trouble,
+    /// The same in words.
+    pub what: &'static str,
+}
+
+/// The verdict headers that products share (draft-stecher-icap-subid, OPSWAT, ESET, Symantec).
+pub const COMMON_HEADERS: &[(&str, Sign)] = &[
+    ("X-Infection-Found", Sign::Infection),
+    ("X-Violations-Found", Sign::Violations),
+    ("X-Virus-ID", Sign::Threat),
+    ("X-Response-Info", Sign::Action),
+    ("X-Blocked-Reason", Sign::Reason),
+    ("X-Response-Desc", Sign::Description),
+    ("X-Response-Description", Sign::Description),
+    ("X-Error-Code", Sign::ErrorCode),
+    ("X-ICAP-Error", Sign::ErrorCode),
+];
+
+/// Values of `X-Response-Info` that say blocked; `Allowed`, `Options` and names of a policy's own actions do not.
+pub const BLOCKING_WORDS: [&str; 6] = ["blocked", "block", "denied", "deny", "rejected", "reject"];
+
+/// The ICAP status that is a verdict whoever sends it (Avira).
+pub const BLOCKING_STATUS: u16 = 403;
+
+/// Statuses of a page of refusal, where RESPMOD brings it in place of another response.
+pub const REFUSALS: [u16; 2] = [403, 451];
+
+/// What a header says, whichever product's it is: no two products mean two things by one name, and who has chosen the wrong
+/// product is not to pass what another one has found.
+pub fn sign(header: &str) -> Option<Sign> {
+    let own = PRODUCTS.iter().flat_map(|product| product.verdict_headers);
+    COMMON_HEADERS
+        .iter()
+        .chain(own)
+        .find(|(name, _)| name.eq_ignore_ascii_case(header))
+        .map(|(_, sign)| *sign)
+}
+
+/// What an error code says, whichever product's it is. `None`: it refuses the content.
+pub fn trouble(code: &str) -> Option<Trouble> {
+    PRODUCTS
+        .iter()
+        .flat_map(|product| product.codes)
+        .find(|(known, _)| known.eq_ignore_ascii_case(code))
+        .map(|(_, trouble)| *trouble)
+}
+
+impl Product {
+    /// Whether an ICAP status says by itself that the content is blocked.
+    pub fn blocks_by(&self, status: u16) -> bool {
+        status == BLOCKING_STATUS || self.blocking_statuses.contains(&status)
+    }
+
+    /// What an HTTP response reports, by its status and the beginning of its page.
+    pub fn report(&self, status: u16, page: &[u8]) -> Option<&'static Report> {
+        self.reports
+            .iter()
+            .find(|report| report.status == status && contains(page, report.text.as_bytes()))
+    }
+}
+
+fn contains(page: &[u8], text: &[u8]) -> bool {
+    text.is_empty()
+        || page
+            .windows(text.len())
+            .any(|window| window.eq_ignore_ascii_case(text))
+}
+
+/// A product as a profile names it: `vendor`.
+#[derive(Clone, Copy)]
+pub struct Vendor {
+    name: &'static str,
+    product: &'static Product,
+}
+
+impl Vendor {
+    /// The product of that name or alias.
+    pub fn named(name: &str) -> Option<Self> {
+        PRODUCTS.iter().find_map(|product| {
+            let name = product.names.iter().find(|known| **known == name)?;
+            Some(Self { name, product })
+        })
+    }
+
+    /// The name that the profile gives; also in icap_log, so that what reads the log need not know the aliases.
+    pub fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// The product.
+    pub fn product(self) -> &'static Product {
+        self.product
+    }
+}
+
+impl PartialEq for Vendor {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Vendor {}
+
+impl fmt::Debug for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Every name and alias that `vendor` may have.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PRODUCTS.iter().flat_map(|product| product.names).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_name_stands_for_two_products() {
+        let mut seen = HashSet::new();
+        assert!(names().all(|name| seen.insert(name)));
+        for name in names() {
+            assert_eq!(Vendor::named(name).map(Vendor::name), Some(name));
+        }
+        assert_eq!(Vendor::named("Opswat"), None);
+    }
+
+    #[test]
+    fn no_header_and_no_code_means_two_things() {
+        let own = PRODUCTS.iter().flat_map(|product| product.verdict_headers);
+        for (name, meant) in COMMON_HEADERS.iter().chain(own) {
+            assert_eq!(sign(&name.to_ascii_lowercase()), Some(*meant), "{name}");
+        }
+        for (code, meant) in PRODUCTS.iter().flat_map(|product| product.codes) {
+            assert_eq!(trouble(code), Some(*meant), "{code}");
+        }
+    }
+
+    #[test]
+    fn older_names_are_aliases() {
+        for (old, name) in [
+            ("symantec", "symantec_protection_engine"),
+            ("trend_micro", "trend_vision_one_appliance"),
+            ("kaspersky", "kaspersky_scan_engine"),
+            ("mcafee", "skyhigh"),
+        ] {
+            let product = Vendor::named(old).unwrap().product();
+            assert_eq!(product.names.first(), Some(&name));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The HTTP message of the effective context: headers, body, properties, and what becomes of it.
+
+use super::{abi, check, fetch, found, map_value, read_buffer, wire};
+use crate::abi::{buffer, map, stream};
+use crate::host::{BodyEdit, Fields, HostError, HostResult, LocalResponse};
+use crate::icap::Direction;
+
+/// Bytes of the body that is buffered or just arriving; fewer than asked for where there are fewer.
+pub(super) fn read_body(of: Direction, start: usize, len: usize) -> HostResult<Vec<u8>> {
+    read_buffer(buffer(of), start, len)
+}
+
+/// Changes the body. Envoy takes a drain at the front together with what is put there, a replacement of all, and what
+/// begins behind the end as an append.
+pub(super) fn edit_body(of: Direction, edit: BodyEdit<'_>) -> HostResult {
+    let (start, len, bytes): (usize, usize, &[u8]) = match edit {
+        BodyEdit::DrainFront(len) => (0, len, &[]),
+        BodyEdit::Prepend(bytes) => (0, 0, bytes),
+        BodyEdit::Append(bytes) => (usize::MAX, 0, bytes),
+        BodyEdit::Replace(bytes) => (0, usize::MAX, bytes),
+    };
+    // SAFETY: `bytes` outlives the call.
+    check("set_buffer_bytes", unsafe {
+        abi::proxy_set_buffer_bytes(buffer(of), start, len, bytes.as_ptr(), bytes.len())
+    })
+}
+
+/// All header fields.
+pub(super) fn headers(of: Direction) -> HostResult<Fields> {
+    // SAFETY: the host writes one pointer and one size.
+    let map = fetch("get_header_map_pairs", |data, size| unsafe {
+        abi::proxy_get_header_map_pairs(map(of), data, size)
+    })?;
+    wire::decode_map(&map).ok_or(HostError {
+        call: "get_header_map_pairs",
+        status: HostError::UNUSABLE,
+    })
+}
+
+/// Replaces all header fields.
+pub(super) fn set_headers(of: Direction, fields: &Fields) -> HostResult {
+    let encoded = wire::encode_map(fields.iter().map(|(n, v)| (n.as_slice(), v.as_slice())));
+    // SAFETY: `encoded` outlives the call.
+    check("set_header_map_pairs", unsafe {
+        abi::proxy_set_header_map_pairs(map(of), encoded.as_ptr(), encoded.len())
+    })
+}
+
+/// The first field of that name.
+pub(super) fn header(of: Direction, name: &str) -> HostResult<Option<Vec<u8>>> {
+    map_value(map(of), name)
+}
+
+/// Sets a field, in the place of all of that name.
+pub(super) fn set_header(of: Direction, name: &str, value: &[u8]) -> HostResult {
+    // SAFETY: both outlive the call.
+    check("replace_header_map_value", unsafe {
+        abi::proxy_replace_header_map_value(
+            map(of),
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    })
+}
+
+/// Takes out every field of that name.
+pub(super) fn remove_header(of: Direction, name: &str) -> HostResult {
+    // SAFETY: `name` outlives the call.
+    check("remove_header_map_value", unsafe {
+        abi::proxy_remove_header_map_value(map(of), name.as_ptr(), name.len())
+    })
+}
+
+/// A property (attribute) of the stream, in the host's encoding.
+pub(super) fn property(path: &[&str]) -> HostResult<Option<Vec<u8>>> {
+    let path = path.join("\0");
+    // SAFETY: `path` outlives the call; the host writes one pointer and one size.
+    found(fetch("get_property", |data, size| unsafe {
+        abi::proxy_get_property(path.as_ptr(), path.len(), data, size)
+    }))
+}
+
+/// Sets a property, which becomes the filter state `wasm.<name>`.
+pub(super) fn set_property(name: &str, value: &[u8]) -> HostResult {
+    // SAFETY: both outlive the call.
+    check("set_property", unsafe {
+        abi::proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
+}
+
+/// Declares that the property `name` of a request holds a serialized `google.protobuf.Struct`.
+pub(super) fn declare_struct_property(name: &str) -> HostResult {
+    const SCHEMA: &str = "type.googleapis.com/google.protobuf.Struct";
+    const PROTOBUF: u8 = 3;
+    const REQUEST_SPAN: u8 = 1;
+    // envoy.source.extensions.common.wasm.DeclarePropertyArguments: name = 1, type = 3, schema = 4, span = 5.
+    let mut arguments = Vec::new();
+    for (tag, text) in [(0x0a, name), (0x22, SCHEMA)] {
+        arguments.push(tag);
+        arguments.push(u8::try_from(text.len()).unwrap_or(0));
+        arguments.extend_from_slice(text.as_bytes());
+    }
+    arguments.extend_from_slice(&[0x18, PROTOBUF, 0x28, REQUEST_SPAN]);
+    let function = "declare_property";
+    // SAFETY: both outlive the call; the host writes one pointer and one size.
+    fetch("declare_property", |data, size| unsafe {
+        abi::proxy_call_foreign_function(
+            function.as_ptr(),
+            function.len(),
+            arguments.as_ptr(),
+            arguments.len(),
+            data,
+            size,
+        )
+    })
+    .map(drop)
+}
+
+/// Lets a paused stream go on. Takes effect when the callback has returned.
+pub(super) fn resume(of: Direction) -> HostResult {
+    // SAFETY: no pointers.
+    check("continue_stream", unsafe {
+        abi::proxy_continue_stream(stream(of))
+    })
+}
+
+/// Answers the client. Takes effect when the callback has returned.
+pub(super) fn respond(response: &LocalResponse<'_>) -> HostResult {
+    let LocalResponse {
+        status,
+        details,
+        fields,
+        body,
+    } = response;
+    let headers = wire::encode_map(fields.iter().map(|(n, v)| (n.as_slice(), v.as_slice())));
+    // SAFETY: all outlive the call.
+    check("send_local_response", unsafe {
+        abi::proxy_send_local_response(
+            u32::from(*status),
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            -1,
+        )
+    })
+}
