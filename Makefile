@@ -5,14 +5,17 @@ SHELL := /bin/bash
 
 ENVOY_VERSION ?= 1.40.0
 PYICAP_VERSION := 1.0b1
+CHART_TOOLS_VERSION := 2.2.2
+KUBERNETES_VALIDATE_VERSION := 1.37.0
+ZENSICAL_VERSION := 0.0.73
 NODE_VERSION := 24.19.0
 FUZZ_SECONDS ?= 60
+PLATFORM ?= istio
 # Continuous integration sets CI.
 SOAK_SECONDS ?= $(if $(CI),30,600)
 MODULE_TARGET := wasm32-wasip1
 MODULE := target/$(MODULE_TARGET)/release/icap_filter.wasm
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p;/^version/q' Cargo.toml)
-IMAGE ?= icap-filter:$(VERSION)
 VENV := .venv
 TOOLS := .tools
 
@@ -22,6 +25,8 @@ export ENVOY_BIN ?= $(CURDIR)/$(VENV)/bin/envoy
 export PYTHON_BIN ?= $(CURDIR)/$(VENV)/bin/python3
 export C_ICAP_BIN ?= /usr/bin/c-icap
 export CLAMD_BIN ?= /usr/sbin/clamd
+export HELM_BIN ?= $(CURDIR)/$(TOOLS)/bin/helm
+export KUBERNETES_VALIDATE ?= $(CURDIR)/$(VENV)/bin/kubernetes-validate
 
 # COMMAND:PACKAGE, or a package alone: Debian's packages, each installed by the step that needs it.
 ICAP_SERVER_PACKAGES := c-icap:c-icap clamd:clamav-daemon libc-icap-mod-virus-scan libc-icap-mod-contentfiltering \
@@ -39,7 +44,7 @@ NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) report soak,\
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ":.*## " '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: rust-target-$(MODULE_TARGET) ## Build the module: target/wasm32-wasip1/release/icap_filter.wasm
@@ -69,7 +74,7 @@ test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAss
 		cargo test --lib --target wasm32-unknown-unknown
 
 .PHONY: e2e
-e2e: build icap-server envoy pyicap ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
+e2e: build icap-server envoy pyicap chart-tools ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
 	@scripts/install-packages $(RUN_PACKAGES) $(E2E_PACKAGES)
 	@cargo test $(addprefix --test ,$(E2E_TESTS))
 
@@ -97,9 +102,15 @@ compose-test: build ## Check docker-compose.yml: starts it, sends uploads, kills
 	@scripts/compose-test
 
 .PHONY: image
-image: dist ## Build the release's OCI image, IMAGE (icap-filter:VERSION), and check it
-	@scripts/image dist/icap_filter.wasm $(IMAGE)
-	@scripts/test-image dist/icap_filter.wasm $(IMAGE)
+image: dist ## Build the module's OCI image, dist/icap-filter-VERSION.oci.tar, and check it
+	@scripts/image dist/icap_filter.wasm $(VERSION) dist/icap-filter-$(VERSION).oci.tar
+	@scripts/test-image dist/icap_filter.wasm dist/icap-filter-$(VERSION).oci.tar
+
+.PHONY: release-dry-run
+release-dry-run: rust-target-$(MODULE_TARGET) envoy chart-tools docs ## Build all of a release into dist/, and use it as README says
+	@scripts/install-packages python3:python3
+	@DOCS=target/site scripts/release dist
+	@scripts/test-release dist
 
 .PHONY: dist
 dist: rust-target-$(MODULE_TARGET) ## Build a release into dist/: the module, its SHA-256, its bill of materials
@@ -128,8 +139,13 @@ fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)
 	@scripts/fuzz $(FUZZ_SECONDS)
 
 .PHONY: docs
-docs: ## Build the crate's documentation: target/doc/icap_filter/index.html
-	@cargo doc --no-deps
+docs: ## Build the documentation as a site, target/site/index.html, and check its links
+	@scripts/install-python-package zensical $(ZENSICAL_VERSION) $(TOOLS)/docs
+	@scripts/docs $(TOOLS)/docs/bin/zensical target/site
+
+.PHONY: kind-test
+kind-test: ## Start kind with PLATFORM (istio or envoy-gateway), install the chart, send EICAR: needs Docker, kind, helm
+	@scripts/kind-test $(PLATFORM)
 
 .PHONY: packages
 packages: ## Install all Debian packages at once, as root: then nothing else needs root
@@ -159,3 +175,10 @@ envoy:
 pyicap: envoy
 	@[[ "$$PYTHON_BIN" != "$(CURDIR)/$(VENV)/bin/python3" ]] || \
 		scripts/install-python-package pyicap $(PYICAP_VERSION) $(VENV)
+
+# Helm for the chart, and the schemas of Kubernetes. After envoy: the two share an environment.
+.PHONY: chart-tools
+chart-tools: envoy
+	@[[ "$$HELM_BIN" != "$(CURDIR)/$(TOOLS)/bin/helm" ]] || scripts/install-chart-tools $(CHART_TOOLS_VERSION) $(TOOLS)
+	@[[ "$$KUBERNETES_VALIDATE" != "$(CURDIR)/$(VENV)/bin/kubernetes-validate" ]] || \
+		scripts/install-python-package kubernetes-validate $(KUBERNETES_VALIDATE_VERSION) $(VENV)

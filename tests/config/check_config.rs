@@ -134,26 +134,22 @@ fn every_configuration_inside_an_envoy_file_is_checked() {
         .replace("ROLE", "transport");
     let (code, lines) = check("right-envoy.yaml", &right);
     assert_eq!((code, lines.len()), (Some(0), 2), "{lines:?}");
-    assert!(lines[0].starts_with(&format!("FILE: {FILTER}: ok: ")));
-    assert_eq!(lines[1], format!("FILE: {TRANSPORT}: ok: transport role"));
+    let filter = format!("FILE: {FILTER}: ok: ");
+    assert!(lines.iter().any(|line| line.starts_with(&filter)));
+    assert!(lines.contains(&format!("FILE: {TRANSPORT}: ok: transport role")));
 
     let wrong = ENVOY
         .replace("MAX_PENDING", "many")
         .replace("ROLE", "carrier");
     let (code, lines) = check("wrong-envoy.yaml", &wrong);
     assert_eq!(code, Some(1));
-    assert!(
-        lines[0].starts_with(&format!(
-            "FILE: {FILTER}: profiles[0].max_pending: found string \"many\", allowed: "
-        )),
-        "{lines:?}"
-    );
-    assert!(
-        lines[1].starts_with(&format!(
-            "FILE: {TRANSPORT}: role: found string \"carrier\""
-        )),
-        "{lines:?}"
-    );
+    for expected in [
+        format!("FILE: {FILTER}: profiles[0].max_pending: found string \"many\", allowed: "),
+        format!("FILE: {TRANSPORT}: role: found string \"carrier\""),
+    ] {
+        let found = lines.iter().any(|line| line.starts_with(&expected));
+        assert!(found, "{lines:?}");
+    }
 }
 
 #[test]

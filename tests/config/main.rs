@@ -8,7 +8,9 @@
 
 mod attributes;
 mod check_config;
+mod check_envoy;
 mod documents;
+mod mistakes;
 mod policy;
 mod readings;
 mod response_rules;

@@ -13,7 +13,7 @@ pub const HCM: &str = "envoy.filters.network.http_connection_manager";
 pub const ROUTER: &str = "envoy.filters.http.router";
 /// Where the manifests expect the module in the proxy's container.
 pub const MODULE: &str = "/var/local/icap-filter/plugin.wasm";
-/// The ICAP servers' name and port, those of the Service in `deploy/icap-server`.
+/// The ICAP servers' name and port, those of the chart's Service.
 pub const ICAP_HOST: &str = "c-icap.icap.svc.cluster.local";
 /// See [`ICAP_HOST`].
 pub const ICAP_PORT: u16 = 1344;

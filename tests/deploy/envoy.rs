@@ -32,6 +32,11 @@ fn program() -> PathBuf {
 
 /// Whether `request_body_buffer_limit` lifts the limit of an upload: from Envoy 1.37 on.
 pub fn lifts_by_route() -> bool {
+    minor_version() >= 37
+}
+
+/// Of Envoy 1.40.0 it is 40.
+pub fn minor_version() -> u32 {
     let output = Command::new(program()).arg("--version").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let version = text.split('/').find_map(|part| part.strip_prefix("1."));
@@ -39,7 +44,7 @@ pub fn lifts_by_route() -> bool {
         .and_then(|v| v.split_once('.'))
         .expect("a version")
         .0;
-    minor.parse::<u32>().expect("a number") >= 37
+    minor.parse().expect("a number")
 }
 
 /// What `envoy --mode validate` complains of.

@@ -104,6 +104,15 @@ pub const ENVOY_PROXY: Shape = Shape::Fields(&[
         REQUIRED,
         Shape::Fields(&[
             (
+                "filterOrder",
+                REQUIRED,
+                Shape::List(&Shape::Fields(&[
+                    ("name", REQUIRED, FILTER_NAME),
+                    ("before", OPTIONAL, FILTER_NAME),
+                    ("after", OPTIONAL, FILTER_NAME),
+                ])),
+            ),
+            (
                 "provider",
                 REQUIRED,
                 Shape::Fields(&[
@@ -126,6 +135,15 @@ pub const ENVOY_PROXY: Shape = Shape::Fields(&[
             ),
         ]),
     ),
+]);
+
+/// Filters that Envoy Gateway knows to move.
+const FILTER_NAME: Shape = Shape::Word(&[
+    "envoy.filters.http.rbac",
+    "envoy.filters.http.local_ratelimit",
+    "envoy.filters.http.ratelimit",
+    "envoy.filters.http.compressor",
+    "envoy.filters.http.wasm",
 ]);
 
 const ENVOY_DEPLOYMENT: Shape = Shape::Fields(&[
@@ -237,8 +255,17 @@ fn apply_patch(patch: &Value, parts: &mut Parts) {
         parts.clusters.push(value.clone());
         return;
     }
-    // The listener's routes have its name.
-    assert_eq!(patch["name"], parts.listener["name"]);
+    // The listener's routes have its name, or one made of its port.
+    let listener = parts.listener["name"].as_str().unwrap();
+    let routes = listener.replace("tcp-", "http-");
+    let expected = match patch["type"] == ROUTES {
+        true => &routes,
+        false => listener,
+    };
+    // What is for another listener.
+    if patch["name"] != *expected {
+        return;
+    }
     let document = match patch["type"] == ROUTES {
         true => &mut parts.hcm()["route_config"],
         false => &mut parts.listener,

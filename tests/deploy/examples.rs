@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::Command;
 
 use regex_lite::Regex;
 use serde_json::{Value, json};
@@ -144,6 +145,34 @@ fn every_example_has_what_all_need() {
             Regex::new("(?m)^ *(normalize_path|merge_slashes|path_with_escaped_slashes_action):");
         assert!(!option.unwrap().is_match(&text), "{name}");
     }
+}
+
+/// What runs is checked as what is written is: Envoy's own dump of it.
+#[test]
+fn check_config_reads_the_dump_of_a_running_envoy() {
+    let scene = Scene::start("envoy/envoy.yaml");
+    let check = |change: &dyn Fn(String) -> String| {
+        let dump = client::get(scene.envoy.admin, "/config_dump").unwrap().body;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("dump.json");
+        std::fs::write(&path, change(String::from_utf8(dump).unwrap())).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_check-config"));
+        let output = command.arg("--envoy").arg(&path).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = check(&|dump| dump);
+    // An Envoy without the route's limit has large ones for everything.
+    let expected = match lifts_by_route() {
+        true => said.ends_with(": ok: 1 filter scans\n"),
+        false => said.contains("for everything") && said.lines().all(|l| l.contains(": warning: ")),
+    };
+    assert!(expected, "{said}");
+    let flag = "\"allow_on_headers_stop_iteration\": true";
+    let said = check(&|dump| dump.replace(flag, "\"allow_on_headers_stop_iteration\": false"));
+    assert!(
+        said.contains("no allow_on_headers_stop_iteration"),
+        "{said}"
+    );
 }
 
 #[test]

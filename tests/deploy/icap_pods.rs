@@ -10,7 +10,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::{eventually, root, yaml};
+use crate::{chart, eventually, root};
+
+/// Where the pod's files are.
+const FILES: &str = "deploy/helm/icap-filter/files";
 
 /// The EICAR test file.
 pub fn eicar() -> Vec<u8> {
@@ -73,7 +76,7 @@ impl Pod {
                 ("Port 1344", ""),
                 ("TmpDir /tmp", "TmpDir tmp"),
                 ("/run/icap", "run"),
-                ("/usr/lib/x86_64-linux-gnu/c_icap", ""),
+                ("/usr/lib/c_icap", ""),
             ],
         );
         pod
@@ -89,12 +92,12 @@ impl Pod {
 
     /// Copies a file of the pod, with its places changed to those of this machine.
     fn localise(&self, name: &str, places: &[(&str, &str)]) {
-        let mut text = read_to_string(root().join("deploy/icap-server").join(name)).unwrap();
+        let mut text = read_to_string(root().join(FILES).join(name)).unwrap();
         for (from, to) in places {
             assert!(text.contains(from), "{name} has no {from}");
             let here = match *from {
                 "Port 1344" => format!("Port 127.0.0.1:{}", self.port),
-                "/usr/lib/x86_64-linux-gnu/c_icap" => modules(),
+                "/usr/lib/c_icap" => modules(),
                 _ => match to.split_once(' ') {
                     Some((word, to)) => format!("{word} {}", self.at(to).display()),
                     None => self.at(to).display().to_string(),
@@ -196,7 +199,7 @@ impl Pod {
 
     fn until_clamd_answers(&self) {
         eventually("clamd", || {
-            let ping = root().join("deploy/icap-server/ping-clamd");
+            let ping = root().join(FILES).join("ping-clamd");
             let answered = Command::new(ping).arg(self.socket()).status();
             answered.unwrap().success().then_some(())
         });
@@ -242,7 +245,7 @@ impl Pod {
 
 /// A container of the pod in the manifest.
 fn container(name: &str) -> Value {
-    let mut deployment = yaml::load_one(&root().join("deploy/icap-server/deployment.yaml"));
+    let mut deployment = chart::resource("istio-gateway", "Deployment", "c-icap");
     let containers = &mut deployment["spec"]["template"]["spec"]["containers"];
     let containers = containers.as_array_mut().unwrap();
     let found = containers.iter_mut().find(|c| c["name"] == name);
@@ -257,10 +260,9 @@ fn words(list: &Value) -> Vec<String> {
 /// A script of the pod's configuration, in the repository.
 fn here(script: &str) -> String {
     let name = script.strip_prefix("/etc/icap/").unwrap();
-    let generated = yaml::load_one(&root().join("deploy/icap-server/kustomization.yaml"));
-    let files = words(&generated["configMapGenerator"][0]["files"]);
-    assert!(files.iter().any(|f| f == name), "{name} is not mounted");
-    let path = root().join("deploy/icap-server").join(name);
+    let files = chart::resource("istio-gateway", "ConfigMap", "c-icap");
+    assert!(files["data"][name].is_string(), "{name} is not mounted");
+    let path = root().join(FILES).join(name);
     path.to_str().unwrap().to_owned()
 }
 

@@ -17,14 +17,26 @@ pub const ENVOY_FILTER: Shape = Shape::Fields(&[
         "spec",
         REQUIRED,
         Shape::Fields(&[
+            ("priority", REQUIRED, Shape::Integer),
+            ("targetRefs", OPTIONAL, Shape::List(&TARGET)),
             (
                 "workloadSelector",
-                REQUIRED,
+                OPTIONAL,
                 Shape::Fields(&[("labels", REQUIRED, Shape::Map(&Shape::Text))]),
             ),
             ("configPatches", REQUIRED, Shape::List(&PATCH)),
         ]),
     ),
+]);
+
+const TARGET: Shape = Shape::Fields(&[
+    (
+        "group",
+        REQUIRED,
+        Shape::Word(&["gateway.networking.k8s.io"]),
+    ),
+    ("kind", REQUIRED, Shape::Word(&["Gateway"])),
+    ("name", REQUIRED, Shape::Text),
 ]);
 
 const PATCH: Shape = Shape::Fields(&[

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::shape::{OPTIONAL, REQUIRED, Shape};
-use crate::{envoy_gateway, istio, kustomize};
+use crate::{envoy_gateway, istio};
 
 /// The fields of the Prometheus Operator's resources that are used here.
 const PROMETHEUS_RULE: Shape = Shape::Fields(&[
@@ -52,7 +52,8 @@ pub fn check(document: &Value) -> Vec<String> {
     let text = |field: &str| document[field].as_str().unwrap_or_default();
     let (version, kind) = (text("apiVersion"), text("kind"));
     match (version, kind) {
-        ("v1", "Namespace") => typed::<Namespace>(document),
+        ("v1", "Pod") => typed::<Pod>(document),
+        ("v1", "PersistentVolumeClaim") => typed::<PersistentVolumeClaim>(document),
         ("v1", "Service") => typed::<Service>(document),
         ("v1", "ConfigMap") => typed::<ConfigMap>(document),
         ("apps/v1", "Deployment") => typed::<Deployment>(document),
@@ -68,9 +69,6 @@ pub fn check(document: &Value) -> Vec<String> {
         }
         ("gateway.envoyproxy.io/v1alpha1", "EnvoyProxy") => {
             envoy_gateway::ENVOY_PROXY.check("", document)
-        }
-        ("kustomize.config.k8s.io/v1beta1", "Kustomization") => {
-            kustomize::KUSTOMIZATION.check("", document)
         }
         ("monitoring.coreos.com/v1", "PrometheusRule") => PROMETHEUS_RULE.check("", document),
         ("monitoring.coreos.com/v1", "PodMonitor") => POD_MONITOR.check("", document),

@@ -1,4 +1,5 @@
-//! `kubectl`, `istioctl` and `egctl` in the documentation: what they name is in `deploy/`. They are not run.
+//! `helm`, `kubectl`, `istioctl` and `egctl` in the documentation: what they name is in the chart's renderings. Of
+//! Helm's calls the values are rendered, the others are not run.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,8 @@ use regex_lite::RegexBuilder;
 use serde_json::Value;
 
 use crate::bootstrap::{MODULE, module};
-use crate::{files_below, kustomize, root, yaml, yaml_files_below};
+use crate::chart::{self, CHART};
+use crate::{files_below, root, yaml};
 
 /// Namespaces that are not ours to make: Envoy Gateway runs its Envoys in this one.
 const NAMESPACES: [&str; 1] = ["envoy-gateway-system"];
@@ -34,6 +36,9 @@ impl<'a> Arguments<'a> {
                 read.plain.push(word);
                 continue;
             }
+            if word == "--show-labels" {
+                continue;
+            }
             let (flag, value) = match word.split_once('=') {
                 Some((flag, value)) => (flag, Some(value)),
                 None => (word, words.next()),
@@ -48,11 +53,7 @@ impl<'a> Arguments<'a> {
 }
 
 fn resources() -> Vec<Value> {
-    yaml_files_below("deploy")
-        .iter()
-        .flat_map(|file| yaml::load(file))
-        .filter(|document| document["kind"] != "Kustomization")
-        .collect()
+    chart::all_resources()
 }
 
 fn is_namespace(name: &str) -> bool {
@@ -80,7 +81,7 @@ pub fn kubectl(words: &[String]) -> Result<(), String> {
     // What runs in the pod is not kubectl's.
     let end = words.iter().position(|word| word == "--");
     let (words, inside) = words.split_at(end.unwrap_or(words.len()));
-    let arguments = Arguments::read(words, &["-n", "-k", "-o", "-c", "--from-file"])?;
+    let arguments = Arguments::read(words, &["-n", "-o", "-c", "-l", "--from-file", "--timeout"])?;
     let flag = |name: &str| arguments.flags.get(name).copied();
     if let Some(namespace) = flag("-n") {
         require(is_namespace(namespace), || {
@@ -88,26 +89,13 @@ pub fn kubectl(words: &[String]) -> Result<(), String> {
         })?;
     }
     match arguments.plain[..] {
-        ["apply"] => {
-            let directory = flag("-k").ok_or("apply without -k")?;
-            require(
-                root().join(directory).join("kustomization.yaml").is_file(),
-                || format!("{directory} has no kustomization"),
-            )?;
-            require(!kustomize::resources(directory).is_empty(), || {
-                format!("{directory} has nothing")
+        ["get", "pods"] => require(flag("-n").is_some(), || "in which namespace?".to_owned()),
+        ["rollout", "status", deployment] => {
+            let name = deployment.strip_prefix("deployment/").unwrap_or_default();
+            let is_it = |r: &Value| r["kind"] == "Deployment" && r["metadata"]["name"] == name;
+            require(resources().iter().any(is_it), || {
+                format!("there is no deployment {name}")
             })
-        }
-        ["label", "namespace", namespace, label] => {
-            require(is_namespace(namespace), || {
-                format!("there is no namespace {namespace}")
-            })?;
-            let (name, value) = label.split_once('=').ok_or("a label without value")?;
-            let selects = |fields: &serde_json::Map<String, Value>| {
-                let selector = fields.get("namespaceSelector");
-                selector.is_some_and(|selector| selector["matchLabels"][name] == value)
-            };
-            require(some_mapping(selects), || format!("nothing selects {label}"))
         }
         ["create", "configmap", name] => {
             let file = flag("--from-file").ok_or("create without --from-file")?;
@@ -151,9 +139,39 @@ pub fn kubectl(words: &[String]) -> Result<(), String> {
     }
 }
 
+/// Checks a call of `helm`: the chart is rendered with the values that it names.
+pub fn helm(words: &[String]) -> Result<(), String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let rest = match words[..] {
+        [
+            "install" | "upgrade",
+            "icap-filter",
+            chart,
+            "-n",
+            "icap",
+            ref rest @ ..,
+        ] if chart == CHART || chart.starts_with("icap-filter-") && chart.ends_with(".tgz") => rest,
+        ["test", "icap-filter", "-n", "icap"] | ["uninstall", "icap-filter", "-n", "icap"] => {
+            return Ok(());
+        }
+        _ => return Err(format!("{words:?} is not known")),
+    };
+    let values: Vec<String> = rest
+        .iter()
+        .filter(|word| **word != "--create-namespace")
+        .map(|word| match word.strip_prefix("examples/") {
+            // Of the release's archive.
+            Some(file) => format!("{}/{file}", chart::EXAMPLES),
+            None => (*word).to_owned(),
+        })
+        .collect();
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    chart::template(&values).map(drop)
+}
+
 /// Checks a call of `istioctl`.
 pub fn istioctl(words: &[String]) -> Result<(), String> {
-    let arguments = Arguments::read(words, &["-o", "--fqdn"])?;
+    let arguments = Arguments::read(words, &["-o", "--fqdn", "--port"])?;
     if let Some(cluster) = arguments.flags.get("--fqdn") {
         let is_cluster = some_mapping(|fields| {
             fields.contains_key("load_assignment")

@@ -15,6 +15,7 @@
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
 mod bootstrap;
+mod chart;
 mod client;
 mod commands;
 mod compose;
@@ -30,7 +31,6 @@ mod istio;
 mod json_path;
 mod kinds;
 mod kubernetes;
-mod kustomize;
 mod manifests;
 mod pages;
 #[allow(
@@ -39,12 +39,14 @@ mod pages;
 )]
 #[path = "../e2e/support/process.rs"]
 mod process;
+mod release;
 mod scan;
 mod scanner_limits;
 mod servers;
 mod shape;
 mod shell;
 mod shown;
+mod signatures;
 mod yaml;
 
 use std::path::{Path, PathBuf};

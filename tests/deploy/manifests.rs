@@ -1,50 +1,45 @@
 //! What holds for the manifests as a whole.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::bootstrap::{ICAP_HOST, ICAP_PORT, check_rules};
-use crate::{kinds, kustomize, root, yaml, yaml_files_below};
+use crate::{chart, kinds, root, yaml, yaml_files_below};
 
+/// The default of the chart's values: every example that does not name its own has these rules.
 #[test]
-fn every_document_is_of_its_kind() {
-    let mut faults = Vec::new();
-    for file in yaml_files_below("deploy") {
-        let documents = yaml::load(&file);
-        assert!(!documents.is_empty(), "{}", file.display());
-        for document in documents {
-            for fault in kinds::check(&document) {
-                faults.push(format!("{}: {fault}", file.display()));
-            }
+fn the_examples_have_the_same_profiles_and_rules() {
+    let mut checked = 0;
+    for resource in chart::all_resources() {
+        let mut others = false;
+        yaml::mappings(&resource, &mut |fields| {
+            others |= fields.get("cluster").is_some_and(|c| c == "metadefender");
+        });
+        if !others {
+            checked += check_rules(&resource);
         }
     }
-    assert!(faults.is_empty(), "{faults:#?}");
+    assert_eq!(checked, 7);
 }
 
-/// The plugin configuration is the same in every variant: who changes one changes all.
+/// What stands beside the chart.
 #[test]
-fn the_variants_have_the_same_profiles_and_rules() {
-    let mut all: Vec<(String, Value)> = Vec::new();
-    for file in yaml_files_below("deploy") {
-        for document in yaml::load(&file) {
-            check_rules(&document);
-            yaml::mappings(&document, &mut |fields| {
-                if let Some(profiles) = fields.get("profiles") {
-                    all.push((file.display().to_string(), profiles.clone()));
-                }
-            });
+fn what_prometheus_operator_gets_is_of_its_kind() {
+    let directory = "deploy/observability/kubernetes";
+    let kustomization = yaml::load_one(&root().join(directory).join("kustomization.yaml"));
+    let names = kustomization["resources"].as_array().unwrap();
+    for name in names {
+        let path = root().join(directory).join(name.as_str().unwrap());
+        for document in yaml::load(&path) {
+            let faults = kinds::check(&document);
+            assert!(faults.is_empty(), "{}: {faults:#?}", path.display());
         }
     }
-    assert_eq!(all.len(), 6);
-    for (file, profiles) in &all {
-        assert_eq!(profiles, &all[0].1, "{file} and {}", all[0].0);
-    }
+    let files = yaml_files_below(directory);
+    assert_eq!(files.len(), names.len() + 1, "{files:?}");
 }
 
 fn icap_server(kind: &str) -> Value {
-    let mut resources = kustomize::resources("deploy/icap-server");
-    resources.retain(|resource| resource["kind"] == kind);
-    assert_eq!(resources.len(), 1, "{kind}");
-    resources.remove(0)
+    chart::resource("istio-gateway", kind, "c-icap")
 }
 
 #[test]
@@ -124,17 +119,55 @@ fn the_icap_servers_have_no_more_rights_than_they_need() {
 
 #[test]
 fn every_image_has_a_version() {
-    let kustomization = yaml::load_one(&root().join("deploy/icap-server/kustomization.yaml"));
-    let images = kustomization["images"].as_array().unwrap();
     let mut checked = 0;
-    for resource in kustomize::resources("deploy/icap-server") {
+    for resource in chart::all_resources() {
         yaml::mappings(&resource, &mut |fields| {
-            if let Some(image) = fields.get("image") {
-                let named = images.iter().find(|entry| &entry["name"] == image).unwrap();
-                assert_ne!(named["newTag"], "latest");
+            let image = fields.get("image").and_then(Value::as_str);
+            let uri = fields.get("uri").and_then(Value::as_str);
+            for image in image.into_iter().chain(uri) {
+                assert!(image.ends_with(env!("CARGO_PKG_VERSION")), "{image}");
                 checked += 1;
             }
         });
     }
-    assert_eq!(checked, 4);
+    assert!(checked > 30, "only {checked}");
+}
+
+/// Whoever is given the filter may speak to the scanner.
+#[test]
+fn the_network_policy_lets_every_proxy_in() {
+    for (example, namespaces) in [
+        ("istio-gateway", &["istio-ingress"][..]),
+        ("istio-gateway-api", &["shop"]),
+        ("istio-sidecar", &["shop"]),
+        ("envoy-gateway", &["envoy-gateway-system"]),
+        ("scanner-with-mirror", &["edge"]),
+    ] {
+        let policy = chart::resource(example, "NetworkPolicy", "c-icap");
+        let from = &policy["spec"]["ingress"][0]["from"][0]["namespaceSelector"];
+        let matches = &from["matchExpressions"][0];
+        assert_eq!(matches["key"], "kubernetes.io/metadata.name");
+        assert_eq!(matches["values"], json!(namespaces), "{example}");
+    }
+}
+
+/// A pod that ends is given the time for what has begun: c-icap and clamd stop at once, c-icap first.
+#[test]
+fn a_pod_that_ends_goes_on_for_as_long_as_a_scan_may_take() {
+    let deployment = icap_server("Deployment");
+    assert!(
+        deployment["spec"].get("replicas").is_none(),
+        "the autoscaler's"
+    );
+    let pod = &deployment["spec"]["template"]["spec"];
+    let sleeps = |name: &str| {
+        let containers = pod["containers"].as_array().unwrap();
+        let container = containers.iter().find(|c| c["name"] == name).unwrap();
+        let command = &container["lifecycle"]["preStop"]["exec"]["command"];
+        assert_eq!(command[0], "sleep");
+        command[1].as_str().unwrap().parse::<u64>().unwrap()
+    };
+    let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
+    assert!(sleeps("c-icap") > 60 && sleeps("clamd") > sleeps("c-icap"));
+    assert!(grace > sleeps("clamd"));
 }

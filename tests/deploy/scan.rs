@@ -7,9 +7,9 @@ use crate::bootstrap::{
     ICAP_HOST, MODULE, Parts, check_agreement, check_route_lookup, check_rules,
 };
 use crate::client::{get, post, post_http2};
-use crate::envoy::{Envoy, validate};
+use crate::envoy::{Envoy, minor_version, validate};
 use crate::servers::{BAD, PAGE, Server, application, icap_server};
-use crate::{envoy_gateway, istio, kustomize, pages, root, yaml};
+use crate::{chart, envoy_gateway, istio, pages, root, yaml};
 
 /// A proxy with a manifest in it, the application behind it and the ICAP server beside it.
 struct Scene {
@@ -63,6 +63,12 @@ impl Scene {
             (4, 1)
         );
 
+        self.envoy.assert_vm_alive();
+    }
+
+    /// What is large fits the buffers.
+    fn assert_takes_large_uploads(&self) {
+        let listener = self.envoy.listener;
         let large = 40 << 20;
         for post in [post, post_http2] {
             let answer = post(listener, "/upload", &vec![b'x'; large]);
@@ -89,16 +95,19 @@ fn rewrite_and_choose_anew(parts: &mut Parts) {
     parts.http_filters().insert(0, lua);
 }
 
-/// The one resource of a directory.
-fn resource(directory: &str) -> Value {
-    let mut resources = kustomize::resources(directory);
-    assert_eq!(resources.len(), 1, "{directory}");
-    resources.remove(0)
+/// The filter that the chart puts into Istio's proxies with an example's values.
+fn envoy_filter(example: &str) -> Value {
+    chart::resource(example, "EnvoyFilter", "icap-filter")
 }
 
-fn istio_scene(variant: &str) -> Scene {
+/// The choice by route.
+fn routes() -> Value {
+    chart::resource("istio-gateway-file", "EnvoyFilter", "icap-filter-routes")
+}
+
+fn istio_scene(example: &str) -> Scene {
     Scene::start("0.0.0.0_8080", |parts| {
-        istio::apply(&resource(&format!("deploy/istio/{variant}")), parts);
+        istio::apply(&envoy_filter(example), parts);
     })
 }
 
@@ -138,49 +147,160 @@ fn an_envoy_of_ones_own_with_what_the_page_has_to_copy() {
 }
 
 #[test]
-fn every_manifest_looks_up_the_route_before_it_scans() {
-    for variant in ["gateway-file", "gateway-oci", "sidecar-file", "sidecar-oci"] {
-        let mut parts = Parts::new("0.0.0.0_8080", 1);
-        istio::apply(&resource(&format!("deploy/istio/{variant}")), &mut parts);
-        check_route_lookup(&parts.listener);
-    }
-    let mut parts = Parts::new("shop/shop/http", 1);
-    let resources = kustomize::resources("deploy/envoy-gateway/patch-policy");
-    envoy_gateway::apply(&resources, &mut parts);
-    check_route_lookup(&parts.listener);
-    // Where it has no place, the policy is for the whole Gateway.
-    for policy in kustomize::resources("deploy/envoy-gateway/extension-policy") {
-        if policy["kind"] == "EnvoyExtensionPolicy" {
-            assert_eq!(policy["spec"]["targetRefs"][0]["kind"], "Gateway");
+fn every_rendering_for_istio_looks_up_the_route_before_it_scans() {
+    for resource in chart::all_resources() {
+        if resource["kind"] == "EnvoyFilter" && resource["metadata"]["name"] == "icap-filter" {
+            let mut parts = Parts::new("0.0.0.0_8080", 1);
+            istio::apply(&resource, &mut parts);
+            check_route_lookup(&parts.listener);
+            // Behind what other EnvoyFilters insert, which are applied before.
+            assert_eq!(resource["spec"]["priority"], 100);
+            let spec = resource["spec"].as_object().unwrap();
+            let selects = ["targetRefs", "workloadSelector"].iter();
+            assert_eq!(
+                selects.filter(|field| spec.contains_key(**field)).count(),
+                1
+            );
+        }
+        // Where it has no place, the policy is for the whole Gateway.
+        if resource["kind"] == "EnvoyExtensionPolicy" {
+            assert_eq!(resource["spec"]["targetRefs"][0]["kind"], "Gateway");
         }
     }
 }
 
 #[test]
 fn istio_gateway_with_a_file() {
-    istio_scene("gateway-file").assert_scans();
+    let scene = istio_scene("istio-gateway-file");
+    scene.assert_scans();
+    scene.assert_takes_large_uploads();
 }
 
 #[test]
 fn istio_gateway_with_an_image() {
-    istio_scene("gateway-oci").assert_scans();
+    istio_scene("istio-gateway").assert_scans();
+}
+
+#[test]
+fn istio_gateway_of_the_gateway_api() {
+    istio_scene("istio-gateway-api").assert_scans();
 }
 
 #[test]
 fn istio_sidecar_with_a_file() {
-    istio_scene("sidecar-file").assert_scans();
+    istio_scene("istio-sidecar-file").assert_scans();
 }
 
 #[test]
 fn istio_sidecar_with_an_image() {
-    istio_scene("sidecar-oci").assert_scans();
+    istio_scene("istio-sidecar").assert_scans();
+}
+
+/// Where the agent cannot have the module, Istio sends a filter that denies everything in its place.
+#[test]
+fn a_module_that_istio_cannot_have_lets_nothing_pass() {
+    let deny = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
+    let example = format!("{}/istio-gateway.yaml", chart::EXAMPLES);
+    let mut cases = vec![("icap-filter", "false", 403)];
+    if minor_version() >= 39 {
+        cases.push(("icap-transport", "true", 503));
+    }
+    for (absent, may_deny, status) in cases {
+        let set = format!("istio.transportMayDeny={may_deny}");
+        let rendered = chart::template(&["-f", &example, "--set", &set]).unwrap();
+        let documents = yaml::parse(&rendered).unwrap();
+        let filter = documents
+            .iter()
+            .find(|d| d["kind"] == "EnvoyFilter")
+            .unwrap();
+        let (application, icap_server) = (application(), icap_server());
+        let mut parts = Parts::new("0.0.0.0_8080", application.port);
+        istio::apply(filter, &mut parts);
+        for extension in &mut parts.extensions {
+            if extension["name"] == absent {
+                extension["typed_config"] = serde_json::json!({"@type": deny, "rules": {}});
+            }
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let envoy = Envoy::start(&parts.write(directory.path(), icap_server.port));
+        let answer = post(envoy.listener, "/upload", b"clean");
+        assert_eq!(answer.status, status, "{absent}");
+        assert_eq!(application.requests(), 0, "{absent}");
+    }
+}
+
+/// The script with which an operator asks a running gateway, with curl and without.
+#[test]
+fn check_gateway_tells_whether_uploads_are_scanned() {
+    let script = root().join(chart::CHART).join("files/check-gateway");
+    let bare = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/bin/bash", bare.path().join("bash")).unwrap();
+    let ask = |listener: std::net::SocketAddr, bare_path: bool| {
+        let mut command = std::process::Command::new("/bin/bash");
+        command
+            .arg(&script)
+            .arg(format!("http://{listener}/upload"));
+        if bare_path {
+            command.env("PATH", bare.path());
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        (output.status.code(), said)
+    };
+    let scene = istio_scene("istio-gateway-file");
+    crate::eventually("the ICAP server to be healthy", || {
+        (scene.envoy.stat("cluster.icap_pool.membership_healthy") == 1).then_some(())
+    });
+    for bare_path in [false, true] {
+        let (code, said) = ask(scene.envoy.listener, bare_path);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(
+            said.contains("uploads are scanned: a clean one gets 200"),
+            "{said}"
+        );
+        // The application itself scans nothing.
+        let application = ([127, 0, 0, 1], scene.application.port).into();
+        let (code, said) = ask(application, bare_path);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("UPLOADS ARE NOT SCANNED"), "{said}");
+        let (code, said) = ask(([127, 0, 0, 1], 1).into(), bare_path);
+        assert_eq!(code, Some(2), "{said}");
+    }
+}
+
+/// Servers of others are not here: Envoy says whether it would take the configuration.
+#[test]
+fn icap_servers_that_are_there_already() {
+    let mut parts = Parts::new("0.0.0.0_8080", 1);
+    istio::apply(&envoy_filter("other-icap-servers"), &mut parts);
+    check_agreement(&serde_json::json!([
+        parts.listener,
+        parts.clusters,
+        parts.extensions
+    ]));
+    let cluster = parts.clusters.last_mut().unwrap();
+    assert_eq!(cluster["name"], "metadefender");
+    let validation = &mut cluster["transport_socket"]["typed_config"]["common_tls_context"]["validation_context"];
+    assert_eq!(
+        validation["trusted_ca"]["filename"],
+        "/etc/ssl/certs/ca-certificates.crt"
+    );
+    validation.as_object_mut().unwrap().remove("trusted_ca");
+    validation["trust_chain_verification"] = "ACCEPT_UNTRUSTED".into();
+    let names = validation
+        .as_object_mut()
+        .unwrap()
+        .remove("match_typed_subject_alt_names");
+    assert_eq!(names.unwrap()[0]["matcher"]["exact"], "icap.example.net");
+    let directory = tempfile::tempdir().unwrap();
+    validate(&parts.write(directory.path(), 1)).unwrap();
 }
 
 #[test]
 fn istio_routes_choose() {
     let scene = Scene::start("0.0.0.0_8080", |parts| {
-        istio::apply(&resource("deploy/istio/gateway-file"), parts);
-        istio::apply(&resource("deploy/istio/per-route"), parts);
+        istio::apply(&envoy_filter("istio-gateway-file"), parts);
+        istio::apply(&routes(), parts);
     });
     assert_eq!(post(scene.envoy.listener, "/health", BAD).status, 200);
     assert_eq!(scene.icap_server.requests(), 0);
@@ -195,8 +315,8 @@ fn istio_routes_choose() {
 fn the_route_that_decides_is_the_one_that_the_request_takes() {
     for lookup in [true, false] {
         let scene = Scene::start("0.0.0.0_8080", |parts| {
-            istio::apply(&resource("deploy/istio/gateway-file"), parts);
-            istio::apply(&resource("deploy/istio/per-route"), parts);
+            istio::apply(&envoy_filter("istio-gateway-file"), parts);
+            istio::apply(&routes(), parts);
             rewrite_and_choose_anew(parts);
             if !lookup {
                 let filters = parts.http_filters();
@@ -210,7 +330,7 @@ fn the_route_that_decides_is_the_one_that_the_request_takes() {
 }
 
 /// The profile's name must have become a label, and the total must have none.
-fn assert_labelled(scene: &Scene) {
+fn assert_labelled(scene: &Scene, blocked: usize) {
     assert_eq!(post(scene.envoy.listener, "/upload", BAD).status, 403);
     let lines = crate::eventually("the metrics", || {
         let text = scene.envoy.prometheus();
@@ -222,53 +342,75 @@ fn assert_labelled(scene: &Scene) {
         (!lines.is_empty()).then_some(lines)
     });
     for expected in [
-        "icap_filter_blocked{} 1",
-        "icap_filter_blocked{icap_profile=\"upload-av\"} 1",
+        format!("icap_filter_blocked{{}} {blocked}"),
+        format!("icap_filter_blocked{{icap_profile=\"upload-av\"}} {blocked}"),
     ] {
-        assert!(lines.iter().any(|line| line == expected), "{lines:?}");
+        assert!(lines.contains(&expected), "{lines:?}");
     }
 }
 
 #[test]
 fn istio_metrics_have_labels() {
-    assert_labelled(&Scene::start("0.0.0.0_8080", |parts| {
-        istio::apply(&resource("deploy/istio/gateway-file"), parts);
-        let map = resource("deploy/istio/metrics-labels");
+    let scene = Scene::start("0.0.0.0_8080", |parts| {
+        istio::apply(&envoy_filter("istio-gateway-file"), parts);
+        let map = chart::resource("istio-gateway-file", "ConfigMap", "icap-filter-bootstrap");
         let text = map["data"]["custom_bootstrap.json"].as_str().unwrap();
         parts.bootstrap = serde_json::from_str(text).unwrap();
-    }));
+    });
+    assert_labelled(&scene, 1);
 }
 
-fn envoy_gateway_scene(variant: &str) -> Scene {
-    Scene::start("shop/shop/http", |parts| {
+fn envoy_gateway_scene(example: &str, listener: &str) -> Scene {
+    Scene::start(listener, |parts| {
         // What Envoy Gateway sets.
         parts.listener["per_connection_buffer_limit_bytes"] = (32 << 10).into();
         parts.hcm()["http2_protocol_options"]["initial_stream_window_size"] = (64 << 10).into();
-        let resources = kustomize::resources(&format!("deploy/envoy-gateway/{variant}"));
-        envoy_gateway::apply(&resources, parts);
+        envoy_gateway::apply(&chart::resources(example), parts);
     })
 }
 
 #[test]
-fn envoy_gateway_with_a_patch_policy() {
-    let scene = envoy_gateway_scene("patch-policy");
+fn envoy_gateway_with_listeners_by_name() {
+    let scene = envoy_gateway_scene("envoy-gateway", "shop/shop/http");
     scene.assert_scans();
+    scene.assert_takes_large_uploads();
+    // Three of them were in what came before.
+    assert_labelled(&scene, 4);
 }
 
 #[test]
-fn envoy_gateway_with_an_extension_policy() {
-    envoy_gateway_scene("extension-policy").assert_scans();
+fn envoy_gateway_with_https() {
+    envoy_gateway_scene("envoy-gateway", "shop/shop/https").assert_scans();
 }
 
 #[test]
-fn envoy_gateway_metrics_have_labels() {
-    assert_labelled(&envoy_gateway_scene("patch-policy"));
+fn envoy_gateway_with_listeners_by_port() {
+    envoy_gateway_scene("envoy-gateway-ports", "tcp-80").assert_scans();
+}
+
+/// Without the flag, that is without the EnvoyPatchPolicy, nothing passes.
+#[test]
+fn envoy_gateways_extension_policy_alone_fails_closed() {
+    let (application, icap_server) = (application(), icap_server());
+    let mut parts = Parts::new("shop/shop/http", application.port);
+    let mut resources = chart::resources("envoy-gateway");
+    for resource in &mut resources {
+        if resource["kind"] == "EnvoyPatchPolicy" {
+            let patches = resource["spec"]["jsonPatches"].as_array_mut().unwrap();
+            patches.retain(|patch| patch["type"].as_str().unwrap().ends_with(".Cluster"));
+        }
+    }
+    envoy_gateway::apply(&resources, &mut parts);
+    let directory = tempfile::tempdir().unwrap();
+    let envoy = Envoy::start(&parts.write(directory.path(), icap_server.port));
+    assert_eq!(post(envoy.listener, "/upload", BAD).status, 503);
+    assert_eq!(application.requests(), 0);
 }
 
 #[test]
 fn a_dead_icap_server_ends_in_503() {
     let scene = Scene::start("0.0.0.0_8080", |parts| {
-        istio::apply(&resource("deploy/istio/gateway-file"), parts);
+        istio::apply(&envoy_filter("istio-gateway-file"), parts);
         for cluster in &mut parts.clusters {
             if cluster["name"] == "icap_pool" {
                 // Nobody listens on port 1.

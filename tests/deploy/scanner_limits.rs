@@ -24,18 +24,18 @@ fn settings(name: &str, files: &[&str]) -> Vec<u64> {
 #[test]
 fn the_scanners_limits_fit_the_profiles() {
     let clamd = [
-        "deploy/icap-server/clamd.conf",
+        "deploy/helm/icap-filter/files/clamd.conf",
         "docker/icap-server/clamd.conf",
         "scripts/start-clamd",
     ];
     let c_icap = [
-        "deploy/icap-server/c-icap.conf",
+        "deploy/helm/icap-filter/files/c-icap.conf",
         "docker/icap-server/c-icap.conf",
         "scripts/start-c-icap",
     ];
     let (mut largest, mut shortest) = (0, u64::MAX);
     let mut files = files_below("envoy");
-    files.extend(files_below("deploy"));
+    files.push(root().join("deploy/helm/icap-filter/values.yaml"));
     files.push(root().join("docker/envoy/envoy.yaml"));
     files.retain(|file| file.extension().is_some_and(|e| e == "yaml"));
     for file in files {

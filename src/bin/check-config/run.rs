@@ -1,40 +1,78 @@
 //! The command line.
 
-use crate::find::{self, Found};
+use crate::finding::{Finding, Format, Level};
+use crate::{document, envoy, find};
 use icap_filter::config::{self, PluginConfig};
 use icap_filter::product;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: check-config FILE...
+usage: check-config [--envoy] [--format text|json] FILE...
        check-config --print-reference
        check-config --print-schema
        check-config --print-servers
 
 FILE is a plugin configuration (JSON or YAML), or an Envoy or Kubernetes file that has some.
-Exit code 0: no errors; 1: errors, one a line; 2: wrong usage, or a file that cannot be read.
+With --envoy it is what one proxy gets, and all of it is checked: an Envoy configuration, the answer of /config_dump,
+an EnvoyFilter of Istio, or Envoy Gateway's EnvoyExtensionPolicy and EnvoyPatchPolicy. One line a finding.
+Exit code 0: no errors (there may be warnings); 1: errors; 2: wrong usage, or a file that cannot be read.
 ";
 
 const ERRORS: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
+/// What is asked for.
+struct Order {
+    whole: bool,
+    format: Format,
+    files: Vec<String>,
+}
+
 /// Does what the arguments say.
 pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     let arguments: Vec<String> = arguments.collect();
-    let code = match arguments.first().map(String::as_str) {
-        Some("--print-reference") if arguments.len() == 1 => print(&config::reference::reference()),
-        Some("--print-schema") if arguments.len() == 1 => print(&config::schema::schema()),
-        Some("--print-servers") if arguments.len() == 1 => print(&product::page::page()),
-        Some("--help" | "-h") if arguments.len() == 1 => print(USAGE),
-        Some(first) if !first.starts_with('-') => check_all(&arguments),
-        _ => {
-            complain(USAGE);
-            Ok(WRONG_USAGE)
-        }
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let code = match words.as_slice() {
+        ["--print-reference"] => print(&config::reference::reference()),
+        ["--print-schema"] => print(&config::schema::schema()),
+        ["--print-servers"] => print(&product::page::page()),
+        ["--help" | "-h"] => print(USAGE),
+        words => match order(words) {
+            Some(order) => check_all(&order),
+            None => {
+                complain(USAGE);
+                Ok(WRONG_USAGE)
+            }
+        },
     };
     // Whoever reads the output may stop reading.
     ExitCode::from(code.unwrap_or(ERRORS))
+}
+
+/// `None`: wrong usage.
+fn order(words: &[&str]) -> Option<Order> {
+    let mut order = Order {
+        whole: false,
+        format: Format::Text,
+        files: Vec::new(),
+    };
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "--envoy" => order.whole = true,
+            "--format" => {
+                order.format = match *words.next()? {
+                    "text" => Format::Text,
+                    "json" => Format::Json,
+                    _ => return None,
+                }
+            }
+            word if word.starts_with('-') => return None,
+            file => order.files.push(file.to_owned()),
+        }
+    }
+    (!order.files.is_empty()).then_some(order)
 }
 
 fn print(text: &str) -> io::Result<u8> {
@@ -47,49 +85,75 @@ fn complain(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-fn check_all(files: &[String]) -> io::Result<u8> {
+fn check_all(order: &Order) -> io::Result<u8> {
     let mut code = 0;
-    for file in files {
-        code = code.max(check_file(file)?);
+    let mut out = io::stdout().lock();
+    for file in &order.files {
+        let bytes = match std::fs::read(file) {
+            Ok(bytes) => bytes,
+            Err(fault) => {
+                complain(&format!("{file}: {fault}\n"));
+                code = code.max(WRONG_USAGE);
+                continue;
+            }
+        };
+        let mut found = match order.whole {
+            true => whole(&bytes),
+            false => configurations(&bytes),
+        };
+        // What is worst comes first.
+        found.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        for finding in &found {
+            order.format.print(&mut out, file, finding)?;
+            if finding.level == Level::Error {
+                code = code.max(ERRORS);
+            }
+        }
     }
     Ok(code)
 }
 
-fn check_file(file: &str) -> io::Result<u8> {
-    let bytes = match std::fs::read(file) {
-        Ok(bytes) => bytes,
-        Err(fault) => {
-            complain(&format!("{file}: {fault}\n"));
-            return Ok(WRONG_USAGE);
-        }
+/// Checks everything that a proxy gets.
+fn whole(bytes: &[u8]) -> Vec<Finding> {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(fault) => return vec![Finding::error("", &format!("no UTF-8: {fault}"), "", "")],
     };
-    let mut out = io::stdout().lock();
-    let found = match find::configurations(&bytes) {
+    match document::read(text) {
+        Ok(documents) => envoy::check(&documents),
+        Err(fault) => vec![Finding::error("", &fault, "", "")],
+    }
+}
+
+/// Checks the plugin configurations alone.
+fn configurations(bytes: &[u8]) -> Vec<Finding> {
+    let found = match find::configurations(bytes) {
         Ok(found) => found,
-        Err(fault) => {
-            writeln!(out, "{file}: {fault}")?;
-            return Ok(ERRORS);
-        }
+        Err(fault) => return vec![Finding::error("", &fault, "", "")],
     };
-    let mut code = 0;
-    for Found { place, json } in found {
-        let place = if place.is_empty() {
-            file.to_owned()
-        } else {
-            format!("{file}: {place}")
-        };
-        match config::parse(&json) {
+    let mut findings = Vec::new();
+    for found in found {
+        match config::parse(&found.json) {
             Ok(PluginConfig::Filter(config)) => {
-                writeln!(out, "{place}: ok: {}", config::summary(&config))?;
+                let words = format!("ok: {}", config::summary(&config));
+                findings.push(Finding::ok(&found.place, &words));
             }
-            Ok(PluginConfig::Transport) => writeln!(out, "{place}: ok: transport role")?,
-            Err(faults) => {
-                code = ERRORS;
-                for fault in faults {
-                    writeln!(out, "{place}: {fault}")?;
-                }
+            Ok(PluginConfig::Transport) => {
+                findings.push(Finding::ok(&found.place, "ok: transport role"));
             }
+            Err(faults) => findings.extend(faults.iter().map(|fault| {
+                let path = match fault.path.as_str() {
+                    "" => "configuration",
+                    path => path,
+                };
+                let place = match found.place.as_str() {
+                    "" => path.to_owned(),
+                    place => format!("{place}: {path}"),
+                };
+                let (what, instead) = (format!("found {}", fault.found), &fault.allowed);
+                Finding::error(&place, &what, "", &format!("allowed: {instead}"))
+            })),
         }
     }
-    Ok(code)
+    findings
 }

@@ -50,10 +50,10 @@ pub(super) const C_ICAP: Product = Product {
         title: "c-icap: ClamAV (virus_scan) and squidclamav",
         methods: "REQMOD, RESPMOD",
         wants: "",
-        notes: r#"[deploy/icap-server/c-icap.conf](../deploy/icap-server/c-icap.conf) and [clamd.conf](../deploy/icap-server/clamd.conf) are tested.
+        notes: r#"[c-icap.conf](../deploy/helm/icap-filter/files/c-icap.conf) and [clamd.conf](../deploy/helm/icap-filter/files/clamd.conf) are tested.
 
 - Types that `ScanFileTypes` does not list are answered with 204; so is everything where clamd did not answer when c-icap started, for it
-  looks once, so start it [after clamd](../deploy/icap-server/after-clamd).
+  looks once, so start it [after clamd](../deploy/helm/icap-filter/files/after-clamd).
 - Debian's configuration gives the first part of a body back before it is scanned (`SendPercentData`), and ends the answer when it finds a
   virus in the rest: that is a block with the reason "the server ended the message early".
 - `MaxObjectSize` is 5M.
