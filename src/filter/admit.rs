@@ -376,6 +376,7 @@ impl<H: Host> Worker<H> {
             },
             request_body: None,
             uncounted: None,
+            counted: false,
             held_back_ms: None,
             phase: Phase::Collecting,
             clock: ServerClock::new(profile.response_timeout_ms),

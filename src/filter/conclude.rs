@@ -398,11 +398,12 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Counts an outcome that is not counted yet.
+    /// Counts an outcome that is not counted yet: once for each message, whatever becomes of it after its verdict.
     pub(super) fn count_outcome(&mut self, exchange: &mut Exchange) {
-        let Some(uncounted) = exchange.uncounted.take() else {
+        let Some(uncounted) = exchange.uncounted.take().filter(|_| !exchange.counted) else {
             return;
         };
+        exchange.counted = true;
         if let Some((cause, open)) = uncounted.failure {
             self.metrics.failed(&exchange.profile, cause, open);
         }

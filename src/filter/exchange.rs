@@ -43,6 +43,8 @@ pub(super) struct Exchange {
     pub(super) journal: Journal,
     /// Its outcome, as long as it is not counted: see [`Worker::put_back`](super::worker::Worker::put_back).
     pub(super) uncounted: Option<Uncounted>,
+    /// An outcome of it was counted.
+    pub(super) counted: bool,
     /// It was said and counted that its scan is slow.
     pub(super) slow_said: bool,
     /// The rules that decide about its response; `None`: it goes the way of its request.

@@ -164,7 +164,9 @@ impl<H: Host> Worker<H> {
             return;
         }
         self.begin(None);
-        self.metrics.aborted(&exchange.profile);
+        if !exchange.counted {
+            self.metrics.aborted(&exchange.profile);
+        }
         self.give_up_connection(id, &exchange);
         self.settle();
     }

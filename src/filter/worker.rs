@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Phase};
 use super::held::Budget;
 use super::holding::Holding;
 use super::inbox::Inbox;
@@ -115,7 +115,7 @@ impl<H: Host> Worker<H> {
     /// Puts back what was taken. Its outcome is counted once the host holds it no longer: one that waits for its own next
     /// callback may still come to another end.
     pub(super) fn put_back(&mut self, id: u32, mut exchange: Exchange) {
-        if !exchange.is_held() {
+        if !exchange.is_held() || matches!(exchange.phase, Phase::Cleared) {
             self.count_outcome(&mut exchange);
         }
         self.exchanges.insert(id, exchange);
