@@ -79,11 +79,18 @@ impl AnswerBody {
             begun @ (Self::None | Self::Same(_)) => {
                 let same = begun.same();
                 let end = same.saturating_add(bytes.len() as u64);
-                let equal = end <= available
-                    && original(same..end).is_some_and(|original| original == bytes);
-                if equal {
-                    *self = Self::Same(end);
-                    return;
+                let sent = (end <= available).then(|| original(same..end));
+                match sent {
+                    Some(Some(sent)) if sent == bytes => {
+                        *self = Self::Same(end);
+                        return;
+                    }
+                    // It may be the same: taken for a difference, the beginning of a message would pass for a changed one.
+                    Some(None) => {
+                        *self = Self::Lost(NotKept::Unreadable);
+                        return;
+                    }
+                    Some(Some(_)) | None => {}
                 }
                 if end > limit {
                     Err(NotKept::TooLarge)
@@ -211,6 +218,13 @@ mod tests {
     fn what_can_t_be_read_again_is_no_empty_beginning() {
         let mut body = AnswerBody::Same(5);
         body.push(b"x", 5, 99, &Budget::new(99), |_| None);
+        assert!(matches!(body, AnswerBody::Lost(NotKept::Unreadable)));
+    }
+
+    #[test]
+    fn what_can_t_be_compared_is_no_difference() {
+        let mut body = AnswerBody::default();
+        body.push(b"hello", 11, 99, &Budget::new(99), |_| None);
         assert!(matches!(body, AnswerBody::Lost(NotKept::Unreadable)));
     }
 
