@@ -126,6 +126,8 @@ impl<H: Host> Worker<H> {
             .record
             .modified_content_length
             .unwrap_or(exchange.body.available);
+        let length = exchange.body.available;
+        exchange.body.announced = exchange.body.announced.map(|_| length);
         exchange.journal.push(draining.record);
         let significance = Significance::of(Action::Modified, None, self.is_slow(exchange));
         self.conclude(id, exchange, Action::Modified, significance);

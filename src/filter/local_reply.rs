@@ -151,16 +151,15 @@ impl<H: Host> Worker<H> {
             Significance::of(Action::Failed, Some(Cause::Internal), false),
         );
         let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
-        let told =
-            write_log(&self.host, id, self.config.icap_log, &journal.entry("")).and_then(|()| {
-                self.host.respond(&LocalResponse {
-                    status: 503,
-                    details: "icap_failed",
-                    fields: &fields,
-                    body: NOT_SCANNED,
-                })
-            });
-        if let Err(e) = told {
+        let logged = write_log(&self.host, id, self.config.icap_log, &journal.entry(""));
+        // Whatever became of the log: without an answer the client would wait for ever.
+        let told = self.host.respond(&LocalResponse {
+            status: 503,
+            details: "icap_failed",
+            fields: &fields,
+            body: NOT_SCANNED,
+        });
+        for e in [logged, told].into_iter().filter_map(Result::err) {
             log::error!("context {id}: {e}");
         }
         Admission::Refused

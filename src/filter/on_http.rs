@@ -201,6 +201,8 @@ impl<H: Host> Worker<H> {
     pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange) {
         if exchange.body.exceeds_announced()
             && !matches!(exchange.phase, Phase::Answered | Phase::Draining(_))
+            // What has gone on can be stopped with its next part only.
+            && (exchange.is_held() || self.is_inside(id))
         {
             return self.fail_longer_than_announced(id, exchange);
         }
