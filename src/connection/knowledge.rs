@@ -107,7 +107,7 @@ impl Knowledge {
     }
 
     /// An answer from the server at `address` carried this `ISTag`. True where that server had another: it has changed, and the
-    /// service is asked again, but for this reason no more often than once in [`ISTAG_PAUSE_MS`]. Each server of a cluster has
+    /// service is asked again, but for this reason no more often than once in `ISTAG_PAUSE_MS`. Each server of a cluster has
     /// a tag of its own.
     pub fn notice_istag(&mut self, address: &str, istag: &str, now_ms: u64) -> bool {
         if let Some((_, known)) = self.istags.iter_mut().find(|(known, _)| known == address) {

@@ -138,7 +138,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
         (
             "transport role in the listener",
             cut_to_router(
-                "                    profiles:\n",
+                "                    icap_log: {struct: true}\n",
                 "                    role: transport\n",
             ),
             ERROR,
@@ -461,7 +461,10 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
         ),
         (
             "a property of another name",
-            replaced(&[("FILTER_STATE(wasm.icap_log", "FILTER_STATE(wasm.icap_logs")]),
+            replaced(&[(
+                "TYPED_CEL(filter_state['wasm.icap_log_struct'])",
+                "FILTER_STATE(wasm.icap_logs:PLAIN)",
+            )]),
             WARNING,
             &["the filter state \"wasm.icap_logs"],
         ),
