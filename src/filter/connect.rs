@@ -1,6 +1,7 @@
 //! Messages and connections brought together: waiting, handing out, giving back, losing.
 
 use super::exchange::{Exchange, Phase};
+use super::meaning::head_differs;
 use super::scan::Scan;
 use super::worker::Worker;
 use crate::config::Cause;
@@ -245,10 +246,16 @@ impl<H: Host> Worker<H> {
                 false => Loss::Unreachable,
             };
             let prospect = self.prospect(exchange.pool, loss);
-            // An answer that had said nothing yet but what was sent may be whole at the next try.
-            let repeatable = prospect == Prospect::Several
-                || !scan.transaction.answered()
-                || (scan.has_begun_change() && scan.is_same_so_far());
+            // An answer that had said nothing yet but what was sent may be whole at the next try, once. One that had begun to
+            // say something else stands, though it broke off.
+            let repeatable = match scan.has_begun_change() {
+                true => {
+                    !exchange.change_begun
+                        && scan.is_same_so_far()
+                        && !head_differs(&exchange, &scan.answer)
+                }
+                false => prospect == Prospect::Several || !scan.transaction.answered(),
+            };
             let may_retry = exchange.take_note() == Rest::Silent
                 && repeatable
                 && exchange.retries < loss.retries(prospect);

@@ -165,6 +165,11 @@ pub(super) fn judge_rest(exchange: &Exchange, answer: &Answer) -> Rest {
     with_view(exchange, answer, |view| judge_head(view, &exchange.profile)).unwrap_or(Rest::Silent)
 }
 
+/// Whether the head that the answer brings is another than the one that was shown; false as long as there is none.
+pub(super) fn head_differs(exchange: &Exchange, answer: &Answer) -> bool {
+    with_view(exchange, answer, |view| view.head_changed).unwrap_or(false)
+}
+
 /// The answer as the verdict sees it; `None` without a head.
 fn with_view<T>(
     exchange: &Exchange,

@@ -400,3 +400,31 @@ async fn what_c_icap_gave_back_before_it_found_a_virus_is_not_forwarded() {
         scene.assert_application_untouched(2).await;
     }
 }
+
+/// A page that RESPMOD brings in place of the response, and that breaks off after its head, is no reason to ask again: the next
+/// answer might let pass what this one had begun to refuse.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_head_that_broke_off_is_not_asked_for_again() {
+    let server = IcapServer::listen().await;
+    let changes = json!({"response_service_url": "/respmod", "fail_action": "fail_open"});
+    let scene = Scene::new(server.address(), changes).await;
+    scene
+        .application
+        .answer_with("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfile");
+    let pending = scene
+        .send_in_background(request(Method::GET, "/file", empty()))
+        .await;
+    let mut connection = server.accept().await;
+    connection.request().await;
+    connection.send(icap_answers::NO_CONTENT).await;
+    connection.request().await;
+    let head = "HTTP/1.1 418 Teapot\r\nContent-Length: 4\r\n\r\n";
+    let answer = format!(
+        "ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, res-body={}\r\n\r\n{head}",
+        head.len()
+    );
+    connection.send(answer).await;
+    connection.close().await;
+    assert_eq!(pending.answer().await.status, 503);
+    assert_eq!(server.accepted(), 1, "no second try");
+}
