@@ -18,6 +18,7 @@
 #[path = "../e2e/support/mod.rs"]
 #[allow(
     dead_code,
+    unused_imports,
     reason = "shared by several test targets, none of which uses all of it"
 )]
 mod support;
