@@ -42,11 +42,9 @@ fn files_of_gzip_and_zstd_and_standard_input_are_one_log() {
     );
     encoder.write_all(&log(200)).unwrap();
     encoder.finish().unwrap();
-    std::fs::write(
-        &zstandard,
-        zstd::encode_all(log(300).as_slice(), 1).unwrap(),
-    )
-    .unwrap();
+    // Two frames, as a file has to which another was appended.
+    let frame = |lines| zstd::encode_all(log(lines).as_slice(), 1).unwrap();
+    std::fs::write(&zstandard, [frame(100), frame(200)].concat()).unwrap();
     let report = report(&[&plain, &gzip, "-", &zstandard], &log(400));
     assert_eq!(report["entries"], 1000);
     assert_eq!(report["bad"], 0);

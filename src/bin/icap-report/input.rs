@@ -6,6 +6,8 @@ use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::zstd::Frames;
+
 /// How much is read at a time, in bytes.
 const PIECE: usize = 1 << 20;
 /// The longest line, in bytes; the rest of a longer one is passed over.
@@ -98,7 +100,7 @@ fn open(path: &str, progress: &ProgressBar) -> io::Result<Box<dyn Read>> {
     Ok(if start.starts_with(&[0x1f, 0x8b]) {
         Box::new(flate2::bufread::MultiGzDecoder::new(source))
     } else if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        Box::new(zstd::stream::read::Decoder::with_buffer(source)?)
+        Box::new(Frames::new(source)?)
     } else {
         Box::new(source)
     })

@@ -44,6 +44,8 @@ mod tests;
 mod text_line;
 #[cfg(not(target_arch = "wasm32"))]
 mod time;
+#[cfg(not(target_arch = "wasm32"))]
+mod zstd;
 
 #[cfg(not(target_arch = "wasm32"))]
 fn main() -> std::process::ExitCode {
