@@ -4,7 +4,8 @@
 //! server has judged it, and the upstream transport filter of an ICAP cluster that turns a gRPC stream into raw bytes.
 //!
 //! Dependencies between the rooms point downwards only:
-//! `module`, `wasm` → `instance` → `filter`, `transport` → `connection`, `policy`, `verdict`, `report` → `config` → `host` → `icap`;
+//! `module`, `wasm` → `instance` → `filter`, `transport` → `submission` → `connection`, `policy`, `verdict`, `report` → `config` →
+//! `host` → `icap`;
 //! `icap` and `product` know nobody. Only `module` and `wasm` know that they are WebAssembly: the rest runs wherever Rust does.
 
 #[cfg(any(target_os = "wasi", test))]
@@ -20,6 +21,7 @@ mod module;
 pub mod policy;
 pub mod product;
 pub mod report;
+pub mod submission;
 pub mod transport;
 pub mod verdict;
 #[cfg(target_os = "wasi")]

@@ -9,4 +9,6 @@ mod streams;
 
 pub use connections::{Connections, Opened, PoolId, Stock, Turnover};
 pub use knowledge::Knowledge;
-pub use pool::{Checkout, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken, Wish};
+pub use pool::{
+    Checkout, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken, UnitId, Wish,
+};

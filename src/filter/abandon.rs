@@ -6,6 +6,7 @@ use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
 use crate::icap::Direction;
 use crate::report::{Action, Significance};
+use crate::submission::Submission;
 
 /// Details of Envoy's access log for a body past Envoy's own buffer limit.
 const TOO_LARGE: &str = "request_payload_too_large";
@@ -24,14 +25,12 @@ const MAX_DETAILS: usize = 64;
 impl Exchange {
     /// Whom a held message waits for, as the end of a sentence.
     fn awaited(&self) -> &'static str {
-        match &self.phase {
-            Phase::Waiting => "for a connection to the ICAP server",
-            Phase::Scanning(scan)
-                if !scan.complete && scan.transaction.waits_for_server(self.body.progress()) =>
-            {
-                "for the answer of the ICAP server"
+        match self.waits_for_server() {
+            true if self.units.iter().any(Submission::is_waiting) => {
+                "for a connection to the ICAP server"
             }
-            _ => match self.direction {
+            true => "for the answer of the ICAP server",
+            false => match self.direction {
                 Direction::Request => "for the rest of the client's body",
                 Direction::Response => "for the rest of the application's body",
             },
@@ -109,8 +108,8 @@ impl<H: Host> Worker<H> {
                 format!("Envoy itself answered ({details}) the message, which waited {awaited}");
             (Cause::Internal, reason)
         };
-        self.record_failure(exchange, cause, &reason);
-        self.give_up_connection(id, exchange);
+        self.record_failure(id, exchange, cause, &reason);
+        self.give_up_units(id, exchange);
         exchange.phase = Phase::Answered;
         let significance = Significance::of(Action::Failed, Some(cause), false);
         self.conclude_failed(id, exchange, significance, (cause, false));
@@ -126,7 +125,7 @@ impl<H: Host> Worker<H> {
         } else {
             format!("Envoy ended the message ({details}) while it waited {awaited}")
         };
-        self.record_failure(exchange, Cause::Internal, &reason);
+        self.record_failure(id, exchange, Cause::Internal, &reason);
         exchange.journal.note(Action::Failed, Significance::FAILED);
         self.log_outcome(id, exchange, Significance::FAILED);
     }

@@ -350,6 +350,8 @@ impl<H: Host> Worker<H> {
             .is_some_and(|announced| announced > exchange.limit())
         {
             self.fail_oversize(id, &mut exchange);
+        } else {
+            self.show_whole(id, &mut exchange);
         }
         exchange
     }
@@ -378,10 +380,9 @@ impl<H: Host> Worker<H> {
             uncounted: None,
             counted: false,
             held_back_ms: None,
-            phase: Phase::Collecting,
+            phase: Phase::Scanning,
+            units: Vec::new(),
             clock: ServerClock::new(profile.response_timeout_ms),
-            retries: 0,
-            change_begun: false,
             slow_said: false,
             outlook: None,
             journal,

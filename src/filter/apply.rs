@@ -117,7 +117,7 @@ impl<H: Host> Worker<H> {
 
     /// The changed message is in place.
     fn conclude_change(&mut self, id: u32, exchange: &mut Exchange) {
-        let Phase::Draining(draining) = std::mem::replace(&mut exchange.phase, Phase::Waiting)
+        let Phase::Draining(draining) = std::mem::replace(&mut exchange.phase, Phase::Scanning)
         else {
             return;
         };
@@ -128,7 +128,7 @@ impl<H: Host> Worker<H> {
             .unwrap_or(exchange.body.available);
         let length = exchange.body.available;
         exchange.body.announced = exchange.body.announced.map(|_| length);
-        exchange.journal.push(draining.record);
+        exchange.journal.push(*draining.record);
         let significance = Significance::of(Action::Modified, None, self.is_slow(exchange));
         self.conclude(id, exchange, Action::Modified, significance);
         self.let_go(id, exchange);
@@ -144,7 +144,7 @@ impl<H: Host> Worker<H> {
     pub(super) fn refused_by_envoy(&mut self, id: u32, exchange: &mut Exchange) {
         exchange.phase = Phase::Answered;
         let reason = "the changed body is larger than Envoy's buffer limit";
-        self.record_failure(exchange, Cause::Oversize, reason);
+        self.record_failure(id, exchange, Cause::Oversize, reason);
         let significance = Significance::of(Action::Failed, Some(Cause::Oversize), false);
         self.conclude_failed(id, exchange, significance, (Cause::Oversize, false));
     }

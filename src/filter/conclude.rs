@@ -1,217 +1,120 @@
 //! The end of a scan: the verdict is applied once, and logged.
 
-use std::borrow::Cow;
-use std::mem;
-
-use super::answer::Answer;
-use super::describe;
-use super::exchange::{Draining, Exchange, Phase, Uncounted};
-use super::held::Held;
+use super::exchange::{Draining, Exchange, Uncounted};
 use super::local_reply::NOT_SCANNED;
-use super::meaning::{Meaning, block_page, judge_answer, judge_rest, replacement};
-use super::scan::Scan;
+use super::replacement::{block_page, replacement};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction, LogForms};
-use crate::connection::Wish;
 use crate::host::{Host, HostResult};
 use crate::icap::Direction;
-use crate::report::{Action, IcapLog, ScanRecord, Significance, failure_status};
-use crate::verdict::{BlockWith, Findings, Judgement, Rest, Verdict};
-
-/// ICAP status of a server that has too much to do (RFC 3507 section 4.3.3).
-const OVERLOADED: u16 = 503;
-/// How long no connection is opened after that, in milliseconds.
-const OVERLOAD_PAUSE_MS: u64 = 100;
+use crate::report::{Action, IcapLog, Significance, failure_status};
+use crate::submission::{
+    Answer, Change, Cx, Failure, Held, Record, Step, Submission, reason_only, record,
+};
+use crate::verdict::BlockWith;
 
 /// HTTP status of a response that could not be scanned.
 const UNAVAILABLE: u16 = 503;
 
 impl<H: Host> Worker<H> {
-    /// The answer is complete.
-    pub(super) fn finish(&mut self, id: u32, exchange: &mut Exchange) {
-        let Phase::Scanning(mut scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
-            return;
-        };
-        let waits = scan.needs_rest(exchange.body.progress());
-        if waits && judge_rest(exchange, &scan.answer) == Rest::Silent {
-            exchange.phase = Phase::Scanning(scan);
-            return;
-        }
-        let completed = match waits {
-            true => Ok(()),
-            false => scan.answer.complete(&self.host, id, exchange, &scan.budget),
-        };
-        if let Err((cause, reason)) = completed {
-            exchange.phase = Phase::Scanning(scan);
-            return self.fail(id, exchange, cause, reason);
-        }
-        if let Some(head) = &scan.answer.head {
-            self.notice_istag(
-                &exchange.profile,
-                exchange.direction,
-                scan.token,
-                &head.headers,
-            );
-        }
-        let Meaning {
-            judgement,
-            rest,
-            cut_off,
-        } = judge_answer(exchange, &scan.answer);
-        log::debug!("context {id}: {judgement:?}");
-        let mut record = self.describe(exchange, Some(&scan));
-        let Judgement { verdict, findings } = judgement;
-        if matches!(verdict, Verdict::Fail { .. })
-            && record.icap_response_code == Some(OVERLOADED)
-            && exchange.retries == 0
-        {
-            return self.retry_elsewhere(id, exchange, &scan, record);
-        }
-        if scan.transaction.reusable() && !cut_off {
-            self.release(scan.token);
-        } else {
-            self.connections.close(&self.host, scan.token, self.now_ms);
-        }
-        if scan.transaction.in_preview() {
-            self.metrics.preview_decided(&exchange.profile);
-        }
-        let slow = self.is_slow(exchange);
-        record.findings = Cow::Owned(findings);
-        exchange.change_begun |= scan.has_begun_change();
-        match verdict {
-            Verdict::Pass => {
+    /// Acts on what came of a submission.
+    pub(super) fn take_step(&mut self, id: u32, exchange: &mut Exchange, index: u16, step: Step) {
+        match step {
+            Step::Pending => {}
+            Step::Pass(mut record) => {
                 record.action = Action::Passed;
-                exchange.journal.push(record);
-                self.conclude(
-                    id,
-                    exchange,
-                    Action::Passed,
-                    Significance::of(Action::Passed, None, slow),
-                );
+                exchange.journal.push(*record);
+                let slow = self.is_slow(exchange);
+                let significance = Significance::of(Action::Passed, None, slow);
+                self.conclude(id, exchange, Action::Passed, significance);
                 self.let_go(id, exchange);
             }
-            Verdict::Modify => {
-                match replacement(&self.host, id, exchange, scan.answer, &scan.budget) {
-                    Ok(replacement) => {
-                        record.action = Action::Modified;
-                        let length = replacement.body.as_ref().map(Held::len);
-                        record.modified_content_length =
-                            Some(length.unwrap_or(exchange.body.available));
-                        let draining = Draining {
-                            replacement,
-                            record,
-                        };
-                        self.replace(id, exchange, draining);
-                    }
-                    Err((cause, reason)) => {
-                        self.fail_judged(id, exchange, record, rest, (cause, reason));
-                    }
-                }
+            Step::Change(record, change) => self.change(id, exchange, index, record, *change),
+            Step::Block(record, with, answer) => {
+                self.block(id, exchange, record, (with, *answer), None);
             }
-            Verdict::Block(with) => self.block(id, exchange, record, with, scan.answer),
-            Verdict::Fail { cause, reason } => {
-                self.fail_judged(id, exchange, record, rest, (cause, reason));
+            Step::Fail(record, failure) => self.end_failed(id, exchange, record, failure, None),
+        }
+    }
+
+    /// Another message is to take the place of this one.
+    fn change(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        index: u16,
+        mut record: Record,
+        change: Change,
+    ) {
+        let Change { answer, rest } = change;
+        match replacement(&self.host, id, exchange, answer, &self.budget) {
+            Ok(replacement) => {
+                record.action = Action::Modified;
+                let length = replacement.body.as_ref().map(Held::len);
+                record.modified_content_length = Some(length.unwrap_or(exchange.body.available));
+                let draining = Draining {
+                    replacement,
+                    record,
+                };
+                self.replace(id, exchange, draining);
+            }
+            Err(fault) => {
+                let unit = exchange.units.get(usize::from(index));
+                if let Some(step) = unit.map(|unit| unit.unusable(record, rest, fault)) {
+                    self.take_step(id, exchange, index, step);
+                }
             }
         }
     }
 
-    /// The answer came, and to nothing. Where it says that something was found the original is no substitute: it is blocked.
-    fn fail_judged(
+    /// A submission came to nothing. `status`: what the client gets instead of the cause's own.
+    fn end_failed(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        mut record: ScanRecord<'static>,
-        rest: Rest,
-        (cause, reason): (Cause, String),
+        record: Record,
+        failure: Failure,
+        status: Option<u16>,
     ) {
-        if let Rest::Found(mut findings) = rest {
-            findings.reason.get_or_insert(reason);
-            record.findings = Cow::Owned(findings);
-            return self.block(id, exchange, record, BlockWith::OwnPage, Answer::default());
-        }
-        let (cause, reason) = match rest {
-            Rest::Unscannable(ref why) if cause != Cause::Unscannable => {
-                (Cause::Unscannable, why.clone())
-            }
-            _ => (cause, reason),
-        };
-        record.findings = reason_only(reason);
+        let Failure { cause, may_open } = failure;
         if cause == Cause::Unscannable {
             return self.conclude_unscannable(id, exchange, record);
         }
-        record.action = Action::Failed;
-        exchange.journal.push(record);
-        self.apply_failure(id, exchange, cause, matches!(rest, Rest::Trouble(_)), None);
+        exchange.journal.push(*record);
+        let action = match may_open {
+            true => exchange.profile.fail_action(cause),
+            false => FailAction::Closed,
+        };
+        self.conclude_failure(id, exchange, cause, action, status);
     }
 
     /// The server can't look into the content: blocked with the profile's page, unless the profile opens this very cause.
-    fn conclude_unscannable(
-        &mut self,
-        id: u32,
-        exchange: &mut Exchange,
-        mut record: ScanRecord<'static>,
-    ) {
+    fn conclude_unscannable(&mut self, id: u32, exchange: &mut Exchange, record: Record) {
         let cause = Cause::Unscannable;
         let action = exchange.profile.fail_action(cause);
         if action == FailAction::Open {
-            record.action = Action::Failed;
-            exchange.journal.push(record);
+            exchange.journal.push(*record);
             return self.conclude_failure(id, exchange, cause, action, None);
         }
         self.metrics.failed(&exchange.profile, cause, false);
-        self.block_for(
-            id,
-            exchange,
-            record,
-            (BlockWith::OwnPage, Answer::default()),
-            Some(cause),
-        );
+        let own = (BlockWith::OwnPage, Answer::default());
+        self.block(id, exchange, record, own, Some(cause));
     }
 
-    /// The server has too much to do: another connection, perhaps to another server, gets the message.
-    fn retry_elsewhere(
-        &mut self,
-        id: u32,
-        exchange: &mut Exchange,
-        scan: &Scan,
-        mut record: ScanRecord<'static>,
-    ) {
-        record.action = Action::Failed;
-        record.findings = reason_only("the server is overloaded".to_owned());
-        exchange.journal.push(record);
-        self.count_retry(exchange);
-        self.connections.close(&self.host, scan.token, self.now_ms);
-        self.connections
-            .pause(exchange.pool, self.now_ms.saturating_add(OVERLOAD_PAUSE_MS));
-        self.connect(id, exchange, Wish::default());
-    }
-
-    /// Nothing of the message goes on: the client gets a page.
+    /// Nothing of the message goes on: the client gets a page. `cause`: of the failure that it is for.
     fn block(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        record: ScanRecord<'static>,
-        with: BlockWith,
-        answer: Answer,
-    ) {
-        self.block_for(id, exchange, record, (with, answer), None);
-    }
-
-    /// The same, where it is for a failure with that cause.
-    fn block_for(
-        &mut self,
-        id: u32,
-        exchange: &mut Exchange,
-        mut record: ScanRecord<'static>,
+        mut record: Record,
         (with, answer): (BlockWith, Answer),
         cause: Option<Cause>,
     ) {
         let page = block_page(&self.host, id, exchange, with, answer);
         record.action = Action::Blocked;
         record.http_response_code = page.from_server.then_some(page.status);
-        exchange.journal.push(record);
+        exchange.journal.push(*record);
         let slow = self.is_slow(exchange);
         let significance = Significance::of(Action::Blocked, cause, slow);
         self.conclude(id, exchange, Action::Blocked, significance);
@@ -225,7 +128,7 @@ impl<H: Host> Worker<H> {
         );
     }
 
-    /// The scan came to nothing: closes its connection and does what the profile says for `cause`, unless the server has
+    /// The scan came to nothing: closes its connections and does what the profile says for `cause`, unless a server has
     /// said already that it found something, or begun to send another message in the place of this one.
     pub(super) fn fail(&mut self, id: u32, exchange: &mut Exchange, cause: Cause, reason: String) {
         self.fail_with(id, exchange, cause, reason, None);
@@ -240,60 +143,26 @@ impl<H: Host> Worker<H> {
         reason: String,
         status: Option<u16>,
     ) {
-        if self.retry_astray(id, exchange, &reason) {
-            return;
-        }
-        let rest = exchange.take_note();
-        // What is wrong with the message itself is not made good by anything that the server says.
-        let its_own = matches!(cause, Cause::BadRequest | Cause::Oversize);
-        let (cause, reason) = match rest {
-            Rest::Found(findings) => return self.block_cut_off(id, exchange, findings, reason),
-            _ if its_own => (cause, reason),
-            Rest::Trouble(ref trouble) => (Cause::ServerError, format!("{trouble}; {reason}")),
-            Rest::Unscannable(why) => {
-                return self.conclude_cut_off(id, exchange, format!("{why}; {reason}"));
+        let running = Self::units_of(id, exchange)
+            .find(|unit| !exchange.is_done(*unit))
+            .and_then(|unit| {
+                let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
+                    submission.fail(cause, reason.clone(), cx)
+                };
+                Some((unit.index, self.move_unit(exchange, unit, fail)?))
+            });
+        match running {
+            Some((_, Step::Fail(record, failure))) => {
+                self.end_failed(id, exchange, record, failure, status);
             }
-            Rest::Silent => (cause, reason),
-        };
-        self.record_failure(exchange, cause, &reason);
-        self.give_up_connection(id, exchange);
-        self.apply_failure(
-            id,
-            exchange,
-            cause,
-            matches!(rest, Rest::Trouble(_)),
-            status,
-        );
-    }
-
-    /// An answer that broke off or can't be read has said before that the server can't look into the content.
-    fn conclude_cut_off(&mut self, id: u32, exchange: &mut Exchange, reason: String) {
-        let Phase::Scanning(scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
-            return;
-        };
-        self.connections.close(&self.host, scan.token, self.now_ms);
-        let mut record = self.describe(exchange, Some(&scan));
-        record.findings = reason_only(reason);
-        self.conclude_unscannable(id, exchange, record);
-    }
-
-    /// Blocks by an answer that broke off or can't be read.
-    fn block_cut_off(
-        &mut self,
-        id: u32,
-        exchange: &mut Exchange,
-        mut findings: Findings,
-        reason: String,
-    ) {
-        log::debug!("scan by {}: blocked: {reason}", exchange.profile.name);
-        let Phase::Scanning(scan) = mem::replace(&mut exchange.phase, Phase::Waiting) else {
-            return;
-        };
-        self.connections.close(&self.host, scan.token, self.now_ms);
-        findings.reason.get_or_insert(reason);
-        let mut record = self.describe(exchange, Some(&scan));
-        record.findings = Cow::Owned(findings);
-        self.block(id, exchange, record, BlockWith::OwnPage, scan.answer);
+            Some((index, step)) => self.take_step(id, exchange, index, step),
+            None => {
+                let record = self.failed_record(id, exchange, cause, &reason);
+                let may_open = !exchange.has_begun_change();
+                let failure = Failure { cause, may_open };
+                self.end_failed(id, exchange, record, failure, status);
+            }
+        }
     }
 
     /// The body is larger than what may be held.
@@ -302,17 +171,37 @@ impl<H: Host> Worker<H> {
         self.fail(id, exchange, Cause::Oversize, reason);
     }
 
-    /// Notes a transaction that failed, tried again or not.
-    pub(super) fn record_failure(&mut self, exchange: &mut Exchange, cause: Cause, reason: &str) {
+    /// Notes that a message failed, whatever its submissions would have come to.
+    pub(super) fn record_failure(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        cause: Cause,
+        reason: &str,
+    ) {
+        let record = self.failed_record(id, exchange, cause, reason);
+        exchange.journal.push(*record);
+    }
+
+    /// The record of a failure of the message's own, and of the transaction that it was in, if any.
+    fn failed_record(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        cause: Cause,
+        reason: &str,
+    ) -> Record {
         log::debug!("scan by {}: {cause:?}: {reason}", exchange.profile.name);
-        let scan = match &exchange.phase {
-            Phase::Scanning(scan) => Some(&**scan),
-            _ => None,
-        };
-        let mut record = self.describe(exchange, scan);
-        record.action = Action::Failed;
+        let running = Self::units_of(id, exchange).find(|unit| !exchange.is_done(*unit));
+        let of_unit = running.and_then(|unit| {
+            self.move_unit(exchange, unit, |submission, cx| submission.record(cx))
+        });
+        let mut record = of_unit.unwrap_or_else(|| {
+            let message = exchange.message(id, &self.config.redact_headers);
+            Box::new(record(&message, &exchange.request, None))
+        });
         record.findings = reason_only(reason.to_owned());
-        exchange.journal.push(record);
+        record
     }
 
     /// The original is no longer whole: whatever the profile says, nothing of it may go on.
@@ -323,25 +212,9 @@ impl<H: Host> Worker<H> {
         cause: Cause,
         reason: &str,
     ) {
-        self.record_failure(exchange, cause, reason);
+        self.record_failure(id, exchange, cause, reason);
+        self.give_up_units(id, exchange);
         self.conclude_failure(id, exchange, cause, FailAction::Closed, None);
-    }
-
-    /// Does what the profile says for `cause`. Closed in any case where another message has begun in the place of this one,
-    /// unless it is a report of the server's own `trouble`.
-    fn apply_failure(
-        &mut self,
-        id: u32,
-        exchange: &mut Exchange,
-        cause: Cause,
-        trouble: bool,
-        status: Option<u16>,
-    ) {
-        let action = match exchange.change_begun && !trouble {
-            true => FailAction::Closed,
-            false => exchange.profile.fail_action(cause),
-        };
-        self.conclude_failure(id, exchange, cause, action, status);
     }
 
     fn conclude_failure(
@@ -438,12 +311,6 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The record of a transaction, or of a message that never had one.
-    fn describe(&self, exchange: &Exchange, scan: Option<&Scan>) -> ScanRecord<'static> {
-        let peer = scan.and_then(|scan| self.connections.peer(scan.token));
-        describe::record(exchange, scan, peer, &self.config.redact_headers)
-    }
-
     pub(super) fn is_slow(&self, exchange: &Exchange) -> bool {
         exchange.clock.spent(self.now_ms) > exchange.profile.slow_threshold_ms
     }
@@ -471,11 +338,4 @@ pub(super) fn write_log<H: Host>(
     }
     host.set_property(ACTION_PROPERTY, entry.action.as_str().as_bytes())?;
     host.set_property(SIGNIFICANT_PROPERTY, significant)
-}
-
-fn reason_only(reason: String) -> Cow<'static, Findings> {
-    Cow::Owned(Findings {
-        reason: Some(reason),
-        ..Findings::default()
-    })
 }

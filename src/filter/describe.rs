@@ -1,12 +1,10 @@
-//! What icap_log tells of a transaction.
+//! What icap_log tells of an HTTP exchange.
 
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::exchange::Exchange;
-use super::scan::Scan;
 use crate::config::{Profile, Secrets};
-use crate::report::{Action, IcapLog, ScanRecord, Significance, redact_headers};
+use crate::report::{Action, IcapLog, ScanRecord, Significance};
 use crate::verdict::{Findings, Violation};
 
 /// What is to be logged of an HTTP exchange: the transactions so far, of request and response.
@@ -96,55 +94,6 @@ impl Journal {
     }
 }
 
-/// The record of a transaction, or of a message that never had one. `peer`: the server's address.
-pub(super) fn record(
-    exchange: &Exchange,
-    scan: Option<&Scan>,
-    peer: Option<&str>,
-    redacted: &[String],
-) -> ScanRecord<'static> {
-    let profile = &exchange.profile;
-    let redacted = redacted.iter().map(String::as_str);
-    let configured = profile.icap_headers.iter().map(|(name, _)| name.as_str());
-    let sent = redacted.clone().chain(configured);
-    let head = scan.and_then(|scan| scan.answer.head.as_ref());
-    let (ip, port) = peer.and_then(split_address).unzip();
-    ScanRecord {
-        icap_response_code: head.map(|head| head.status),
-        icap_method: exchange.scan_kind(),
-        http_method: Cow::Owned(exchange.http_method.clone()),
-        http_response_code: None,
-        icap_absolute_uri: Cow::Owned(without_query(&exchange.request.uri)),
-        complete_body_sent: scan.is_some_and(|scan| scan.transaction.complete_body_sent()),
-        pool_name: Cow::Owned(profile.pool_name.to_string()),
-        pool_uuid: profile
-            .pool_uuid
-            .as_ref()
-            .map(|uuid| Cow::Owned(uuid.to_string())),
-        icap_server_ip: ip.map(|ip| Cow::Owned(ip.to_owned())),
-        icap_server_port: port,
-        latency_ms: scan.map(|scan| scan.received_ms.saturating_sub(scan.started_ms)),
-        icap_headers_sent_to_server: Cow::Owned(
-            scan.map(|scan| {
-                redact_headers(scan.transaction.headers_sent(), sent, &profile.secrets)
-            })
-            .unwrap_or_default(),
-        ),
-        icap_headers_received_from_server: Cow::Owned(
-            head.map(|head| redact_headers(&head.raw_headers, redacted, &profile.secrets))
-                .unwrap_or_default(),
-        ),
-        modified_content_length: None,
-        vendor: profile.vendor,
-        action: Action::Failed,
-        findings: Cow::Owned(Findings::default()),
-    }
-}
-
-fn without_query(uri: &str) -> String {
-    uri.split('?').next().unwrap_or_default().to_owned()
-}
-
 /// What was found, without a secret that a server repeats.
 fn without_secrets<'f>(findings: Cow<'f, Findings>, secrets: &Secrets) -> Cow<'f, Findings> {
     let named = |v: &Violation| [v.file_name.as_str(), v.threat_name.as_str()].map(str::to_owned);
@@ -166,13 +115,4 @@ fn without_secrets<'f>(findings: Cow<'f, Findings>, secrets: &Secrets) -> Cow<'f
         hide(&mut violation.threat_name);
     }
     Cow::Owned(findings)
-}
-
-/// IP and port of an address as Envoy writes it: `10.0.0.9:1344`, `[2001:db8::9]:1344`.
-fn split_address(address: &str) -> Option<(&str, u16)> {
-    let (ip, port) = address.rsplit_once(':')?;
-    Some((
-        ip.trim_start_matches('[').trim_end_matches(']'),
-        port.parse().ok()?,
-    ))
 }

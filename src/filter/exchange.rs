@@ -1,23 +1,16 @@
-//! One HTTP message under scan: where it stands, and its ICAP transaction on a connection.
+//! One HTTP message under scan: where it stands, and what of it is shown to servers.
 
 use std::rc::Rc;
 
 use super::clock::ServerClock;
 use super::describe::Journal;
-use super::held::Held;
-use super::meaning::judge_rest;
-use super::scan::Scan;
-use super::source::Source;
 use crate::config::{Cause, Profile};
-use crate::connection::PoolId;
+use crate::connection::{PoolId, UnitId};
 use crate::host::{BodyEdit, Fields, Host, HostResult};
 use crate::icap::{BodyProgress, Direction, Request};
 use crate::policy::Outlook;
-use crate::report::{Action, ScanRecord, Significance};
-use crate::verdict::{self, Rest};
-
-/// The most of a page for a client that is read, in bytes. In the place of a longer one the client gets the profile's own.
-pub(super) const PAGE_BYTES: u64 = 1024 * 1024;
+use crate::report::{Action, Significance};
+use crate::submission::{Extent, Held, Message, Record, Submission};
 
 /// A request or a response, from its headers to its verdict.
 #[derive(Debug)]
@@ -25,7 +18,7 @@ pub(super) struct Exchange {
     pub(super) direction: Direction,
     pub(super) profile: Rc<Profile>,
     pub(super) pool: PoolId,
-    /// What is asked of the ICAP server; the same for a retry.
+    /// What is asked of the ICAP server.
     pub(super) request: Rc<Request>,
     pub(super) http_method: String,
     pub(super) body: Body,
@@ -34,11 +27,9 @@ pub(super) struct Exchange {
     /// Since when the host is known to hold its body back.
     pub(super) held_back_ms: Option<u64>,
     pub(super) phase: Phase,
+    /// What of it is shown to servers.
+    pub(super) units: Vec<Submission>,
     pub(super) clock: ServerClock,
-    /// Transactions that failed and were tried again.
-    pub(super) retries: u32,
-    /// A server has begun to send a message in its place: whatever fails from then on, the original does not go on.
-    pub(super) change_begun: bool,
     /// What is to be logged, of the other direction too.
     pub(super) journal: Journal,
     /// Its outcome, as long as it is not counted: see [`Worker::put_back`](super::worker::Worker::put_back).
@@ -76,20 +67,16 @@ pub(super) struct Body {
 /// Where a message stands.
 ///
 /// ```text
-///  Collecting ─enough for the first bytes─▶ Waiting ─connection─▶ Scanning ─┬─▶ Released
-///                                              ▲                    │      ├─▶ Answered
-///                                              └──── lost, retry ───┘      └─▶ Draining ─end of body─▶ Released
+///  Scanning ─┬─▶ Released
+///            ├─▶ Answered
+///            └─▶ Draining ─end of body─▶ Released
 ///  any before a verdict ──failure──▶ Released (fail open) or Answered (fail closed)
 ///  on the way to Released, where the body is still coming ──▶ Cleared ─next part of the body─▶ Released
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// More of the body is needed before anything can be sent.
-    Collecting,
-    /// A connection is needed.
-    Waiting,
-    /// The ICAP server has it.
-    Scanning(Box<Scan>),
+    /// Its submissions are on their way.
+    Scanning,
     /// It is to be replaced once the original has come to its end, which is thrown away meanwhile.
     Draining(Box<Draining>),
     /// It may go on its way, and does with the next part of its body: see [`Worker::let_go`](super::worker::Worker::let_go).
@@ -123,7 +110,7 @@ impl Replacement {
 pub(super) struct Draining {
     pub(super) replacement: Replacement,
     /// What is to be logged once it is in place.
-    pub(super) record: ScanRecord<'static>,
+    pub(super) record: Record,
 }
 
 impl Body {
@@ -132,6 +119,14 @@ impl Body {
         BodyProgress {
             available: self.available,
             ended: self.at_end || self.is_as_announced(),
+        }
+    }
+
+    /// How much there is of it.
+    pub(super) fn extent(self) -> Extent {
+        Extent {
+            progress: self.progress(),
+            announced: self.announced,
         }
     }
 
@@ -190,25 +185,43 @@ impl Exchange {
             && now_ms.saturating_sub(self.body.progress_ms) >= limit_ms
     }
 
-    /// Lets the clock run while it is the server that is waited for.
+    /// Lets the clock run while it is a server that is waited for.
     pub(super) fn run_clock(&mut self, now_ms: u64) {
-        let running = match &self.phase {
-            Phase::Collecting
-            | Phase::Draining(_)
-            | Phase::Cleared
-            | Phase::Released
-            | Phase::Answered => false,
-            Phase::Waiting => true,
-            Phase::Scanning(scan) => {
-                !scan.complete && scan.transaction.waits_for_server(self.body.progress())
-            }
-        };
-        self.clock.run(running, now_ms);
+        self.clock.run(self.waits_for_server(), now_ms);
     }
 
-    /// Where its body is.
-    pub(super) fn source<'h, H>(&self, host: &'h H, id: u32) -> Source<'h, H> {
-        Source::Host(host, id, self.direction)
+    /// Whether it is a server that is waited for, and not the rest of the body.
+    pub(super) fn waits_for_server(&self) -> bool {
+        let extent = self.body.extent();
+        !self.is_decided() && self.units.iter().any(|unit| unit.waits_for_server(extent))
+    }
+
+    /// Whether nothing of it was sent yet.
+    pub(super) fn is_collecting(&self) -> bool {
+        !self.is_decided() && self.units.iter().all(Submission::is_collecting)
+    }
+
+    /// Whether that submission has ended.
+    pub(super) fn is_done(&self, unit: UnitId) -> bool {
+        let unit = self.units.get(usize::from(unit.index));
+        unit.is_none_or(Submission::is_done)
+    }
+
+    /// Whether a server has begun to send another message in its place: whatever fails from then on, the original does not go on.
+    pub(super) fn has_begun_change(&self) -> bool {
+        self.units.iter().any(Submission::has_begun_change)
+    }
+
+    /// The message as a submission sees it. `redacted`: the ICAP headers whose values are not logged.
+    pub(super) fn message<'a>(&'a self, context: u32, redacted: &'a [String]) -> Message<'a> {
+        Message {
+            context,
+            direction: self.direction,
+            profile: &self.profile,
+            http_method: &self.http_method,
+            redacted,
+            extent: self.body.extent(),
+        }
     }
 
     /// The largest body that is scanned.
@@ -216,34 +229,6 @@ impl Exchange {
         match self.direction {
             Direction::Request => self.profile.request_buffer_bytes,
             Direction::Response => self.profile.response_buffer_bytes,
-        }
-    }
-
-    /// The largest body that is taken from an answer: it has to fit where the original was, or is a response.
-    pub(super) fn answer_limit(&self) -> u64 {
-        self.profile
-            .request_buffer_bytes
-            .max(self.profile.response_buffer_bytes)
-    }
-
-    /// What the server has said in an answer that can't be used as a whole. Notes whether a change had begun.
-    pub(super) fn take_note(&mut self) -> Rest {
-        let Phase::Scanning(scan) = &mut self.phase else {
-            return Rest::Silent;
-        };
-        scan.salvage();
-        self.change_begun |= scan.has_begun_change();
-        match &self.phase {
-            Phase::Scanning(scan) => judge_rest(self, &scan.answer),
-            _ => Rest::Silent,
-        }
-    }
-
-    /// Which message it is, for verdict and log.
-    pub(super) fn scan_kind(&self) -> verdict::Scan {
-        match self.direction {
-            Direction::Request => verdict::Scan::Request,
-            Direction::Response => verdict::Scan::Response,
         }
     }
 }

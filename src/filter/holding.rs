@@ -4,7 +4,7 @@
 //! Without it no body callback ever comes while a request is held, and it would hang. That is told from a slow client
 //! by what the host has counted: bytes of the body that it got and did not give.
 
-use super::exchange::{Exchange, Phase};
+use super::exchange::Exchange;
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::host::Host;
@@ -39,7 +39,7 @@ impl<H: Host> Worker<H> {
     fn without_body(&self) -> Vec<u32> {
         let waits = |(_, exchange): &(&u32, &Exchange)| {
             exchange.direction == Direction::Request
-                && matches!(exchange.phase, Phase::Collecting)
+                && exchange.is_collecting()
                 && exchange.body.available == 0
         };
         self.exchanges

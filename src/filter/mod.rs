@@ -1,9 +1,7 @@
 //! The HTTP filter: hold a message, show it to the ICAP server, apply the verdict once.
 
-mod answer;
 mod clock;
 mod file_name;
-mod held;
 mod instance_record;
 mod placeholders;
 pub mod rewrite;
@@ -13,7 +11,6 @@ mod admit;
 mod apply;
 mod ask;
 mod conclude;
-mod connect;
 mod describe;
 mod exchange;
 mod expose;
@@ -21,7 +18,6 @@ mod holding;
 mod inbox;
 mod instances;
 mod local_reply;
-mod meaning;
 mod metrics;
 mod on_http;
 mod on_server;
@@ -29,18 +25,16 @@ mod on_tick;
 mod probe;
 mod recall;
 mod repeated;
+mod replacement;
 mod role;
-mod scan;
 mod self_test;
 mod service;
-mod source;
+mod units;
 mod view;
 mod worker;
 
-pub use answer::{Answer, AnswerBody, NotKept, copy};
 pub use clock::ServerClock;
 pub use file_name::file_name;
-pub use held::{Budget, Held, OverBudget, PIECE_BYTES};
 pub use instance_record::{DEAD_AFTER_MS, InstanceRecord};
 pub use local_reply::refuse;
 pub use placeholders::MessageValues;

@@ -3,12 +3,10 @@
 use super::admit::Admission;
 use super::exchange::{Exchange, Phase};
 use super::holding::Holding;
-use super::scan::Progress;
 use super::worker::Worker;
 use crate::config::Cause;
-use crate::connection::{Owner, Wish};
 use crate::host::{Host, Next};
-use crate::icap::{Direction, Transaction};
+use crate::icap::Direction;
 use crate::report::Action;
 
 impl<H: Host> Worker<H> {
@@ -118,7 +116,6 @@ impl<H: Host> Worker<H> {
         self.begin(Some(id));
         self.with_message(id, |worker, exchange| {
             if !matches!(exchange.phase, Phase::Answered) {
-                worker.give_up_connection(id, exchange);
                 let reason = "the request is longer than its content-length announces";
                 worker.fail_closed(id, exchange, Cause::BadRequest, reason);
             }
@@ -157,7 +154,7 @@ impl<H: Host> Worker<H> {
 
     /// The HTTP context is about to go, because all is done or because the client left.
     pub(super) fn on_done(&mut self, id: u32) {
-        let Some(exchange) = self.take(id) else {
+        let Some(mut exchange) = self.take(id) else {
             return;
         };
         if !exchange.is_held() {
@@ -167,7 +164,7 @@ impl<H: Host> Worker<H> {
         if !exchange.counted {
             self.metrics.aborted(&exchange.profile);
         }
-        self.give_up_connection(id, &exchange);
+        self.give_up_units(id, &mut exchange);
         self.settle();
     }
 
@@ -209,23 +206,8 @@ impl<H: Host> Worker<H> {
         if !exchange.is_decided() && exchange.body.available > exchange.limit() {
             return self.fail_oversize(id, exchange);
         }
-        let limit = exchange.answer_limit();
-        let source = exchange.source(&self.host, id);
-        match &mut exchange.phase {
-            Phase::Collecting => {
-                if Transaction::ready(&exchange.request, exchange.body.progress()) {
-                    self.connect(id, exchange, Wish::default());
-                }
-            }
-            Phase::Scanning(scan) => {
-                let body = exchange.body.progress();
-                match scan.drive(&self.host, source, body, limit, &self.connections) {
-                    Progress::Open => {}
-                    Progress::Recall => self.recall.add(Owner::Message(id)),
-                    Progress::Finished => self.finish(id, exchange),
-                    Progress::Failed(cause, reason) => self.fail(id, exchange, cause, reason),
-                }
-            }
+        match &exchange.phase {
+            Phase::Scanning => self.step_units(id, exchange),
             Phase::Draining(_) => self.drain(id, exchange),
             Phase::Cleared => {
                 if self.is_inside(id) {
@@ -233,7 +215,7 @@ impl<H: Host> Worker<H> {
                     exchange.phase = Phase::Released;
                 }
             }
-            Phase::Waiting | Phase::Released | Phase::Answered => {}
+            Phase::Released | Phase::Answered => {}
         }
     }
 
@@ -248,7 +230,6 @@ impl<H: Host> Worker<H> {
             Direction::Request => self.fail(id, exchange, Cause::BadRequest, reason),
             // The client has no part in it, and the server was told that the body had come to its end.
             Direction::Response => {
-                self.give_up_connection(id, exchange);
                 self.fail_closed(id, exchange, Cause::Internal, &reason);
             }
         }

@@ -1,10 +1,10 @@
 //! Callbacks about the connections to the ICAP servers: established, bytes, closed.
 
-use super::exchange::{Exchange, Phase};
 use super::worker::{TICK_OPENING_MS, Worker};
 use crate::config::Cause;
 use crate::connection::{Owner, StreamToken};
 use crate::host::Host;
+use crate::submission::Submission;
 
 impl<H: Host> Worker<H> {
     /// The stream is established, to the server at `peer`.
@@ -29,15 +29,8 @@ impl<H: Host> Worker<H> {
             Some(owner @ (Owner::Options(_) | Owner::SelfTest(_))) => {
                 self.probe_received(owner, bytes);
             }
-            Some(Owner::Message(id)) => {
-                if let Some(Exchange {
-                    phase: Phase::Scanning(scan),
-                    ..
-                }) = self.exchanges.get_mut(&id)
-                {
-                    scan.receive(bytes, self.now_ms);
-                }
-                self.drive(id);
+            Some(Owner::Unit(unit)) => {
+                self.with_unit(unit, |submission, cx| submission.bytes(bytes, cx));
             }
             // Nothing was asked: the same.
             None => self.connections.close(&self.host, token, self.now_ms),
@@ -54,9 +47,9 @@ impl<H: Host> Worker<H> {
             Some(owner @ (Owner::Options(_) | Owner::SelfTest(_))) => {
                 self.probe_failed(owner, reason);
             }
-            Some(Owner::Message(id)) => {
-                self.with_message(id, |worker, exchange| {
-                    worker.fail(id, exchange, Cause::Internal, reason.to_owned());
+            Some(Owner::Unit(unit)) => {
+                self.with_unit(unit, |submission, cx| {
+                    submission.fail(Cause::Internal, reason.to_owned(), cx)
                 });
             }
             None => {}
@@ -93,7 +86,7 @@ impl<H: Host> Worker<H> {
         self.hand_out();
         while let Some(owner) = self.recall.next() {
             match owner {
-                Owner::Message(id) => self.drive(id),
+                Owner::Unit(unit) => self.with_unit(unit, Submission::body),
                 Owner::Options(_) | Owner::SelfTest(_) => self.drive_probe(owner),
             }
             self.hand_out();

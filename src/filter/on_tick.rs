@@ -1,11 +1,12 @@
 //! What time brings: connections that can be opened only then, probes that are due, time-outs.
 
-use super::exchange::{Exchange, Phase};
+use super::exchange::Exchange;
 use super::repeated::say;
 use super::worker::{TICK_OPENING_MS, TICK_SCANNING_MS, Worker};
 use crate::config::Cause;
 use crate::connection::{Opened, Owner, PoolId};
 use crate::host::Host;
+use crate::submission::Submission;
 
 /// Root ticks while connections idle.
 const TICK_IDLE_MS: u32 = 1_000;
@@ -76,9 +77,9 @@ impl<H: Host> Worker<H> {
         exchange.slow_said = true;
         self.metrics.slow(&exchange.profile);
         let profile = &exchange.profile;
-        let server = match &exchange.phase {
-            Phase::Scanning(scan) => self.connections.peer(scan.token).unwrap_or("a server"),
-            _ => "no server yet, all connections are in use",
+        let server = match exchange.units.iter().find_map(Submission::connection) {
+            Some(token) => self.connections.peer(token).unwrap_or("a server"),
+            None => "no server yet, all connections are in use",
         };
         say(
             self.now_ms,

@@ -2,16 +2,13 @@
 
 use std::rc::Rc;
 
-use super::exchange::PAGE_BYTES;
-use super::held::Budget;
-use super::scan::{Progress, Scan};
 use super::self_test::test_file;
 use super::service::Service;
-use super::source::Source;
 use super::worker::Worker;
 use crate::connection::{Checkout, Owner, StreamToken, Wish};
 use crate::host::Host;
 use crate::icap::{BodyProgress, Request};
+use crate::submission::{Attempt, Budget, PAGE_BYTES, Progress, Source};
 
 /// How long a probe may take, the wait for a connection included, in milliseconds.
 const PROBE_TIMEOUT_MS: u64 = 5_000;
@@ -30,7 +27,10 @@ pub(super) enum Probe {
     /// A connection is needed.
     Waiting { until_ms: u64 },
     /// The server has it.
-    Asked { scan: Box<Scan>, until_ms: u64 },
+    Asked {
+        attempt: Box<Attempt>,
+        until_ms: u64,
+    },
 }
 
 impl Probe {
@@ -75,8 +75,8 @@ impl<H: Host> Worker<H> {
         };
         let pool = self.services.get(index).map(|service| service.pool);
         match self.probe(owner) {
-            Some(Probe::Asked { scan, .. }) => {
-                self.now_ms.saturating_sub(scan.started_ms) >= PROBE_PATIENCE_MS
+            Some(Probe::Asked { attempt, .. }) => {
+                self.now_ms.saturating_sub(attempt.started_ms) >= PROBE_PATIENCE_MS
                     && pool.is_some_and(|pool| self.connections.starves(pool))
             }
             _ => false,
@@ -133,7 +133,7 @@ impl<H: Host> Worker<H> {
                 let service = self.services.get(index);
                 service.map(|service| service.self_test_request(random))
             }
-            Owner::Message(_) => None,
+            Owner::Unit(_) => None,
         };
         let (now_ms, budget) = (self.now_ms, self.budget.clone());
         match (request, self.probe_mut(owner)) {
@@ -141,8 +141,8 @@ impl<H: Host> Worker<H> {
                 let Probe::Waiting { until_ms } = *probe else {
                     return;
                 };
-                let scan = Box::new(scan_of(owner, token, &request, now_ms, &budget));
-                *probe = Probe::Asked { scan, until_ms };
+                let attempt = Box::new(attempt_of(owner, token, &request, now_ms, &budget));
+                *probe = Probe::Asked { attempt, until_ms };
                 self.drive_probe(owner);
             }
             _ => self.release(token),
@@ -152,8 +152,8 @@ impl<H: Host> Worker<H> {
     /// Bytes of the answer to a probe.
     pub(super) fn probe_received(&mut self, owner: Owner, bytes: Vec<u8>) {
         let now_ms = self.now_ms;
-        if let Some(Probe::Asked { scan, .. }) = self.probe_mut(owner) {
-            scan.receive(bytes, now_ms);
+        if let Some(Probe::Asked { attempt, .. }) = self.probe_mut(owner) {
+            attempt.receive(bytes, now_ms);
         }
         self.drive_probe(owner);
     }
@@ -162,44 +162,44 @@ impl<H: Host> Worker<H> {
     pub(super) fn drive_probe(&mut self, owner: Owner) {
         let body = match owner {
             Owner::SelfTest(_) => test_file(),
-            Owner::Options(_) | Owner::Message(_) => Vec::new(),
+            Owner::Options(_) | Owner::Unit(_) => Vec::new(),
         };
         let whole = BodyProgress {
             available: body.len() as u64,
             ended: true,
         };
-        let (mut scan, until_ms) = match self.probe_mut(owner) {
+        let (mut attempt, until_ms) = match self.probe_mut(owner) {
             Some(probe @ Probe::Asked { .. }) => match probe.take() {
-                Probe::Asked { scan, until_ms } => (scan, until_ms),
+                Probe::Asked { attempt, until_ms } => (attempt, until_ms),
                 Probe::Idle | Probe::Waiting { .. } => return,
             },
             _ => return,
         };
         let limit = PAGE_BYTES;
-        let progress = scan.drive(
+        let progress = attempt.drive(
             &self.host,
             Source::Memory(&body),
             whole,
             limit,
             &self.connections,
         );
-        let token = scan.token;
-        let reusable = scan.transaction.reusable();
+        let token = attempt.token;
+        let reusable = attempt.transaction.reusable();
         match progress {
             Progress::Open | Progress::Recall => {
                 if matches!(progress, Progress::Recall) {
                     self.recall.add(owner);
                 }
                 if let Some(probe) = self.probe_mut(owner) {
-                    *probe = Probe::Asked { scan, until_ms };
+                    *probe = Probe::Asked { attempt, until_ms };
                 }
                 return;
             }
             Progress::Failed(_, reason) => self.probe_missed(owner, &reason),
             Progress::Finished => match owner {
-                Owner::Options(index) => self.options_answered(index, &scan),
-                Owner::SelfTest(index) => self.self_test_answered(index, &scan),
-                Owner::Message(_) => {}
+                Owner::Options(index) => self.options_answered(index, &attempt),
+                Owner::SelfTest(index) => self.self_test_answered(index, &attempt),
+                Owner::Unit(_) => {}
             },
         }
         // Where there are no requests, as on Envoy's main thread, a kept connection would be one less for the workers: all there
@@ -223,8 +223,9 @@ impl<H: Host> Worker<H> {
                     self.connections.forget(pool, owner);
                 }
             }
-            Some(Probe::Asked { scan, .. }) => {
-                self.connections.close(&self.host, scan.token, self.now_ms)
+            Some(Probe::Asked { attempt, .. }) => {
+                self.connections
+                    .close(&self.host, attempt.token, self.now_ms)
             }
         }
         self.probe_missed(owner, reason);
@@ -234,7 +235,7 @@ impl<H: Host> Worker<H> {
         match owner {
             Owner::Options(index) => self.options_missed(index, reason),
             Owner::SelfTest(index) => self.self_test_missed(index, reason),
-            Owner::Message(_) => {}
+            Owner::Unit(_) => {}
         }
     }
 
@@ -242,7 +243,7 @@ impl<H: Host> Worker<H> {
         match owner {
             Owner::Options(index) => Some(&self.services.get(index)?.options_probe),
             Owner::SelfTest(index) => Some(&self.services.get(index)?.self_test.as_ref()?.probe),
-            Owner::Message(_) => None,
+            Owner::Unit(_) => None,
         }
     }
 
@@ -252,7 +253,7 @@ impl<H: Host> Worker<H> {
             Owner::SelfTest(index) => {
                 Some(&mut self.services.get_mut(index)?.self_test.as_mut()?.probe)
             }
-            Owner::Message(_) => None,
+            Owner::Unit(_) => None,
         }
     }
 
@@ -280,15 +281,15 @@ impl<H: Host> Worker<H> {
     }
 }
 
-fn scan_of(
+fn attempt_of(
     owner: Owner,
     token: StreamToken,
     request: &Rc<Request>,
     now_ms: u64,
     budget: &Budget,
-) -> Scan {
+) -> Attempt {
     match owner {
-        Owner::Options(_) => Scan::of_options(token, request, now_ms, budget),
-        Owner::SelfTest(_) | Owner::Message(_) => Scan::new(token, request, now_ms, budget, false),
+        Owner::Options(_) => Attempt::of_options(token, request, now_ms, budget),
+        Owner::SelfTest(_) | Owner::Unit(_) => Attempt::new(token, request, now_ms, budget, false),
     }
 }

@@ -6,14 +6,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::ask::{allow, preview};
-use super::meaning::judge_probe;
 use super::probe::Probe;
-use super::scan::Scan;
 use super::service::Service;
 use super::worker::Worker;
 use crate::config::{Profile, SelfTestConfig};
 use crate::host::{Fields, Host};
 use crate::icap::{Direction, Method, Request, encode_request_head, encode_response_head};
+use crate::submission::{Attempt, judge_probe};
 use crate::verdict::Verdict;
 
 /// The EICAR test file, encoded so that no scanner takes the module for it.
@@ -112,7 +111,7 @@ fn fields(fields: &[(&str, &str)]) -> Fields {
 
 impl<H: Host> Worker<H> {
     /// The server has answered the test.
-    pub(super) fn self_test_answered(&mut self, index: usize, scan: &Scan) {
+    pub(super) fn self_test_answered(&mut self, index: usize, attempt: &Attempt) {
         let Some(service) = self.services.get_mut(index) else {
             return;
         };
@@ -121,7 +120,7 @@ impl<H: Host> Worker<H> {
             return;
         };
         let sent = test_file().len() as u64;
-        let verdict = judge_probe(scan, &service.profile, service.direction, sent);
+        let verdict = judge_probe(attempt, &service.profile, service.direction, sent);
         let minutes = test.config.interval_minutes;
         match verdict {
             Verdict::Fail { reason, .. } => return self.self_test_missed(index, &reason),

@@ -4,14 +4,14 @@ use std::rc::Rc;
 
 use super::probe::Probe;
 use super::repeated::say;
-use super::scan::Scan;
 use super::self_test::SelfTest;
 use super::worker::Worker;
 use crate::config::{Profile, SendWhen, ServiceUrl};
-use crate::connection::{Knowledge, PoolId, StreamToken};
+use crate::connection::{Knowledge, PoolId};
 use crate::host::{Host, HostError};
-use crate::icap::{Direction, Headers, Method, Request, ServiceOptions, istag};
+use crate::icap::{Direction, Method, Request, ServiceOptions};
 use crate::report::foreign;
+use crate::submission::Attempt;
 
 /// The host's status where Envoy has no healthy server in a cluster, or no such cluster.
 const NO_SERVER: u32 = 10;
@@ -109,11 +109,11 @@ impl Service {
 
 impl<H: Host> Worker<H> {
     /// A service answered its OPTIONS.
-    pub(super) fn options_answered(&mut self, index: usize, scan: &Scan) {
+    pub(super) fn options_answered(&mut self, index: usize, attempt: &Attempt) {
         let Some(service) = self.services.get_mut(index) else {
             return;
         };
-        let read = scan.answer.head.as_ref().map(ServiceOptions::read);
+        let read = attempt.answer.head.as_ref().map(ServiceOptions::read);
         match read {
             Some(Ok(options)) => {
                 let method = service.method();
@@ -133,7 +133,7 @@ impl<H: Host> Worker<H> {
                 }
                 log::debug!("icap profile {}: {options:?}", service.profile.name);
                 if let (Some(peer), Some(istag)) =
-                    (self.connections.peer(scan.token), &options.istag)
+                    (self.connections.peer(attempt.token), &options.istag)
                 {
                     service.knowledge.notice_istag(peer, istag, self.now_ms);
                 }
@@ -185,24 +185,20 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The answer to a scan on that connection carried these headers: its `ISTag` tells whether the server has changed.
+    /// An answer of the server `peer` carried that `ISTag`, which tells whether the server has changed.
     pub(super) fn notice_istag(
         &mut self,
         profile: &Rc<Profile>,
         direction: Direction,
-        token: StreamToken,
-        headers: &Headers,
+        peer: &str,
+        tag: &str,
     ) {
-        let Some(tag) = istag(headers) else { return };
-        let Some(peer) = self.connections.peer(token) else {
-            return;
-        };
         let found = self
             .services
             .iter_mut()
             .find(|service| service.serves(profile, direction));
         if let Some(service) = found
-            && service.knowledge.notice_istag(peer, &tag, self.now_ms)
+            && service.knowledge.notice_istag(peer, tag, self.now_ms)
         {
             say(
                 self.now_ms,
@@ -212,7 +208,7 @@ impl<H: Host> Worker<H> {
                 format_args!(
                     "icap profile {}: the server {peer} changed, its ISTag is \"{}\" now",
                     profile.name,
-                    foreign(&tag)
+                    foreign(tag)
                 ),
             );
             self.metrics.istag_changed(profile);

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use super::exchange::{Exchange, Phase};
-use super::held::Budget;
 use super::holding::Holding;
 use super::inbox::Inbox;
 use super::instances::Instances;
@@ -15,6 +14,7 @@ use super::service::{self, Service};
 use crate::config::Config;
 use crate::connection::{Connections, Owner, StreamToken};
 use crate::host::Host;
+use crate::submission::{Budget, Effect};
 
 /// Root ticks while a request waits for a connection to be opened, in milliseconds: only the root context can open one.
 pub(super) const TICK_OPENING_MS: u32 = 1;
@@ -49,6 +49,8 @@ pub(super) struct Worker<H> {
     pub(super) exchanges: BTreeMap<u32, Exchange>,
     /// Connections that were handed on and messages that they were handed to.
     pub(super) handed: VecDeque<(Owner, StreamToken)>,
+    /// Empty between transitions; kept for its room.
+    pub(super) effects: Vec<Effect>,
     /// Those who have something to send, in a callback of their own.
     pub(super) recall: Recall,
     /// Answers to clients that may not be given in the callback that is running: see [`reply`](Self::reply).
@@ -79,6 +81,7 @@ impl<H: Host> Worker<H> {
             config,
             exchanges: BTreeMap::new(),
             handed: VecDeque::new(),
+            effects: Vec::new(),
             recall: Recall::new(&host),
             replies: VecDeque::new(),
             inbox,

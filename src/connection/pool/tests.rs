@@ -8,8 +8,12 @@ const LIMITS: PoolLimits = PoolLimits {
     max_age_ms: 10_000,
 };
 
-fn message(id: u32) -> Owner {
-    Owner::Message(id)
+fn message(context: u32) -> Owner {
+    Owner::Unit(UnitId {
+        context,
+        direction: Direction::Request,
+        index: 0,
+    })
 }
 
 /// A request asks for a connection, and there is none yet.

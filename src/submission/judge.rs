@@ -1,22 +1,26 @@
-//! What a complete answer means for the message it is about, and what comes of it.
-
-use std::ops::Range;
+//! What an answer means for what was shown.
 
 use super::answer::{Answer, AnswerBody, NotKept, copy};
-use super::exchange::{Exchange, PAGE_BYTES, Replacement};
+use super::attempt::Attempt;
 use super::held::{Budget, Held};
-use super::rewrite;
-use super::scan::Scan;
+use super::message::Message;
+use super::source::{Extent, Source};
 use crate::config::{Cause, Profile};
-use crate::host::{Fields, Host, HostError};
-use crate::icap::{Announced, Direction, Headers, HttpHead, RequestHead, ResponseHead};
+use crate::host::Host;
+use crate::icap::{Announced, Direction, Headers, HttpHead, Request, RequestHead, ResponseHead};
 use crate::verdict::{
-    AnswerView, BlockWith, BodyChange, Findings, Judgement, Rest, Verdict, judge, judge_head,
+    self, AnswerView, BodyChange, Findings, Judgement, Rest, Verdict, judge, judge_head,
     same_request, same_response,
 };
 
-/// Why a changed message can't take the place of the original.
-const NO_PLACE_FOR_BODY: &str = "the server added a body to a message that has none";
+/// What was shown to the server.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Original<'a> {
+    pub(super) message: &'a Message<'a>,
+    pub(super) request: &'a Request,
+    /// Of the body that is shown.
+    pub(super) extent: Extent,
+}
 
 impl Answer {
     /// Puts the part of the original that the answer goes on with (206, draft-icap-ext-partial-content-07) behind its body.
@@ -26,15 +30,14 @@ impl Answer {
     /// The answer asks for what is not there, or for more than may be held.
     pub(super) fn complete<H: Host>(
         &mut self,
-        host: &H,
-        id: u32,
-        exchange: &Exchange,
+        source: Source<'_, H>,
+        available: u64,
+        limit: u64,
         budget: &Budget,
     ) -> Result<(), (Cause, String)> {
         let Some(from) = self.use_original_body.take() else {
             return Ok(());
         };
-        let available = exchange.body.available;
         if from > available {
             let reason = format!("use-original-body is {from}, the body has {available} bytes");
             return Err((Cause::Protocol, reason));
@@ -63,14 +66,15 @@ impl Answer {
             .len()
             .saturating_add(same.unwrap_or(0))
             .saturating_add(available.saturating_sub(from));
-        if len > exchange.answer_limit() {
+        if len > limit {
             return Err(fault(NotKept::TooLarge));
         }
         [0..same.unwrap_or(0), from..available]
             .into_iter()
             .try_for_each(|range| {
                 copy(&mut own, range, |range| {
-                    read(host, id, exchange, range).ok()
+                    let mut bytes = Vec::new();
+                    source.read(range, &mut bytes).ok().map(|()| bytes)
                 })
             })
             .map_err(fault)?;
@@ -111,24 +115,6 @@ fn fault(why: NotKept) -> (Cause, String) {
     (why.cause(), why.sentence().to_owned())
 }
 
-/// A range of the original body.
-fn read<H: Host>(
-    host: &H,
-    id: u32,
-    exchange: &Exchange,
-    range: Range<u64>,
-) -> Result<Vec<u8>, (Cause, String)> {
-    let mut bytes = Vec::new();
-    if range.is_empty() {
-        return Ok(bytes);
-    }
-    exchange
-        .source(host, id)
-        .read(range, &mut bytes)
-        .map(|()| bytes)
-        .map_err(|e| (Cause::Internal, e.to_string()))
-}
-
 /// What the answer means for the message, and what would be left of it if it could not be put in place.
 #[derive(Debug)]
 pub(super) struct Meaning {
@@ -139,9 +125,9 @@ pub(super) struct Meaning {
 }
 
 /// What the answer means for the message.
-pub(super) fn judge_answer(exchange: &Exchange, answer: &Answer) -> Meaning {
-    let profile = &exchange.profile;
-    with_view(exchange, answer, |view| Meaning {
+pub(super) fn judge_answer(original: Original<'_>, answer: &Answer) -> Meaning {
+    let profile = original.message.profile;
+    with_view(original, answer, |view| Meaning {
         judgement: judge(view, profile),
         rest: judge_head(view, profile),
         cut_off: view.is_cut_off(),
@@ -161,18 +147,19 @@ pub(super) fn judge_answer(exchange: &Exchange, answer: &Answer) -> Meaning {
 }
 
 /// What an answer says of which something is missing.
-pub(super) fn judge_rest(exchange: &Exchange, answer: &Answer) -> Rest {
-    with_view(exchange, answer, |view| judge_head(view, &exchange.profile)).unwrap_or(Rest::Silent)
+pub(super) fn judge_rest(original: Original<'_>, answer: &Answer) -> Rest {
+    let profile = original.message.profile;
+    with_view(original, answer, |view| judge_head(view, profile)).unwrap_or(Rest::Silent)
 }
 
 /// Whether the head that the answer brings is another than the one that was shown; false as long as there is none.
-pub(super) fn head_differs(exchange: &Exchange, answer: &Answer) -> bool {
-    with_view(exchange, answer, |view| view.head_changed).unwrap_or(false)
+pub(super) fn head_differs(original: Original<'_>, answer: &Answer) -> bool {
+    with_view(original, answer, |view| view.head_changed).unwrap_or(false)
 }
 
 /// The answer as the verdict sees it; `None` without a head.
 fn with_view<T>(
-    exchange: &Exchange,
+    original: Original<'_>,
     answer: &Answer,
     act: impl FnOnce(&AnswerView<'_>) -> T,
 ) -> Option<T> {
@@ -181,7 +168,7 @@ fn with_view<T>(
     for trailer in answer.trailers.iter() {
         headers.push(trailer.name.clone(), trailer.value.clone());
     }
-    let original_response = exchange
+    let original_response = original
         .request
         .response_head
         .as_deref()
@@ -189,7 +176,7 @@ fn with_view<T>(
     let head_changed = match &answer.http {
         None => false,
         Some(HttpHead::Request(got)) => {
-            let sent = exchange
+            let sent = original
                 .request
                 .request_head
                 .as_deref()
@@ -206,24 +193,24 @@ fn with_view<T>(
     };
     Some(act(&AnswerView {
         page: page.unwrap_or_default(),
-        scan: exchange.scan_kind(),
+        scan: original.message.scan_kind(),
         status: head.status,
         headers: &headers,
         http: answer.http.as_ref(),
         original_response: original_response.as_ref(),
         head_changed,
-        body: body_change(exchange, answer, head_changed),
+        body: body_change(original.extent, answer, head_changed),
     }))
 }
 
 /// What the answer to an upload or a download of this filter's own means, whose body has `sent` bytes.
-pub(super) fn judge_probe(
-    scan: &Scan,
+pub fn judge_probe(
+    attempt: &Attempt,
     profile: &Profile,
     direction: Direction,
     sent: u64,
 ) -> Verdict {
-    let Some(head) = &scan.answer.head else {
+    let Some(head) = &attempt.answer.head else {
         let reason = "the answer has no head".to_owned();
         return Verdict::Fail {
             cause: Cause::Internal,
@@ -235,19 +222,19 @@ pub(super) fn judge_probe(
         headers: Headers::new(),
     };
     let (kind, original) = match direction {
-        Direction::Request => (crate::verdict::Scan::Request, None),
-        Direction::Response => (crate::verdict::Scan::Response, Some(&original)),
+        Direction::Request => (verdict::Scan::Request, None),
+        Direction::Response => (verdict::Scan::Response, Some(&original)),
     };
     let view = AnswerView {
         scan: kind,
         status: head.status,
         headers: &head.headers,
-        http: scan.answer.http.as_ref(),
+        http: attempt.answer.http.as_ref(),
         original_response: original,
         head_changed: false,
-        body: match &scan.answer.body {
+        body: match &attempt.answer.body {
             AnswerBody::Same(same) if *same == sent => BodyChange::Same,
-            AnswerBody::None if !scan.answer.announced().body => BodyChange::None,
+            AnswerBody::None if !attempt.answer.announced().body => BodyChange::None,
             AnswerBody::None | AnswerBody::Same(_) | AnswerBody::Own(_) | AnswerBody::Lost(_) => {
                 BodyChange::Changed
             }
@@ -257,8 +244,8 @@ pub(super) fn judge_probe(
     judge(&view, profile).verdict
 }
 
-fn body_change(exchange: &Exchange, answer: &Answer, head_changed: bool) -> BodyChange {
-    let body = exchange.body.progress();
+fn body_change(original: Extent, answer: &Answer, head_changed: bool) -> BodyChange {
+    let body = original.progress;
     let (given, announced) = match &answer.body {
         AnswerBody::Own(_) | AnswerBody::Lost(_) => return BodyChange::Changed,
         AnswerBody::Same(same) => (*same, true),
@@ -277,10 +264,7 @@ fn body_change(exchange: &Exchange, answer: &Answer, head_changed: bool) -> Body
     if !announced {
         // An unchanged head with `null-body` is how some servers say 204 (c-icap's Allow204As200okZeroEncaps). Had the body
         // been taken away, its length in the head would be another.
-        let original = exchange
-            .body
-            .announced
-            .or(body.ended.then_some(body.available));
+        let original = original.announced.or(body.ended.then_some(body.available));
         return match length {
             _ if answer.http.is_none() => BodyChange::None,
             None if !head_changed => BodyChange::None,
@@ -294,120 +278,5 @@ fn body_change(exchange: &Exchange, answer: &Answer, head_changed: bool) -> Body
         BodyChange::Changed
     } else {
         BodyChange::CutOff
-    }
-}
-
-/// The message that takes the place of the original.
-pub(super) fn replacement<H: Host>(
-    host: &H,
-    id: u32,
-    exchange: &Exchange,
-    answer: Answer,
-    budget: &Budget,
-) -> Result<Replacement, (Cause, String)> {
-    let internal = |e: HostError| (Cause::Internal, e.to_string());
-    let refused = |why: &str| (Cause::Protocol, why.to_owned());
-    host.enter(id).map_err(internal)?;
-    let bare =
-        matches!(&answer.http, Some(HttpHead::Response(head)) if rewrite::has_no_body(head.status));
-    let body = match answer.body {
-        _ if bare => Some(Held::new(budget)),
-        AnswerBody::Lost(why) => return Err(fault(why)),
-        AnswerBody::Own(body) => Some(body),
-        AnswerBody::Same(len)
-            if exchange.body.progress().ended && len == exchange.body.available =>
-        {
-            None
-        }
-        AnswerBody::Same(len) => {
-            let mut own = Held::new(budget);
-            copy(&mut own, 0..len, |range| {
-                read(host, id, exchange, range).ok()
-            })
-            .map_err(fault)?;
-            Some(own)
-        }
-        AnswerBody::None => Some(Held::new(budget)),
-    };
-    // Where there is no body the host has no buffer to put one in.
-    let body = match body {
-        Some(body) if exchange.body.available == 0 && exchange.body.at_end => {
-            if !body.is_empty() {
-                return Err((Cause::Internal, NO_PLACE_FOR_BODY.into()));
-            }
-            None
-        }
-        body => body,
-    };
-    host.enter(id).map_err(internal)?;
-    let original = host.headers(exchange.direction).map_err(internal)?;
-    let length = body.as_ref().map(Held::len);
-    let headers = match (&answer.http, exchange.direction) {
-        (Some(HttpHead::Request(head)), Direction::Request) => {
-            rewrite::request_fields(&original, head, length).map_err(refused)?
-        }
-        (Some(HttpHead::Response(head)), Direction::Response) => {
-            rewrite::response_fields(&original, head, length).map_err(refused)?
-        }
-        _ => return Err(refused("the answer has no message to go on with")),
-    };
-    Ok(Replacement { headers, body })
-}
-
-/// What the client gets for a blocked message.
-#[derive(Debug)]
-pub(super) struct Page {
-    pub(super) status: u16,
-    pub(super) fields: Fields,
-    pub(super) body: Vec<u8>,
-    /// It is the server's, and not the profile's own.
-    pub(super) from_server: bool,
-}
-
-/// The page for a blocked message: the server's where `with` says so and it can be used.
-pub(super) fn block_page<H: Host>(
-    host: &H,
-    id: u32,
-    exchange: &Exchange,
-    with: BlockWith,
-    answer: Answer,
-) -> Page {
-    let page = &exchange.profile.block_response;
-    let own = || Page {
-        status: page.status,
-        fields: vec![(
-            b"content-type".to_vec(),
-            page.content_type.clone().into_bytes(),
-        )],
-        body: page.body.clone().into_bytes(),
-        from_server: false,
-    };
-    let (BlockWith::ServerResponse, Some(HttpHead::Response(head))) = (with, answer.http) else {
-        return own();
-    };
-    let body = match answer.body {
-        AnswerBody::Own(body) if body.len() <= PAGE_BYTES => {
-            Some(body.pieces().collect::<Vec<_>>().concat())
-        }
-        AnswerBody::Same(len) if len <= PAGE_BYTES => read(host, id, exchange, 0..len).ok(),
-        AnswerBody::None => Some(Vec::new()),
-        AnswerBody::Own(_) | AnswerBody::Same(_) | AnswerBody::Lost(_) => None,
-    };
-    let status = match head.status {
-        _ if !page.keep_server_status => page.status,
-        // Such a response would carry no page, or be no final one.
-        status if rewrite::has_no_body(status) => page.status,
-        status => status,
-    };
-    match body {
-        Some(body) if status == head.status || !page.keep_server_status || !body.is_empty() => {
-            Page {
-                status,
-                fields: rewrite::local_response_fields(&head),
-                body,
-                from_server: true,
-            }
-        }
-        _ => own(),
     }
 }

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use super::answer::{Answer, AnswerBody, NotKept};
-use super::exchange::PAGE_BYTES;
 use super::held::Budget;
 use super::source::Source;
 use crate::config::Cause;
@@ -14,14 +13,20 @@ use crate::icap::{
     TransactionError,
 };
 
+/// The most of a page for a client that is read, in bytes. In the place of a longer one the client gets the profile's own.
+pub const PAGE_BYTES: u64 = 1024 * 1024;
+
 /// A transaction on a connection.
 #[derive(Debug)]
-pub(super) struct Scan {
-    pub(super) token: StreamToken,
-    pub(super) transaction: Transaction,
-    pub(super) answer: Answer,
-    /// When the first byte went out.
-    pub(super) started_ms: u64,
+pub struct Attempt {
+    /// The connection.
+    pub token: StreamToken,
+    /// What is sent and read.
+    pub transaction: Transaction,
+    /// What has come of the answer.
+    pub answer: Answer,
+    /// When the first byte went out, in milliseconds.
+    pub started_ms: u64,
     /// When the last byte came in.
     pub(super) received_ms: u64,
     /// The answer has come to its end.
@@ -48,9 +53,9 @@ enum Read {
     Failed(Cause, String),
 }
 
-/// How a scan got on.
+/// How an attempt got on.
 #[derive(Debug)]
-pub(super) enum Progress {
+pub enum Progress {
     /// It needs more: of the body, of the answer, or of time.
     Open,
     /// It has something to send, which has to wait for another callback.
@@ -61,9 +66,9 @@ pub(super) enum Progress {
     Failed(Cause, String),
 }
 
-impl Scan {
-    /// A scan on a connection, of which nothing has been sent. `used`: the connection has served another transaction.
-    pub(super) fn new(
+impl Attempt {
+    /// An attempt on a connection, of which nothing has been sent. `used`: the connection has served another transaction.
+    pub fn new(
         token: StreamToken,
         request: &Rc<Request>,
         now_ms: u64,
@@ -85,7 +90,7 @@ impl Scan {
     }
 
     /// An OPTIONS on a connection, of which nothing has been sent.
-    pub(super) fn of_options(
+    pub fn of_options(
         token: StreamToken,
         request: &Rc<Request>,
         now_ms: u64,
@@ -95,6 +100,11 @@ impl Scan {
             transaction: Transaction::of_options(Rc::clone(request), Limits::default()),
             ..Self::new(token, request, now_ms, budget, false)
         }
+    }
+
+    /// From the first byte sent to the last one received, in milliseconds.
+    pub(super) fn latency_ms(&self) -> u64 {
+        self.received_ms.saturating_sub(self.started_ms)
     }
 
     /// Whether what the answer means depends on the rest of the original body, which has not come to its end yet: it goes on
@@ -136,13 +146,13 @@ impl Scan {
     }
 
     /// Takes bytes of the answer; [`drive`](Self::drive) reads them.
-    pub(super) fn receive(&mut self, bytes: Vec<u8>, now_ms: u64) {
+    pub fn receive(&mut self, bytes: Vec<u8>, now_ms: u64) {
         self.received_ms = now_ms;
         self.transaction.receive(bytes);
     }
 
     /// Reads what has come and sends what can be sent, until neither gives more.
-    pub(super) fn drive<H: Host>(
+    pub fn drive<H: Host>(
         &mut self,
         host: &H,
         source: Source<'_, H>,
@@ -252,8 +262,8 @@ impl Scan {
 }
 
 impl NotKept {
-    /// What a scan fails with.
-    pub(super) fn cause(self) -> Cause {
+    /// What an attempt fails with.
+    pub fn cause(self) -> Cause {
         match self {
             Self::TooLarge => Cause::Oversize,
             Self::OverBudget => Cause::Overload,
@@ -262,7 +272,7 @@ impl NotKept {
     }
 
     /// Why, for the log.
-    pub(super) fn sentence(self) -> &'static str {
+    pub fn sentence(self) -> &'static str {
         match self {
             Self::TooLarge => "the changed body is larger than what may be held",
             Self::OverBudget => "this worker holds as much of answers as memory_budget_mb allows",

@@ -1,0 +1,180 @@
+//! Messages and their submissions brought together: what happens to a submission, and what comes of it.
+
+use super::exchange::Exchange;
+use super::worker::Worker;
+use crate::connection::{Owner, PoolId, Released, StreamToken, UnitId};
+use crate::host::Host;
+use crate::submission::{Cx, Effect, Loss, Prospect, Shown, Step, Submission};
+
+impl<H: Host> Worker<H> {
+    /// Has the whole body of a message shown to a server.
+    pub(super) fn show_whole(&self, id: u32, exchange: &mut Exchange) {
+        let unit = UnitId {
+            context: id,
+            direction: exchange.direction,
+            index: 0,
+        };
+        let request = exchange.request.clone();
+        let whole = Submission::new(unit, exchange.pool, request, Shown::Whole);
+        exchange.units.push(whole);
+    }
+
+    /// Lets something happen to one submission, and its message act on what comes of it.
+    pub(super) fn with_unit(
+        &mut self,
+        unit: UnitId,
+        act: impl FnOnce(&mut Submission, &mut Cx<'_, H>) -> Step,
+    ) {
+        let is_of = |exchange: &Exchange| exchange.direction == unit.direction;
+        if self.exchanges.get(&unit.context).is_some_and(is_of) {
+            self.with_message(unit.context, |worker, exchange| {
+                if let Some(step) = worker.move_unit(exchange, unit, act) {
+                    worker.take_step(unit.context, exchange, unit.index, step);
+                }
+            });
+        }
+    }
+
+    /// Lets something happen to one submission of a message, and performs what it has done besides.
+    pub(super) fn move_unit<T>(
+        &mut self,
+        exchange: &mut Exchange,
+        unit: UnitId,
+        act: impl FnOnce(&mut Submission, &mut Cx<'_, H>) -> T,
+    ) -> Option<T> {
+        let index = usize::from(unit.index);
+        let mut units = std::mem::take(&mut exchange.units);
+        let mut effects = std::mem::take(&mut self.effects);
+        let done = units.get_mut(index).map(|submission| {
+            let mut cx = Cx {
+                host: &self.host,
+                now_ms: self.now_ms,
+                connections: &mut self.connections,
+                budget: &self.budget,
+                message: exchange.message(unit.context, &self.config.redact_headers),
+                effects: &mut effects,
+            };
+            act(submission, &mut cx)
+        });
+        exchange.units = units;
+        for effect in effects.drain(..) {
+            self.perform(exchange, effect);
+        }
+        self.effects = effects;
+        done
+    }
+
+    fn perform(&mut self, exchange: &mut Exchange, effect: Effect) {
+        match effect {
+            Effect::Record(record) => exchange.journal.push(*record),
+            Effect::Retried => self.metrics.retried(&exchange.profile),
+            Effect::PreviewDecided => self.metrics.preview_decided(&exchange.profile),
+            Effect::Istag { peer, tag } => {
+                self.notice_istag(&exchange.profile, exchange.direction, &peer, &tag);
+            }
+            Effect::WakeUp(unit) => self.recall.add(Owner::Unit(unit)),
+            Effect::Handed(owner, token) => self.handed.push_back((owner, token)),
+        }
+    }
+
+    /// Moves the submissions of a message on, of which more has come.
+    pub(super) fn step_units(&mut self, id: u32, exchange: &mut Exchange) {
+        for unit in Self::units_of(id, exchange) {
+            if let Some(step) = self.move_unit(exchange, unit, Submission::body) {
+                self.take_step(id, exchange, unit.index, step);
+            }
+        }
+    }
+
+    /// The names of a message's submissions.
+    pub(super) fn units_of(id: u32, exchange: &Exchange) -> impl Iterator<Item = UnitId> + use<H> {
+        let direction = exchange.direction;
+        let count = u16::try_from(exchange.units.len()).unwrap_or(u16::MAX);
+        (0..count).map(move |index| UnitId {
+            context: id,
+            direction,
+            index,
+        })
+    }
+
+    /// None of a message's submissions is needed any more.
+    pub(super) fn give_up_units(&mut self, id: u32, exchange: &mut Exchange) {
+        for unit in Self::units_of(id, exchange) {
+            self.move_unit(exchange, unit, Submission::give_up);
+        }
+    }
+
+    /// Starts the submissions to which connections were handed.
+    pub(super) fn hand_out(&mut self) {
+        while let Some((owner, token)) = self.handed.pop_front() {
+            match owner {
+                Owner::Unit(unit) if self.has_unit(unit) => {
+                    self.with_unit(unit, |submission, cx| submission.got(token, cx));
+                }
+                Owner::Unit(_) => self.release(token),
+                Owner::Options(_) | Owner::SelfTest(_) => self.probe_connected(owner, token),
+            }
+        }
+    }
+
+    fn has_unit(&self, unit: UnitId) -> bool {
+        self.exchanges.get(&unit.context).is_some_and(|exchange| {
+            exchange.direction == unit.direction && exchange.units.len() > usize::from(unit.index)
+        })
+    }
+
+    /// The connection that was handed to `owner` is of no use.
+    pub(super) fn hand_another(&mut self, owner: Owner) {
+        match owner {
+            Owner::Options(_) | Owner::SelfTest(_) => self.probe_failed(owner, "connection lost"),
+            Owner::Unit(unit) => self.with_unit(unit, |submission, cx| submission.spoiled(cx)),
+        }
+    }
+
+    /// Envoy knows of no server in that pool: so `owner` gets no connection, and nobody else who waits there does.
+    pub(super) fn without_server(&mut self, owner: Owner, pool: PoolId, reason: &str) {
+        self.without_connection(owner, reason);
+        let prospect = Prospect::of(&self.connections, pool, Loss::NoServer, self.now_ms);
+        if prospect != Prospect::Alive {
+            for owner in self.connections.waiting(pool) {
+                self.without_connection(owner, reason);
+            }
+        }
+    }
+
+    /// No connection could be opened for whom it was wanted.
+    fn without_connection(&mut self, owner: Owner, reason: &str) {
+        match owner {
+            Owner::Options(_) | Owner::SelfTest(_) => self.probe_failed(owner, reason),
+            Owner::Unit(unit) => {
+                self.with_unit(unit, |submission, cx| submission.no_connection(reason, cx));
+            }
+        }
+    }
+
+    /// Gives a connection back that may be used again.
+    pub(super) fn release(&mut self, token: StreamToken) {
+        let released = self.connections.release(&self.host, token, self.now_ms);
+        if let Released::HandedTo(owner) = released {
+            self.handed.push_back((owner, token));
+        }
+    }
+
+    /// A connection is gone.
+    pub(super) fn lost(&mut self, token: StreamToken) {
+        let Some(closed) = self.connections.closed(token) else {
+            return;
+        };
+        match closed.owner {
+            None => {}
+            Some(owner @ (Owner::Options(_) | Owner::SelfTest(_))) => {
+                self.probe_failed(owner, "connection lost");
+            }
+            Some(Owner::Unit(unit)) => {
+                self.with_unit(unit, |submission, cx| {
+                    submission.lost(closed.was_connected, cx)
+                });
+            }
+        }
+    }
+}

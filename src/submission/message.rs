@@ -1,0 +1,40 @@
+//! What a submission knows of the HTTP message that it is about.
+
+use super::source::Extent;
+use crate::config::Profile;
+use crate::icap::Direction;
+use crate::verdict;
+
+/// The message, as it stands now.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Its HTTP context.
+    pub context: u32,
+    /// Which of the two it is.
+    pub direction: Direction,
+    /// By which it is scanned.
+    pub profile: &'a Profile,
+    /// The method of the HTTP request.
+    pub http_method: &'a str,
+    /// ICAP headers whose values are not logged.
+    pub redacted: &'a [String],
+    /// How much there is of its body.
+    pub extent: Extent,
+}
+
+impl Message<'_> {
+    /// Which message it is, for verdict and log.
+    pub fn scan_kind(&self) -> verdict::Scan {
+        match self.direction {
+            Direction::Request => verdict::Scan::Request,
+            Direction::Response => verdict::Scan::Response,
+        }
+    }
+
+    /// The largest body that is taken from an answer: it has to fit where the original was, or is a response.
+    pub fn answer_limit(&self) -> u64 {
+        self.profile
+            .request_buffer_bytes
+            .max(self.profile.response_buffer_bytes)
+    }
+}

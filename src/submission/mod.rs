@@ -1,0 +1,29 @@
+//! One body shown to an ICAP service: waiting for a connection, the transaction on it, the retries, and what the answer means.
+//!
+//! A message has one [`Submission`], or one for each part of a form. The message tells it what happens, by a verb for each input, and
+//! acts on the [`Step`] that comes back; what can't fail is an [`Effect`], which the caller performs before it acts on the step.
+//! A submission knows neither trailers nor outcomes of its message, and no clock.
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod answer;
+mod attempt;
+mod held;
+mod judge;
+mod message;
+mod record;
+mod retry;
+mod source;
+mod state;
+mod step;
+
+pub use answer::{Answer, AnswerBody, NotKept, copy};
+pub use attempt::{Attempt, PAGE_BYTES, Progress};
+pub use held::{Budget, Held, OverBudget, PIECE_BYTES};
+pub use judge::judge_probe;
+pub use message::Message;
+pub use record::{reason_only, record};
+pub use retry::{Loss, Prospect};
+pub use source::{Extent, Shown, Source};
+pub use state::{Cx, Submission};
+pub use step::{Change, Effect, Failure, Record, Step};

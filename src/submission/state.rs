@@ -1,0 +1,495 @@
+//! The submission: its states and all its transitions.
+
+use std::borrow::Cow;
+use std::mem;
+use std::rc::Rc;
+
+use super::attempt::{Attempt, Progress};
+use super::held::Budget;
+use super::judge::{Meaning, Original, head_differs, judge_answer, judge_rest};
+use super::message::Message;
+use super::record::{reason_only, record};
+use super::retry::{self, Loss, Prospect};
+use super::source::{Extent, Shown, Source};
+use super::step::{Change, Effect, Failure, Record, Step};
+use crate::config::Cause;
+use crate::connection::{
+    Checkout, Connections, Owner, PoolId, Released, StreamToken, UnitId, Wish,
+};
+use crate::host::Host;
+use crate::icap::{Request, Transaction, istag};
+use crate::verdict::{BlockWith, Judgement, Rest, Verdict};
+
+/// ICAP status of a server that has too much to do (RFC 3507 section 4.3.3).
+const OVERLOADED: u16 = 503;
+/// How long no connection is opened after that, in milliseconds.
+const OVERLOAD_PAUSE_MS: u64 = 100;
+
+/// What a transition works with.
+#[derive(Debug)]
+pub struct Cx<'a, H> {
+    /// Gives the body, and takes what is sent.
+    pub host: &'a H,
+    /// When the callback that is running began.
+    pub now_ms: u64,
+    /// The pools that connections come from.
+    pub connections: &'a mut Connections,
+    /// What is held of answers is out of this.
+    pub budget: &'a Budget,
+    /// The message that the submission belongs to.
+    pub message: Message<'a>,
+    /// What is to be done besides, in this order, before the step is acted on.
+    pub effects: &'a mut Vec<Effect>,
+}
+
+/// One body shown to an ICAP service.
+#[derive(Debug)]
+pub struct Submission {
+    id: UnitId,
+    pool: PoolId,
+    /// The same for a retry.
+    request: Rc<Request>,
+    shown: Shown,
+    /// How often it was sent anew.
+    tries: u32,
+    /// A server has begun to send a message in the place of the original.
+    change_begun: bool,
+    state: State,
+}
+
+/// Where a submission stands.
+///
+/// ```text
+///  Collecting ─enough for the first bytes─▶ Waiting ─connection─▶ Open ─answer, and the body at its end─▶ Done
+///                                            ▲ ▲                 │  │                                    ▲
+///                                            │ └─ lost, 503: retry ┘  └─answer that needs the rest─▶ Rest ─┘
+///                                            └─ no server: retry
+///  any ──failure, given up──▶ Done
+/// ```
+#[derive(Debug)]
+enum State {
+    /// More of the body is needed before anything can be sent.
+    Collecting,
+    /// A connection is needed.
+    Waiting,
+    /// A server has it.
+    Open(Box<Attempt>),
+    /// The answer is complete. What it means depends on the rest of the body, which still comes.
+    Rest(Box<Attempt>),
+    /// There is a step that ended it, or it was given up.
+    Done,
+}
+
+impl Submission {
+    /// A submission of which nothing was sent.
+    pub fn new(id: UnitId, pool: PoolId, request: Rc<Request>, shown: Shown) -> Self {
+        Self {
+            id,
+            pool,
+            request,
+            shown,
+            tries: 0,
+            change_begun: false,
+            state: State::Collecting,
+        }
+    }
+
+    /// More of the body may have come, or a callback in which anything may be sent.
+    pub fn body<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
+        match self.state {
+            State::Collecting => {
+                let extent = self.extent(cx);
+                match Transaction::ready(&self.request, extent.progress) {
+                    true => self.connect(Wish::default(), cx),
+                    false => Step::Pending,
+                }
+            }
+            State::Open(_) | State::Rest(_) => self.advance(cx),
+            State::Waiting | State::Done => Step::Pending,
+        }
+    }
+
+    /// A connection is there that it waited for. Given back where it waits for none any more.
+    pub fn got<H: Host>(&mut self, token: StreamToken, cx: &mut Cx<'_, H>) -> Step {
+        match self.state {
+            State::Waiting => self.open(token, cx),
+            _ => {
+                give_back(token, cx);
+                Step::Pending
+            }
+        }
+    }
+
+    /// The connection that it was to get is of no use: nothing was sent on it.
+    pub fn spoiled<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
+        match self.state {
+            State::Waiting => self.connect(Wish::FRESH, cx),
+            _ => Step::Pending,
+        }
+    }
+
+    /// Bytes of the answer.
+    pub fn bytes<H: Host>(&mut self, bytes: Vec<u8>, cx: &mut Cx<'_, H>) -> Step {
+        if let State::Open(attempt) | State::Rest(attempt) = &mut self.state {
+            attempt.receive(bytes, cx.now_ms);
+        }
+        self.advance(cx)
+    }
+
+    /// Its connection is gone, or could not be established.
+    pub fn lost<H: Host>(&mut self, was_connected: bool, cx: &mut Cx<'_, H>) -> Step {
+        // Where the answer is complete nothing is lost.
+        let State::Open(attempt) = &self.state else {
+            return Step::Pending;
+        };
+        let reason = match attempt.transaction.end_of_input() {
+            _ if !was_connected => "no connection to the server".to_owned(),
+            Err(e) if attempt.transaction.answered() => format!("connection lost: {e}"),
+            _ => "connection lost before the answer".to_owned(),
+        };
+        let loss = match was_connected {
+            true => Loss::Closed,
+            false => Loss::Unreachable,
+        };
+        let prospect = Prospect::of(cx.connections, self.pool, loss, cx.now_ms);
+        // An answer that had said nothing yet but what was sent may be whole at the next try, once. One that had begun to
+        // say something else stands, though it broke off.
+        let repeatable = match attempt.has_begun_change() {
+            true => {
+                !self.change_begun
+                    && attempt.is_same_so_far()
+                    && !head_differs(self.original(cx), &attempt.answer)
+            }
+            false => prospect == Prospect::Several || !attempt.transaction.answered(),
+        };
+        let wish = retry::after(loss, prospect, self.tries, cx.now_ms);
+        match wish {
+            Some(wish) if self.take_note(cx) == Rest::Silent && repeatable => {
+                self.send_anew(&reason, wish, cx)
+            }
+            _ => self.fail(Cause::Connection, reason, cx),
+        }
+    }
+
+    /// No connection could be opened for it: Envoy knows of no server.
+    pub fn no_connection<H: Host>(&mut self, reason: &str, cx: &mut Cx<'_, H>) -> Step {
+        if !matches!(self.state, State::Waiting) {
+            return Step::Pending;
+        }
+        let prospect = Prospect::of(cx.connections, self.pool, Loss::NoServer, cx.now_ms);
+        match retry::after(Loss::NoServer, prospect, self.tries, cx.now_ms) {
+            Some(wish) => {
+                self.count_retry(cx);
+                self.connect(wish, cx)
+            }
+            None => self.fail(Cause::Connection, reason.to_owned(), cx),
+        }
+    }
+
+    /// It can't go on, for that cause. What the server has said by then still counts.
+    pub fn fail<H: Host>(&mut self, cause: Cause, reason: String, cx: &mut Cx<'_, H>) -> Step {
+        if self.is_astray() {
+            let wish = retry::wish(Loss::Closed, self.tries.saturating_add(1), cx.now_ms);
+            return self.send_anew(&reason, wish, cx);
+        }
+        let rest = self.take_note(cx);
+        // What is wrong with the message itself is not made good by anything that the server says.
+        let its_own = matches!(cause, Cause::BadRequest | Cause::Oversize);
+        let (cause, reason, rest) = match rest {
+            Rest::Unscannable(_) if its_own => (cause, reason, Rest::Silent),
+            Rest::Unscannable(ref why) => (Cause::Unscannable, format!("{why}; {reason}"), rest),
+            Rest::Trouble(ref trouble) if !its_own => {
+                (Cause::ServerError, format!("{trouble}; {reason}"), rest)
+            }
+            rest => (cause, reason, rest),
+        };
+        log::debug!("scan by {}: {cause:?}: {reason}", cx.message.profile.name);
+        let record = self.record(cx);
+        self.give_up(cx);
+        self.unusable(record, rest, (cause, reason))
+    }
+
+    /// It is not needed any more: it waits for no connection, and one that it has is closed, without a last chunk, for what did
+    /// not come to its end must not look as if it had.
+    pub fn give_up<H: Host>(&mut self, cx: &mut Cx<'_, H>) {
+        match mem::replace(&mut self.state, State::Done) {
+            State::Waiting => cx.connections.forget(self.pool, Owner::Unit(self.id)),
+            State::Open(attempt) | State::Rest(attempt) => {
+                cx.connections.close(cx.host, attempt.token, cx.now_ms);
+            }
+            State::Collecting | State::Done => {}
+        }
+    }
+
+    /// The answer came, and to nothing. Where it says that something was found the original is no substitute: it is blocked.
+    pub fn unusable(
+        &self,
+        mut record: Record,
+        rest: Rest,
+        (cause, reason): (Cause, String),
+    ) -> Step {
+        if let Rest::Found(mut findings) = rest {
+            findings.reason.get_or_insert(reason);
+            record.findings = Cow::Owned(findings);
+            return Step::Block(record, BlockWith::OwnPage, Box::default());
+        }
+        let (cause, reason) = match rest {
+            Rest::Unscannable(ref why) if cause != Cause::Unscannable => {
+                (Cause::Unscannable, why.clone())
+            }
+            _ => (cause, reason),
+        };
+        record.findings = reason_only(reason);
+        let may_open = !self.change_begun || matches!(rest, Rest::Trouble(_));
+        Step::Fail(record, Failure { cause, may_open })
+    }
+
+    /// The record of its transaction as it stands, for the log.
+    pub fn record<H: Host>(&self, cx: &Cx<'_, H>) -> Record {
+        let attempt = match &self.state {
+            State::Open(attempt) | State::Rest(attempt) => Some(&**attempt),
+            State::Collecting | State::Waiting | State::Done => None,
+        };
+        self.record_of(attempt, cx)
+    }
+
+    /// Whether nothing of it was sent yet, nor a connection wanted.
+    pub fn is_collecting(&self) -> bool {
+        matches!(self.state, State::Collecting)
+    }
+
+    /// Whether it waits for a connection.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting)
+    }
+
+    /// Whether it has ended.
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Whether a server has begun to send a message in the place of the original: whatever fails from then on, the original does
+    /// not go on.
+    pub fn has_begun_change(&self) -> bool {
+        self.change_begun
+    }
+
+    /// Whether it is the server that is waited for, and not the rest of the body. `message`: how much there is of its body.
+    pub fn waits_for_server(&self, message: Extent) -> bool {
+        match &self.state {
+            State::Waiting => true,
+            State::Open(attempt) => {
+                let extent = self.shown.extent(message);
+                attempt.transaction.waits_for_server(extent.progress)
+            }
+            State::Collecting | State::Rest(_) | State::Done => false,
+        }
+    }
+
+    /// The connection that it is on.
+    pub fn connection(&self) -> Option<StreamToken> {
+        match &self.state {
+            State::Open(attempt) | State::Rest(attempt) => Some(attempt.token),
+            State::Collecting | State::Waiting | State::Done => None,
+        }
+    }
+
+    fn connect<H: Host>(&mut self, wish: Wish, cx: &mut Cx<'_, H>) -> Step {
+        self.state = State::Waiting;
+        match cx
+            .connections
+            .checkout(self.pool, Owner::Unit(self.id), wish)
+        {
+            Checkout::Kept(token) => self.open(token, cx),
+            Checkout::Waiting => Step::Pending,
+            Checkout::Overloaded => {
+                let reason = "too many requests are waiting for a connection".to_owned();
+                self.fail(Cause::Overload, reason, cx)
+            }
+        }
+    }
+
+    fn open<H: Host>(&mut self, token: StreamToken, cx: &mut Cx<'_, H>) -> Step {
+        let used = cx.connections.has_served(token);
+        let attempt = Attempt::new(token, &self.request, cx.now_ms, cx.budget, used);
+        self.state = State::Open(Box::new(attempt));
+        self.advance(cx)
+    }
+
+    /// Reads what has come and sends what can be sent.
+    fn advance<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
+        let body = self.extent(cx).progress;
+        let (State::Open(attempt) | State::Rest(attempt)) = &mut self.state else {
+            return Step::Pending;
+        };
+        let source = Source::Host(
+            cx.host,
+            cx.message.context,
+            cx.message.direction,
+            &self.shown,
+        );
+        let limit = cx.message.answer_limit();
+        match attempt.drive(cx.host, source, body, limit, cx.connections) {
+            Progress::Open => Step::Pending,
+            Progress::Recall => {
+                cx.effects.push(Effect::WakeUp(self.id));
+                Step::Pending
+            }
+            Progress::Finished => self.finish(cx),
+            Progress::Failed(cause, reason) => self.fail(cause, reason, cx),
+        }
+    }
+
+    /// The answer is complete.
+    fn finish<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
+        let (State::Open(mut attempt) | State::Rest(mut attempt)) =
+            mem::replace(&mut self.state, State::Done)
+        else {
+            return Step::Pending;
+        };
+        let body = self.extent(cx).progress;
+        let waits = attempt.needs_rest(body);
+        if waits && judge_rest(self.original(cx), &attempt.answer) == Rest::Silent {
+            self.state = State::Rest(attempt);
+            return Step::Pending;
+        }
+        let completed = match waits {
+            true => Ok(()),
+            false => attempt.answer.complete(
+                self.source(cx),
+                body.available,
+                cx.message.answer_limit(),
+                cx.budget,
+            ),
+        };
+        if let Err((cause, reason)) = completed {
+            self.state = State::Rest(attempt);
+            return self.fail(cause, reason, cx);
+        }
+        notice_istag(&attempt, cx);
+        let Meaning {
+            judgement,
+            rest,
+            cut_off,
+        } = judge_answer(self.original(cx), &attempt.answer);
+        log::debug!("context {}: {judgement:?}", self.id.context);
+        let mut record = self.record_of(Some(&attempt), cx);
+        let Judgement { verdict, findings } = judgement;
+        if matches!(verdict, Verdict::Fail { .. })
+            && record.icap_response_code == Some(OVERLOADED)
+            && self.tries == 0
+        {
+            return self.leave_overloaded(attempt.token, record, cx);
+        }
+        if attempt.transaction.reusable() && !cut_off {
+            give_back(attempt.token, cx);
+        } else {
+            cx.connections.close(cx.host, attempt.token, cx.now_ms);
+        }
+        if attempt.transaction.in_preview() {
+            cx.effects.push(Effect::PreviewDecided);
+        }
+        self.change_begun |= attempt.has_begun_change();
+        record.findings = Cow::Owned(findings);
+        match verdict {
+            Verdict::Pass => Step::Pass(record),
+            Verdict::Modify => {
+                let answer = attempt.answer;
+                Step::Change(record, Box::new(Change { answer, rest }))
+            }
+            Verdict::Block(with) => Step::Block(record, with, Box::new(attempt.answer)),
+            Verdict::Fail { cause, reason } => self.unusable(record, rest, (cause, reason)),
+        }
+    }
+
+    /// The server has too much to do: another connection, perhaps to another server, is to do.
+    fn leave_overloaded<H: Host>(
+        &mut self,
+        token: StreamToken,
+        mut record: Record,
+        cx: &mut Cx<'_, H>,
+    ) -> Step {
+        record.findings = reason_only("the server is overloaded".to_owned());
+        cx.effects.push(Effect::Record(record));
+        self.count_retry(cx);
+        cx.connections.close(cx.host, token, cx.now_ms);
+        let until_ms = cx.now_ms.saturating_add(OVERLOAD_PAUSE_MS);
+        cx.connections.pause(self.pool, until_ms);
+        self.connect(Wish::default(), cx)
+    }
+
+    /// Sends it anew, whose connection was lost.
+    fn send_anew<H: Host>(&mut self, reason: &str, wish: Wish, cx: &mut Cx<'_, H>) -> Step {
+        let mut record = self.record(cx);
+        record.findings = reason_only(reason.to_owned());
+        cx.effects.push(Effect::Record(record));
+        self.give_up(cx);
+        self.count_retry(cx);
+        self.connect(wish, cx)
+    }
+
+    fn count_retry<H>(&mut self, cx: &mut Cx<'_, H>) {
+        self.tries = self.tries.saturating_add(1);
+        cx.effects.push(Effect::Retried);
+    }
+
+    /// Whether its connection had served before and brought bytes that begin no answer, at its first try: that connection was lost.
+    fn is_astray(&self) -> bool {
+        self.tries == 0 && matches!(&self.state, State::Open(attempt) if attempt.is_astray())
+    }
+
+    /// What the server has said in an answer that can't be used as a whole. Notes whether a change had begun.
+    fn take_note<H: Host>(&mut self, cx: &Cx<'_, H>) -> Rest {
+        let (State::Open(attempt) | State::Rest(attempt)) = &mut self.state else {
+            return Rest::Silent;
+        };
+        attempt.salvage();
+        self.change_begun |= attempt.has_begun_change();
+        match &self.state {
+            State::Open(attempt) | State::Rest(attempt) => {
+                judge_rest(self.original(cx), &attempt.answer)
+            }
+            State::Collecting | State::Waiting | State::Done => Rest::Silent,
+        }
+    }
+
+    fn record_of<H: Host>(&self, attempt: Option<&Attempt>, cx: &Cx<'_, H>) -> Record {
+        let attempt = attempt.map(|attempt| (attempt, cx.connections.peer(attempt.token)));
+        Box::new(record(&cx.message, &self.request, attempt))
+    }
+
+    fn extent<H>(&self, cx: &Cx<'_, H>) -> Extent {
+        self.shown.extent(cx.message.extent)
+    }
+
+    fn original<'a, H>(&'a self, cx: &'a Cx<'_, H>) -> Original<'a> {
+        Original {
+            message: &cx.message,
+            request: &self.request,
+            extent: self.extent(cx),
+        }
+    }
+
+    fn source<'a, H>(&'a self, cx: &'a Cx<'_, H>) -> Source<'a, H> {
+        let message = &cx.message;
+        Source::Host(cx.host, message.context, message.direction, &self.shown)
+    }
+}
+
+/// Gives a connection back that may be used again.
+fn give_back<H: Host>(token: StreamToken, cx: &mut Cx<'_, H>) {
+    if let Released::HandedTo(owner) = cx.connections.release(cx.host, token, cx.now_ms) {
+        cx.effects.push(Effect::Handed(owner, token));
+    }
+}
+
+/// Has the `ISTag` of an answer looked at.
+fn notice_istag<H: Host>(attempt: &Attempt, cx: &mut Cx<'_, H>) {
+    let head = attempt.answer.head.as_ref();
+    if let Some(tag) = head.and_then(|head| istag(&head.headers))
+        && let Some(peer) = cx.connections.peer(attempt.token)
+    {
+        let peer = peer.to_owned();
+        cx.effects.push(Effect::Istag { peer, tag });
+    }
+}

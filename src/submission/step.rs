@@ -1,0 +1,66 @@
+//! What comes of a submission's transition.
+
+use super::answer::Answer;
+use crate::config::Cause;
+use crate::connection::{Owner, StreamToken, UnitId};
+use crate::report::ScanRecord;
+use crate::verdict::{BlockWith, Rest};
+
+/// The record of a transaction, whose action is not decided yet: `ICAP_FAILED`.
+pub type Record = Box<ScanRecord<'static>>;
+
+/// What its message is told. Every step but the first is a submission's last.
+#[derive(Debug)]
+#[must_use]
+pub enum Step {
+    /// It waits.
+    Pending,
+    /// What was shown may go on as it is.
+    Pass(Record),
+    /// Something else is to take the place of what was shown.
+    Change(Record, Box<Change>),
+    /// What was shown may not go on. The client gets the page of that answer, or the profile's own.
+    Block(Record, BlockWith, Box<Answer>),
+    /// There is no verdict.
+    Fail(Record, Failure),
+}
+
+/// Another message in the place of what was shown.
+#[derive(Debug)]
+pub struct Change {
+    /// The answer that brings it.
+    pub answer: Answer,
+    /// What the answer says where that message can't be put in place: for [`unusable`](super::Submission::unusable).
+    pub rest: Rest,
+}
+
+/// Why there is no verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The cause.
+    pub cause: Cause,
+    /// Whether the original may go on where the profile lets it: no other message has begun in its place.
+    pub may_open: bool,
+}
+
+/// What a transition has done besides, and what its caller is to do about it.
+#[derive(Debug)]
+pub enum Effect {
+    /// A transaction failed and is tried again: to be logged.
+    Record(Record),
+    /// A retry: to be counted.
+    Retried,
+    /// The server needed no more than the preview: to be counted.
+    PreviewDecided,
+    /// An answer of that server carried this `ISTag`.
+    Istag {
+        /// The server's address.
+        peer: String,
+        /// The tag.
+        tag: String,
+    },
+    /// The submission has something to send that has to wait for another callback: [`body`](super::Submission::body) then.
+    WakeUp(UnitId),
+    /// A connection that was given back works for that one now.
+    Handed(Owner, StreamToken),
+}
