@@ -1,5 +1,6 @@
 //! The way in: which messages are scanned, and by which profile.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::ask::{Told, ask, path, request_path};
@@ -381,7 +382,8 @@ impl<H: Host> Worker<H> {
             counted: false,
             held_back_ms: None,
             phase: Phase::Scanning,
-            units: Vec::new(),
+            units: BTreeMap::new(),
+            change_begun: false,
             clock: ServerClock::new(profile.response_timeout_ms),
             slow_said: false,
             outlook: None,

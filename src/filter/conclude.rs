@@ -10,7 +10,7 @@ use crate::host::{Host, HostResult};
 use crate::icap::Direction;
 use crate::report::{Action, IcapLog, Significance, failure_status};
 use crate::submission::{
-    Answer, Change, Cx, Failure, Held, Record, Step, Submission, reason_only, record,
+    Answer, Change, Cx, Failure, Held, Record, Step, Submission, reason_only, record, unusable,
 };
 use crate::verdict::BlockWith;
 
@@ -20,6 +20,14 @@ const UNAVAILABLE: u16 = 503;
 impl<H: Host> Worker<H> {
     /// Acts on what came of a submission.
     pub(super) fn take_step(&mut self, id: u32, exchange: &mut Exchange, index: u16, step: Step) {
+        if !matches!(step, Step::Pending) {
+            exchange.retire(index);
+        }
+        self.conclude_step(id, exchange, step);
+    }
+
+    /// Acts on what came of the one submission of a message.
+    fn conclude_step(&mut self, id: u32, exchange: &mut Exchange, step: Step) {
         match step {
             Step::Pending => {}
             Step::Pass(mut record) => {
@@ -30,7 +38,7 @@ impl<H: Host> Worker<H> {
                 self.conclude(id, exchange, Action::Passed, significance);
                 self.let_go(id, exchange);
             }
-            Step::Change(record, change) => self.change(id, exchange, index, record, *change),
+            Step::Change(record, change) => self.change(id, exchange, record, *change),
             Step::Block(record, with, answer) => {
                 self.block(id, exchange, record, (with, *answer), None);
             }
@@ -39,14 +47,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// Another message is to take the place of this one.
-    fn change(
-        &mut self,
-        id: u32,
-        exchange: &mut Exchange,
-        index: u16,
-        mut record: Record,
-        change: Change,
-    ) {
+    fn change(&mut self, id: u32, exchange: &mut Exchange, mut record: Record, change: Change) {
         let Change { answer, rest } = change;
         match replacement(&self.host, id, exchange, answer, &self.budget) {
             Ok(replacement) => {
@@ -60,10 +61,8 @@ impl<H: Host> Worker<H> {
                 self.replace(id, exchange, draining);
             }
             Err(fault) => {
-                let unit = exchange.units.get(usize::from(index));
-                if let Some(step) = unit.map(|unit| unit.unusable(record, rest, fault)) {
-                    self.take_step(id, exchange, index, step);
-                }
+                let step = unusable(exchange.change_begun, record, rest, fault);
+                self.conclude_step(id, exchange, step);
             }
         }
     }
@@ -143,22 +142,21 @@ impl<H: Host> Worker<H> {
         reason: String,
         status: Option<u16>,
     ) {
-        let running = Self::units_of(id, exchange)
-            .find(|unit| !exchange.is_done(*unit))
-            .and_then(|unit| {
-                let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
-                    submission.fail(cause, reason.clone(), cx)
-                };
-                Some((unit.index, self.move_unit(exchange, unit, fail)?))
-            });
+        let running = Self::units_of(id, exchange).into_iter().find_map(|unit| {
+            let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
+                submission.fail(cause, reason.clone(), cx)
+            };
+            Some((unit.index, self.move_unit(exchange, unit, fail)?))
+        });
         match running {
-            Some((_, Step::Fail(record, failure))) => {
+            Some((index, Step::Fail(record, failure))) => {
+                exchange.retire(index);
                 self.end_failed(id, exchange, record, failure, status);
             }
             Some((index, step)) => self.take_step(id, exchange, index, step),
             None => {
                 let record = self.failed_record(id, exchange, cause, &reason);
-                let may_open = !exchange.has_begun_change();
+                let may_open = !exchange.change_begun;
                 let failure = Failure { cause, may_open };
                 self.end_failed(id, exchange, record, failure, status);
             }
@@ -192,8 +190,7 @@ impl<H: Host> Worker<H> {
         reason: &str,
     ) -> Record {
         log::debug!("scan by {}: {cause:?}: {reason}", exchange.profile.name);
-        let running = Self::units_of(id, exchange).find(|unit| !exchange.is_done(*unit));
-        let of_unit = running.and_then(|unit| {
+        let of_unit = Self::units_of(id, exchange).into_iter().find_map(|unit| {
             self.move_unit(exchange, unit, |submission, cx| submission.record(cx))
         });
         let mut record = of_unit.unwrap_or_else(|| {

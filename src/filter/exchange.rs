@@ -1,11 +1,12 @@
 //! One HTTP message under scan: where it stands, and what of it is shown to servers.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::clock::ServerClock;
 use super::describe::Journal;
 use crate::config::{Cause, Profile};
-use crate::connection::{PoolId, UnitId};
+use crate::connection::PoolId;
 use crate::host::{BodyEdit, Fields, Host, HostResult};
 use crate::icap::{BodyProgress, Direction, Request};
 use crate::policy::Outlook;
@@ -27,8 +28,10 @@ pub(super) struct Exchange {
     /// Since when the host is known to hold its body back.
     pub(super) held_back_ms: Option<u64>,
     pub(super) phase: Phase,
-    /// What of it is shown to servers.
-    pub(super) units: Vec<Submission>,
+    /// What of it is shown to servers, until that has ended.
+    pub(super) units: BTreeMap<u16, Submission>,
+    /// A server has begun to send another message in its place: whatever fails from then on, the original does not go on.
+    pub(super) change_begun: bool,
     pub(super) clock: ServerClock,
     /// What is to be logged, of the other direction too.
     pub(super) journal: Journal,
@@ -193,23 +196,23 @@ impl Exchange {
     /// Whether it is a server that is waited for, and not the rest of the body.
     pub(super) fn waits_for_server(&self) -> bool {
         let extent = self.body.extent();
-        !self.is_decided() && self.units.iter().any(|unit| unit.waits_for_server(extent))
+        !self.is_decided()
+            && self
+                .units
+                .values()
+                .any(|unit| unit.waits_for_server(extent))
     }
 
     /// Whether nothing of it was sent yet.
     pub(super) fn is_collecting(&self) -> bool {
-        !self.is_decided() && self.units.iter().all(Submission::is_collecting)
+        !self.is_decided() && self.units.values().all(Submission::is_collecting)
     }
 
-    /// Whether that submission has ended.
-    pub(super) fn is_done(&self, unit: UnitId) -> bool {
-        let unit = self.units.get(usize::from(unit.index));
-        unit.is_none_or(Submission::is_done)
-    }
-
-    /// Whether a server has begun to send another message in its place: whatever fails from then on, the original does not go on.
-    pub(super) fn has_begun_change(&self) -> bool {
-        self.units.iter().any(Submission::has_begun_change)
+    /// That submission has ended.
+    pub(super) fn retire(&mut self, index: u16) {
+        if let Some(unit) = self.units.remove(&index) {
+            self.change_begun |= unit.has_begun_change();
+        }
     }
 
     /// The message as a submission sees it. `redacted`: the ICAP headers whose values are not logged.

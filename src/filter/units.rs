@@ -16,7 +16,7 @@ impl<H: Host> Worker<H> {
         };
         let request = exchange.request.clone();
         let whole = Submission::new(unit, exchange.pool, request, Shown::Whole);
-        exchange.units.push(whole);
+        exchange.units.insert(unit.index, whole);
     }
 
     /// Lets something happen to one submission, and its message act on what comes of it.
@@ -42,10 +42,9 @@ impl<H: Host> Worker<H> {
         unit: UnitId,
         act: impl FnOnce(&mut Submission, &mut Cx<'_, H>) -> T,
     ) -> Option<T> {
-        let index = usize::from(unit.index);
         let mut units = std::mem::take(&mut exchange.units);
         let mut effects = std::mem::take(&mut self.effects);
-        let done = units.get_mut(index).map(|submission| {
+        let done = units.get_mut(&unit.index).map(|submission| {
             let mut cx = Cx {
                 host: &self.host,
                 now_ms: self.now_ms,
@@ -86,21 +85,21 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The names of a message's submissions.
-    pub(super) fn units_of(id: u32, exchange: &Exchange) -> impl Iterator<Item = UnitId> + use<H> {
-        let direction = exchange.direction;
-        let count = u16::try_from(exchange.units.len()).unwrap_or(u16::MAX);
-        (0..count).map(move |index| UnitId {
+    /// The names of a message's submissions that have not ended.
+    pub(super) fn units_of(id: u32, exchange: &Exchange) -> Vec<UnitId> {
+        let named = |index: &u16| UnitId {
             context: id,
-            direction,
-            index,
-        })
+            direction: exchange.direction,
+            index: *index,
+        };
+        exchange.units.keys().map(named).collect()
     }
 
     /// None of a message's submissions is needed any more.
     pub(super) fn give_up_units(&mut self, id: u32, exchange: &mut Exchange) {
         for unit in Self::units_of(id, exchange) {
             self.move_unit(exchange, unit, Submission::give_up);
+            exchange.retire(unit.index);
         }
     }
 
@@ -119,7 +118,7 @@ impl<H: Host> Worker<H> {
 
     fn has_unit(&self, unit: UnitId) -> bool {
         self.exchanges.get(&unit.context).is_some_and(|exchange| {
-            exchange.direction == unit.direction && exchange.units.len() > usize::from(unit.index)
+            exchange.direction == unit.direction && exchange.units.contains_key(&unit.index)
         })
     }
 

@@ -26,4 +26,4 @@ pub use record::{reason_only, record};
 pub use retry::{Loss, Prospect};
 pub use source::{Extent, Shown, Source};
 pub use state::{Cx, Submission};
-pub use step::{Change, Effect, Failure, Record, Step};
+pub use step::{Change, Effect, Failure, Record, Step, unusable};

@@ -11,14 +11,14 @@ use super::message::Message;
 use super::record::{reason_only, record};
 use super::retry::{self, Loss, Prospect};
 use super::source::{Extent, Shown, Source};
-use super::step::{Change, Effect, Failure, Record, Step};
+use super::step::{Change, Effect, Record, Step, unusable};
 use crate::config::Cause;
 use crate::connection::{
     Checkout, Connections, Owner, PoolId, Released, StreamToken, UnitId, Wish,
 };
 use crate::host::Host;
 use crate::icap::{Request, Transaction, istag};
-use crate::verdict::{BlockWith, Judgement, Rest, Verdict};
+use crate::verdict::{Judgement, Rest, Verdict};
 
 /// ICAP status of a server that has too much to do (RFC 3507 section 4.3.3).
 const OVERLOADED: u16 = 503;
@@ -206,7 +206,7 @@ impl Submission {
         log::debug!("scan by {}: {cause:?}: {reason}", cx.message.profile.name);
         let record = self.record(cx);
         self.give_up(cx);
-        self.unusable(record, rest, (cause, reason))
+        unusable(self.change_begun, record, rest, (cause, reason))
     }
 
     /// It is not needed any more: it waits for no connection, and one that it has is closed, without a last chunk, for what did
@@ -219,29 +219,6 @@ impl Submission {
             }
             State::Collecting | State::Done => {}
         }
-    }
-
-    /// The answer came, and to nothing. Where it says that something was found the original is no substitute: it is blocked.
-    pub fn unusable(
-        &self,
-        mut record: Record,
-        rest: Rest,
-        (cause, reason): (Cause, String),
-    ) -> Step {
-        if let Rest::Found(mut findings) = rest {
-            findings.reason.get_or_insert(reason);
-            record.findings = Cow::Owned(findings);
-            return Step::Block(record, BlockWith::OwnPage, Box::default());
-        }
-        let (cause, reason) = match rest {
-            Rest::Unscannable(ref why) if cause != Cause::Unscannable => {
-                (Cause::Unscannable, why.clone())
-            }
-            _ => (cause, reason),
-        };
-        record.findings = reason_only(reason);
-        let may_open = !self.change_begun || matches!(rest, Rest::Trouble(_));
-        Step::Fail(record, Failure { cause, may_open })
     }
 
     /// The record of its transaction as it stands, for the log.
@@ -261,11 +238,6 @@ impl Submission {
     /// Whether it waits for a connection.
     pub fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting)
-    }
-
-    /// Whether it has ended.
-    pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Done)
     }
 
     /// Whether a server has begun to send a message in the place of the original: whatever fails from then on, the original does
@@ -398,7 +370,9 @@ impl Submission {
                 Step::Change(record, Box::new(Change { answer, rest }))
             }
             Verdict::Block(with) => Step::Block(record, with, Box::new(attempt.answer)),
-            Verdict::Fail { cause, reason } => self.unusable(record, rest, (cause, reason)),
+            Verdict::Fail { cause, reason } => {
+                unusable(self.change_begun, record, rest, (cause, reason))
+            }
         }
     }
 

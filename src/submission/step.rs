@@ -1,6 +1,9 @@
 //! What comes of a submission's transition.
 
+use std::borrow::Cow;
+
 use super::answer::Answer;
+use super::record::reason_only;
 use crate::config::Cause;
 use crate::connection::{Owner, StreamToken, UnitId};
 use crate::report::ScanRecord;
@@ -30,7 +33,7 @@ pub enum Step {
 pub struct Change {
     /// The answer that brings it.
     pub answer: Answer,
-    /// What the answer says where that message can't be put in place: for [`unusable`](super::Submission::unusable).
+    /// What the answer says where that message can't be put in place: for [`unusable`].
     pub rest: Rest,
 }
 
@@ -63,4 +66,28 @@ pub enum Effect {
     WakeUp(UnitId),
     /// A connection that was given back works for that one now.
     Handed(Owner, StreamToken),
+}
+
+/// The step of a submission whose answer came, and to nothing. Where the answer says that something was found the original is no
+/// substitute: it is blocked. `change_begun`: a server has begun to send a message in the place of the original.
+pub fn unusable(
+    change_begun: bool,
+    mut record: Record,
+    rest: Rest,
+    (cause, reason): (Cause, String),
+) -> Step {
+    if let Rest::Found(mut findings) = rest {
+        findings.reason.get_or_insert(reason);
+        record.findings = Cow::Owned(findings);
+        return Step::Block(record, BlockWith::OwnPage, Box::default());
+    }
+    let (cause, reason) = match rest {
+        Rest::Unscannable(ref why) if cause != Cause::Unscannable => {
+            (Cause::Unscannable, why.clone())
+        }
+        _ => (cause, reason),
+    };
+    record.findings = reason_only(reason);
+    let may_open = !change_begun || matches!(rest, Rest::Trouble(_));
+    Step::Fail(record, Failure { cause, may_open })
 }
