@@ -26,7 +26,7 @@ impl Exchange {
     /// Whom a held message waits for, as the end of a sentence.
     fn awaited(&self) -> &'static str {
         match self.waits_for_server() {
-            true if self.units.values().any(Submission::is_waiting) => {
+            true if self.units.iter().any(Submission::is_waiting) => {
                 "for a connection to the ICAP server"
             }
             true => "for the answer of the ICAP server",
@@ -109,7 +109,7 @@ impl<H: Host> Worker<H> {
             (Cause::Internal, reason)
         };
         self.record_failure(id, exchange, cause, &reason);
-        self.give_up_units(id, exchange);
+        self.give_up_units(exchange);
         exchange.phase = Phase::Answered;
         let significance = Significance::of(Action::Failed, Some(cause), false);
         self.conclude_failed(id, exchange, significance, (cause, false));

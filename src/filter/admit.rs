@@ -1,6 +1,5 @@
 //! The way in: which messages are scanned, and by which profile.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::ask::{Told, ask, path, request_path};
@@ -382,7 +381,7 @@ impl<H: Host> Worker<H> {
             counted: false,
             held_back_ms: None,
             phase: Phase::Scanning,
-            units: BTreeMap::new(),
+            units: Vec::new(),
             change_begun: false,
             clock: ServerClock::new(profile.response_timeout_ms),
             slow_said: false,

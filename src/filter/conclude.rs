@@ -142,7 +142,7 @@ impl<H: Host> Worker<H> {
         reason: String,
         status: Option<u16>,
     ) {
-        let running = Self::units_of(id, exchange).into_iter().find_map(|unit| {
+        let running = Self::units_of(exchange).into_iter().find_map(|unit| {
             let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
                 submission.fail(cause, reason.clone(), cx)
             };
@@ -190,7 +190,7 @@ impl<H: Host> Worker<H> {
         reason: &str,
     ) -> Record {
         log::debug!("scan by {}: {cause:?}: {reason}", exchange.profile.name);
-        let of_unit = Self::units_of(id, exchange).into_iter().find_map(|unit| {
+        let of_unit = Self::units_of(exchange).into_iter().find_map(|unit| {
             self.move_unit(exchange, unit, |submission, cx| submission.record(cx))
         });
         let mut record = of_unit.unwrap_or_else(|| {
@@ -210,7 +210,7 @@ impl<H: Host> Worker<H> {
         reason: &str,
     ) {
         self.record_failure(id, exchange, cause, reason);
-        self.give_up_units(id, exchange);
+        self.give_up_units(exchange);
         self.conclude_failure(id, exchange, cause, FailAction::Closed, None);
     }
 

@@ -1,6 +1,5 @@
 //! One HTTP message under scan: where it stands, and what of it is shown to servers.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::clock::ServerClock;
@@ -29,7 +28,7 @@ pub(super) struct Exchange {
     pub(super) held_back_ms: Option<u64>,
     pub(super) phase: Phase,
     /// What of it is shown to servers, until that has ended.
-    pub(super) units: BTreeMap<u16, Submission>,
+    pub(super) units: Vec<Submission>,
     /// A server has begun to send another message in its place: whatever fails from then on, the original does not go on.
     pub(super) change_begun: bool,
     pub(super) clock: ServerClock,
@@ -196,21 +195,18 @@ impl Exchange {
     /// Whether it is a server that is waited for, and not the rest of the body.
     pub(super) fn waits_for_server(&self) -> bool {
         let extent = self.body.extent();
-        !self.is_decided()
-            && self
-                .units
-                .values()
-                .any(|unit| unit.waits_for_server(extent))
+        !self.is_decided() && self.units.iter().any(|unit| unit.waits_for_server(extent))
     }
 
     /// Whether nothing of it was sent yet.
     pub(super) fn is_collecting(&self) -> bool {
-        !self.is_decided() && self.units.values().all(Submission::is_collecting)
+        !self.is_decided() && self.units.iter().all(Submission::is_collecting)
     }
 
     /// That submission has ended.
     pub(super) fn retire(&mut self, index: u16) {
-        if let Some(unit) = self.units.remove(&index) {
+        let ended = |unit: &mut Submission| unit.id().index == index;
+        for unit in self.units.extract_if(.., ended) {
             self.change_begun |= unit.has_begun_change();
         }
     }

@@ -164,7 +164,7 @@ impl<H: Host> Worker<H> {
         if !exchange.counted {
             self.metrics.aborted(&exchange.profile);
         }
-        self.give_up_units(id, &mut exchange);
+        self.give_up_units(&mut exchange);
         self.settle();
     }
 

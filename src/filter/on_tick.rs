@@ -77,7 +77,7 @@ impl<H: Host> Worker<H> {
         exchange.slow_said = true;
         self.metrics.slow(&exchange.profile);
         let profile = &exchange.profile;
-        let server = match exchange.units.values().find_map(Submission::connection) {
+        let server = match exchange.units.iter().find_map(Submission::connection) {
             Some(token) => self.connections.peer(token).unwrap_or("a server"),
             None => "no server yet, all connections are in use",
         };

@@ -16,7 +16,7 @@ impl<H: Host> Worker<H> {
         };
         let request = exchange.request.clone();
         let whole = Submission::new(unit, exchange.pool, request, Shown::Whole);
-        exchange.units.insert(unit.index, whole);
+        exchange.units.push(whole);
     }
 
     /// Lets something happen to one submission, and its message act on what comes of it.
@@ -25,8 +25,7 @@ impl<H: Host> Worker<H> {
         unit: UnitId,
         act: impl FnOnce(&mut Submission, &mut Cx<'_, H>) -> Step,
     ) {
-        let is_of = |exchange: &Exchange| exchange.direction == unit.direction;
-        if self.exchanges.get(&unit.context).is_some_and(is_of) {
+        if self.has_unit(unit) {
             self.with_message(unit.context, |worker, exchange| {
                 if let Some(step) = worker.move_unit(exchange, unit, act) {
                     worker.take_step(unit.context, exchange, unit.index, step);
@@ -44,7 +43,8 @@ impl<H: Host> Worker<H> {
     ) -> Option<T> {
         let mut units = std::mem::take(&mut exchange.units);
         let mut effects = std::mem::take(&mut self.effects);
-        let done = units.get_mut(&unit.index).map(|submission| {
+        let found = units.iter_mut().find(|submission| submission.id() == unit);
+        let done = found.map(|submission| {
             let mut cx = Cx {
                 host: &self.host,
                 now_ms: self.now_ms,
@@ -78,7 +78,7 @@ impl<H: Host> Worker<H> {
 
     /// Moves the submissions of a message on, of which more has come.
     pub(super) fn step_units(&mut self, id: u32, exchange: &mut Exchange) {
-        for unit in Self::units_of(id, exchange) {
+        for unit in Self::units_of(exchange) {
             if let Some(step) = self.move_unit(exchange, unit, Submission::body) {
                 self.take_step(id, exchange, unit.index, step);
             }
@@ -86,18 +86,13 @@ impl<H: Host> Worker<H> {
     }
 
     /// The names of a message's submissions that have not ended.
-    pub(super) fn units_of(id: u32, exchange: &Exchange) -> Vec<UnitId> {
-        let named = |index: &u16| UnitId {
-            context: id,
-            direction: exchange.direction,
-            index: *index,
-        };
-        exchange.units.keys().map(named).collect()
+    pub(super) fn units_of(exchange: &Exchange) -> Vec<UnitId> {
+        exchange.units.iter().map(Submission::id).collect()
     }
 
     /// None of a message's submissions is needed any more.
-    pub(super) fn give_up_units(&mut self, id: u32, exchange: &mut Exchange) {
-        for unit in Self::units_of(id, exchange) {
+    pub(super) fn give_up_units(&mut self, exchange: &mut Exchange) {
+        for unit in Self::units_of(exchange) {
             self.move_unit(exchange, unit, Submission::give_up);
             exchange.retire(unit.index);
         }
@@ -117,9 +112,8 @@ impl<H: Host> Worker<H> {
     }
 
     fn has_unit(&self, unit: UnitId) -> bool {
-        self.exchanges.get(&unit.context).is_some_and(|exchange| {
-            exchange.direction == unit.direction && exchange.units.contains_key(&unit.index)
-        })
+        let exchange = self.exchanges.get(&unit.context);
+        exchange.is_some_and(|exchange| exchange.units.iter().any(|of| of.id() == unit))
     }
 
     /// The connection that was handed to `owner` is of no use.

@@ -94,6 +94,11 @@ impl Submission {
         }
     }
 
+    /// Its name.
+    pub fn id(&self) -> UnitId {
+        self.id
+    }
+
     /// More of the body may have come, or a callback in which anything may be sent.
     pub fn body<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
         match self.state {
