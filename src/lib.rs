@@ -6,7 +6,8 @@
 //! Dependencies between the rooms point downwards only:
 //! `module`, `wasm` → `instance` → `filter`, `transport` → `submission` → `connection`, `policy`, `verdict`, `report` → `config` →
 //! `host` → `icap`;
-//! `icap` and `product` know nobody. Only `module` and `wasm` know that they are WebAssembly: the rest runs wherever Rust does.
+//! `icap`, `multipart` and `product` know nobody. Only `module` and `wasm` know that they are WebAssembly: the rest runs wherever
+//! Rust does.
 
 #[cfg(any(target_os = "wasi", test))]
 mod abi;
@@ -18,6 +19,7 @@ pub mod icap;
 pub mod instance;
 #[cfg(target_os = "wasi")]
 mod module;
+pub mod multipart;
 pub mod policy;
 pub mod product;
 pub mod report;

@@ -1,7 +1,10 @@
 //! Lines of an access log, as `icap-report` reads them: any bytes.
 
 #![no_main]
-#![allow(dead_code, reason = "a part of the program, of which not all is used here")]
+#![allow(
+    dead_code,
+    reason = "a part of the program, of which not all is used here"
+)]
 
 #[path = "../../src/bin/icap-report/access_log.rs"]
 mod access_log;

@@ -1,0 +1,75 @@
+//! What a form costs to take apart, in pieces of 16 KiB as Envoy has them.
+
+#![allow(missing_docs, reason = "criterion's macros write functions without")]
+
+use criterion::{Criterion, Throughput, black_box, criterion_group, criterion_main};
+use icap_filter::multipart::{Ambiguous, Boundary, Parser};
+
+const CONTENT_TYPE: &[u8] = b"multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW";
+const DELIMITER: &str = "------WebKitFormBoundary7MA4YWxkTrZu0gW";
+
+/// A form with `files` files of that content.
+fn form(files: usize, content: &[u8]) -> Vec<u8> {
+    let mut form = Vec::new();
+    for file in 0..files {
+        form.extend(
+            format!(
+                "{DELIMITER}\r\nContent-Disposition: form-data; name=\"file{file}\"; filename=\"report {file}.pdf\"\r\n\
+                Content-Type: application/pdf\r\n\r\n"
+            )
+            .bytes(),
+        );
+        form.extend(content);
+        form.extend(b"\r\n");
+    }
+    form.extend(format!("{DELIMITER}--\r\n").bytes());
+    form
+}
+
+/// How many parts there are.
+fn read(form: &[u8]) -> Result<usize, Ambiguous> {
+    let boundary = Boundary::of(CONTENT_TYPE)?.ok_or(Ambiguous::NoBoundary)?;
+    let mut parser = Parser::new(boundary);
+    let mut parts = 0;
+    for piece in form.chunks(16 * 1024) {
+        parser.push(piece)?;
+        while let Some(part) = parser.next_part() {
+            black_box(part);
+            parts += 1;
+        }
+    }
+    parser.finish()?;
+    Ok(parts)
+}
+
+fn forms(c: &mut Criterion) {
+    const MIB: usize = 1024 * 1024;
+    let noise: Vec<u8> = (0..MIB as u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
+    let dashes = vec![b'-'; MIB];
+    let near = "\r\n------WebKitFormBoundary7MA4YWxkTrZu0g".repeat(MIB / 40);
+    let mut group = c.benchmark_group("form");
+    for (name, files, form) in [
+        ("one file of 1 MiB", 1, form(1, &noise)),
+        ("one file of 1 MiB of dashes", 1, form(1, &dashes)),
+        (
+            "one file of 1 MiB that is nearly delimiters",
+            1,
+            form(1, near.as_bytes()),
+        ),
+        (
+            "1000 files of 100 bytes",
+            1000,
+            form(1000, noise.get(..100).unwrap_or_default()),
+        ),
+    ] {
+        assert_eq!(read(&form), Ok(files), "{name}");
+        group.throughput(Throughput::Bytes(form.len() as u64));
+        group.bench_function(name, |b| b.iter(|| read(black_box(&form))));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, forms);
+criterion_main!(benches);

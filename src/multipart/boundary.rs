@@ -1,0 +1,90 @@
+//! The boundary, from the message's `Content-Type`.
+
+use super::Ambiguous;
+use super::parameters::{Parameter, split};
+
+/// How many bytes a boundary may have (RFC 2046 section 5.1.1).
+pub const BOUNDARY_BYTES: usize = 70;
+
+const FORM_DATA: &[u8] = b"multipart/form-data";
+
+/// The boundary of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Boundary {
+    /// With the two dashes before it.
+    dashed: Vec<u8>,
+}
+
+impl Boundary {
+    /// The boundary that a `Content-Type` names; `None` if it is no `multipart/form-data`.
+    ///
+    /// `content_type` is the value of the message's only such field, or of all, joined with commas as Envoy joins them:
+    /// then it is refused.
+    pub fn of(content_type: &[u8]) -> Result<Option<Self>, Ambiguous> {
+        let value = content_type.trim_ascii();
+        let (media_type, parameters) = split(value);
+        if !media_type.eq_ignore_ascii_case(FORM_DATA) {
+            // Some look at the value's beginning only, or at the last of several.
+            return match contains(value, FORM_DATA) {
+                true => Err(Ambiguous::MediaType),
+                false => Ok(None),
+            };
+        }
+        let mut found = None;
+        for parameter in parameters {
+            let parameter = parameter.map_err(|_| Ambiguous::MediaTypeParameters)?;
+            if found.is_none() && parameter.name.eq_ignore_ascii_case(b"boundary") {
+                found = Some(parameter);
+            } else if contains(parameter.name, b"boundary")
+                || contains(parameter.value, b"boundary")
+            {
+                // PHP takes what follows the first "boundary", whatever it belongs to; others take the last parameter.
+                return Err(Ambiguous::SecondBoundary);
+            }
+        }
+        let boundary = found.ok_or(Ambiguous::NoBoundary)?;
+        Ok(Some(Self {
+            dashed: [b"--", checked(&boundary)?].concat(),
+        }))
+    }
+
+    /// The boundary, without the dashes that delimiters have before it.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.dashed.strip_prefix(b"--").unwrap_or(&self.dashed)
+    }
+
+    /// The boundary with the dashes before it.
+    pub(super) fn dashed(&self) -> &[u8] {
+        &self.dashed
+    }
+}
+
+/// The value, if all read the same in it.
+fn checked<'a>(boundary: &Parameter<'a>) -> Result<&'a [u8], Ambiguous> {
+    let value = boundary.value;
+    if value.is_empty() || value.len() > BOUNDARY_BYTES {
+        return Err(Ambiguous::BoundaryLength);
+    }
+    // Without quotes, only characters of a token came here: some stop at "=" or ",", others do not.
+    let clean =
+        !boundary.quoted || (value.iter().all(|b| is_boundary(*b)) && !value.ends_with(b" "));
+    if !clean || value.starts_with(b" ") || value.starts_with(b"'") {
+        return Err(Ambiguous::BoundaryCharacters);
+    }
+    Ok(value)
+}
+
+/// A `bchar` (RFC 2046 section 5.1.1), or one of the further characters of a token; no comma, where some split the value.
+fn is_boundary(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"'()+_-./:=? !#$%&*^`|~".contains(&byte)
+}
+
+/// Whether `word`, which is in lower case, stands in `text` in any case.
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len())
+        .any(|w| w.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+#[path = "boundary_tests.rs"]
+mod tests;

@@ -1,0 +1,109 @@
+//! A part's `Content-Disposition` (RFC 7578 section 4.2).
+
+use super::Ambiguous;
+use super::extended_value::{browser, encoded_word, extended, has_encoded_word};
+use super::parameters::{Malformed, Parameter, split};
+
+/// What it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Disposition {
+    pub(super) name: String,
+    pub(super) file_name: Option<String>,
+}
+
+impl Disposition {
+    /// Reads a field's value.
+    pub(super) fn read(value: &[u8]) -> Result<Self, Ambiguous> {
+        let (kind, parameters) = split(value);
+        if !kind.eq_ignore_ascii_case(b"form-data") {
+            return Err(Ambiguous::DispositionType);
+        }
+        let (mut name, mut plain, mut starred) = (None, None, None);
+        for parameter in parameters {
+            let parameter = parameter.map_err(|malformed| match malformed {
+                Malformed::EscapedQuote => Ambiguous::Backslash,
+                Malformed::Other => Ambiguous::DispositionParameters,
+            })?;
+            let slot = match parameter.name {
+                b"name" => &mut name,
+                b"filename" => &mut plain,
+                b"filename*" => &mut starred,
+                // Some know lower case only, look for "name=" wherever it stands, or join "filename*0" and "filename*1".
+                other if stands(&other.to_ascii_lowercase(), b"name") => {
+                    return Err(Ambiguous::ParameterForm);
+                }
+                _ => &mut None,
+            };
+            if slot.replace(parameter).is_some() {
+                return Err(Ambiguous::SecondParameter);
+            }
+            check(&parameter)?;
+        }
+        let name = name.ok_or(Ambiguous::NoName)?;
+        Ok(Self {
+            name: text(&browser(name.value)),
+            file_name: file_name(plain, starred)?,
+        })
+    }
+}
+
+/// Refuses a value in which those who know no quotes find another parameter.
+fn check(parameter: &Parameter<'_>) -> Result<(), Ambiguous> {
+    let hidden: [&[u8]; 3] = [b"name=", b"name*=", b"name*0"];
+    let lower = parameter.value.to_ascii_lowercase();
+    if hidden.iter().any(|word| stands(&lower, word)) {
+        return Err(Ambiguous::ParameterInValue);
+    }
+    // PHP takes single quotes for quotes as well.
+    let single = !parameter.quoted && parameter.value.contains(&b'\'');
+    if single && !parameter.name.ends_with(b"*") {
+        return Err(Ambiguous::DispositionParameters);
+    }
+    Ok(())
+}
+
+fn file_name(
+    plain: Option<Parameter<'_>>,
+    starred: Option<Parameter<'_>>,
+) -> Result<Option<String>, Ambiguous> {
+    let starred = match starred {
+        Some(starred) if starred.quoted => return Err(Ambiguous::ExtendedFileName),
+        Some(starred) => Some(extended(starred.value).ok_or(Ambiguous::ExtendedFileName)?),
+        None => None,
+    };
+    let Some(plain) = plain.map(|plain| plain.value) else {
+        return Ok(starred);
+    };
+    // With or without its backslashes, as a path or as it is, a name is to have the same extension.
+    let extension = plain.rsplit(|b| *b == b'.').next().unwrap_or_default();
+    if extension.len() < plain.len() && extension.contains(&b'\\') {
+        return Err(Ambiguous::Backslash);
+    }
+    let word = has_encoded_word(plain);
+    match starred {
+        None if word => Err(Ambiguous::EncodedWord),
+        None => Ok(Some(text(&browser(plain)))),
+        Some(starred) => {
+            let decoded = match word {
+                true => encoded_word(plain),
+                false => Some(browser(plain)),
+            };
+            match decoded.as_deref() == Some(starred.as_bytes()) {
+                true => Ok(Some(starred)),
+                false => Err(Ambiguous::FileNamesDiffer),
+            }
+        }
+    }
+}
+
+fn stands(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|w| w == word)
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+#[path = "disposition_tests.rs"]
+mod tests;

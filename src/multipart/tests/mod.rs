@@ -1,0 +1,4 @@
+mod accepted;
+#[cfg(not(target_arch = "wasm32"))]
+mod random;
+mod refused;
