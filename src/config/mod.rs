@@ -31,7 +31,7 @@ pub use answer_header::AnswerHeader;
 pub use error::ConfigError;
 pub use profile::{
     BlockResponse, Cause, ClientIpSource, FailAction, FailActions, HonorTransferIgnore,
-    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
+    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, UserEncoding,
 };
 pub use route_metadata::route_choice;
 pub use secrets::Secrets;

@@ -2,7 +2,7 @@
 
 use super::exchange::{Draining, Exchange, Uncounted};
 use super::local_reply::NOT_SCANNED;
-use super::replacement::{block_page, replacement};
+use super::replacement::{NewBody, block_page, replacement};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction, LogForms};
@@ -10,7 +10,7 @@ use crate::host::{Host, HostResult};
 use crate::icap::Direction;
 use crate::report::{Action, IcapLog, Significance, failure_status};
 use crate::submission::{
-    Answer, Change, Cx, Failure, Held, Record, Step, Submission, reason_only, record, unusable,
+    Answer, Change, Cx, Failure, Record, Step, Submission, reason_only, record, unusable,
 };
 use crate::verdict::BlockWith;
 
@@ -20,9 +20,14 @@ const UNAVAILABLE: u16 = 503;
 impl<H: Host> Worker<H> {
     /// Acts on what came of a submission.
     pub(super) fn take_step(&mut self, id: u32, exchange: &mut Exchange, index: u16, step: Step) {
-        if !matches!(step, Step::Pending) {
-            exchange.retire(index);
+        if matches!(step, Step::Pending) {
+            return;
         }
+        if exchange.form.is_some() {
+            self.take_part_step(id, exchange, index, step);
+            return self.go_on_with_form(id, exchange);
+        }
+        exchange.retire(index);
         self.conclude_step(id, exchange, step);
     }
 
@@ -31,7 +36,7 @@ impl<H: Host> Worker<H> {
         match step {
             Step::Pending => {}
             Step::Pass(mut record) => {
-                record.action = Action::Passed;
+                record.action = Some(Action::Passed);
                 exchange.journal.push(*record);
                 let slow = self.is_slow(exchange);
                 let significance = Significance::of(Action::Passed, None, slow);
@@ -51,12 +56,12 @@ impl<H: Host> Worker<H> {
         let Change { answer, rest } = change;
         match replacement(&self.host, id, exchange, answer, &self.budget) {
             Ok(replacement) => {
-                record.action = Action::Modified;
-                let length = replacement.body.as_ref().map(Held::len);
+                record.action = Some(Action::Modified);
+                let length = replacement.body.as_ref().map(NewBody::len);
                 record.modified_content_length = Some(length.unwrap_or(exchange.body.available));
                 let draining = Draining {
                     replacement,
-                    record,
+                    record: Some(record),
                 };
                 self.replace(id, exchange, draining);
             }
@@ -68,7 +73,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// A submission came to nothing. `status`: what the client gets instead of the cause's own.
-    fn end_failed(
+    pub(super) fn end_failed(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -102,7 +107,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// Nothing of the message goes on: the client gets a page. `cause`: of the failure that it is for.
-    fn block(
+    pub(super) fn block(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -110,8 +115,8 @@ impl<H: Host> Worker<H> {
         (with, answer): (BlockWith, Answer),
         cause: Option<Cause>,
     ) {
-        let page = block_page(&self.host, id, exchange, with, answer);
-        record.action = Action::Blocked;
+        let page = block_page(exchange, with, answer);
+        record.action = Some(Action::Blocked);
         record.http_response_code = page.from_server.then_some(page.status);
         exchange.journal.push(*record);
         let slow = self.is_slow(exchange);
@@ -142,6 +147,9 @@ impl<H: Host> Worker<H> {
         reason: String,
         status: Option<u16>,
     ) {
+        if exchange.form.is_some() {
+            return self.fail_form(id, exchange, (cause, &reason), status);
+        }
         let running = Self::units_of(exchange).into_iter().find_map(|unit| {
             let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
                 submission.fail(cause, reason.clone(), cx)
@@ -182,7 +190,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// The record of a failure of the message's own, and of the transaction that it was in, if any.
-    fn failed_record(
+    pub(super) fn failed_record(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -214,7 +222,7 @@ impl<H: Host> Worker<H> {
         self.conclude_failure(id, exchange, cause, FailAction::Closed, None);
     }
 
-    fn conclude_failure(
+    pub(super) fn conclude_failure(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -302,6 +310,8 @@ impl<H: Host> Worker<H> {
             failure: None,
         });
         exchange.journal.note(action, significance);
+        // With what it holds of changes.
+        exchange.form = None;
         let entry = exchange.journal.entry(&exchange.profile.name);
         if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
             log::debug!("context {id}: {e}");

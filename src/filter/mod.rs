@@ -2,6 +2,7 @@
 
 mod clock;
 mod file_name;
+mod form;
 mod instance_record;
 mod placeholders;
 pub mod rewrite;
@@ -10,6 +11,7 @@ mod abandon;
 mod admit;
 mod apply;
 mod ask;
+mod changed_form;
 mod conclude;
 mod describe;
 mod exchange;
@@ -22,6 +24,8 @@ mod metrics;
 mod on_http;
 mod on_server;
 mod on_tick;
+mod part_outcomes;
+mod parts;
 mod probe;
 mod recall;
 mod repeated;

@@ -1,10 +1,11 @@
 //! icap_log: one entry per request, with one record per ICAP transaction.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use crate::config::LogForms;
 use crate::product::Vendor;
-use crate::verdict::{Findings, Scan, Violation};
+use crate::verdict::{Findings, Scan, Violation, clean};
 
 use super::value::{Object, Value};
 use super::{Action, Significance, json, protobuf};
@@ -45,10 +46,31 @@ pub struct ScanRecord<'a> {
     pub modified_content_length: Option<u64>,
     /// The product behind the service.
     pub vendor: Vendor,
-    /// What became of this transaction.
-    pub action: Action,
+    /// The part of a form that was shown.
+    pub part: Option<Rc<PartName>>,
+    /// What became of this transaction; `None`: it was given up, because others had decided.
+    pub action: Option<Action>,
     /// What was found; for a failure its sentence is the reason.
     pub findings: Cow<'a, Findings>,
+}
+
+/// The names of a part of a form, cut and cleaned as texts of servers are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartName {
+    /// The field's name.
+    pub name: String,
+    /// The file's name, where the part has one.
+    pub file_name: Option<String>,
+}
+
+impl PartName {
+    /// The names as the client wrote them, made fit for a log.
+    pub fn new(name: &str, file_name: Option<&str>) -> Self {
+        Self {
+            name: clean(name.as_bytes()),
+            file_name: file_name.map(|name| clean(name.as_bytes())),
+        }
+    }
 }
 
 /// The entry for one request.
@@ -121,7 +143,7 @@ impl<'a> IcapLog<'a> {
 
 impl ScanRecord<'_> {
     fn tree(&self) -> Object<'_> {
-        let mut record = Object::with_capacity(21);
+        let mut record = Object::with_capacity(22);
         record.add_number("icap_response_code", self.icap_response_code);
         record.add_text("icap_method", Some(icap_method(self.icap_method)));
         if !self.http_method.is_empty() {
@@ -154,7 +176,13 @@ impl ScanRecord<'_> {
         );
         record.add_number("modified_content_length", self.modified_content_length);
         record.add_text("vendor", Some(self.vendor.name()));
-        record.add_text("action", Some(self.action.as_str()));
+        if let Some(part) = &self.part {
+            let mut names = Object::with_capacity(2);
+            names.add_text("name", Some(&part.name));
+            names.add_text("file_name", part.file_name.as_deref());
+            record.add("part", Value::Object(names));
+        }
+        record.add_text("action", self.action.map(Action::as_str));
         record.add_text("reason", self.findings.reason.as_deref());
         record.add_text("threat_id", self.findings.threat_id.as_deref());
         let violations = self.findings.violations.iter();

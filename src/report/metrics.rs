@@ -66,6 +66,7 @@ pub enum Counter {
     SelftestFailed,
     FailedBadRequest,
     FailedUnscannable,
+    Parts,
 }
 
 impl Counter {
@@ -130,7 +131,7 @@ const fn row<Id: Copy>(
 }
 
 /// Every counter, in the order of [`Counter`].
-pub const COUNTERS: [Metric<Counter>; 27] = [
+pub const COUNTERS: [Metric<Counter>; 28] = [
     row(
         Counter::Requests,
         "requests",
@@ -319,6 +320,13 @@ pub const COUNTERS: [Metric<Counter>; 27] = [
         "requests",
         "The server can't look into the content: blocked, unless `fail_action_by_cause` opens this cause.",
         "Growth: users who send protected files, or an attack that hides in archives.",
+    ),
+    row(
+        Counter::Parts,
+        "parts",
+        "files",
+        "A file of a form was shown to the ICAP server on its own.",
+        "",
     ),
 ];
 
