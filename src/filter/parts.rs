@@ -65,6 +65,10 @@ impl<H: Host> Worker<H> {
     pub(super) fn go_on_with_form(&mut self, id: u32, exchange: &mut Exchange) {
         let parallel = exchange.profile.multipart_parallel;
         while !exchange.is_decided() {
+            // A form does not overload the pool by its own parts: those that are under way make room.
+            if !exchange.units.is_empty() && !self.connections.takes_another(exchange.pool) {
+                break;
+            }
             let next = exchange.form.as_mut();
             let Some((index, next)) = next.and_then(|form| form.next(parallel)) else {
                 break;

@@ -203,6 +203,19 @@ async fn no_more_parts_than_allowed_are_under_scan_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_form_does_not_overload_the_pool_by_its_own_parts() {
+    let server = IcapServer::serving(Behaviour::ContinueThenAllow).await;
+    let changes = json!({"max_connections": 1, "max_pending": 0, "multipart_parallel": 4});
+    let scene = Scene::new(server.address(), changes).await;
+    let form = (0..8).fold(FormBody::new().field("a", "b"), |form, n| {
+        form.file("f", &format!("{n}.pdf"), pattern(PREVIEW * n))
+    });
+    assert_eq!(scene.send(form.upload()).await.status, 200);
+    assert_eq!(scene.envoy.metric("parts").await, 8);
+    assert_eq!(server.most_open(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_block_decides_and_the_others_are_given_up() {
     let server = IcapServer::listen().await;
     let scene = Scene::new(server.address(), json!({"multipart_parallel": 3})).await;

@@ -172,7 +172,7 @@ fn start_c_icap(directory: &Path, port: u16) -> Process {
              ServerLog {dir}/server.log\nAccessLog {dir}/access.log\nDebugLevel 1\n\
              Service echo srv_echo.so\nService ex206 srv_ex206.so\nService antivirus_module virus_scan.so\n\
              ServiceAlias avscan virus_scan?allow204=on&sizelimit=off&mode=simple\n\
-             virus_scan.ScanFileTypes TEXT DATA EXECUTABLE ARCHIVE GIF JPEG MSOFFICE\n\
+             virus_scan.ScanFileTypes TEXT DATA EXECUTABLE ARCHIVE GRAPHICS STREAM DOCUMENT\n\
              virus_scan.SendPercentData 5\nvirus_scan.StartSendPercentDataAfter 2M\n\
              virus_scan.MaxObjectSize 100M\nModule common clamd_mod.so\n\
              clamd_mod.ClamdSocket {dir}/clamd.sock\n{}{}",
