@@ -63,11 +63,11 @@ impl<H: Host> Source<'_, H> {
             Self::Host(host, id, direction, Shown::Whole) => {
                 let len = end.saturating_sub(start);
                 host.enter(id)?;
-                let bytes = host.read_body(direction, start, len)?;
-                if bytes.len() != len {
+                let before = out.len();
+                host.read_body(direction, start, len, out)?;
+                if out.len().saturating_sub(before) != len {
                     return Err(short);
                 }
-                out.extend_from_slice(&bytes);
             }
             Self::Memory(body) => out.extend_from_slice(body.get(start..end).ok_or(short)?),
         }
