@@ -1,7 +1,6 @@
 //! The metrics of a worker, bound to the host: each is counted for the whole filter and for its profile.
 //!
-//! Counters are gathered and told to the host at the end of a callback; how the connections stand and what happens to
-//! them, at each tick of the root context.
+//! Counters are gathered here. At each tick of the root context the host is told what they and the connections have come to.
 
 use std::rc::Rc;
 
@@ -159,15 +158,12 @@ impl Metrics {
         }
     }
 
-    /// Tells the host what was counted.
-    pub(super) fn flush<H: Host>(&mut self, host: &H) {
-        if std::mem::take(&mut self.news) {
-            self.scopes.iter_mut().for_each(|scope| scope.flush(host));
-            self.rules.iter_mut().for_each(|rule| rule.flush(host));
-        }
+    /// Whether something was counted that the host has not been told.
+    pub(super) fn has_news(&self) -> bool {
+        self.news
     }
 
-    /// Tells the host how the connections stand.
+    /// Tells the host what was counted, and how the connections stand.
     pub(super) fn take_stock<H: Host>(&mut self, host: &H, connections: &mut Connections) {
         let pools: Vec<_> = connections.take_stock().collect();
         for scope in &mut self.scopes {
@@ -217,17 +213,14 @@ impl Metrics {
         }
     }
 
+    /// Histograms are of profiles only: each value costs the host a call.
     fn observe<H: Host>(&self, host: &H, profile: &Profile, histogram: Histogram, value: u64) {
-        for scope in self
-            .scopes
-            .iter()
-            .filter(|scope| scope.covers(Some(profile)))
+        let scope = self.scopes.iter().find(|scope| scope.is_of(profile));
+        if let Some(id) = scope.and_then(|scope| scope.histograms.get(histogram as usize))
+            && let Some(id) = *id
+            && let Err(e) = host.record_metric(id, value)
         {
-            if let Some(id) = scope.histograms.get(histogram as usize).copied().flatten()
-                && let Err(e) = host.record_metric(id, value)
-            {
-                log::debug!("metric: {e}");
-            }
+            log::debug!("metric: {e}");
         }
     }
 }
@@ -282,9 +275,13 @@ impl Scope {
 
     /// Whether what happens under that profile is counted here.
     fn covers(&self, profile: Option<&Profile>) -> bool {
-        self.profile
-            .as_ref()
-            .is_none_or(|(name, _)| profile.is_some_and(|p| p.name == *name))
+        self.profile.is_none() || profile.is_some_and(|profile| self.is_of(profile))
+    }
+
+    /// Whether it is that profile's own.
+    fn is_of(&self, profile: &Profile) -> bool {
+        let named = self.profile.as_ref();
+        named.is_some_and(|(name, _)| Rc::ptr_eq(name, &profile.name) || *name == profile.name)
     }
 
     /// Whether the connections of that pool are counted here.

@@ -49,8 +49,11 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Takes from a response what only the filter may say, and says it.
+    /// Takes from a response what only the filter may say, and says it, where clients are told at all.
     fn mark_response(&self, id: u32) {
+        if !self.config.expose.client {
+            return;
+        }
         self.unexpose_response(id);
         let (action, threat) = self
             .exchanges
