@@ -1,6 +1,7 @@
 //! The metrics of a worker, bound to the host: each is counted for the whole filter and for its profile.
 //!
-//! Counters are gathered here. At each tick of the root context the host is told what they and the connections have come to.
+//! Counters are gathered here. The host is told what they have come to at each tick of the root context, and where the worker is
+//! done with all its messages; how the connections stand, at a tick.
 
 use std::rc::Rc;
 
@@ -42,6 +43,8 @@ pub(super) struct Metrics {
     rules: Vec<RuleCounter>,
     /// Something was counted that the host has not been told.
     news: bool,
+    /// An outcome of a scan is among that.
+    is_due: bool,
 }
 
 impl Metrics {
@@ -65,6 +68,7 @@ impl Metrics {
                 .map(|rule| RuleCounter::define(host, rule))
                 .collect(),
             news: false,
+            is_due: false,
         }
     }
 
@@ -91,6 +95,7 @@ impl Metrics {
         for counter in [Counter::Requests, Counter::Failed, Counter::FailedInternal] {
             self.count(None, counter);
         }
+        self.is_due = true;
     }
 
     /// A message was sent anew.
@@ -101,6 +106,7 @@ impl Metrics {
     /// A client left before the verdict.
     pub(super) fn aborted(&mut self, profile: &Profile) {
         self.count(Some(profile), Counter::Aborted);
+        self.is_due = true;
     }
 
     /// The server needed no more than the preview.
@@ -149,6 +155,7 @@ impl Metrics {
         body_bytes: u64,
     ) {
         self.count(Some(profile), Counter::of_action(action));
+        self.is_due = true;
         if slow {
             self.slow(profile);
         }
@@ -161,6 +168,19 @@ impl Metrics {
     /// Whether something was counted that the host has not been told.
     pub(super) fn has_news(&self) -> bool {
         self.news
+    }
+
+    /// Whether an outcome of a scan is among what the host has not been told: it is to be told once the worker has time.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    /// Tells the host what was counted.
+    pub(super) fn flush<H: Host>(&mut self, host: &H) {
+        self.scopes.iter_mut().for_each(|scope| scope.flush(host));
+        self.rules.iter_mut().for_each(|rule| rule.flush(host));
+        self.news = false;
+        self.is_due = false;
     }
 
     /// Tells the host what was counted, and how the connections stand.
@@ -180,10 +200,8 @@ impl Metrics {
                 scope.count(Counter::ConnectionsClosed, turnover.closed);
             }
             scope.gauge(host, sum);
-            scope.flush(host);
         }
-        self.rules.iter_mut().for_each(|rule| rule.flush(host));
-        self.news = false;
+        self.flush(host);
     }
 
     /// Tells the host the rest, and takes out of the gauges what this worker put in.

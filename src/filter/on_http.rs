@@ -147,11 +147,15 @@ impl<H: Host> Worker<H> {
     /// The access log is about to be written. What has no verdict by now will have none.
     pub(super) fn on_log(&mut self, id: u32) {
         if let Some(mut exchange) = self.take(id) {
-            if exchange.is_held() {
+            let was_held = exchange.is_held();
+            if was_held {
                 self.begin(None);
                 self.log_abandoned(id, &mut exchange);
             }
             self.put_back(id, exchange);
+            if was_held {
+                self.keep_time();
+            }
         }
     }
 

@@ -143,8 +143,11 @@ impl<H: Host> Worker<H> {
         self.keep_time();
     }
 
-    /// Sees that the next tick comes in time.
+    /// Tells the metrics where there is time for it, and sees that the next tick comes in time.
     pub(super) fn keep_time(&mut self) {
+        if self.metrics.is_due() && !self.any_held() {
+            self.metrics.flush(&self.host);
+        }
         if self.tick_ms != TICK_OPENING_MS && self.connections.can_open(self.now_ms) {
             self.set_tick(TICK_OPENING_MS);
         } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_held() {
