@@ -10,6 +10,7 @@ CHART_TOOLS_VERSION := 2.2.2
 KUBERNETES_VALIDATE_VERSION := 1.37.0
 ZENSICAL_VERSION := 0.0.73
 NODE_VERSION := 24.19.0
+MATPLOTLIB_VERSION := 3.10.7
 FUZZ_SECONDS ?= 60
 PLATFORM ?= istio
 # Continuous integration sets CI.
@@ -134,6 +135,13 @@ lint: rust-target-$(MODULE_TARGET) ## Check formatting, lints, shell scripts and
 .PHONY: bench
 bench: ## Run the benchmarks
 	@cargo bench --profile benchmark --bench '*'
+
+.PHONY: bench-peers
+bench-peers: build envoy ## Measure beside Envoy alone and Squid, into bench/results; BENCH="--rounds 5 --seconds 4"
+	@scripts/install-packages $(RUN_PACKAGES) c-icap:c-icap squid:squid nginx:nginx-light wrk:wrk
+	@scripts/install-python-package matplotlib $(MATPLOTLIB_VERSION) $(VENV)
+	@cargo build --release --example raw_icap
+	@RAW_ICAP_CLIENT=$(CURDIR)/target/release/examples/raw_icap $(PYTHON_BIN) -m bench.peers --out bench/results $(BENCH)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)

@@ -108,6 +108,7 @@ fn heads(c: &mut Criterion) {
             let Ok(head) = head else {
                 return Vec::new();
             };
+            let mut out = Vec::new();
             IcapRequest {
                 method: Method::Reqmod,
                 uri: "icap://icap.example.net:1344/avscan",
@@ -119,7 +120,8 @@ fn heads(c: &mut Criterion) {
                 response_head: None,
                 has_body: true,
             }
-            .encode()
+            .encode(&mut out);
+            out
         });
     });
 }

@@ -1,7 +1,7 @@
 //! The metrics of a worker, bound to the host: each is counted for the whole filter and for its profile.
 //!
-//! Counters are gathered and told to the host at the end of a callback; how the connections stand and what happens to
-//! them, at each tick of the root context.
+//! Counters are gathered here. The host is told what they have come to at each tick of the root context, and where the worker is
+//! done with all its messages; how the connections stand, at a tick.
 
 use std::rc::Rc;
 
@@ -43,6 +43,8 @@ pub(super) struct Metrics {
     rules: Vec<RuleCounter>,
     /// Something was counted that the host has not been told.
     news: bool,
+    /// An outcome of a scan is among that.
+    is_due: bool,
 }
 
 impl Metrics {
@@ -66,6 +68,7 @@ impl Metrics {
                 .map(|rule| RuleCounter::define(host, rule))
                 .collect(),
             news: false,
+            is_due: false,
         }
     }
 
@@ -92,6 +95,7 @@ impl Metrics {
         for counter in [Counter::Requests, Counter::Failed, Counter::FailedInternal] {
             self.count(None, counter);
         }
+        self.is_due = true;
     }
 
     /// A message was sent anew.
@@ -102,6 +106,7 @@ impl Metrics {
     /// A client left before the verdict.
     pub(super) fn aborted(&mut self, profile: &Profile) {
         self.count(Some(profile), Counter::Aborted);
+        self.is_due = true;
     }
 
     /// The server needed no more than the preview.
@@ -155,6 +160,7 @@ impl Metrics {
         body_bytes: u64,
     ) {
         self.count(Some(profile), Counter::of_action(action));
+        self.is_due = true;
         if slow {
             self.slow(profile);
         }
@@ -164,15 +170,25 @@ impl Metrics {
         }
     }
 
-    /// Tells the host what was counted.
-    pub(super) fn flush<H: Host>(&mut self, host: &H) {
-        if std::mem::take(&mut self.news) {
-            self.scopes.iter_mut().for_each(|scope| scope.flush(host));
-            self.rules.iter_mut().for_each(|rule| rule.flush(host));
-        }
+    /// Whether something was counted that the host has not been told.
+    pub(super) fn has_news(&self) -> bool {
+        self.news
     }
 
-    /// Tells the host how the connections stand.
+    /// Whether an outcome of a scan is among what the host has not been told: it is to be told once the worker has time.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    /// Tells the host what was counted.
+    pub(super) fn flush<H: Host>(&mut self, host: &H) {
+        self.scopes.iter_mut().for_each(|scope| scope.flush(host));
+        self.rules.iter_mut().for_each(|rule| rule.flush(host));
+        self.news = false;
+        self.is_due = false;
+    }
+
+    /// Tells the host what was counted, and how the connections stand.
     pub(super) fn take_stock<H: Host>(&mut self, host: &H, connections: &mut Connections) {
         let pools: Vec<_> = connections.take_stock().collect();
         for scope in &mut self.scopes {
@@ -189,10 +205,8 @@ impl Metrics {
                 scope.count(Counter::ConnectionsClosed, turnover.closed);
             }
             scope.gauge(host, sum);
-            scope.flush(host);
         }
-        self.rules.iter_mut().for_each(|rule| rule.flush(host));
-        self.news = false;
+        self.flush(host);
     }
 
     /// Tells the host the rest, and takes out of the gauges what this worker put in.
@@ -222,17 +236,14 @@ impl Metrics {
         }
     }
 
+    /// Histograms are of profiles only: each value costs the host a call.
     fn observe<H: Host>(&self, host: &H, profile: &Profile, histogram: Histogram, value: u64) {
-        for scope in self
-            .scopes
-            .iter()
-            .filter(|scope| scope.covers(Some(profile)))
+        let scope = self.scopes.iter().find(|scope| scope.is_of(profile));
+        if let Some(id) = scope.and_then(|scope| scope.histograms.get(histogram as usize))
+            && let Some(id) = *id
+            && let Err(e) = host.record_metric(id, value)
         {
-            if let Some(id) = scope.histograms.get(histogram as usize).copied().flatten()
-                && let Err(e) = host.record_metric(id, value)
-            {
-                log::debug!("metric: {e}");
-            }
+            log::debug!("metric: {e}");
         }
     }
 }
@@ -287,9 +298,13 @@ impl Scope {
 
     /// Whether what happens under that profile is counted here.
     fn covers(&self, profile: Option<&Profile>) -> bool {
-        self.profile
-            .as_ref()
-            .is_none_or(|(name, _)| profile.is_some_and(|p| p.name == *name))
+        self.profile.is_none() || profile.is_some_and(|profile| self.is_of(profile))
+    }
+
+    /// Whether it is that profile's own.
+    fn is_of(&self, profile: &Profile) -> bool {
+        let named = self.profile.as_ref();
+        named.is_some_and(|(name, _)| Rc::ptr_eq(name, &profile.name) || *name == profile.name)
     }
 
     /// Whether the connections of that pool are counted here.

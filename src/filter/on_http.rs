@@ -49,8 +49,11 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Takes from a response what only the filter may say, and says it.
+    /// Takes from a response what only the filter may say, and says it, where clients are told at all.
     fn mark_response(&self, id: u32) {
+        if !self.config.expose.client {
+            return;
+        }
         self.unexpose_response(id);
         let (action, threat) = self
             .exchanges
@@ -144,11 +147,15 @@ impl<H: Host> Worker<H> {
     /// The access log is about to be written. What has no verdict by now will have none.
     pub(super) fn on_log(&mut self, id: u32) {
         if let Some(mut exchange) = self.take(id) {
-            if exchange.is_held() {
+            let was_held = exchange.is_held();
+            if was_held {
                 self.begin(None);
                 self.log_abandoned(id, &mut exchange);
             }
             self.put_back(id, exchange);
+            if was_held {
+                self.keep_time();
+            }
         }
     }
 

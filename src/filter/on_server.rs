@@ -67,7 +67,7 @@ impl<H: Host> Worker<H> {
         if waits && !self.recall.call(&self.host) {
             self.set_tick(TICK_OPENING_MS);
         }
-        self.flush();
+        self.keep_time();
         self.connections.receive_from(None);
     }
 

@@ -2,14 +2,12 @@
 
 use super::exchange::Exchange;
 use super::repeated::say;
-use super::worker::{TICK_OPENING_MS, TICK_SCANNING_MS, Worker};
+use super::worker::{TICK_IDLE_MS, TICK_OPENING_MS, TICK_SCANNING_MS, Worker};
 use crate::config::Cause;
 use crate::connection::{Opened, Owner, PoolId};
 use crate::host::Host;
 use crate::submission::Submission;
 
-/// Root ticks while connections idle.
-const TICK_IDLE_MS: u32 = 1_000;
 /// Root ticks while nothing is going on: the other instances want a sign of life.
 const TICK_REST_MS: u32 = 2_000;
 

@@ -95,10 +95,12 @@ fn drain<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResu
 /// Moves a range of the original from the front of the host's buffer to its end.
 fn turn<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResult {
     let mut start = range.start;
+    let mut bytes = Vec::new();
     while start < range.end {
         let end = range.end.min(start.saturating_add(MOVED_BYTES));
         let len = usize::try_from(end.saturating_sub(start)).unwrap_or_default();
-        let bytes = host.read_body(direction, 0, len)?;
+        bytes.clear();
+        host.read_body(direction, 0, len, &mut bytes)?;
         if bytes.len() != len {
             return Err(HostError {
                 call: "get_buffer_bytes",

@@ -20,6 +20,9 @@ use crate::submission::{Budget, Effect};
 pub(super) const TICK_OPENING_MS: u32 = 1;
 /// Root ticks while messages are under scan: bounds how late a time-out is noticed.
 pub(super) const TICK_SCANNING_MS: u32 = 50;
+/// Root ticks while connections idle, or where something was counted that the host has not been told: bounds how old its counters
+/// are.
+pub(super) const TICK_IDLE_MS: u32 = 1_000;
 
 /// The state that the root context and the HTTP contexts of one worker share.
 ///
@@ -137,16 +140,20 @@ impl<H: Host> Worker<H> {
     /// Ends a callback: serves those to whom connections were handed, and sees that the next tick comes in time.
     pub(super) fn settle(&mut self) {
         self.hand_out();
-        self.flush();
+        self.keep_time();
     }
 
-    /// Tells the metrics, and sees that the next tick comes in time.
-    pub(super) fn flush(&mut self) {
-        self.metrics.flush(&self.host);
+    /// Tells the metrics where there is time for it, and sees that the next tick comes in time.
+    pub(super) fn keep_time(&mut self) {
+        if self.metrics.is_due() && !self.any_held() {
+            self.metrics.flush(&self.host);
+        }
         if self.tick_ms != TICK_OPENING_MS && self.connections.can_open(self.now_ms) {
             self.set_tick(TICK_OPENING_MS);
         } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_held() {
             self.set_tick(TICK_SCANNING_MS);
+        } else if (self.tick_ms == 0 || self.tick_ms > TICK_IDLE_MS) && self.metrics.has_news() {
+            self.set_tick(TICK_IDLE_MS);
         }
     }
 

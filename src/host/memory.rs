@@ -64,7 +64,7 @@ impl Host for MemoryHost {
         missing("remove_header")
     }
 
-    fn read_body(&self, _: Direction, _: usize, _: usize) -> HostResult<Vec<u8>> {
+    fn read_body(&self, _: Direction, _: usize, _: usize, _: &mut Vec<u8>) -> HostResult {
         missing("read_body")
     }
 

@@ -132,8 +132,8 @@ pub trait Host: std::fmt::Debug {
     fn set_header(&self, of: Direction, name: &str, value: &[u8]) -> HostResult;
     /// Takes out every field of that name.
     fn remove_header(&self, of: Direction, name: &str) -> HostResult;
-    /// Bytes of the body that is held or just arriving; fewer than asked for where there are fewer.
-    fn read_body(&self, of: Direction, start: usize, len: usize) -> HostResult<Vec<u8>>;
+    /// Appends bytes of the body that is held or just arriving; fewer than asked for where there are fewer.
+    fn read_body(&self, of: Direction, start: usize, len: usize, out: &mut Vec<u8>) -> HostResult;
     /// Changes the body that is held or just arriving. An edit past the host's own limit has the host answer the client: from a
     /// callback of another context within this very call, which succeeds all the same.
     fn edit_body(&self, of: Direction, edit: BodyEdit<'_>) -> HostResult;

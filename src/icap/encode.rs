@@ -1,6 +1,8 @@
 //! What we send: ICAP requests and chunks.
 
 use std::fmt;
+use std::io::Write;
+use std::ops::Range;
 
 use super::fields::is_token;
 
@@ -9,6 +11,9 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// The last chunk of a preview that held the whole body (RFC 3507 section 4.5).
 pub const LAST_CHUNK_IEOF: &[u8] = b"0; ieof\r\n\r\n";
+
+/// What an ICAP head is likely to need, in bytes.
+const LIKELY_HEAD_BYTES: usize = 512;
 
 /// Headers whose value follows from the other fields of a request.
 const OWN_HEADERS: [&str; 4] = ["host", "allow", "preview", "encapsulated"];
@@ -69,32 +74,30 @@ pub struct IcapRequest<'a> {
 }
 
 impl IcapRequest<'_> {
-    /// The ICAP head and the encapsulated heads.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = self.encode_head();
+    /// Appends the ICAP head and the encapsulated heads. Gives the place of the ICAP header lines in `out`, without request line
+    /// and empty line.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Range<usize> {
+        let lines = self.encode_head(out);
         for (_, head) in self.heads().into_iter().flatten() {
             out.extend_from_slice(head);
         }
-        out
+        lines
     }
 
-    /// The ICAP head: request line, header lines, empty line.
-    pub fn encode_head(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512);
+    /// Appends the ICAP head: request line, header lines, empty line. Gives the place of the header lines.
+    fn encode_head(&self, out: &mut Vec<u8>) -> Range<usize> {
+        let heads = self.heads().into_iter().flatten();
+        let behind: usize = heads.map(|(_, head)| head.len()).sum();
+        out.reserve(LIKELY_HEAD_BYTES.saturating_add(behind));
         out.extend_from_slice(self.method.as_str().as_bytes());
         out.push(b' ');
         out.extend(visible(self.uri));
         out.extend_from_slice(b" ICAP/1.0\r\n");
-        self.push_header_lines(&mut out);
+        let start = out.len();
+        self.push_header_lines(out);
+        let lines = start..out.len();
         out.extend_from_slice(b"\r\n");
-        out
-    }
-
-    /// The header lines of the ICAP head, without request line and empty line.
-    pub fn encode_header_lines(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512);
-        self.push_header_lines(&mut out);
-        out
+        lines
     }
 
     fn push_header_lines(&self, out: &mut Vec<u8>) {
@@ -106,25 +109,34 @@ impl IcapRequest<'_> {
             if own || !is_token(name.as_bytes()) {
                 continue;
             }
-            let value = value.replace(['\r', '\n', '\0'], " ");
-            push_line(out, name, value.trim());
+            let breaks = |c: char| matches!(c, '\r' | '\n' | '\0');
+            let value = value.trim_matches(|c: char| c.is_whitespace() || breaks(c));
+            for part in [name, ": "] {
+                out.extend_from_slice(part.as_bytes());
+            }
+            let blank = |b: u8| if breaks(char::from(b)) { b' ' } else { b };
+            out.extend(value.bytes().map(blank));
+            out.extend_from_slice(b"\r\n");
+        }
+        for (n, status) in self.allow.iter().enumerate() {
+            let before = if n == 0 { "Allow: " } else { ", " };
+            append(out, format_args!("{before}{status}"));
         }
         if !self.allow.is_empty() {
-            let statuses: Vec<String> = self.allow.iter().map(u16::to_string).collect();
-            push_line(out, "Allow", &statuses.join(", "));
+            out.extend_from_slice(b"\r\n");
         }
         if let Some(preview) = self.preview.filter(|_| self.has_body()) {
-            push_line(out, "Preview", &preview.to_string());
+            append(out, format_args!("Preview: {preview}\r\n"));
         }
-        push_line(out, "Encapsulated", &self.encapsulated());
+        self.push_encapsulated(out);
     }
 
-    /// The value of `Encapsulated` (RFC 3507 section 4.4.1).
-    fn encapsulated(&self) -> String {
-        let mut value = String::new();
+    /// `Encapsulated` (RFC 3507 section 4.4.1).
+    fn push_encapsulated(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"Encapsulated: ");
         let mut offset = 0_usize;
         for (name, head) in self.heads().into_iter().flatten() {
-            value.push_str(&format!("{name}={offset}, "));
+            append(out, format_args!("{name}={offset}, "));
             offset = offset.saturating_add(head.len());
         }
         let body = match self.method {
@@ -132,8 +144,7 @@ impl IcapRequest<'_> {
             Method::Respmod if self.has_body() => "res-body",
             _ => "null-body",
         };
-        value.push_str(&format!("{body}={offset}"));
-        value
+        append(out, format_args!("{body}={offset}\r\n"));
     }
 
     /// The heads that this method may carry, in the order in which they are sent.
@@ -155,13 +166,12 @@ impl IcapRequest<'_> {
 /// Appends the first line of a chunk of `len` bytes. The caller appends the data and a CRLF; `len` must not be 0, which
 /// would be the last chunk.
 pub fn chunk_header(len: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("{len:x}\r\n").as_bytes());
+    append(out, format_args!("{len:x}\r\n"));
 }
 
-fn push_line(out: &mut Vec<u8>, name: &str, value: &str) {
-    for part in [name, ": ", value, "\r\n"] {
-        out.extend_from_slice(part.as_bytes());
-    }
+fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    // Writing to a Vec cannot fail.
+    let _ = out.write_fmt(text);
 }
 
 fn visible(text: &str) -> impl Iterator<Item = u8> {

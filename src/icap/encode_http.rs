@@ -113,7 +113,8 @@ pub fn encode_request_head(fields: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<u8>, Enc
         push_line(&mut out, b"Host", authority);
     }
     push_fields(&mut out, fields, |name| {
-        name == b"expect" || (name == b"host" && authority.is_some())
+        name.eq_ignore_ascii_case(b"expect")
+            || (name.eq_ignore_ascii_case(b"host") && authority.is_some())
     })?;
     out.extend_from_slice(b"\r\n");
     Ok(out)
@@ -165,22 +166,19 @@ fn push_fields(
             continue;
         }
         check(name, value)?;
-        let lower = name.to_ascii_lowercase();
-        if is_hop_by_hop(&lower) || named.contains(&lower) || left_out(&lower) {
+        let is_named = || named.iter().any(|named| named.eq_ignore_ascii_case(name));
+        if is_hop_by_hop(name) || is_named() || left_out(name) {
             continue;
         }
-        match lower.as_slice() {
-            b"content-length" => {
-                if let Some(length) = length.take() {
-                    push_line(out, name, length);
-                }
+        if name.eq_ignore_ascii_case(b"content-length") {
+            if let Some(length) = length.take() {
+                push_line(out, name, length);
             }
-            b"cookie" if cookies_done => {}
-            b"cookie" => {
-                cookies_done = true;
-                push_line(out, name, &joined_cookies(fields));
-            }
-            _ => push_line(out, name, value),
+        } else if !name.eq_ignore_ascii_case(b"cookie") {
+            push_line(out, name, value);
+        } else if !cookies_done {
+            cookies_done = true;
+            push_line(out, name, &joined_cookies(fields));
         }
     }
     Ok(())

@@ -7,11 +7,15 @@ use crate::config::LogForms;
 use crate::product::Vendor;
 use crate::verdict::{Findings, Scan, Violation, clean};
 
-use super::value::{Object, Value};
-use super::{Action, Significance, json, protobuf};
+use super::json::Json;
+use super::object::Object;
+use super::protobuf::Struct;
+use super::{Action, Significance};
 
 /// Longest `http_method` kept, in bytes without the prefix.
 const MAX_METHOD_BYTES: usize = 32;
+/// What an entry with one transaction is likely to need, in bytes.
+const LIKELY_BYTES: usize = 2048;
 
 /// One ICAP transaction. What is `None` or empty is left out of the log.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,69 +106,63 @@ impl<'a> IcapLog<'a> {
 
     /// The entry as JSON on one line: valid whatever bytes client and server sent, and without raw control characters.
     pub fn to_json(&self) -> String {
-        json::write(&self.tree())
+        Json::of(LIKELY_BYTES, |entry| self.write(entry))
     }
 
     /// The entry as a serialized `google.protobuf.Struct`.
     pub fn to_struct(&self) -> Vec<u8> {
-        protobuf::write(&self.tree())
+        Struct::of(LIKELY_BYTES, |entry| self.write(entry))
     }
 
     /// [`to_json`](Self::to_json) and [`to_struct`](Self::to_struct), as far as they are asked for.
     pub fn in_forms(&self, forms: LogForms) -> (Option<String>, Option<Vec<u8>>) {
-        if !forms.text && !forms.structure {
-            return (None, None);
-        }
-        let tree = self.tree();
         (
-            forms.text.then(|| json::write(&tree)),
-            forms.structure.then(|| protobuf::write(&tree)),
+            forms.text.then(|| self.to_json()),
+            forms.structure.then(|| self.to_struct()),
         )
     }
 
-    fn tree(&self) -> Object<'_> {
-        let mut entry = Object::with_capacity(5);
+    fn write(&self, entry: &mut impl Object) {
         entry.add_text("action", Some(self.action.as_str()));
         entry.add_text("rule_name", self.rule_name);
         entry.add_text("profile", self.profile);
-        let significance = self.significance.names();
-        entry.add_list(
-            "significance",
-            significance.map(|name| Value::Text(name.into())).collect(),
-        );
-        let records = self.request_logs.iter();
-        entry.add_list(
-            "request_logs",
-            records.map(|record| Value::Object(record.tree())).collect(),
-        );
-        entry
+        if !self.significance.is_empty() {
+            entry.texts("significance", self.significance.names());
+        }
+        if !self.request_logs.is_empty() {
+            entry.objects(
+                "request_logs",
+                self.request_logs.iter(),
+                |object, record| {
+                    record.write(object);
+                },
+            );
+        }
     }
 }
 
 impl ScanRecord<'_> {
-    fn tree(&self) -> Object<'_> {
-        let mut record = Object::with_capacity(22);
+    fn write(&self, record: &mut impl Object) {
         record.add_number("icap_response_code", self.icap_response_code);
         record.add_text("icap_method", Some(icap_method(self.icap_method)));
         if !self.http_method.is_empty() {
-            let method = http_method(&self.http_method);
-            record.add("http_method", Value::Text(method.into()));
+            record.text("http_method", &http_method(&self.http_method));
         }
         record.add_number("http_response_code", self.http_response_code);
         record.add_text("icap_absolute_uri", Some(&self.icap_absolute_uri));
-        record.add("complete_body_sent", Value::Bool(self.complete_body_sent));
+        record.truth("complete_body_sent", self.complete_body_sent);
         if !self.pool_name.is_empty() {
-            let mut name = Object::with_capacity(2);
-            name.add_text("val", Some(&self.pool_name));
-            let crc32 = crc32fast::hash(self.pool_name.as_bytes());
-            name.add_number("crc32", Some(crc32));
-            record.add("pool_name", Value::Object(name));
+            record.object("pool_name", |name| {
+                name.text("val", &self.pool_name);
+                let crc32 = crc32fast::hash(self.pool_name.as_bytes());
+                name.number("crc32", u64::from(crc32));
+            });
         }
         record.add_text("pool_uuid", self.pool_uuid.as_deref());
         record.add_text("icap_server_ip", self.icap_server_ip.as_deref());
         record.add_number("icap_server_port", self.icap_server_port);
         if let Some(latency_ms) = self.latency_ms {
-            record.add("latency", Value::Text(latency_ms.to_string().into()));
+            record.displayed("latency", latency_ms);
         }
         record.add_text(
             "icap_headers_sent_to_server",
@@ -177,29 +175,25 @@ impl ScanRecord<'_> {
         record.add_number("modified_content_length", self.modified_content_length);
         record.add_text("vendor", Some(self.vendor.name()));
         if let Some(part) = &self.part {
-            let mut names = Object::with_capacity(2);
-            names.add_text("name", Some(&part.name));
-            names.add_text("file_name", part.file_name.as_deref());
-            record.add("part", Value::Object(names));
+            record.object("part", |names| {
+                names.add_text("name", Some(&part.name));
+                names.add_text("file_name", part.file_name.as_deref());
+            });
         }
         record.add_text("action", self.action.map(Action::as_str));
         record.add_text("reason", self.findings.reason.as_deref());
         record.add_text("threat_id", self.findings.threat_id.as_deref());
-        let violations = self.findings.violations.iter();
-        record.add_list(
-            "violations",
-            violations.map(|v| Value::Object(violation(v))).collect(),
-        );
-        record
+        let violations = &self.findings.violations;
+        if !violations.is_empty() {
+            record.objects("violations", violations.iter(), write_violation);
+        }
     }
 }
 
-fn violation(violation: &Violation) -> Object<'_> {
-    let mut object = Object::with_capacity(3);
+fn write_violation<O: Object>(object: &mut O, violation: &Violation) {
     object.add_text("file_name", Some(&violation.file_name));
     object.add_text("threat_name", Some(&violation.threat_name));
     object.add_text("resolution", Some(violation.resolution.as_str()));
-    object
 }
 
 fn icap_method(scan: Scan) -> &'static str {
@@ -210,7 +204,13 @@ fn icap_method(scan: Scan) -> &'static str {
 }
 
 /// `HTTP_METHOD_POST` for `POST`. Characters that do not fit such a name become `_`.
-fn http_method(method: &str) -> String {
+fn http_method(method: &str) -> Cow<'static, str> {
+    match method {
+        "GET" => return "HTTP_METHOD_GET".into(),
+        "POST" => return "HTTP_METHOD_POST".into(),
+        "PUT" => return "HTTP_METHOD_PUT".into(),
+        _ => {}
+    }
     let name = method.bytes().take(MAX_METHOD_BYTES).map(|b| {
         if b.is_ascii_alphanumeric() {
             char::from(b.to_ascii_uppercase())
@@ -218,5 +218,9 @@ fn http_method(method: &str) -> String {
             '_'
         }
     });
-    "HTTP_METHOD_".chars().chain(name).collect()
+    "HTTP_METHOD_"
+        .chars()
+        .chain(name)
+        .collect::<String>()
+        .into()
 }

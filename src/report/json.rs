@@ -1,109 +1,186 @@
-//! The tree as JSON (RFC 8259) on one line, fields in their order.
+//! icap_log as JSON (RFC 8259) on one line.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
-use super::value::{Object, Value};
+use super::object::Object;
 
-/// `object` as JSON.
-pub(super) fn write(object: &Object<'_>) -> String {
-    let mut out = String::with_capacity(1024);
-    write_object(&mut out, object);
-    out
+/// JSON that is being written.
+#[derive(Debug)]
+pub(super) struct Json {
+    out: String,
+    /// The object that is being written has a field already.
+    has_field: bool,
 }
 
-fn write_object(out: &mut String, object: &Object<'_>) {
-    out.push('{');
-    for (n, (name, value)) in object.iter().enumerate() {
-        if n > 0 {
-            out.push(',');
-        }
-        write_text(out, name);
-        out.push(':');
-        write_value(out, value);
+impl Json {
+    /// The object whose fields `write` adds, as JSON. `capacity`: what it is likely to need, in bytes.
+    pub(super) fn of(capacity: usize, write: impl FnOnce(&mut Self)) -> String {
+        let mut json = Self {
+            out: String::with_capacity(capacity),
+            has_field: false,
+        };
+        json.braced(write);
+        json.out
     }
-    out.push('}');
-}
 
-fn write_value(out: &mut String, value: &Value<'_>) {
-    match value {
-        Value::Bool(true) => out.push_str("true"),
-        Value::Bool(false) => out.push_str("false"),
-        Value::Number(number) => append(out, format_args!("{number}")),
-        Value::Text(text) => write_text(out, text),
-        Value::List(list) => {
-            out.push('[');
-            for (n, value) in list.iter().enumerate() {
-                if n > 0 {
-                    out.push(',');
-                }
-                write_value(out, value);
+    fn name(&mut self, name: &str) {
+        if self.has_field {
+            self.out.push(',');
+        }
+        self.has_field = true;
+        write_text(&mut self.out, name);
+        self.out.push(':');
+    }
+
+    fn braced(&mut self, write: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.has_field, false);
+        self.out.push('{');
+        write(self);
+        self.out.push('}');
+        self.has_field = outer;
+    }
+
+    fn list<T>(
+        &mut self,
+        name: &str,
+        items: impl Iterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        self.name(name);
+        self.out.push('[');
+        for (n, item) in items.enumerate() {
+            if n > 0 {
+                self.out.push(',');
             }
-            out.push(']');
+            write(self, item);
         }
-        Value::Object(object) => write_object(out, object),
+        self.out.push(']');
     }
 }
 
-/// Beyond what RFC 8259 demands, C1 controls, DEL and the Unicode line breaks are escaped too: no terminal and no line
-/// reader shall take them for more than text.
-fn must_escape(c: char) -> bool {
-    matches!(c, '"' | '\\' | '\u{2028}' | '\u{2029}') || c.is_control()
+impl Object for Json {
+    fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        write_text(&mut self.out, text);
+    }
+
+    fn displayed(&mut self, name: &str, value: impl Display) {
+        self.name(name);
+        self.out.push('"');
+        // Writing to a String cannot fail.
+        let _ = write!(Escaping(&mut self.out), "{value}");
+        self.out.push('"');
+    }
+
+    fn number(&mut self, name: &str, number: u64) {
+        self.name(name);
+        let _ = write!(self.out, "{number}");
+    }
+
+    fn truth(&mut self, name: &str, truth: bool) {
+        self.name(name);
+        self.out.push_str(if truth { "true" } else { "false" });
+    }
+
+    fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        self.name(name);
+        self.braced(write);
+    }
+
+    fn texts<'t>(&mut self, name: &str, texts: impl Iterator<Item = &'t str>) {
+        self.list(name, texts, |json, text| write_text(&mut json.out, text));
+    }
+
+    fn objects<T>(
+        &mut self,
+        name: &str,
+        items: impl Iterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        self.list(name, items, |json, item| {
+            json.braced(|json| write(json, item));
+        });
+    }
+}
+
+/// Escapes what is written to it.
+struct Escaping<'a>(&'a mut String);
+
+impl Write for Escaping<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        escape(self.0, text);
+        Ok(())
+    }
 }
 
 fn write_text(out: &mut String, text: &str) {
     out.push('"');
-    for piece in text.split_inclusive(must_escape) {
-        let special = piece.chars().next_back().filter(|c| must_escape(*c));
-        out.push_str(special.map_or(piece, |c| piece.strip_suffix(c).unwrap_or_default()));
-        match special {
-            None => {}
+    escape(out, text);
+    out.push('"');
+}
+
+/// Most of a log is ASCII that stands as it is: it is looked for by bytes and copied in runs.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
+/// Beyond what RFC 8259 demands, C1 controls, DEL and the Unicode line breaks are escaped too: no terminal and no line
+/// reader shall take them for more than text.
+fn escape(out: &mut String, text: &str) {
+    let mut rest = text;
+    loop {
+        let plain = rest.bytes().position(|byte| !is_plain(byte));
+        let Some((run, special)) = plain.and_then(|plain| rest.split_at_checked(plain)) else {
+            out.push_str(rest);
+            return;
+        };
+        out.push_str(run);
+        let mut chars = special.chars();
+        match chars.next() {
+            None => return,
             Some('"') => out.push_str("\\\""),
             Some('\\') => out.push_str("\\\\"),
             Some('\r') => out.push_str("\\r"),
             Some('\n') => out.push_str("\\n"),
             Some('\t') => out.push_str("\\t"),
-            Some(c) => append(out, format_args!("\\u{:04x}", u32::from(c))),
+            Some(c) if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            Some(c) => out.push(c),
         }
+        rest = chars.as_str();
     }
-    out.push('"');
-}
-
-fn append(out: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing to a String cannot fail.
-    let _ = out.write_fmt(text);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::borrow::Cow;
-
-    fn object(name: &'static str, value: Value<'static>) -> Object<'static> {
-        let mut object = Object::default();
-        object.add(name, value);
-        object
-    }
 
     #[test]
     fn nests_in_order() {
-        let mut top = Object::default();
-        top.add("b", Value::Number(18_446_744));
-        top.add(
-            "a",
-            Value::List(vec![Value::Bool(true), Value::Bool(false)]),
-        );
-        top.add("c", Value::Object(object("d", Value::Text("x".into()))));
-        top.add("e", Value::Object(Object::default()));
-        let expected = r#"{"b":18446744,"a":[true,false],"c":{"d":"x"},"e":{}}"#;
-        assert_eq!(write(&top), expected);
+        let json = Json::of(0, |top| {
+            top.number("b", 18_446_744);
+            top.texts("a", ["x", "y"].into_iter());
+            top.object("c", |c| c.text("d", "x"));
+            top.object("e", |_| ());
+            top.objects("f", [true, false].into_iter(), |f, truth| {
+                f.truth("g", truth);
+            });
+            top.displayed("h", 7);
+        });
+        let expected = r#"{"b":18446744,"a":["x","y"],"c":{"d":"x"},"e":{},"f":[{"g":true},{"g":false}],"h":"7"}"#;
+        assert_eq!(json, expected);
     }
 
     #[test]
     fn no_control_character_is_raw() {
         let text = "a\"\\/\r\n\t\u{0}\u{1b}\u{7f}\u{9b}\u{2028}ä…";
-        let json = write(&object("t", Value::Text(Cow::Borrowed(text))));
-        let expected = r#"{"t":"a\"\\/\r\n\t\u0000\u001b\u007f\u009b\u2028ä…"}"#;
-        assert_eq!(json, expected);
+        let expected = r#""a\"\\/\r\n\t\u0000\u001b\u007f\u009b\u2028ä…""#;
+        let json = Json::of(0, |top| {
+            top.text("t", text);
+            top.displayed("d", text);
+        });
+        assert_eq!(json, format!(r#"{{"t":{expected},"d":{expected}}}"#));
         let back: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(back["t"], text);
     }

@@ -400,12 +400,16 @@ impl StatNames {
         format!("{ROOT}rule.{}.matched", stat_name(rule))
     }
 
-    /// Every full name with its kind: the counters, the gauges, the histograms, each in the order of their table. Envoy
-    /// puts `wasmcustom.` in front.
+    /// Every full name with its kind: the counters, the gauges, and of a profile the histograms, each in the order of their table.
+    /// Envoy puts `wasmcustom.` in front.
     pub fn iter(&self) -> impl Iterator<Item = (Kind, String)> {
         let counters = COUNTERS.iter().map(|m| (Kind::Counter, m.name));
         let gauges = GAUGES.iter().map(|m| (Kind::Gauge, m.name));
-        let histograms = HISTOGRAMS.iter().map(|m| (Kind::Histogram, m.name));
+        let of_profile = self.prefix != ROOT;
+        let histograms = HISTOGRAMS
+            .iter()
+            .filter(move |_| of_profile)
+            .map(|m| (Kind::Histogram, m.name));
         counters
             .chain(gauges)
             .chain(histograms)

@@ -7,10 +7,10 @@ mod json;
 mod limiter;
 mod line;
 mod metrics;
+mod object;
 mod outcome;
 mod protobuf;
 mod redact;
-mod value;
 
 #[cfg(test)]
 mod tests;

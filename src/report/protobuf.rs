@@ -1,54 +1,130 @@
-//! The tree as a serialized `google.protobuf.Struct`.
+//! icap_log as a serialized `google.protobuf.Struct`.
 //!
 //! Fields used: `Struct.fields` 1 (map: key 1, value 2); `Value.number_value` 2, `string_value` 3, `bool_value` 4,
 //! `struct_value` 5, `list_value` 6; `ListValue.values` 1.
 
-use super::value::{Object, Value};
+use std::fmt::Display;
+use std::io::Write;
+
+use super::object::Object;
 
 const VARINT: u8 = 0;
 const FIXED64: u8 = 1;
 const DELIMITED: u8 = 2;
 
-/// `object` as a serialized `Struct`.
-pub(super) fn write(object: &Object<'_>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(struct_len(object));
-    write_struct(&mut out, object);
-    out
+/// A `Struct` that is being written.
+#[derive(Debug)]
+pub(super) struct Struct {
+    out: Vec<u8>,
 }
 
-fn write_struct(out: &mut Vec<u8>, object: &Object<'_>) {
-    for (name, value) in object.iter() {
-        open(out, 1, entry_len(name, value));
-        open(out, 1, name.len());
-        out.extend_from_slice(name.as_bytes());
-        open(out, 2, value_len(value));
-        write_value(out, value);
+impl Struct {
+    /// The object whose fields `write` adds, serialized. `capacity`: what it is likely to need, in bytes.
+    pub(super) fn of(capacity: usize, write: impl FnOnce(&mut Self)) -> Vec<u8> {
+        let mut object = Self {
+            out: Vec::with_capacity(capacity),
+        };
+        write(&mut object);
+        object.out
+    }
+
+    /// A length-delimited field. Its length is known only behind it: one byte is kept free for it, and what follows moves
+    /// where it needs more.
+    fn delimited(&mut self, field: u8, write: impl FnOnce(&mut Self)) {
+        self.out.extend_from_slice(&[tag(field, DELIMITED), 0]);
+        let start = self.out.len();
+        write(self);
+        let len = self.out.len().saturating_sub(start);
+        let (length, bytes) = varint(len);
+        let length = length.get(..bytes).unwrap_or_default();
+        let place = start.saturating_sub(1);
+        if let ([length], Some(free)) = (length, self.out.get_mut(place)) {
+            *free = *length;
+        } else {
+            self.out.splice(place..start, length.iter().copied());
+        }
+    }
+
+    /// An entry of the map of fields.
+    fn entry(&mut self, name: &str, value: impl FnOnce(&mut Self)) {
+        self.delimited(1, |entry| {
+            entry.bytes(1, name.as_bytes());
+            entry.delimited(2, value);
+        });
+    }
+
+    /// A length-delimited field whose content is there.
+    fn bytes(&mut self, field: u8, bytes: &[u8]) {
+        let (length, length_bytes) = varint(bytes.len());
+        self.out.push(tag(field, DELIMITED));
+        self.out
+            .extend_from_slice(length.get(..length_bytes).unwrap_or_default());
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn list<T>(
+        &mut self,
+        name: &str,
+        items: impl Iterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        self.entry(name, |value| {
+            value.delimited(6, |list| {
+                for item in items {
+                    list.delimited(1, |value| write(value, item));
+                }
+            });
+        });
     }
 }
 
-fn write_value(out: &mut Vec<u8>, value: &Value<'_>) {
-    match value {
-        #[expect(clippy::cast_precision_loss, reason = "below 2^53 by definition")]
-        Value::Number(number) => {
-            out.push(tag(2, FIXED64));
-            out.extend_from_slice(&(*number as f64).to_le_bytes());
-        }
-        Value::Text(text) => {
-            open(out, 3, text.len());
-            out.extend_from_slice(text.as_bytes());
-        }
-        Value::Bool(truth) => out.extend_from_slice(&[tag(4, VARINT), u8::from(*truth)]),
-        Value::Object(object) => {
-            open(out, 5, struct_len(object));
-            write_struct(out, object);
-        }
-        Value::List(list) => {
-            open(out, 6, list_len(list));
-            for value in list {
-                open(out, 1, value_len(value));
-                write_value(out, value);
-            }
-        }
+impl Object for Struct {
+    fn text(&mut self, name: &str, text: &str) {
+        self.entry(name, |value| value.bytes(3, text.as_bytes()));
+    }
+
+    fn displayed(&mut self, name: &str, value: impl Display) {
+        self.entry(name, |field| {
+            field.delimited(3, |text| {
+                // Writing to a Vec cannot fail.
+                let _ = write!(text.out, "{value}");
+            });
+        });
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53 by definition")]
+    fn number(&mut self, name: &str, number: u64) {
+        self.entry(name, |value| {
+            value.out.push(tag(2, FIXED64));
+            value.out.extend_from_slice(&(number as f64).to_le_bytes());
+        });
+    }
+
+    fn truth(&mut self, name: &str, truth: bool) {
+        self.entry(name, |value| {
+            value
+                .out
+                .extend_from_slice(&[tag(4, VARINT), u8::from(truth)]);
+        });
+    }
+
+    fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        self.entry(name, |value| value.delimited(5, write));
+    }
+
+    fn texts<'t>(&mut self, name: &str, texts: impl Iterator<Item = &'t str>) {
+        self.list(name, texts, |value, text| value.bytes(3, text.as_bytes()));
+    }
+
+    fn objects<T>(
+        &mut self,
+        name: &str,
+        items: impl Iterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        self.list(name, items, |value, item| {
+            value.delimited(5, |object| write(object, item));
+        });
     }
 }
 
@@ -56,48 +132,23 @@ fn tag(field: u8, wire_type: u8) -> u8 {
     field << 3 | wire_type
 }
 
-/// The tag and the length in front of a length-delimited field.
-fn open(out: &mut Vec<u8>, field: u8, len: usize) {
-    out.push(tag(field, DELIMITED));
-    let mut rest = len;
-    while rest > 0x7f {
-        out.push((rest & 0x7f) as u8 | 0x80);
-        rest >>= 7;
+/// The most bytes of a varint of 64 bits.
+const VARINT_BYTES: usize = 10;
+
+/// A number as protobuf writes it, and how many bytes that takes.
+fn varint(mut number: usize) -> ([u8; VARINT_BYTES], usize) {
+    let mut bytes = [0; VARINT_BYTES];
+    let mut used = 0_usize;
+    for byte in &mut bytes {
+        used = used.saturating_add(1);
+        *byte = (number & 0x7f) as u8;
+        number >>= 7;
+        if number == 0 {
+            break;
+        }
+        *byte |= 0x80;
     }
-    out.push(rest as u8);
-}
-
-/// The length of a length-delimited field with its tag and its length.
-fn delimited_len(len: usize) -> usize {
-    let bits = usize::BITS - len.leading_zeros();
-    1 + bits.div_ceil(7).max(1) as usize + len
-}
-
-fn struct_len(object: &Object<'_>) -> usize {
-    let fields = object.iter();
-    fields
-        .map(|(name, value)| delimited_len(entry_len(name, value)))
-        .sum()
-}
-
-fn entry_len(name: &str, value: &Value<'_>) -> usize {
-    delimited_len(name.len()) + delimited_len(value_len(value))
-}
-
-fn value_len(value: &Value<'_>) -> usize {
-    match value {
-        Value::Number(_) => 1 + 8,
-        Value::Text(text) => delimited_len(text.len()),
-        Value::Bool(_) => 1 + 1,
-        Value::Object(object) => delimited_len(struct_len(object)),
-        Value::List(list) => delimited_len(list_len(list)),
-    }
-}
-
-fn list_len(list: &[Value<'_>]) -> usize {
-    list.iter()
-        .map(|value| delimited_len(value_len(value)))
-        .sum()
+    (bytes, used)
 }
 
 #[cfg(test)]
@@ -107,23 +158,34 @@ mod tests {
     /// The bytes are those of Google's protobuf library.
     #[test]
     fn is_what_protobuf_writes() {
-        let mut object = Object::default();
-        object.add("a", Value::Text("x".into()));
-        object.add("n", Value::Number(200));
-        object.add("b", Value::List(vec![Value::Bool(true)]));
+        let got = Struct::of(0, |top| {
+            top.text("a", "x");
+            top.number("n", 200);
+            top.texts("b", ["y"].into_iter());
+            top.truth("t", true);
+        });
         let expected: &[u8] = b"\
             \x0a\x08\x0a\x01a\x12\x03\x1a\x01x\
             \x0a\x0e\x0a\x01n\x12\x09\x11\x00\x00\x00\x00\x00\x00\x69\x40\
-            \x0a\x0b\x0a\x01b\x12\x06\x32\x04\x0a\x02\x20\x01";
-        assert_eq!(write(&object), expected);
+            \x0a\x0c\x0a\x01b\x12\x07\x32\x05\x0a\x03\x1a\x01y\
+            \x0a\x07\x0a\x01t\x12\x02\x20\x01";
+        assert_eq!(got, expected);
     }
 
+    /// Each of the three lengths around the text is right, whether it moved what follows or not.
     #[test]
     fn lengths_of_every_width_are_announced_right() {
         for len in [0, 1, 110, 127, 128, 129, 16_383, 16_384, 3_000_000] {
-            let mut object = Object::default();
-            object.add("t", Value::Text("x".repeat(len).into()));
-            assert_eq!(write(&object).len(), struct_len(&object), "{len}");
+            let text = "x".repeat(len);
+            let got = Struct::of(0, |top| {
+                top.object("o", |inner| {
+                    inner.text("t", &text);
+                    inner.displayed("d", &text);
+                });
+            });
+            let fields = crate::report::tests::struct_decoder::decode(&got).unwrap();
+            let inner = &fields["o"];
+            assert!(inner["t"] == text && inner["d"] == text, "{len}");
         }
     }
 }

@@ -25,7 +25,7 @@ pub fn redact_headers<'e>(
     extra: impl IntoIterator<Item = &'e str> + Clone,
     secrets: &Secrets,
 ) -> String {
-    let mut text = Bounded::default();
+    let mut text = Bounded::for_text_of(raw.len());
     let mut hidden = false;
     for line in raw.split(|b| matches!(b, b'\r' | b'\n')) {
         if line.is_empty() {
@@ -61,13 +61,22 @@ fn is_secret<'e>(name: &[u8], extra: impl IntoIterator<Item = &'e str>) -> bool 
 }
 
 /// Text that grows to [`MAX_HEADERS_TEXT_BYTES`] and then ends in `…`.
-#[derive(Default)]
 struct Bounded {
     text: String,
     full: bool,
 }
 
 impl Bounded {
+    /// Room for `bytes`, and a little more.
+    fn for_text_of(bytes: usize) -> Self {
+        const LINE_END: usize = 2;
+        let likely = bytes.saturating_add(LINE_END).min(MAX_HEADERS_TEXT_BYTES);
+        Self {
+            text: String::with_capacity(likely),
+            full: false,
+        }
+    }
+
     fn push(&mut self, piece: &str) {
         if self.full {
             return;

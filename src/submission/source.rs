@@ -79,12 +79,12 @@ impl<H: Host> Source<'_, H> {
             let Range { start, end } = in_memory(&range)?;
             let len = end.saturating_sub(start);
             host.enter(id)?;
-            let bytes = host.read_body(direction, start, len)?;
-            if bytes.len() != len {
-                return Err(short);
+            let before = out.len();
+            host.read_body(direction, start, len, out)?;
+            match out.len().saturating_sub(before) == len {
+                true => Ok(()),
+                false => Err(short),
             }
-            out.extend_from_slice(&bytes);
-            Ok(())
         };
         match self {
             Self::Host(host, id, direction, Shown::Whole) => of_host(host, id, direction, range),

@@ -100,9 +100,9 @@ impl<H: Host> TransportContext<H> {
 
     /// Takes the prefixes out of the `len` bytes that are about to be sent, and says whether to hang up instead.
     fn strip(&self, len: usize) -> HostResult<bool> {
-        let outgoing = self.outgoing.borrow_mut().payload(len, |range| {
+        let outgoing = self.outgoing.borrow_mut().payload(len, |range, out| {
             self.host
-                .read_body(Direction::Request, range.start, range.len())
+                .read_body(Direction::Request, range.start, range.len(), out)
         })?;
         if outgoing.hang_up {
             return Ok(true);
@@ -119,10 +119,12 @@ impl<H: Host> TransportContext<H> {
             several => {
                 let mut payload = Vec::with_capacity(len);
                 for part in several {
-                    let bytes = self
-                        .host
-                        .read_body(Direction::Request, part.start, part.len())?;
-                    payload.extend_from_slice(&bytes);
+                    self.host.read_body(
+                        Direction::Request,
+                        part.start,
+                        part.len(),
+                        &mut payload,
+                    )?;
                 }
                 self.host
                     .edit_body(Direction::Request, BodyEdit::Replace(&payload))

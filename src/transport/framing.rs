@@ -46,7 +46,7 @@ impl Default for Deframer {
 }
 
 impl Deframer {
-    /// Takes the next `len` bytes. `read` gives bytes of a range; it is only asked for prefixes, so that payload is not
+    /// Takes the next `len` bytes. `read` appends the bytes of a range; it is only asked for prefixes, so that payload is not
     /// copied.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Deframer {
     pub fn payload<E>(
         &mut self,
         len: usize,
-        mut read: impl FnMut(Range<usize>) -> Result<Vec<u8>, E>,
+        mut read: impl FnMut(Range<usize>, &mut Vec<u8>) -> Result<(), E>,
     ) -> Result<Outgoing, E> {
         let mut outgoing = Outgoing::default();
         let mut at = 0_usize;
@@ -64,7 +64,7 @@ impl Deframer {
                 State::Prefix { have } => {
                     let take = PREFIX_BYTES.saturating_sub(have.len()).min(rest);
                     let end = at.saturating_add(take);
-                    have.extend_from_slice(&read(at..end)?);
+                    read(at..end, have)?;
                     at = end;
                     if let &[_, a, b, c, d] = have.as_slice() {
                         let left = u32::from_be_bytes([a, b, c, d]) as usize;
@@ -107,9 +107,10 @@ mod tests {
         while !rest.is_empty() {
             let (piece, tail) = rest.split_at(cuts.next().unwrap().min(rest.len()));
             let parts = deframer
-                .payload(piece.len(), |range| {
+                .payload(piece.len(), |range, out| {
                     longest = longest.max(range.len());
-                    Ok::<_, ()>(piece[range].to_vec())
+                    out.extend_from_slice(&piece[range]);
+                    Ok::<_, ()>(())
                 })
                 .unwrap();
             for part in parts.payload {
@@ -125,7 +126,10 @@ mod tests {
         let bytes = stream(&[b"hello".to_vec()]);
         let mut deframer = Deframer::default();
         let parts = deframer
-            .payload(bytes.len(), |range| Ok::<_, ()>(bytes[range].to_vec()))
+            .payload(bytes.len(), |range, out| {
+                out.extend_from_slice(&bytes[range]);
+                Ok::<_, ()>(())
+            })
             .unwrap();
         assert!(!parts.hang_up);
         assert_eq!(parts.payload.len(), 1);
@@ -151,7 +155,10 @@ mod tests {
         let mut take = |range: Range<usize>| {
             let piece = &bytes[range];
             deframer
-                .payload(piece.len(), |r| Ok::<_, ()>(piece[r].to_vec()))
+                .payload(piece.len(), |r, out| {
+                    out.extend_from_slice(&piece[r]);
+                    Ok::<_, ()>(())
+                })
                 .unwrap()
                 .hang_up
         };

@@ -1,13 +1,16 @@
 //! The HTTP message of the effective context: headers, body, properties, and what becomes of it.
 
-use super::{abi, check, fetch, found, map_value, read_buffer, wire};
+use super::{abi, check, fetch, found, landing, map_value, wire};
 use crate::abi::{buffer, map, stream};
 use crate::host::{BodyEdit, Fields, HostError, HostResult, LocalResponse};
 use crate::icap::Direction;
 
-/// Bytes of the body that is buffered or just arriving; fewer than asked for where there are fewer.
-pub(super) fn read_body(of: Direction, start: usize, len: usize) -> HostResult<Vec<u8>> {
-    read_buffer(buffer(of), start, len)
+/// Appends bytes of the body that is buffered or just arriving; fewer than asked for where there are fewer.
+pub(super) fn read_body(of: Direction, start: usize, len: usize, out: &mut Vec<u8>) -> HostResult {
+    // SAFETY: the host writes one pointer and one size.
+    landing::append(out, len, "get_buffer_bytes", |data, size| unsafe {
+        abi::proxy_get_buffer_bytes(buffer(of), start, len, data, size)
+    })
 }
 
 /// Changes the body. Envoy takes a drain at the front together with what is put there, a replacement of all, and what

@@ -2,6 +2,7 @@
 
 mod abi;
 mod http;
+mod landing;
 mod log;
 mod metrics;
 mod shared;
@@ -77,8 +78,8 @@ impl Host for Wasm {
         http::remove_header(of, name)
     }
 
-    fn read_body(&self, of: Direction, start: usize, len: usize) -> HostResult<Vec<u8>> {
-        http::read_body(of, start, len)
+    fn read_body(&self, of: Direction, start: usize, len: usize, out: &mut Vec<u8>) -> HostResult {
+        http::read_body(of, start, len, out)
     }
 
     fn edit_body(&self, of: Direction, edit: BodyEdit<'_>) -> HostResult {
@@ -177,7 +178,7 @@ fn owned(data: *mut u8, size: usize) -> Vec<u8> {
 
 /// Memory of the module for the host to write into. It comes back through the result of a host call.
 pub(crate) fn allocate(size: usize) -> *mut u8 {
-    Box::into_raw(Box::<[u8]>::new_uninit_slice(size)).cast()
+    landing::take(size).unwrap_or_else(|| Box::into_raw(Box::<[u8]>::new_uninit_slice(size)).cast())
 }
 
 fn fetch(

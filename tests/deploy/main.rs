@@ -15,6 +15,7 @@
 #![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
 mod bootstrap;
+mod build_context;
 mod chart;
 mod client;
 mod commands;

@@ -184,8 +184,8 @@ impl Transaction {
         });
         let heads = self.request.heads(whole);
         let head = self.request.encodable(&heads, preview, has_body);
-        self.headers_sent = head.encode_header_lines();
-        out.extend_from_slice(&head.encode());
+        let lines = head.encode(out);
+        self.headers_sent = out.get(lines).unwrap_or_default().to_vec();
         Ok(match preview {
             _ if !has_body => Sending::Done { previewed: false },
             None => Sending::Streaming { sent: 0 },
@@ -358,6 +358,8 @@ fn append_chunk<E>(
     if len == 0 {
         return Ok(());
     }
+    // The frame of the chunk, and what ends the body.
+    out.reserve(len.saturating_add(32));
     chunk_header(len, out);
     read(range, out)?;
     out.extend_from_slice(b"\r\n");

@@ -4,7 +4,7 @@ mod entries;
 #[cfg(not(target_arch = "wasm32"))]
 mod hostile;
 mod page;
-mod struct_decoder;
+pub(super) mod struct_decoder;
 
 use std::borrow::Cow;
 

@@ -33,6 +33,9 @@ leave one of them out of a sum (`icap_profile!=\"\"` or `icap_profile=\"\"`).
 Each rule has one counter, `icap_filter.rule.<rule>.matched`, in `requests`: it grows when the rule decides about a request. A
 rule that stays at zero while the listener has traffic matches nothing, or a rule before it takes what it is for.
 
+Workers tell Envoy what they have counted once a second, and more often while messages are under scan. The histograms exist for
+profiles only.
+
 Envoy's own histogram buckets end at 3,600,000, which is too little for bodies:
 
 ```yaml
@@ -112,10 +115,7 @@ fn each_cause_counts_under_its_own_name() {
 #[test]
 fn full_names() {
     let names: Vec<_> = StatNames::total().iter().collect();
-    assert_eq!(
-        names.len(),
-        COUNTERS.len() + GAUGES.len() + HISTOGRAMS.len()
-    );
+    assert_eq!(names.len(), COUNTERS.len() + GAUGES.len());
     assert_eq!(names[0], (Kind::Counter, "icap_filter.requests".to_owned()));
     let mut distinct: Vec<&String> = names.iter().map(|(_, name)| name).collect();
     distinct.sort();
@@ -123,6 +123,10 @@ fn full_names() {
     assert_eq!(distinct.len(), names.len());
 
     let names: Vec<_> = StatNames::of_profile("a.b c/ü-1_").iter().collect();
+    assert_eq!(
+        names.len(),
+        COUNTERS.len() + GAUGES.len() + HISTOGRAMS.len()
+    );
     assert_eq!(
         names[0],
         (

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 /// `bytes` as JSON; `None` for anything that is no well-formed `Struct`.
-pub(super) fn decode(bytes: &[u8]) -> Option<Value> {
+pub(in crate::report) fn decode(bytes: &[u8]) -> Option<Value> {
     let mut object = Map::new();
     for (field, entry) in fields(bytes)? {
         let Field::Bytes(entry) = entry else {

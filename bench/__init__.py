@@ -1,0 +1,1 @@
+"""Benchmarks of the whole product; those of its parts are in benches/."""
