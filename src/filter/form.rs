@@ -14,6 +14,8 @@ pub(super) struct Form {
     parser: Parser,
     /// For the reading of a changed one.
     boundary: Boundary,
+    /// It is said to be encoded: then it may be no form before it is decoded.
+    is_encoded: bool,
     /// How many bytes were read.
     read: u64,
     /// Where the parts stand that are complete, in their order.
@@ -38,6 +40,8 @@ enum Stage {
     Coming,
     /// All parts are known; those that are no files were not shown.
     Ended(Layout),
+    /// It has none that could be known.
+    Opaque,
     /// Nothing is left to be shown but files.
     Shown,
 }
@@ -75,8 +79,9 @@ pub(super) enum Next {
 
 impl Form {
     /// A form of which nothing was read.
-    pub(super) fn new(boundary: Boundary) -> Self {
+    pub(super) fn new(boundary: Boundary, is_encoded: bool) -> Self {
         Self {
+            is_encoded,
             parser: Parser::new(boundary.clone()),
             boundary,
             read: 0,
@@ -113,7 +118,10 @@ impl Form {
     /// The body has come to its end.
     pub(super) fn end(&mut self) -> Result<(), Ambiguous> {
         if let Stage::Coming = self.stage {
-            self.stage = Stage::Ended(self.parser.finish()?);
+            self.stage = match self.parser.finish() {
+                Err(_) if self.is_encoded && !self.parser.has_delimiter() => Stage::Opaque,
+                layout => Stage::Ended(layout?),
+            };
         }
         Ok(())
     }
@@ -140,8 +148,13 @@ impl Form {
 
     /// What is left to be shown when all files are.
     fn fields(&mut self) -> Option<Next> {
-        let Stage::Ended(layout) = &self.stage else {
-            return None;
+        let layout = match &self.stage {
+            Stage::Ended(layout) => layout,
+            Stage::Opaque => {
+                self.stage = Stage::Shown;
+                return Some(Next::Whole);
+            }
+            Stage::Coming | Stage::Shown => return None,
         };
         let mut runs: Vec<Range<u64>> = Vec::new();
         let fields = self.parts.iter().filter(|part| !part.is_file);

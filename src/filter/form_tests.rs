@@ -20,7 +20,7 @@ fn body(parts: &[String]) -> String {
 
 /// A form that was read to its end, `step` bytes at a time.
 fn read(body: &str, step: usize) -> Form {
-    let mut form = Form::new(boundary());
+    let mut form = Form::new(boundary(), false);
     for part in body.as_bytes().chunks(step) {
         form.read(part).unwrap();
     }
@@ -81,6 +81,22 @@ fn an_input_without_a_file_is_a_field() {
 }
 
 #[test]
+fn what_is_encoded_may_be_no_form_and_is_none_in_part() {
+    let read = |bytes: &str| {
+        let mut form = Form::new(boundary(), true);
+        form.read(bytes.as_bytes())?;
+        form.end()?;
+        Ok::<_, Ambiguous>(form.next(1).map(|(_, next)| next))
+    };
+    assert!(matches!(read("\x1f\u{8b}\x08..."), Ok(Some(Next::Whole))));
+    let form = body(&[part("f", Some("x"), "1")]);
+    assert!(matches!(read(&form), Ok(Some(Next::File(_)))));
+    for hidden in [form.replace("--b--", ""), format!("gzip {form}")] {
+        assert!(read(&hidden).is_err(), "{hidden}");
+    }
+}
+
+#[test]
 fn no_more_run_than_may() {
     let form = body(&[part("f", Some("x"), "1"), part("f", Some("y"), "2")]);
     let mut form = read(&form, 9);
@@ -96,7 +112,7 @@ fn no_more_run_than_may() {
 
 #[test]
 fn each_byte_is_read_once() {
-    let mut form = Form::new(boundary());
+    let mut form = Form::new(boundary(), false);
     assert_eq!(form.unread(0), None);
     assert_eq!(form.unread(9), Some(0..9));
     form.read(b"--b\r\n").unwrap();
@@ -193,7 +209,7 @@ fn a_change_that_makes_another_form_is_refused() {
 
 #[test]
 fn the_first_failure_that_opens_is_kept() {
-    let mut form = Form::new(boundary());
+    let mut form = Form::new(boundary(), false);
     assert_eq!(form.failed_open(), None);
     form.fail_open(Cause::Timeout);
     form.fail_open(Cause::Connection);

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use super::ask::{Told, ask};
 use super::exchange::Exchange;
 use super::form::{Form, Next};
-use super::rewrite::find;
 use super::worker::Worker;
 use crate::config::{Cause, ShownForm};
 use crate::connection::UnitId;
@@ -34,7 +33,10 @@ impl<H: Host> Worker<H> {
     pub(super) fn show(&mut self, id: u32, exchange: &mut Exchange, fields: &Fields) {
         match boundary(exchange, fields) {
             Ok(None) => self.show_whole(id, exchange),
-            Ok(Some(boundary)) => exchange.form = Some(Box::new(Form::new(boundary))),
+            Ok(Some(boundary)) => {
+                let form = Form::new(boundary, is_encoded(fields));
+                exchange.form = Some(Box::new(form));
+            }
             Err(why) => {
                 let (cause, reason) = refused(why);
                 self.fail(id, exchange, cause, reason);
@@ -187,15 +189,20 @@ fn boundary(exchange: &Exchange, fields: &Fields) -> Result<Option<Boundary>, Am
     let is_asked_for = exchange.direction == Direction::Request
         && exchange.profile.multipart == ShownForm::Parts
         && !exchange.body.at_end;
-    // What is compressed has no parts that could be shown.
-    let is_plain = find(fields, "content-encoding")
-        .is_none_or(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"identity"));
-    if !is_asked_for || !is_plain {
+    if !is_asked_for {
         return Ok(None);
     }
     let types = fields.iter().filter(|(name, _)| name == b"content-type");
     let types: Vec<&[u8]> = types.map(|(_, value)| value.as_slice()).collect();
     Boundary::of(&types.join(&b","[..]))
+}
+
+/// Whether a body is said to be encoded. Not every application looks at that: what is a form as it comes is read as one.
+fn is_encoded(fields: &Fields) -> bool {
+    let mut codings = fields
+        .iter()
+        .filter(|(name, _)| name == b"content-encoding");
+    codings.any(|(_, coding)| !coding.trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
 /// Reads on in a form.

@@ -56,11 +56,17 @@ impl<H: Host> Worker<H> {
             act(submission, &mut cx)
         });
         exchange.units = units;
+        self.perform_all(exchange, effects);
+        done
+    }
+
+    /// Performs what a transition has done besides. Once in the module, and not once for each verb.
+    #[inline(never)]
+    fn perform_all(&mut self, exchange: &mut Exchange, mut effects: Vec<Effect>) {
         for effect in effects.drain(..) {
             self.perform(exchange, effect);
         }
         self.effects = effects;
-        done
     }
 
     fn perform(&mut self, exchange: &mut Exchange, effect: Effect) {

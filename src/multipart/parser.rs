@@ -106,6 +106,11 @@ impl Parser {
         self.done.pop_front()
     }
 
+    /// Whether the body has begun to be a form: a delimiter stood in it.
+    pub fn has_delimiter(&self) -> bool {
+        self.first.is_some()
+    }
+
     /// Says that the body has ended.
     pub fn finish(&self) -> Result<Layout, Ambiguous> {
         match self.state {

@@ -1,9 +1,12 @@
 //! Forms: each file is shown on its own, and what comes of all of them decides about the request.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use crate::support::client::{Version, fed, sized, unsized_body};
@@ -416,6 +419,37 @@ async fn a_form_that_can_be_read_in_two_ways_is_refused() {
     scene.assert_application_untouched(9).await;
 }
 
+const GZIP: (&str, &str) = ("content-encoding", "gzip");
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_to_be_encoded_and_is_not_is_a_form_like_any_other() {
+    let server = IcapServer::serving(Behaviour::Decide(scan)).await;
+    let scene = Scene::new(server.address(), json!({})).await;
+    let form = FormBody::new().file("f", "a.pdf", "x");
+    let infected = form.clone().file("f", "b.pdf", eicar());
+    let open = String::from_utf8(form.bytes())
+        .unwrap()
+        .replace("--\r\n", "\r\n");
+    for (n, (bytes, status)) in [
+        (form.bytes(), 200),
+        (infected.bytes(), 403),
+        (open.into_bytes(), 400),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let request = form.upload_with(&[GZIP], sized(bytes));
+        assert_eq!(scene.send(request).await.status, status, "case {n}");
+    }
+    assert_eq!(scene.envoy.metric("parts").await, 3);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_of_one_part_is_that_of_the_form() {
     let server = IcapServer::serving(Behaviour::Decide(|request| {
@@ -465,14 +499,14 @@ async fn what_is_no_form_of_files_is_shown_as_it_is() {
     let form = FormBody::new().file("f", "a.pdf", "x").field("g", "y");
     let fields = FormBody::new().field("g", "y").field("h", "z");
     let of = |form: &FormBody| form.upload();
-    let gzip = [("content-encoding", "gzip")];
-    let compressed = form.upload_with(&gzip, sized(form.bytes()));
+    let packed = gzip(&form.bytes());
+    let compressed = form.upload_with(&[GZIP], sized(packed.clone()));
     let cases = [
         (json!({"multipart": "whole"}), of(&form), form.bytes()),
         (json!({"vendor": "opswat"}), of(&form), form.bytes()),
         (json!({}), of(&fields), fields.bytes()),
         (json!({}), FormBody::new().upload(), FormBody::new().bytes()),
-        (json!({}), compressed, form.bytes()),
+        (json!({}), compressed, packed),
         (
             json!({}),
             upload("multipart/mixed; boundary=b", &[], sized("--b--")),
