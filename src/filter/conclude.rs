@@ -7,25 +7,21 @@ use super::answer::Answer;
 use super::describe;
 use super::exchange::{Draining, Exchange, Phase, Uncounted};
 use super::held::Held;
-use super::local_reply::NOT_SCANNED;
-use super::meaning::{Meaning, block_page, judge_answer, judge_rest, replacement};
+use super::meaning::{Meaning, judge_answer, judge_rest, replacement, server_page};
+use super::page::Refusal;
 use super::scan::Scan;
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction, LogForms};
 use crate::connection::Wish;
 use crate::host::{Host, HostResult};
-use crate::icap::Direction;
-use crate::report::{Action, IcapLog, ScanRecord, Significance, failure_status};
+use crate::report::{Action, IcapLog, ScanRecord, Significance};
 use crate::verdict::{BlockWith, Findings, Judgement, Rest, Verdict};
 
 /// ICAP status of a server that has too much to do (RFC 3507 section 4.3.3).
 const OVERLOADED: u16 = 503;
 /// How long no connection is opened after that, in milliseconds.
 const OVERLOAD_PAUSE_MS: u64 = 100;
-
-/// HTTP status of a response that could not be scanned.
-const UNAVAILABLE: u16 = 503;
 
 impl<H: Host> Worker<H> {
     /// The answer is complete.
@@ -208,21 +204,16 @@ impl<H: Host> Worker<H> {
         (with, answer): (BlockWith, Answer),
         cause: Option<Cause>,
     ) {
-        let page = block_page(&self.host, id, exchange, with, answer);
+        let page = server_page(&self.host, id, exchange, with, answer);
         record.action = Action::Blocked;
-        record.http_response_code = page.from_server.then_some(page.status);
+        record.http_response_code = page.as_ref().map(|page| page.status);
         exchange.journal.push(record);
         let slow = self.is_slow(exchange);
         let significance = Significance::of(Action::Blocked, cause, slow);
         self.conclude(id, exchange, Action::Blocked, significance);
-        self.answer(
-            id,
-            exchange,
-            page.status,
-            "icap_blocked",
-            &page.fields,
-            &page.body,
-        );
+        let page =
+            page.unwrap_or_else(|| exchange.own_page(&self.host, id, Refusal::Blocked, None));
+        self.answer(id, exchange, "icap_blocked", page);
     }
 
     /// The scan came to nothing: closes its connection and does what the profile says for `cause`, unless the server has
@@ -359,18 +350,8 @@ impl<H: Host> Worker<H> {
         match action {
             FailAction::Open => self.let_go(id, exchange),
             FailAction::Closed => {
-                let status = status.unwrap_or(match exchange.direction {
-                    Direction::Request => failure_status(cause),
-                    // It is the application that sent too much, not the client.
-                    Direction::Response => UNAVAILABLE,
-                });
-                let text: &[u8] = match cause {
-                    Cause::Oversize => b"The content is too large to be scanned.\n",
-                    Cause::BadRequest => b"The request can't be scanned.\n",
-                    _ => NOT_SCANNED,
-                };
-                let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
-                self.answer(id, exchange, status, "icap_failed", &fields, text);
+                let page = exchange.own_page(&self.host, id, Refusal::Failed(cause), status);
+                self.answer(id, exchange, "icap_failed", page);
             }
         }
     }

@@ -26,6 +26,7 @@ mod metrics;
 mod on_http;
 mod on_server;
 mod on_tick;
+mod page;
 mod probe;
 mod recall;
 mod repeated;

@@ -53,6 +53,7 @@ mod preview;
 mod products;
 mod reenter;
 mod refused_changes;
+mod replies;
 mod respmod;
 mod response_rules;
 mod secrets;
