@@ -231,6 +231,10 @@ pub struct Profile {
     pub fail_response: FailResponse,
     /// The answer to a request that can't be shown to a scanner.
     pub bad_request_response: ReplyPage,
+    /// How much more of an upload is read, and thrown away, before an answer that is due before its end; in bytes.
+    pub early_reply_discard_bytes: u64,
+    /// How long such an answer waits at most, in milliseconds.
+    pub early_reply_delay_ms: u64,
 }
 
 /// The failure action of each cause.

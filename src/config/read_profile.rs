@@ -108,6 +108,8 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let fail_response = fail_response(fields);
     let bad_request_response =
         fields.object_or_empty("bad_request_response", |page| ReplyPage::read(&page));
+    let early_reply_discard_kb: u64 = fields.integer("early_reply_discard_kb");
+    let early_reply_delay_ms = fields.integer("early_reply_delay_ms");
 
     let service = service?;
     let vendor = vendor?;
@@ -158,6 +160,8 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         too_large_response: too_large_response?,
         fail_response: fail_response?,
         bad_request_response: bad_request_response?,
+        early_reply_discard_bytes: early_reply_discard_kb.saturating_mul(1024),
+        early_reply_delay_ms,
     })
 }
 

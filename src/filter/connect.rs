@@ -191,6 +191,7 @@ impl<H: Host> Worker<H> {
             | Phase::Draining(_)
             | Phase::Cleared
             | Phase::Released
+            | Phase::Discarding(_)
             | Phase::Answered => {}
         }
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::clock::ServerClock;
 use super::describe::Journal;
+use super::early_reply::EarlyReply;
 use super::held::Held;
 use super::meaning::judge_rest;
 use super::scan::Scan;
@@ -81,6 +82,7 @@ pub(super) struct Body {
 ///                                              └──── lost, retry ───┘      └─▶ Draining ─end of body─▶ Released
 ///  any before a verdict ──failure──▶ Released (fail open) or Answered (fail closed)
 ///  on the way to Released, where the body is still coming ──▶ Cleared ─next part of the body─▶ Released
+///  on the way to Answered, where an upload is still coming ──▶ Discarding ─end of body, or enough─▶ Answered
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -96,6 +98,8 @@ pub(super) enum Phase {
     Cleared,
     /// It goes on its way; nothing more is done to it.
     Released,
+    /// The client's answer waits for the end of the upload, of which nothing goes on.
+    Discarding(Box<EarlyReply>),
     /// The client has been answered; nothing of it goes on.
     Answered,
 }
@@ -172,13 +176,22 @@ impl Exchange {
     pub(super) fn is_decided(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Draining(_) | Phase::Cleared | Phase::Released | Phase::Answered
+            Phase::Draining(_)
+                | Phase::Cleared
+                | Phase::Released
+                | Phase::Discarding(_)
+                | Phase::Answered
         )
     }
 
-    /// Whether the host holds it back.
+    /// Whether nothing of it goes on any more.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self.phase, Phase::Discarding(_) | Phase::Answered)
+    }
+
+    /// Whether the host holds it back, and something may still become of it.
     pub(super) fn is_held(&self) -> bool {
-        !matches!(self.phase, Phase::Released | Phase::Answered)
+        !self.is_refused() && !matches!(self.phase, Phase::Released)
     }
 
     /// Whether its body has made no progress for longer than the profile lets it be held.
@@ -197,6 +210,7 @@ impl Exchange {
             | Phase::Draining(_)
             | Phase::Cleared
             | Phase::Released
+            | Phase::Discarding(_)
             | Phase::Answered => false,
             Phase::Waiting => true,
             Phase::Scanning(scan) => {

@@ -27,6 +27,14 @@ pub(super) struct LocalReply {
 }
 
 impl LocalReply {
+    /// The same, with whatever the host holds of that message's body by then taken out before.
+    pub(super) fn taking_body_out(self, direction: Direction) -> Self {
+        Self {
+            held: Some(direction),
+            ..self
+        }
+    }
+
     /// Gives it to the client of that message.
     fn give<H: Host>(&self, host: &H, id: u32) -> HostResult {
         host.enter(id)?;
@@ -74,7 +82,6 @@ impl<H: Host> Worker<H> {
         mut page: Page,
     ) {
         let held = exchange.body.available > 0 || matches!(exchange.phase, Phase::Draining(_));
-        exchange.phase = Phase::Answered;
         // In place of a request the headers of this answer come to the filter like any other response's, and what is exposed is
         // set there. In place of a response they do not.
         if exchange.direction == Direction::Response && self.config.expose.client {
@@ -86,12 +93,12 @@ impl<H: Host> Worker<H> {
             details,
             held: held.then_some(exchange.direction),
         };
-        self.reply(id, reply);
+        self.reply_in_time(id, exchange, reply);
     }
 
     /// Gives the answer now, or where the callback of another message is running as soon as that is over: Envoy stops whichever
     /// message's callback is running when an answer is given, and that one would lose a part of its body.
-    fn reply(&mut self, id: u32, reply: LocalReply) {
+    pub(super) fn reply(&mut self, id: u32, reply: LocalReply) {
         if self.inside.is_some_and(|running| running != id) {
             self.reply_later(id, reply);
         } else if let Err(e) = reply.give(&self.host, id) {

@@ -15,6 +15,7 @@ mod ask;
 mod conclude;
 mod connect;
 mod describe;
+mod early_reply;
 mod exchange;
 mod expose;
 mod holding;

@@ -142,14 +142,17 @@ impl<H: Host> Worker<H> {
         self.metrics.flush(&self.host);
         if self.tick_ms != TICK_OPENING_MS && self.connections.can_open(self.now_ms) {
             self.set_tick(TICK_OPENING_MS);
-        } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_held() {
+        } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_waits() {
             self.set_tick(TICK_SCANNING_MS);
         }
     }
 
-    /// Whether a message is held.
-    pub(super) fn any_held(&self) -> bool {
-        self.exchanges.values().any(Exchange::is_held)
+    /// Whether a message is held, or an answer waits.
+    pub(super) fn any_waits(&self) -> bool {
+        let waits = |exchange: &Exchange| {
+            exchange.is_held() || matches!(exchange.phase, Phase::Discarding(_))
+        };
+        self.exchanges.values().any(waits)
     }
 
     /// How often the root context is woken.

@@ -121,6 +121,20 @@ const INTEGERS: &[(&str, Read<u64>, u64, u64, u64)] = &[
         86_400,
     ),
     (
+        "early_reply_discard_kb",
+        |p| p.early_reply_discard_bytes / 1024,
+        65_536,
+        0,
+        1_048_576,
+    ),
+    (
+        "early_reply_delay_ms",
+        |p| p.early_reply_delay_ms,
+        10_000,
+        0,
+        600_000,
+    ),
+    (
         "bad_request_response.status",
         |p| p.bad_request_response.status.into(),
         400,

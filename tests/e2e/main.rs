@@ -33,6 +33,7 @@ mod cut_off;
 mod departures;
 mod dialects;
 mod e2guardian;
+mod early_replies;
 mod eicar;
 mod encapsulation;
 mod expose;

@@ -313,6 +313,20 @@ pub(in super::super) static PROFILE: Section = Section::new(
             Absent::Words("its defaults"),
             "What the client gets whose request can't be shown to a scanner.",
         ),
+        Attribute::new(
+            "early_reply_discard_kb",
+            integer(0, 1_048_576, "KiB"),
+            Absent::Integer(65_536),
+            "An answer that is due before its upload has ended waits for the rest, which is thrown away: many clients write all before \
+             they read, and where Envoy answers earlier they see a closed connection. It is given at once where more than so \
+             much is still to come, and where nothing comes for a second. 0: always at once.",
+        ),
+        Attribute::new(
+            "early_reply_delay_ms",
+            integer(0, 600_000, "ms"),
+            Absent::Integer(10_000),
+            "The longest such a wait.",
+        ),
     ],
 );
 

@@ -95,6 +95,8 @@ pub(crate) fn profile(vendor: &str) -> Profile {
             retry_after_s: 0,
         },
         bad_request_response: page(400),
+        early_reply_discard_bytes: 0,
+        early_reply_delay_ms: 0,
     }
 }
 
