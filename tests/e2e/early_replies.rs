@@ -100,7 +100,10 @@ async fn where_the_rest_is_not_read_such_a_client_sees_a_broken_connection() {
     let server = blocking().await;
     let changes = json!({"early_reply_discard_kb": 0});
     // Envoy reads no more than this at a time.
-    let scene = Scene::with(server.address(), changes, |setup| setup.buffer_limit = 65_536).await;
+    let scene = Scene::with(server.address(), changes, |setup| {
+        setup.buffer_limit = 65_536
+    })
+    .await;
     let [rest, _] = framed(&pattern(UPLOAD));
     let mut stream = TcpStream::connect(scene.envoy.listener()).await.unwrap();
     let answer = within("an end", write_then_read(&mut stream, &rest)).await;
