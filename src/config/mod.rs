@@ -16,6 +16,7 @@ mod read_rule;
 mod reader;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod reference;
+mod reply_page;
 mod route_metadata;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
@@ -30,9 +31,11 @@ mod value;
 pub use answer_header::AnswerHeader;
 pub use error::ConfigError;
 pub use profile::{
-    BlockResponse, Cause, ClientIpSource, FailAction, FailActions, HonorTransferIgnore,
-    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
+    BlockResponse, Cause, ClientIpSource, FailAction, FailActions, FailResponse,
+    HonorTransferIgnore, OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl,
+    UserEncoding,
 };
+pub use reply_page::{PageValues, ReplyPage};
 pub use route_metadata::route_choice;
 pub use secrets::Secrets;
 pub use summary::summary;

@@ -5,10 +5,11 @@ use super::authorization::authorization;
 use super::header;
 use super::json::Json;
 use super::profile::{
-    BlockResponse, ClientIpSource, FailAction, FailActions, HonorTransferIgnore, OptionsConfig,
-    Profile, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
+    BlockResponse, ClientIpSource, FailAction, FailActions, FailResponse, HonorTransferIgnore,
+    OptionsConfig, Profile, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
 };
 use super::reader::Fields;
+use super::reply_page::ReplyPage;
 use super::secrets::Secrets;
 use super::service_url::{same_server, service_url};
 use super::stat_name;
@@ -102,6 +103,13 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let options = options(fields);
     let self_test = self_test(fields);
     let block_response = block_response(fields);
+    let too_large_response =
+        fields.object_or_empty("too_large_response", |page| ReplyPage::read(&page));
+    let fail_response = fail_response(fields);
+    let bad_request_response =
+        fields.object_or_empty("bad_request_response", |page| ReplyPage::read(&page));
+    let early_reply_discard_kb: u64 = fields.integer("early_reply_discard_kb");
+    let early_reply_delay_ms = fields.integer("early_reply_delay_ms");
 
     let service = service?;
     let vendor = vendor?;
@@ -149,6 +157,11 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         options: options?,
         self_test: self_test?,
         block_response: block_response?,
+        too_large_response: too_large_response?,
+        fail_response: fail_response?,
+        bad_request_response: bad_request_response?,
+        early_reply_discard_bytes: early_reply_discard_kb.saturating_mul(1024),
+        early_reply_delay_ms,
     })
 }
 
@@ -287,15 +300,20 @@ fn block_response(fields: &Fields<'_>) -> Option<BlockResponse> {
     fields.object_or_empty("block_response", |block| {
         let use_server_response = block.bool("use_server_response");
         let keep_server_status = block.bool("keep_server_status");
-        let status = block.integer("status");
-        let content_type = block.text("content_type");
-        let body = block.text("body");
         Some(BlockResponse {
             use_server_response,
             keep_server_status,
-            status,
-            content_type: content_type?.to_owned(),
-            body: body?.to_owned(),
+            page: ReplyPage::read(&block)?,
+        })
+    })
+}
+
+fn fail_response(fields: &Fields<'_>) -> Option<FailResponse> {
+    fields.object_or_empty("fail_response", |fail| {
+        let retry_after_s = fail.integer("retry_after_s");
+        Some(FailResponse {
+            page: ReplyPage::read(&fail)?,
+            retry_after_s,
         })
     })
 }

@@ -41,6 +41,7 @@ impl Exchange {
 impl<H: Host> Worker<H> {
     /// The headers of a response come while the request is still held: Envoy, or a filter before this one, answers the client.
     pub(super) fn notice_envoy_reply(&mut self, id: u32) {
+        self.forget_early_reply(id);
         let held = self
             .exchanges
             .get(&id)
@@ -65,6 +66,15 @@ impl<H: Host> Worker<H> {
         }
     }
 
+    /// Envoy has answered a message whose answer was waiting.
+    fn forget_early_reply(&mut self, id: u32) {
+        if let Some(exchange) = self.exchanges.get_mut(&id)
+            && matches!(exchange.phase, Phase::Discarding(_))
+        {
+            exchange.phase = Phase::Answered;
+        }
+    }
+
     /// A changed body that was put in place in the message's own callback is refused after that callback.
     fn notice_refused_change(&mut self, id: u32) {
         let changed = self.exchanges.get(&id).is_some_and(|exchange| {
@@ -82,6 +92,7 @@ impl<H: Host> Worker<H> {
 
     /// The same within a callback that is over by now: nothing of the message can be reached any more.
     pub(super) fn on_envoy_replied(&mut self, id: u32) {
+        self.forget_early_reply(id);
         self.begin(None);
         self.with_message(id, |worker, exchange| {
             if exchange.is_held() {

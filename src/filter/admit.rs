@@ -166,7 +166,7 @@ impl<H: Host> Worker<H> {
         };
         let journal = Journal::new(None).hiding(&profile);
         let mut exchange = self.open(id, profile, journal, message);
-        if closed && !matches!(exchange.phase, Phase::Answered) {
+        if closed && !exchange.is_refused() {
             self.fail_closed(id, &mut exchange, Cause::Internal, &reason);
         } else if !exchange.is_decided() {
             self.fail(id, &mut exchange, Cause::Internal, reason);

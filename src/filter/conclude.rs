@@ -1,21 +1,17 @@
 //! The end of a scan: the verdict is applied once, and logged.
 
 use super::exchange::{Draining, Exchange, Uncounted};
-use super::local_reply::NOT_SCANNED;
-use super::replacement::{block_page, replacement};
+use super::page::Refusal;
+use super::replacement::{replacement, server_page};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction, LogForms};
 use crate::host::{Host, HostResult};
-use crate::icap::Direction;
-use crate::report::{Action, IcapLog, Significance, failure_status};
+use crate::report::{Action, IcapLog, Significance};
 use crate::submission::{
     Answer, Change, Cx, Failure, Held, Record, Step, Submission, reason_only, record, unusable,
 };
 use crate::verdict::BlockWith;
-
-/// HTTP status of a response that could not be scanned.
-const UNAVAILABLE: u16 = 503;
 
 impl<H: Host> Worker<H> {
     /// Acts on what came of a submission.
@@ -110,21 +106,16 @@ impl<H: Host> Worker<H> {
         (with, answer): (BlockWith, Answer),
         cause: Option<Cause>,
     ) {
-        let page = block_page(&self.host, id, exchange, with, answer);
+        let page = server_page(&self.host, id, exchange, with, answer);
         record.action = Action::Blocked;
-        record.http_response_code = page.from_server.then_some(page.status);
+        record.http_response_code = page.as_ref().map(|page| page.status);
         exchange.journal.push(*record);
         let slow = self.is_slow(exchange);
         let significance = Significance::of(Action::Blocked, cause, slow);
         self.conclude(id, exchange, Action::Blocked, significance);
-        self.answer(
-            id,
-            exchange,
-            page.status,
-            "icap_blocked",
-            &page.fields,
-            &page.body,
-        );
+        let page =
+            page.unwrap_or_else(|| exchange.own_page(&self.host, id, Refusal::Blocked, None));
+        self.answer(id, exchange, "icap_blocked", page);
     }
 
     /// The scan came to nothing: closes its connections and does what the profile says for `cause`, unless a server has
@@ -229,18 +220,8 @@ impl<H: Host> Worker<H> {
         match action {
             FailAction::Open => self.let_go(id, exchange),
             FailAction::Closed => {
-                let status = status.unwrap_or(match exchange.direction {
-                    Direction::Request => failure_status(cause),
-                    // It is the application that sent too much, not the client.
-                    Direction::Response => UNAVAILABLE,
-                });
-                let text: &[u8] = match cause {
-                    Cause::Oversize => b"The content is too large to be scanned.\n",
-                    Cause::BadRequest => b"The request can't be scanned.\n",
-                    _ => NOT_SCANNED,
-                };
-                let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
-                self.answer(id, exchange, status, "icap_failed", &fields, text);
+                let page = exchange.own_page(&self.host, id, Refusal::Failed(cause), status);
+                self.answer(id, exchange, "icap_failed", page);
             }
         }
     }

@@ -67,6 +67,11 @@ impl Journal {
             .find_map(|record| record.findings.threat_id.as_deref())
     }
 
+    /// Why the last transaction ended as it did.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.records.last()?.findings.reason.as_deref()
+    }
+
     /// How long the last transaction took.
     pub(super) fn last_latency_ms(&self) -> Option<u64> {
         self.records.last()?.latency_ms

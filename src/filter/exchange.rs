@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::clock::ServerClock;
 use super::describe::Journal;
+use super::early_reply::EarlyReply;
 use crate::config::{Cause, Profile};
 use crate::connection::PoolId;
 use crate::host::{BodyEdit, Fields, Host, HostResult};
@@ -74,6 +75,7 @@ pub(super) struct Body {
 ///            └─▶ Draining ─end of body─▶ Released
 ///  any before a verdict ──failure──▶ Released (fail open) or Answered (fail closed)
 ///  on the way to Released, where the body is still coming ──▶ Cleared ─next part of the body─▶ Released
+///  on the way to Answered, where an upload is still coming ──▶ Discarding ─end of body, or enough─▶ Answered
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -85,6 +87,8 @@ pub(super) enum Phase {
     Cleared,
     /// It goes on its way; nothing more is done to it.
     Released,
+    /// The client's answer waits for the end of the upload, of which nothing goes on.
+    Discarding(Box<EarlyReply>),
     /// The client has been answered; nothing of it goes on.
     Answered,
 }
@@ -169,13 +173,22 @@ impl Exchange {
     pub(super) fn is_decided(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Draining(_) | Phase::Cleared | Phase::Released | Phase::Answered
+            Phase::Draining(_)
+                | Phase::Cleared
+                | Phase::Released
+                | Phase::Discarding(_)
+                | Phase::Answered
         )
     }
 
-    /// Whether the host holds it back.
+    /// Whether nothing of it goes on any more.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self.phase, Phase::Discarding(_) | Phase::Answered)
+    }
+
+    /// Whether the host holds it back, and something may still become of it.
     pub(super) fn is_held(&self) -> bool {
-        !matches!(self.phase, Phase::Released | Phase::Answered)
+        !self.is_refused() && !matches!(self.phase, Phase::Released)
     }
 
     /// Whether its body has made no progress for longer than the profile lets it be held.

@@ -85,7 +85,9 @@ impl<H: Host> Worker<H> {
         self.begin(Some(id));
         let now_ms = self.now_ms;
         if let Some(exchange) = self.under_scan(id, direction) {
-            if exchange.is_held() {
+            if matches!(exchange.phase, Phase::Discarding(_)) {
+                exchange.throw_away(size, at_end, now_ms);
+            } else if exchange.is_held() {
                 exchange.body.grow_to(size, at_end, now_ms);
                 // What comes after the outcome is no sign: it was let go.
                 if !exchange.is_decided() {
@@ -118,7 +120,7 @@ impl<H: Host> Worker<H> {
         }
         self.begin(Some(id));
         self.with_message(id, |worker, exchange| {
-            if !matches!(exchange.phase, Phase::Answered) {
+            if !exchange.is_refused() {
                 let reason = "the request is longer than its content-length announces";
                 worker.fail_closed(id, exchange, Cause::BadRequest, reason);
             }
@@ -204,7 +206,8 @@ impl<H: Host> Worker<H> {
 
     pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange) {
         if exchange.body.exceeds_announced()
-            && !matches!(exchange.phase, Phase::Answered | Phase::Draining(_))
+            && !exchange.is_refused()
+            && !matches!(exchange.phase, Phase::Draining(_))
             // What has gone on can be stopped with its next part only.
             && (exchange.is_held() || self.is_inside(id))
         {
@@ -216,6 +219,7 @@ impl<H: Host> Worker<H> {
         match &exchange.phase {
             Phase::Scanning => self.step_units(id, exchange),
             Phase::Draining(_) => self.drain(id, exchange),
+            Phase::Discarding(_) => self.discard(id, exchange),
             Phase::Cleared => {
                 if self.is_inside(id) {
                     self.keep_length(id, exchange);

@@ -146,21 +146,6 @@ pub fn cause_name(cause: Cause) -> &'static str {
     }
 }
 
-/// The HTTP status that the client gets for a failure with `fail_closed`.
-pub fn failure_status(cause: Cause) -> u16 {
-    match cause {
-        Cause::Oversize => 413,
-        Cause::BadRequest => 400,
-        Cause::Unscannable => 403,
-        Cause::Connection
-        | Cause::Timeout
-        | Cause::Protocol
-        | Cause::ServerError
-        | Cause::Overload
-        | Cause::Internal => 503,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,49 +155,27 @@ mod tests {
     }
 
     #[test]
-    fn each_failure_has_its_significance_name_and_status() {
-        for (cause, name, significance, status) in [
-            (
-                Cause::Connection,
-                "connection",
-                "ADF_ICAP_CONNECTION_ERROR",
-                503,
-            ),
-            (Cause::Timeout, "timeout", "ADF_ICAP_TIMEDOUT", 503),
-            (Cause::Protocol, "protocol", "ADF_ICAP_SERVER_ERROR", 503),
-            (
-                Cause::ServerError,
-                "server_error",
-                "ADF_ICAP_SERVER_ERROR",
-                503,
-            ),
-            (Cause::Overload, "overload", "ADF_ICAP_OVERLOAD", 503),
-            (Cause::Internal, "internal", "ADF_ICAP_FAILED", 503),
+    fn each_failure_has_its_significance_and_name() {
+        for (cause, name, significance) in [
+            (Cause::Connection, "connection", "ADF_ICAP_CONNECTION_ERROR"),
+            (Cause::Timeout, "timeout", "ADF_ICAP_TIMEDOUT"),
+            (Cause::Protocol, "protocol", "ADF_ICAP_SERVER_ERROR"),
+            (Cause::ServerError, "server_error", "ADF_ICAP_SERVER_ERROR"),
+            (Cause::Overload, "overload", "ADF_ICAP_OVERLOAD"),
+            (Cause::Internal, "internal", "ADF_ICAP_FAILED"),
             (
                 Cause::Oversize,
                 "oversize",
                 "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED",
-                413,
             ),
-            (
-                Cause::BadRequest,
-                "bad_request",
-                "ADF_ICAP_BAD_REQUEST",
-                400,
-            ),
-            (
-                Cause::Unscannable,
-                "unscannable",
-                "ADF_ICAP_UNSCANNABLE",
-                403,
-            ),
+            (Cause::BadRequest, "bad_request", "ADF_ICAP_BAD_REQUEST"),
+            (Cause::Unscannable, "unscannable", "ADF_ICAP_UNSCANNABLE"),
         ] {
             for slow in [false, true] {
                 let got = Significance::of(Action::Failed, Some(cause), slow);
                 assert_eq!(names(got), [significance]);
             }
             assert_eq!(cause_name(cause), name);
-            assert_eq!(failure_status(cause), status);
         }
         let unknown = Significance::of(Action::Failed, None, false);
         assert_eq!(names(unknown), ["ADF_ICAP_FAILED"]);

@@ -2,7 +2,8 @@
 
 use crate::{accept, base, refuse_at, with};
 use icap_filter::config::{
-    Cause, ClientIpSource, Config, FailAction, HonorTransferIgnore, Profile, SendWhen, UserEncoding,
+    Cause, ClientIpSource, Config, FailAction, HonorTransferIgnore, Profile, ReplyPage, SendWhen,
+    UserEncoding,
 };
 use icap_filter::product;
 use serde_json::{Value, json};
@@ -93,8 +94,50 @@ const INTEGERS: &[(&str, Read<u64>, u64, u64, u64)] = &[
     ),
     (
         "block_response.status",
-        |p| p.block_response.status.into(),
+        |p| p.block_response.page.status.into(),
         403,
+        400,
+        599,
+    ),
+    (
+        "too_large_response.status",
+        |p| p.too_large_response.status.into(),
+        413,
+        400,
+        599,
+    ),
+    (
+        "fail_response.status",
+        |p| p.fail_response.page.status.into(),
+        503,
+        400,
+        599,
+    ),
+    (
+        "fail_response.retry_after_s",
+        |p| p.fail_response.retry_after_s.into(),
+        5,
+        0,
+        86_400,
+    ),
+    (
+        "early_reply_discard_kb",
+        |p| p.early_reply_discard_bytes / 1024,
+        65_536,
+        0,
+        1_048_576,
+    ),
+    (
+        "early_reply_delay_ms",
+        |p| p.early_reply_delay_ms,
+        10_000,
+        0,
+        600_000,
+    ),
+    (
+        "bad_request_response.status",
+        |p| p.bad_request_response.status.into(),
+        400,
         400,
         599,
     ),
@@ -157,10 +200,36 @@ const TEXTS: &[(&str, Read<String>, Option<&str>, usize)] = &[
     ),
     (
         "block_response.content_type",
-        |p| p.block_response.content_type.clone(),
+        |p| p.block_response.page.content_type.clone(),
         Some("text/html"),
         256,
     ),
+    (
+        "too_large_response.content_type",
+        |p| p.too_large_response.content_type.clone(),
+        Some("text/plain"),
+        256,
+    ),
+    (
+        "fail_response.content_type",
+        |p| p.fail_response.page.content_type.clone(),
+        Some("text/plain"),
+        256,
+    ),
+    (
+        "bad_request_response.content_type",
+        |p| p.bad_request_response.content_type.clone(),
+        Some("text/plain"),
+        256,
+    ),
+];
+
+/// `profiles[0].x`: an answer to clients.
+const REPLIES: &[(&str, fn(&Profile) -> &ReplyPage)] = &[
+    ("block_response", |p| &p.block_response.page),
+    ("too_large_response", |p| &p.too_large_response),
+    ("fail_response", |p| &p.fail_response.page),
+    ("bad_request_response", |p| &p.bad_request_response),
 ];
 
 /// Attributes with a test of their own below.
@@ -182,8 +251,6 @@ const OTHERS: &[&str] = &[
     "honor_transfer_ignore",
     "options",
     "self_test",
-    "block_response",
-    "block_response.body",
 ];
 
 fn path(name: &str) -> String {
@@ -784,22 +851,56 @@ fn responses_go_to_another_host_only_by_another_cluster() {
 }
 
 #[test]
-fn the_page_of_a_blocked_request() {
-    let name = path("block_response.body");
-    assert!(!profile(&base()).block_response.body.is_empty());
-    for page in [String::new(), "a\nb".to_owned(), "x".repeat(65_536)] {
-        assert_eq!(profile(&with(&name, json!(page))).block_response.body, page);
+fn pages_for_clients() {
+    for (object, read) in REPLIES {
+        let name = format!("{object}.body");
+        let whole = path(&name);
+        assert!(!read(&profile(&base())).body.is_empty(), "{name}");
+        for page in [
+            String::new(),
+            "a\nb 100%".to_owned(),
+            "x".repeat(65_536),
+            "%THREAT% %REASON% %REQUEST_ID%".to_owned(),
+        ] {
+            let read = read(&profile(&with(&whole, json!(page)))).clone();
+            assert_eq!(read.body, page, "{name}");
+        }
+        let error = refuse_at(&with(&whole, json!("x".repeat(65_537))), &whole);
+        assert_eq!(error.found, "string of 65537 bytes");
+        let error = refuse_at(&with(&whole, json!("%THREATS%")), &whole);
+        assert!(error.found.contains("\"THREATS\""), "{error}");
+        assert!(error.allowed.contains("%THREAT%"), "{error}");
+        refuse_types(&name, &[json!(1), json!(null), json!([]), json!({})]);
+        refuse_neighbour(&name);
     }
-    let error = refuse_at(&with(&name, json!("x".repeat(65_537))), &name);
-    assert_eq!(error.found, "string of 65537 bytes");
-    refuse_types(
-        "block_response.body",
-        &[json!(1), json!(null), json!([]), json!({})],
-    );
-    refuse_neighbour("block_response.body");
-    for object in ["options", "self_test", "block_response"] {
+    for object in ["options", "self_test"]
+        .into_iter()
+        .chain(REPLIES.iter().map(|(object, _)| *object))
+    {
         refuse_types(object, &[json!(true), json!([]), json!(null), json!("x")]);
         refuse_neighbour(object);
+    }
+}
+
+#[test]
+fn placeholders_need_a_kind_of_page_that_can_be_escaped() {
+    for (content_type, known) in [
+        ("text/html; charset=utf-8", true),
+        ("application/problem+json", true),
+        ("application/xml", true),
+        ("text/plain", true),
+        ("text/css", false),
+        ("application/octet-stream", false),
+    ] {
+        let mut page = json!({"content_type": content_type, "body": "no placeholder, 100%"});
+        accept(&with(&path("fail_response"), page.clone()));
+        page["body"] = json!("request %REQUEST_ID%");
+        let config = with(&path("fail_response"), page);
+        if known {
+            accept(&config);
+        } else {
+            refuse_at(&config, &path("fail_response.content_type"));
+        }
     }
 }
 
@@ -818,6 +919,8 @@ fn every_attribute_of_a_profile_is_tested() {
         .chain(TEXTS.iter().map(|case| case.0))
         .chain(OTHERS.iter().copied())
         .map(str::to_owned)
+        .chain(REPLIES.iter().map(|(object, _)| format!("{object}.body")))
+        .chain(REPLIES.iter().map(|(object, _)| (*object).to_owned()))
         .collect();
     known.retain(|name| !name.starts_with("authorization."));
     assert_eq!(known, tested);

@@ -2,6 +2,7 @@
 
 use super::super::attribute::{Absent, Attribute, Kind, Section};
 use super::NAME_BYTES;
+use super::reply::{BAD_REQUEST_RESPONSE, BLOCK_RESPONSE, FAIL_RESPONSE, TOO_LARGE_RESPONSE};
 use super::rule::{CONTAINS, EXACT, IGNORE_CASE, INVERT, PREFIX, REGEX, SUFFIX};
 
 const FAIL_ACTIONS: &[&str] = &["fail_closed", "fail_open"];
@@ -294,6 +295,38 @@ pub(in super::super) static PROFILE: Section = Section::new(
             Absent::Words("its defaults"),
             "What the client of a blocked request gets.",
         ),
+        Attribute::new(
+            "too_large_response",
+            Kind::Object(&TOO_LARGE_RESPONSE),
+            Absent::Words("its defaults"),
+            "What the client gets whose upload is larger than the buffer, with `large_upload_fail_action: fail_closed`.",
+        ),
+        Attribute::new(
+            "fail_response",
+            Kind::Object(&FAIL_RESPONSE),
+            Absent::Words("its defaults"),
+            "What the client gets where the scan failed, with `fail_closed`.",
+        ),
+        Attribute::new(
+            "bad_request_response",
+            Kind::Object(&BAD_REQUEST_RESPONSE),
+            Absent::Words("its defaults"),
+            "What the client gets whose request can't be shown to a scanner.",
+        ),
+        Attribute::new(
+            "early_reply_discard_kb",
+            integer(0, 1_048_576, "KiB"),
+            Absent::Integer(65_536),
+            "An answer that is due before its upload has ended waits for the rest, which is thrown away: many clients write all before \
+             they read, and where Envoy answers earlier they see a closed connection. It is given at once where more than so \
+             much is still to come, and where nothing comes for a second. 0: always at once.",
+        ),
+        Attribute::new(
+            "early_reply_delay_ms",
+            integer(0, 600_000, "ms"),
+            Absent::Integer(10_000),
+            "The longest such a wait.",
+        ),
     ],
 );
 
@@ -435,45 +468,6 @@ pub(in super::super) static SELF_TEST: Section = Section::new(
             Absent::Bool(false),
             "After a failed test let every request of the profile fail with the cause `server_error`, until a test \
              succeeds.",
-        ),
-    ],
-);
-
-pub(in super::super) static BLOCK_RESPONSE: Section = Section::new(
-    "profiles[].block_response",
-    "",
-    &[
-        Attribute::new(
-            "use_server_response",
-            Kind::Bool,
-            Absent::Bool(true),
-            "Give the client the response that the ICAP server sent, where it sent one.",
-        ),
-        Attribute::new(
-            "keep_server_status",
-            Kind::Bool,
-            Absent::Bool(true),
-            "Leave that response its status. `false`: it gets `status`, for servers that block with 200.",
-        ),
-        Attribute::new(
-            "status",
-            integer(400, 599, ""),
-            Absent::Integer(403),
-            "HTTP status otherwise.",
-        ),
-        Attribute::new(
-            "content_type",
-            Kind::Text { max: 256 },
-            Absent::Text("text/html"),
-            "`content-type` of `body`.",
-        ),
-        Attribute::new(
-            "body",
-            Kind::Page { max: 65_536 },
-            Absent::Text(
-                "<!doctype html><title>Blocked</title><p>This request was blocked by the content scanner.</p>",
-            ),
-            "The page.",
         ),
     ],
 );
