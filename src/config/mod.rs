@@ -30,8 +30,9 @@ mod value;
 pub use answer_header::AnswerHeader;
 pub use error::ConfigError;
 pub use profile::{
-    BlockResponse, Cause, ClientIpSource, FailAction, FailActions, HonorTransferIgnore,
-    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
+    BlockResponse, Cause, ClientIpSource, Enforcement, FailAction, FailActions,
+    HonorTransferIgnore, OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl,
+    UserEncoding,
 };
 pub use route_metadata::route_choice;
 pub use secrets::Secrets;
@@ -106,6 +107,23 @@ impl Config {
     /// The profile of that name.
     pub fn profile(&self, name: &str) -> Option<&Rc<Profile>> {
         self.profiles.iter().find(|p| &*p.name == name)
+    }
+
+    /// What holds for a message of which nobody knows the profile or the rule: it is let go only where nothing is enforced.
+    pub fn strictest_enforcement(&self) -> Enforcement {
+        let profiles = self.profiles.iter().map(|profile| profile.enforcement);
+        let rules = self
+            .rules
+            .iter()
+            .flatten()
+            .filter_map(|rule| rule.enforcement);
+        match profiles
+            .chain(rules)
+            .any(|each| each == Enforcement::Enforce)
+        {
+            true => Enforcement::Enforce,
+            false => Enforcement::Monitor,
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::config::{Cause, FailAction, LogForms};
 use crate::connection::Wish;
 use crate::host::{Host, HostResult};
 use crate::icap::Direction;
-use crate::report::{Action, IcapLog, ScanRecord, Significance, failure_status};
+use crate::report::{Action, IcapLog, Outcome, ScanRecord, Significance, failure_status};
 use crate::verdict::{BlockWith, Findings, Judgement, Rest, Verdict};
 
 /// ICAP status of a server that has too much to do (RFC 3507 section 4.3.3).
@@ -76,28 +76,20 @@ impl<H: Host> Worker<H> {
         if scan.transaction.in_preview() {
             self.metrics.preview_decided(&exchange.profile);
         }
-        let slow = self.is_slow(exchange);
         record.findings = Cow::Owned(findings);
         exchange.change_begun |= scan.has_begun_change();
         match verdict {
-            Verdict::Pass => {
-                record.action = Action::Passed;
-                exchange.journal.push(record);
-                self.conclude(
-                    id,
-                    exchange,
-                    Action::Passed,
-                    Significance::of(Action::Passed, None, slow),
-                );
-                self.let_go(id, exchange);
-            }
+            Verdict::Pass => self.let_go_as(id, exchange, record, Action::Passed, None),
             Verdict::Modify => {
                 match replacement(&self.host, id, exchange, scan.answer, &scan.budget) {
                     Ok(replacement) => {
-                        record.action = Action::Modified;
                         let length = replacement.body.as_ref().map(Held::len);
                         record.modified_content_length =
                             Some(length.unwrap_or(exchange.body.available));
+                        if exchange.is_monitored() {
+                            return self.let_go_as(id, exchange, record, Action::Modified, None);
+                        }
+                        record.action = Action::Modified;
                         let draining = Draining {
                             replacement,
                             record,
@@ -114,6 +106,22 @@ impl<H: Host> Worker<H> {
                 self.fail_judged(id, exchange, record, rest, (cause, reason));
             }
         }
+    }
+
+    /// Logs what came of the scan, and goes on with the message as it is: because it passed, or because it is monitored.
+    fn let_go_as(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: ScanRecord<'static>,
+        action: Action,
+        cause: Option<Cause>,
+    ) {
+        record.action = action;
+        exchange.journal.push(record);
+        let significance = Significance::of(action, cause, self.is_slow(exchange));
+        self.conclude(id, exchange, exchange.outcome(action, significance));
+        self.let_go(id, exchange);
     }
 
     /// The answer came, and to nothing. Where it says that something was found the original is no substitute: it is blocked.
@@ -208,13 +216,15 @@ impl<H: Host> Worker<H> {
         (with, answer): (BlockWith, Answer),
         cause: Option<Cause>,
     ) {
+        if exchange.is_monitored() {
+            return self.let_go_as(id, exchange, record, Action::Blocked, cause);
+        }
         let page = block_page(&self.host, id, exchange, with, answer);
         record.action = Action::Blocked;
         record.http_response_code = page.from_server.then_some(page.status);
         exchange.journal.push(record);
-        let slow = self.is_slow(exchange);
-        let significance = Significance::of(Action::Blocked, cause, slow);
-        self.conclude(id, exchange, Action::Blocked, significance);
+        let significance = Significance::of(Action::Blocked, cause, self.is_slow(exchange));
+        self.conclude(id, exchange, Outcome::done(Action::Blocked, significance));
         self.answer(
             id,
             exchange,
@@ -354,9 +364,11 @@ impl<H: Host> Worker<H> {
     ) {
         let slow = self.is_slow(exchange);
         let significance = Significance::of(Action::Failed, Some(cause), slow);
-        let open = action == FailAction::Open;
-        self.conclude_failed(id, exchange, significance, (cause, open));
+        let open = action == FailAction::Open && !exchange.is_monitored();
+        let outcome = exchange.outcome(Action::Failed, significance);
+        self.conclude_failed(id, exchange, outcome, (cause, open));
         match action {
+            _ if exchange.is_monitored() => self.let_go_monitored(id, exchange),
             FailAction::Open => self.let_go(id, exchange),
             FailAction::Closed => {
                 let status = status.unwrap_or(match exchange.direction {
@@ -377,7 +389,7 @@ impl<H: Host> Worker<H> {
 
     /// Writes icap_log of a failure that is about to be an outcome, or is not.
     pub(super) fn log_outcome(&self, id: u32, exchange: &Exchange, significance: Significance) {
-        let outcome = (Action::Failed, significance);
+        let outcome = Outcome::done(Action::Failed, significance);
         let entry = exchange.journal.entry_as(&exchange.profile.name, outcome);
         if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
             log::debug!("context {id}: {e}");
@@ -389,10 +401,10 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        significance: Significance,
+        outcome: Outcome,
         failure: (Cause, bool),
     ) {
-        self.conclude(id, exchange, Action::Failed, significance);
+        self.conclude(id, exchange, outcome);
         if let Some(uncounted) = &mut exchange.uncounted {
             uncounted.failure = Some(failure);
         }
@@ -407,31 +419,25 @@ impl<H: Host> Worker<H> {
         if let Some((cause, open)) = uncounted.failure {
             self.metrics.failed(&exchange.profile, cause, open);
         }
-        let slow = uncounted.significance.contains(Significance::SLOW) && !exchange.slow_said;
+        let slow =
+            uncounted.outcome.significance.contains(Significance::SLOW) && !exchange.slow_said;
         exchange.slow_said |= slow;
         self.metrics.concluded(
             &self.host,
             &exchange.profile,
-            (uncounted.action, slow),
+            (uncounted.outcome, slow),
             exchange.journal.last_latency_ms(),
             exchange.body.available,
         );
     }
 
     /// Writes icap_log of an outcome, and has it counted.
-    pub(super) fn conclude(
-        &mut self,
-        id: u32,
-        exchange: &mut Exchange,
-        action: Action,
-        significance: Significance,
-    ) {
+    pub(super) fn conclude(&mut self, id: u32, exchange: &mut Exchange, outcome: Outcome) {
         exchange.uncounted = Some(Uncounted {
-            action,
-            significance,
+            outcome,
             failure: None,
         });
-        exchange.journal.note(action, significance);
+        exchange.journal.note(outcome);
         let entry = exchange.journal.entry(&exchange.profile.name);
         if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
             log::debug!("context {id}: {e}");
@@ -457,7 +463,7 @@ pub(super) fn write_log<H: Host>(
     entry: &IcapLog<'_>,
 ) -> HostResult {
     let (json, structured) = entry.in_forms(forms);
-    let significant: &[u8] = if entry.significance.is_empty() {
+    let significant: &[u8] = if entry.outcome.significance.is_empty() {
         b"false"
     } else {
         b"true"
@@ -469,7 +475,7 @@ pub(super) fn write_log<H: Host>(
     if let Some(structured) = structured {
         host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
     }
-    host.set_property(ACTION_PROPERTY, entry.action.as_str().as_bytes())?;
+    host.set_property(ACTION_PROPERTY, entry.outcome.action.as_str().as_bytes())?;
     host.set_property(SIGNIFICANT_PROPERTY, significant)
 }
 

@@ -8,12 +8,12 @@ use super::held::Held;
 use super::meaning::judge_rest;
 use super::scan::Scan;
 use super::source::Source;
-use crate::config::{Cause, Profile};
+use crate::config::{Cause, Enforcement, Profile};
 use crate::connection::PoolId;
 use crate::host::{BodyEdit, Fields, Host, HostResult};
 use crate::icap::{BodyProgress, Direction, Request};
 use crate::policy::Outlook;
-use crate::report::{Action, ScanRecord, Significance};
+use crate::report::{Action, Outcome, ScanRecord, Significance};
 use crate::verdict::{self, Rest};
 
 /// The most of a page for a client that is read, in bytes. In the place of a longer one the client gets the profile's own.
@@ -24,6 +24,8 @@ pub(super) const PAGE_BYTES: u64 = 1024 * 1024;
 pub(super) struct Exchange {
     pub(super) direction: Direction,
     pub(super) profile: Rc<Profile>,
+    /// Whether what comes of its scan is done.
+    pub(super) enforcement: Enforcement,
     pub(super) pool: PoolId,
     /// What is asked of the ICAP server; the same for a retry.
     pub(super) request: Rc<Request>,
@@ -54,8 +56,7 @@ pub(super) struct Exchange {
 /// An outcome that is to be counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Uncounted {
-    pub(super) action: Action,
-    pub(super) significance: Significance,
+    pub(super) outcome: Outcome,
     /// Of a failure: its cause, and whether the message goes on all the same.
     pub(super) failure: Option<(Cause, bool)>,
 }
@@ -176,6 +177,20 @@ impl Exchange {
         )
     }
 
+    /// Whether it goes on as it came, whatever comes of its scan.
+    pub(super) fn is_monitored(&self) -> bool {
+        self.enforcement == Enforcement::Monitor
+    }
+
+    /// What is logged where this came of its scan.
+    pub(super) fn outcome(&self, action: Action, significance: Significance) -> Outcome {
+        Outcome {
+            action,
+            significance,
+            enforced: !self.is_monitored(),
+        }
+    }
+
     /// Whether the host holds it back.
     pub(super) fn is_held(&self) -> bool {
         !matches!(self.phase, Phase::Released | Phase::Answered)
@@ -186,6 +201,8 @@ impl Exchange {
         let limit_ms = self.profile.body_progress_timeout_ms;
         limit_ms > 0
             && self.is_held()
+            // Monitored, it goes on with its next part, however late that comes.
+            && !(self.is_monitored() && self.is_decided())
             && !self.body.at_end
             && now_ms.saturating_sub(self.body.progress_ms) >= limit_ms
     }

@@ -5,11 +5,11 @@ use super::exchange::{Exchange, Phase};
 use super::holding::Holding;
 use super::scan::Progress;
 use super::worker::Worker;
-use crate::config::Cause;
+use crate::config::{Cause, Enforcement};
 use crate::connection::{Owner, Wish};
 use crate::host::{Host, Next};
 use crate::icap::{Direction, Transaction};
-use crate::report::Action;
+use crate::report::{Action, Outcome, Significance};
 
 impl<H: Host> Worker<H> {
     /// The headers of a message have come.
@@ -54,13 +54,11 @@ impl<H: Host> Worker<H> {
     /// Takes from a response what only the filter may say, and says it.
     fn mark_response(&self, id: u32) {
         self.unexpose_response(id);
-        let (action, threat) = self
-            .exchanges
-            .get(&id)
-            .map_or((Action::Disabled, None), |exchange| {
-                (exchange.journal.action(), exchange.journal.threat())
-            });
-        self.expose(id, Direction::Response, action, threat);
+        let unseen = Outcome::done(Action::Disabled, Significance::NONE);
+        let (outcome, threat) = self.exchanges.get(&id).map_or((unseen, None), |exchange| {
+            (exchange.journal.outcome(), exchange.journal.threat())
+        });
+        self.expose(id, Direction::Response, outcome, threat);
     }
 
     /// `size` bytes of the body are buffered, the new ones among them. Of a message that was let go they are the new ones only.
@@ -120,6 +118,8 @@ impl<H: Host> Worker<H> {
             if !matches!(exchange.phase, Phase::Answered) {
                 worker.give_up_connection(id, exchange);
                 let reason = "the request is longer than its content-length announces";
+                // It is watched only where the request is not monitored, be its response or not.
+                exchange.enforcement = Enforcement::Enforce;
                 worker.fail_closed(id, exchange, Cause::BadRequest, reason);
             }
         });

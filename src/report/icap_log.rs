@@ -7,7 +7,7 @@ use crate::product::Vendor;
 use crate::verdict::{Findings, Scan, Violation};
 
 use super::value::{Object, Value};
-use super::{Action, Significance, json, protobuf};
+use super::{Action, Outcome, Significance, json, protobuf};
 
 /// Longest `http_method` kept, in bytes without the prefix.
 const MAX_METHOD_BYTES: usize = 32;
@@ -54,14 +54,12 @@ pub struct ScanRecord<'a> {
 /// The entry for one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IcapLog<'a> {
-    /// What became of the request.
-    pub action: Action,
+    /// What became of the request, or would have.
+    pub outcome: Outcome,
     /// The rule that decided whether to scan.
     pub rule_name: Option<&'a str>,
     /// The profile that scanned.
     pub profile: Option<&'a str>,
-    /// Why the entry deserves attention.
-    pub significance: Significance,
     /// The transactions in order, retries included.
     pub request_logs: &'a [ScanRecord<'a>],
 }
@@ -70,10 +68,9 @@ impl<'a> IcapLog<'a> {
     /// The entry for a request that was not scanned; `rule_name` where a rule said so.
     pub fn disabled(rule_name: Option<&'a str>) -> Self {
         Self {
-            action: Action::Disabled,
+            outcome: Outcome::done(Action::Disabled, Significance::NONE),
             rule_name,
             profile: None,
-            significance: Significance::NONE,
             request_logs: &[],
         }
     }
@@ -101,11 +98,14 @@ impl<'a> IcapLog<'a> {
     }
 
     fn tree(&self) -> Object<'_> {
-        let mut entry = Object::with_capacity(5);
-        entry.add_text("action", Some(self.action.as_str()));
+        let mut entry = Object::with_capacity(6);
+        entry.add_text("action", Some(self.outcome.action.as_str()));
+        if !self.outcome.enforced {
+            entry.add("enforced", Value::Bool(false));
+        }
         entry.add_text("rule_name", self.rule_name);
         entry.add_text("profile", self.profile);
-        let significance = self.significance.names();
+        let significance = self.outcome.significance.names();
         entry.add_list(
             "significance",
             significance.map(|name| Value::Text(name.into())).collect(),

@@ -42,6 +42,7 @@ mod holding;
 mod log;
 mod metrics;
 mod modify;
+mod monitor;
 mod options;
 mod overload;
 mod oversize;

@@ -7,8 +7,8 @@ mod vendors;
 use std::rc::Rc;
 
 use crate::config::{
-    BlockResponse, ClientIpSource, FailAction, FailActions, HonorTransferIgnore, OptionsConfig,
-    Profile, Secrets, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
+    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, HonorTransferIgnore,
+    OptionsConfig, Profile, Secrets, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 use crate::product::Vendor;
@@ -48,6 +48,7 @@ pub(crate) fn profile(vendor: &str) -> Profile {
             oversize: FailAction::Closed,
             unscannable: FailAction::Closed,
         },
+        enforcement: Enforcement::Enforce,
         max_connections: 1,
         max_pending: 1,
         idle_timeout_ms: 1000,
