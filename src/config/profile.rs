@@ -64,6 +64,15 @@ pub enum FailAction {
     Open,
 }
 
+/// Whether what comes of a scan is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enforcement {
+    /// It is.
+    Enforce,
+    /// It is logged and counted, and every message goes on as it came.
+    Monitor,
+}
+
 /// Which address is the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientIpSource {
@@ -181,6 +190,8 @@ pub struct Profile {
     pub slow_threshold_ms: u64,
     /// What to do on failure, by cause: see [`Profile::fail_action`].
     pub fail_actions: FailActions,
+    /// Whether what comes of a scan is done, where the rule does not say.
+    pub enforcement: Enforcement,
     /// Connections per worker.
     pub max_connections: u32,
     /// Requests per worker that may wait for a connection.

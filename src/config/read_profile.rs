@@ -5,8 +5,9 @@ use super::authorization::authorization;
 use super::header;
 use super::json::Json;
 use super::profile::{
-    BlockResponse, ClientIpSource, FailAction, FailActions, FailResponse, HonorTransferIgnore,
-    OptionsConfig, Profile, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
+    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
+    HonorTransferIgnore, OptionsConfig, Profile, SelfTestConfig, SendWhen, ServiceUrl,
+    UserEncoding,
 };
 use super::reader::Fields;
 use super::reply_page::ReplyPage;
@@ -70,6 +71,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let body_progress_timeout_ms = fields.integer("body_progress_timeout_ms");
     let slow_threshold_ms = fields.integer("slow_response_warning_threshold_ms");
     let fail_actions = fail_actions(fields);
+    let enforcement = enforcement(fields);
     let max_connections = fields.integer("max_connections");
     let max_pending = fields.integer("max_pending");
     let idle_timeout_ms = fields.integer("connection_idle_timeout_ms");
@@ -135,6 +137,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         body_progress_timeout_ms,
         slow_threshold_ms,
         fail_actions: fail_actions?,
+        enforcement: enforcement?,
         max_connections,
         max_pending,
         idle_timeout_ms,
@@ -188,6 +191,14 @@ fn fail_actions(fields: &Fields<'_>) -> Option<FailActions> {
             // `fail_action` is about servers in trouble: this is the client's choice.
             unscannable: fail_action(&causes, "unscannable")?,
         })
+    })
+}
+
+/// Of a profile or a rule; `None` where it does not say, or what it says is wrong.
+pub(super) fn enforcement(fields: &Fields<'_>) -> Option<Enforcement> {
+    fields.choice("enforcement").map(|word| match word {
+        "monitor" => Enforcement::Monitor,
+        _ => Enforcement::Enforce,
     })
 }
 

@@ -5,7 +5,7 @@ use super::worker::Worker;
 use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
 use crate::icap::Direction;
-use crate::report::{Action, Significance};
+use crate::report::{Action, Outcome, Significance};
 use crate::submission::Submission;
 
 /// Details of Envoy's access log for a body past Envoy's own buffer limit.
@@ -80,7 +80,7 @@ impl<H: Host> Worker<H> {
         let changed = self.exchanges.get(&id).is_some_and(|exchange| {
             exchange.direction == Direction::Request
                 && matches!(exchange.phase, Phase::Released)
-                && exchange.journal.action() == Action::Modified
+                && exchange.journal.outcome().action == Action::Modified
         });
         if changed && response_details(&self.host) == TOO_LARGE {
             self.begin(Some(id));
@@ -123,7 +123,9 @@ impl<H: Host> Worker<H> {
         self.give_up_units(exchange);
         exchange.phase = Phase::Answered;
         let significance = Significance::of(Action::Failed, Some(cause), false);
-        self.conclude_failed(id, exchange, significance, (cause, false));
+        // Envoy has done it, whatever is enforced.
+        let outcome = Outcome::done(Action::Failed, significance);
+        self.conclude_failed(id, exchange, outcome, (cause, false));
     }
 
     /// The access log is about to be written for a message that is still held: there will be no verdict.
@@ -137,7 +139,9 @@ impl<H: Host> Worker<H> {
             format!("Envoy ended the message ({details}) while it waited {awaited}")
         };
         self.record_failure(id, exchange, Cause::Internal, &reason);
-        exchange.journal.note(Action::Failed, Significance::FAILED);
+        exchange
+            .journal
+            .note(Outcome::done(Action::Failed, Significance::FAILED));
         self.log_outcome(id, exchange, Significance::FAILED);
     }
 

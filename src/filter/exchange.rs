@@ -5,12 +5,12 @@ use std::rc::Rc;
 use super::clock::ServerClock;
 use super::describe::Journal;
 use super::early_reply::EarlyReply;
-use crate::config::{Cause, Profile};
+use crate::config::{Cause, Enforcement, Profile};
 use crate::connection::PoolId;
 use crate::host::{BodyEdit, Fields, Host, HostResult};
 use crate::icap::{BodyProgress, Direction, Request};
 use crate::policy::Outlook;
-use crate::report::{Action, Significance};
+use crate::report::{Action, Outcome, Significance};
 use crate::submission::{Extent, Held, Message, Record, Submission};
 
 /// A request or a response, from its headers to its verdict.
@@ -18,6 +18,8 @@ use crate::submission::{Extent, Held, Message, Record, Submission};
 pub(super) struct Exchange {
     pub(super) direction: Direction,
     pub(super) profile: Rc<Profile>,
+    /// Whether what comes of its scan is done.
+    pub(super) enforcement: Enforcement,
     pub(super) pool: PoolId,
     /// What is asked of the ICAP server.
     pub(super) request: Rc<Request>,
@@ -48,8 +50,7 @@ pub(super) struct Exchange {
 /// An outcome that is to be counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Uncounted {
-    pub(super) action: Action,
-    pub(super) significance: Significance,
+    pub(super) outcome: Outcome,
     /// Of a failure: its cause, and whether the message goes on all the same.
     pub(super) failure: Option<(Cause, bool)>,
 }
@@ -181,6 +182,20 @@ impl Exchange {
         )
     }
 
+    /// Whether it goes on as it came, whatever comes of its scan.
+    pub(super) fn is_monitored(&self) -> bool {
+        self.enforcement == Enforcement::Monitor
+    }
+
+    /// What is logged where this came of its scan.
+    pub(super) fn outcome(&self, action: Action, significance: Significance) -> Outcome {
+        Outcome {
+            action,
+            significance,
+            enforced: !self.is_monitored(),
+        }
+    }
+
     /// Whether nothing of it goes on any more.
     pub(super) fn is_refused(&self) -> bool {
         matches!(self.phase, Phase::Discarding(_) | Phase::Answered)
@@ -196,6 +211,8 @@ impl Exchange {
         let limit_ms = self.profile.body_progress_timeout_ms;
         limit_ms > 0
             && self.is_held()
+            // Monitored, it goes on with its next part, however late that comes.
+            && !(self.is_monitored() && self.is_decided())
             && !self.body.at_end
             && now_ms.saturating_sub(self.body.progress_ms) >= limit_ms
     }

@@ -11,7 +11,7 @@ use super::worker::{TICK_OPENING_MS, Worker};
 use crate::config::Cause;
 use crate::host::{BodyEdit, Fields, Host, HostResult, LocalResponse, Next};
 use crate::icap::Direction;
-use crate::report::{Action, Significance};
+use crate::report::{Action, Outcome, Significance};
 
 /// What the client reads where a scan failed.
 const NOT_SCANNED: &[u8] = b"The content could not be scanned.\n";
@@ -85,7 +85,7 @@ impl<H: Host> Worker<H> {
         // In place of a request the headers of this answer come to the filter like any other response's, and what is exposed is
         // set there. In place of a response they do not.
         if exchange.direction == Direction::Response && self.config.expose.client {
-            let exposed = exposed_fields(exchange.journal.action(), exchange.journal.threat());
+            let exposed = exposed_fields(exchange.journal.outcome(), exchange.journal.threat());
             page.fields.extend(exposed);
         }
         let reply = LocalReply {
@@ -147,10 +147,10 @@ impl<H: Host> Worker<H> {
         );
         self.metrics.refused();
         let mut journal = Journal::new(None);
-        journal.note(
+        journal.note(Outcome::done(
             Action::Failed,
             Significance::of(Action::Failed, Some(Cause::Internal), false),
-        );
+        ));
         let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
         let logged = write_log(&self.host, id, self.config.icap_log, &journal.entry(""));
         // Whatever became of the log: without an answer the client would wait for ever.

@@ -4,10 +4,10 @@ use super::admit::Admission;
 use super::exchange::{Exchange, Phase};
 use super::holding::Holding;
 use super::worker::Worker;
-use crate::config::Cause;
+use crate::config::{Cause, Enforcement};
 use crate::host::{Host, Next};
 use crate::icap::Direction;
-use crate::report::Action;
+use crate::report::{Action, Outcome, Significance};
 
 impl<H: Host> Worker<H> {
     /// The headers of a message have come.
@@ -55,13 +55,11 @@ impl<H: Host> Worker<H> {
             return;
         }
         self.unexpose_response(id);
-        let (action, threat) = self
-            .exchanges
-            .get(&id)
-            .map_or((Action::Disabled, None), |exchange| {
-                (exchange.journal.action(), exchange.journal.threat())
-            });
-        self.expose(id, Direction::Response, action, threat);
+        let unseen = Outcome::done(Action::Disabled, Significance::NONE);
+        let (outcome, threat) = self.exchanges.get(&id).map_or((unseen, None), |exchange| {
+            (exchange.journal.outcome(), exchange.journal.threat())
+        });
+        self.expose(id, Direction::Response, outcome, threat);
     }
 
     /// `size` bytes of the body are buffered, the new ones among them. Of a message that was let go they are the new ones only.
@@ -122,6 +120,8 @@ impl<H: Host> Worker<H> {
         self.with_message(id, |worker, exchange| {
             if !exchange.is_refused() {
                 let reason = "the request is longer than its content-length announces";
+                // It is watched only where the request is not monitored, be its response or not.
+                exchange.enforcement = Enforcement::Enforce;
                 worker.fail_closed(id, exchange, Cause::BadRequest, reason);
             }
         });

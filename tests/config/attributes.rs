@@ -1,9 +1,9 @@
 //! Every attribute: default, lowest, highest, just outside, wrong type, unknown neighbour.
 
-use crate::{accept, base, refuse_at, with};
+use crate::{accept, base, refuse_at, set, with};
 use icap_filter::config::{
-    Cause, ClientIpSource, Config, FailAction, HonorTransferIgnore, Profile, ReplyPage, SendWhen,
-    UserEncoding,
+    Cause, ClientIpSource, Config, Enforcement, FailAction, HonorTransferIgnore, Profile,
+    ReplyPage, SendWhen, UserEncoding,
 };
 use icap_filter::product;
 use serde_json::{Value, json};
@@ -249,6 +249,7 @@ const OTHERS: &[&str] = &[
     "verdict_headers",
     "client_ip_source",
     "honor_transfer_ignore",
+    "enforcement",
     "options",
     "self_test",
 ];
@@ -396,7 +397,7 @@ fn fail_actions() {
 #[test]
 fn a_cause_has_its_own_action_and_the_others_the_general_one() {
     let mut config = with("profiles[0].fail_action", json!("fail_open"));
-    crate::set(
+    set(
         &mut config,
         "profiles[0].fail_action_by_cause",
         json!({"timeout": "fail_closed"}),
@@ -465,6 +466,47 @@ fn when_transfer_ignore_is_honored() {
 }
 
 #[test]
+fn what_is_enforced() {
+    for (word, enforcement) in [
+        ("enforce", Enforcement::Enforce),
+        ("monitor", Enforcement::Monitor),
+    ] {
+        let config = accept(&with("profiles[0].enforcement", json!(word)));
+        assert_eq!(config.profiles[0].enforcement, enforcement);
+        assert_eq!(config.rules.unwrap()[0].enforcement, None);
+        let config = accept(&with("rules[0].enforcement", json!(word)));
+        assert_eq!(config.profiles[0].enforcement, Enforcement::Enforce);
+        assert_eq!(config.rules.unwrap()[0].enforcement, Some(enforcement));
+    }
+    refuse_types(
+        "enforcement",
+        &[json!("off"), json!(true), json!(null), json!({})],
+    );
+    refuse_neighbour("enforcement");
+    let error = refuse_at(
+        &with("rules[0].enforcement", json!("log")),
+        "rules[0].enforcement",
+    );
+    assert_eq!(error.allowed, "one of enforce, monitor");
+    let bypass = json!({"name": "none", "action": "bypass", "enforcement": "monitor"});
+    let error = refuse_at(&with("rules[0]", bypass), "rules[0].enforcement");
+    assert_eq!(error.found, "it with bypass");
+}
+
+#[test]
+fn what_holds_where_nobody_knows_the_profile() {
+    let monitors = |rule: &str| {
+        let mut config = with("profiles[0].enforcement", json!("monitor"));
+        set(&mut config, "rules[0].enforcement", json!(rule));
+        accept(&config).strictest_enforcement()
+    };
+    assert_eq!(monitors("monitor"), Enforcement::Monitor);
+    assert_eq!(monitors("enforce"), Enforcement::Enforce);
+    let config = accept(&with("rules[0].enforcement", json!("monitor")));
+    assert_eq!(config.strictest_enforcement(), Enforcement::Enforce);
+}
+
+#[test]
 fn texts() {
     for (name, read, default, max) in TEXTS {
         if let Some(default) = default {
@@ -472,7 +514,7 @@ fn texts() {
         }
         for value in ["x".to_owned(), "x".repeat(*max)] {
             let mut config = with(&path(name), json!(value));
-            crate::set(&mut config, "rules", json!([]));
+            set(&mut config, "rules", json!([]));
             assert_eq!(read(&profile(&config)), value, "{name}");
         }
         for (value, found) in [
@@ -489,7 +531,7 @@ fn texts() {
             (json!({}), "object".to_owned()),
         ] {
             let mut config = with(&path(name), value);
-            crate::set(&mut config, "rules", json!([]));
+            set(&mut config, "rules", json!([]));
             assert_eq!(refuse_at(&config, &path(name)).found, found, "{name}");
         }
         refuse_neighbour(name);
@@ -500,7 +542,7 @@ fn texts() {
 fn what_is_required_is_missed() {
     for name in ["name", "cluster", "service_url"] {
         let mut config = base();
-        crate::set(&mut config, "rules", json!([]));
+        set(&mut config, "rules", json!([]));
         config["profiles"][0].as_object_mut().unwrap().remove(name);
         assert_eq!(refuse_at(&config, &path(name)).found, "nothing");
     }

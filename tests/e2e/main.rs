@@ -43,6 +43,7 @@ mod holding;
 mod log;
 mod metrics;
 mod modify;
+mod monitor;
 mod options;
 mod overload;
 mod oversize;

@@ -3,7 +3,7 @@
 use super::super::attribute::{Absent, Attribute, Kind, Section};
 use super::NAME_BYTES;
 use super::reply::{BAD_REQUEST_RESPONSE, BLOCK_RESPONSE, FAIL_RESPONSE, TOO_LARGE_RESPONSE};
-use super::rule::{CONTAINS, EXACT, IGNORE_CASE, INVERT, PREFIX, REGEX, SUFFIX};
+use super::rule::{CONTAINS, ENFORCEMENTS, EXACT, IGNORE_CASE, INVERT, PREFIX, REGEX, SUFFIX};
 
 const FAIL_ACTIONS: &[&str] = &["fail_closed", "fail_open"];
 
@@ -149,6 +149,15 @@ pub(in super::super) static PROFILE: Section = Section::new(
              forwards it unscanned.",
         )
         .avi("buffer_size_exceed_action"),
+        Attribute::new(
+            "enforcement",
+            Kind::Choice(ENFORCEMENTS),
+            Absent::Text("enforce"),
+            "`monitor`: everything is scanned, logged (`\"enforced\": false` beside the `action` that it would have had) and \
+             counted (`would_block`, `would_modify`, `would_fail`), and every message goes on as it came, whatever the scan, \
+             `fail_action` or the size of its body says. A rule may say otherwise for itself. See \
+             [operations](operations.md#from-monitoring-to-enforcing).",
+        ),
         Attribute::new(
             "max_connections",
             integer(1, 4096, ""),
@@ -354,7 +363,7 @@ pub(in super::super) static FAIL_ACTION_BY_CAUSE: Section = Section::new(
     "profiles[].fail_action_by_cause",
     "Each is `fail_closed` or `fail_open`, and without value is as `fail_action`. A body that is too large is no such \
      cause: see `large_upload_fail_action`. Nor is `bad_request`, what the client sent and no scanner can be shown: it always \
-     gets 400.",
+     gets 400, but where `enforcement` is `monitor`.",
     &[
         cause("connection", "No connection, or the connection was lost."),
         cause("timeout", "`response_timeout_ms` is over."),

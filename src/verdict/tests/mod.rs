@@ -7,8 +7,9 @@ mod vendors;
 use std::rc::Rc;
 
 use crate::config::{
-    BlockResponse, ClientIpSource, FailAction, FailActions, FailResponse, HonorTransferIgnore,
-    OptionsConfig, Profile, ReplyPage, Secrets, SelfTestConfig, SendWhen, ServiceUrl, UserEncoding,
+    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
+    HonorTransferIgnore, OptionsConfig, Profile, ReplyPage, Secrets, SelfTestConfig, SendWhen,
+    ServiceUrl, UserEncoding,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 use crate::product::Vendor;
@@ -56,6 +57,7 @@ pub(crate) fn profile(vendor: &str) -> Profile {
             oversize: FailAction::Closed,
             unscannable: FailAction::Closed,
         },
+        enforcement: Enforcement::Enforce,
         max_connections: 1,
         max_pending: 1,
         idle_timeout_ms: 1000,
