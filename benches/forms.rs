@@ -1,8 +1,9 @@
-//! What a form costs to take apart, in pieces of 16 KiB as Envoy has them.
+//! What forms and uploads to S3 cost to take apart, in pieces of 16 KiB as Envoy has them.
 
 #![allow(missing_docs, reason = "criterion's macros write functions without")]
 
 use criterion::{Criterion, Throughput, black_box, criterion_group, criterion_main};
+use icap_filter::aws_chunked::{self, Deframer, Fields, Framing};
 use icap_filter::multipart::{Ambiguous, Boundary, Parser};
 
 const CONTENT_TYPE: &[u8] = b"multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW";
@@ -71,5 +72,47 @@ fn forms(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, forms);
+/// How many bytes of content there are.
+fn deframe(body: &[u8], length: &str) -> Result<u64, aws_chunked::Ambiguous> {
+    let framing = Framing::of(Fields {
+        content_encoding: Some(b"aws-chunked"),
+        content_sha256: Some(b"STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+        decoded_length: Some(length.as_bytes()),
+    })?;
+    let mut deframer = Deframer::new(framing.ok_or(aws_chunked::Ambiguous::NotAnnounced)?);
+    let mut content = 0;
+    for piece in body.chunks(16 * 1024) {
+        deframer.push(piece)?;
+        while let Some(range) = deframer.next_content() {
+            content += range.end - range.start;
+        }
+    }
+    deframer.finish()?;
+    Ok(content)
+}
+
+fn uploads(c: &mut Criterion) {
+    let mut group = c.benchmark_group("upload to S3");
+    for (name, chunk, chunks) in [
+        ("16 chunks of 64 KiB", 64 * 1024, 16_usize),
+        ("1000 chunks of 10 bytes", 10, 1000),
+    ] {
+        let mut body = format!("{chunk:x}\r\n{}\r\n", "x".repeat(chunk)).repeat(chunks);
+        body.push_str("0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n");
+        let length = (chunk * chunks).to_string();
+        let expected = deframe(body.as_bytes(), &length);
+        assert_eq!(
+            expected.map(|n| n.to_string()),
+            Ok(length.clone()),
+            "{name}"
+        );
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| deframe(black_box(body.as_bytes()), &length))
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, forms, uploads);
 criterion_main!(benches);

@@ -5,10 +5,11 @@
 //!
 //! Dependencies between the rooms point downwards only:
 //! `module`, `wasm` → `instance` → `filter`, `transport` → `connection`, `policy`, `verdict`, `report` → `config` → `host` → `icap`;
-//! `icap`, `multipart` and `product` know nobody. Only `module` and `wasm` know that they are WebAssembly: the rest runs wherever Rust does.
+//! `icap`, `multipart`, `aws_chunked` and `product` know nobody. Only `module` and `wasm` know that they are WebAssembly: the rest runs wherever Rust does.
 
 #[cfg(any(target_os = "wasi", test))]
 mod abi;
+pub mod aws_chunked;
 pub mod config;
 pub mod connection;
 pub mod filter;
