@@ -5,7 +5,7 @@
 //!
 //! Dependencies between the rooms point downwards only:
 //! `module`, `wasm` → `instance` → `filter`, `transport` → `connection`, `policy`, `verdict`, `report` → `config` → `host` → `icap`;
-//! `icap`, `multipart`, `aws_chunked` and `product` know nobody. Only `module` and `wasm` know that they are WebAssembly: the rest runs wherever Rust does.
+//! `multipart` → `transfer_encoding`. `icap`, `transfer_encoding`, `aws_chunked` and `product` know nobody. Only `module` and `wasm` know that they are WebAssembly: the rest runs wherever Rust does.
 
 #[cfg(any(target_os = "wasi", test))]
 mod abi;
@@ -22,6 +22,7 @@ pub mod multipart;
 pub mod policy;
 pub mod product;
 pub mod report;
+pub mod transfer_encoding;
 pub mod transport;
 pub mod verdict;
 #[cfg(target_os = "wasi")]
