@@ -6,7 +6,8 @@ use crate::multipart::{FIELD_BYTES, PARTS, Part};
 const FIELD: &str = "Content-Disposition: form-data; name=\"a\"\r\n";
 
 fn at<'a>(body: &'a str, range: &std::ops::Range<u64>) -> &'a str {
-    &body[range.start as usize..range.end as usize]
+    body.get(range.start as usize..range.end as usize)
+        .expect("a range of the body")
 }
 
 fn bodies<'a>(form: &'a str, parts: &[Part]) -> Vec<&'a str> {

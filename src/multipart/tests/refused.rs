@@ -16,7 +16,7 @@ fn forms_without_an_end() {
     // Most take the parts that are complete, some the rest as well.
     for length in 0..whole.len() {
         assert_eq!(
-            refused(&whole[..length]),
+            refused(&whole.as_bytes()[..length]),
             Ambiguous::NoClosingDelimiter,
             "{length} bytes"
         );
