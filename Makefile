@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 ENVOY_VERSION ?= 1.40.0
 PYICAP_VERSION := 1.0b1
+REQUESTS_VERSION := 2.34.2
 CHART_TOOLS_VERSION := 2.2.2
 KUBERNETES_VALIDATE_VERSION := 1.37.0
 ZENSICAL_VERSION := 0.0.73
@@ -38,7 +39,7 @@ RUN_PACKAGES := curl:curl python3:python3
 REPORT_PACKAGES := $(if $(shell command -v google-chrome),,chromium:chromium) chromedriver:chromium-driver \
 	promtool:prometheus
 # What the end-to-end tests start beside these.
-E2E_PACKAGES := e2guardian:e2guardian
+E2E_PACKAGES := e2guardian:e2guardian clamav-testfiles
 # Servers and clients of the applications that are tested; those in Python are in tests/applications/requirements.txt.
 APPLICATION_PACKAGES := docker-registry:docker-registry skopeo:skopeo rclone:rclone cadaver:cadaver curl:curl wget:wget
 # These tests are a step of their own, for they need the built module and the servers.
@@ -78,7 +79,7 @@ test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAss
 		cargo test --lib --target wasm32-unknown-unknown
 
 .PHONY: e2e
-e2e: build icap-server envoy pyicap chart-tools ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
+e2e: build icap-server envoy pyicap requests chart-tools ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
 	@scripts/install-packages $(RUN_PACKAGES) $(E2E_PACKAGES)
 	@cargo test $(addprefix --test ,$(E2E_TESTS))
 
@@ -193,6 +194,12 @@ envoy:
 pyicap: envoy
 	@[[ "$$PYTHON_BIN" != "$(CURDIR)/$(VENV)/bin/python3" ]] || \
 		scripts/install-python-package pyicap $(PYICAP_VERSION) $(VENV)
+
+# A client of others, whose forms the tests send.
+.PHONY: requests
+requests: envoy
+	@[[ "$$PYTHON_BIN" != "$(CURDIR)/$(VENV)/bin/python3" ]] || \
+		scripts/install-python-package requests $(REQUESTS_VERSION) $(VENV)
 
 # Helm for the chart, and the schemas of Kubernetes. After envoy: the two share an environment.
 .PHONY: chart-tools

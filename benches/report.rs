@@ -38,7 +38,8 @@ fn record(findings: Findings, action: Action) -> ScanRecord<'static> {
         )),
         modified_content_length: None,
         vendor: Vendor::named("opswat").unwrap(),
-        action,
+        part: None,
+        action: Some(action),
         findings: Cow::Owned(findings),
     }
 }

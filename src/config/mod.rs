@@ -33,7 +33,7 @@ pub use error::ConfigError;
 pub use profile::{
     BlockResponse, Cause, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
     HonorTransferIgnore, OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl,
-    UserEncoding,
+    ShownForm, UserEncoding,
 };
 pub use reply_page::{PageValues, ReplyPage};
 pub use route_metadata::route_choice;

@@ -93,6 +93,15 @@ pub enum HonorTransferIgnore {
     Always,
 }
 
+/// How a form (`multipart/form-data`) is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownForm {
+    /// As one body.
+    Whole,
+    /// Each of its files on its own, the other parts as one form.
+    Parts,
+}
+
 /// When a header about the client is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendWhen {
@@ -230,6 +239,10 @@ pub struct Profile {
     pub require_content_length: bool,
     /// For which messages the server's `Transfer-Ignore` counts.
     pub honor_transfer_ignore: HonorTransferIgnore,
+    /// How a form is shown.
+    pub multipart: ShownForm,
+    /// How many parts of a form are shown at a time.
+    pub multipart_parallel: usize,
     /// OPTIONS.
     pub options: OptionsConfig,
     /// The self-test.

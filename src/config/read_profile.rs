@@ -6,7 +6,7 @@ use super::header;
 use super::json::Json;
 use super::profile::{
     BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
-    HonorTransferIgnore, OptionsConfig, Profile, SelfTestConfig, SendWhen, ServiceUrl,
+    HonorTransferIgnore, OptionsConfig, Profile, SelfTestConfig, SendWhen, ServiceUrl, ShownForm,
     UserEncoding,
 };
 use super::reader::Fields;
@@ -15,7 +15,7 @@ use super::secrets::Secrets;
 use super::service_url::{same_server, service_url};
 use super::stat_name;
 use super::value::shown;
-use crate::product::Preview;
+use crate::product::{Multipart, Preview, Vendor};
 use std::rc::Rc;
 
 /// The profiles that could be read. `None`: the list itself is missing or wrong.
@@ -102,6 +102,8 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let pass_requires = answer_headers(fields, "pass_requires");
     let require_content_length = fields.bool("require_content_length");
     let honor_transfer_ignore = honor_transfer_ignore(fields);
+    let multipart = shown_form(fields, vendor);
+    let multipart_parallel = fields.integer("multipart_parallel");
     let options = options(fields);
     let self_test = self_test(fields);
     let block_response = block_response(fields);
@@ -157,6 +159,8 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         pass_requires,
         require_content_length,
         honor_transfer_ignore: honor_transfer_ignore?,
+        multipart: multipart?,
+        multipart_parallel,
         options: options?,
         self_test: self_test?,
         block_response: block_response?,
@@ -217,6 +221,18 @@ fn honor_transfer_ignore(fields: &Fields<'_>) -> Option<HonorTransferIgnore> {
             "always" => HonorTransferIgnore::Always,
             _ => HonorTransferIgnore::Responses,
         })
+}
+
+/// How forms are shown; `auto` is what suits the product.
+fn shown_form(fields: &Fields<'_>, vendor: Option<Vendor>) -> Option<ShownForm> {
+    Some(match fields.choice("multipart")? {
+        "whole" => ShownForm::Whole,
+        "parts" => ShownForm::Parts,
+        _ => match vendor?.product().multipart {
+            Multipart::Whole => ShownForm::Whole,
+            Multipart::Parts => ShownForm::Parts,
+        },
+    })
 }
 
 fn send_when(fields: &Fields<'_>, name: &str) -> SendWhen {

@@ -97,6 +97,13 @@ impl Connections {
         checkout
     }
 
+    /// Whether that pool takes another request: see [`Pool::takes_another`].
+    pub fn takes_another(&self, id: PoolId) -> bool {
+        self.pools
+            .get(id.0)
+            .is_some_and(|(_, pool)| pool.takes_another())
+    }
+
     /// Opens a connection for the next request that waits and may have one. Only in a callback of the root context, and no
     /// more in it after one that failed: the next call begins with another pool.
     pub fn open_next<H: Host>(&mut self, host: &H, now_ms: u64) -> Option<Opened> {

@@ -382,7 +382,7 @@ impl<H: Host> Worker<H> {
         {
             self.fail_oversize(id, &mut exchange);
         } else {
-            self.show_whole(id, &mut exchange);
+            self.show(id, &mut exchange, fields);
         }
         exchange
     }
@@ -418,6 +418,7 @@ impl<H: Host> Worker<H> {
             clock: ServerClock::new(profile.response_timeout_ms),
             slow_said: false,
             outlook: None,
+            form: None,
             journal,
             profile,
         }

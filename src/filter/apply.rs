@@ -1,6 +1,7 @@
 //! A verdict is applied: the message goes on as it is, or is replaced.
 
-use super::exchange::{Draining, Exchange, Phase, Replacement};
+use super::exchange::{Draining, Exchange, Phase};
+use super::replacement::NewBody;
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
@@ -102,7 +103,9 @@ impl<H: Host> Worker<H> {
         let direction = exchange.direction;
         let entered = self.host.enter(id);
         let placed = match &replacement.body {
-            Some(_) if !exchange.body.at_end => {
+            // It is made of the original.
+            Some(NewBody::Patched(_)) if !exchange.body.at_end => return,
+            Some(NewBody::Other(_)) if !exchange.body.at_end => {
                 let emptied =
                     entered.and_then(|()| self.host.edit_body(direction, BodyEdit::Replace(&[])));
                 if let Err(e) = emptied {
@@ -113,7 +116,8 @@ impl<H: Host> Worker<H> {
             Some(body) => {
                 // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
                 self.log_outcome(id, exchange, Significance::BODY_SIZE);
-                entered.and_then(|()| Replacement::put(&self.host, direction, body))
+                let available = exchange.body.available;
+                entered.and_then(|()| body.put(&self.host, direction, available))
             }
             None => entered,
         }
@@ -134,13 +138,19 @@ impl<H: Host> Worker<H> {
             return;
         };
         // What goes on is another body.
-        exchange.body.available = draining
-            .record
-            .modified_content_length
-            .unwrap_or(exchange.body.available);
-        let length = exchange.body.available;
+        let Draining {
+            replacement,
+            record,
+        } = *draining;
+        let length = replacement
+            .body
+            .as_ref()
+            .map_or(exchange.body.available, NewBody::len);
+        exchange.body.available = length;
         exchange.body.announced = exchange.body.announced.map(|_| length);
-        exchange.journal.push(*draining.record);
+        if let Some(record) = record {
+            exchange.journal.push(*record);
+        }
         let significance = Significance::of(Action::Modified, None, self.is_slow(exchange));
         self.conclude(id, exchange, Outcome::done(Action::Modified, significance));
         self.let_go(id, exchange);

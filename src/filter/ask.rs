@@ -24,6 +24,8 @@ pub(super) struct Told<'h, H> {
     host: &'h H,
     client: Option<IpAddr>,
     server: Option<IpAddr>,
+    /// It is a part of a form that is shown.
+    of_part: bool,
 }
 
 impl<'h, H: Host> Told<'h, H> {
@@ -50,6 +52,15 @@ impl<'h, H: Host> Told<'h, H> {
             server: wants(profile.send_server_ip, "X-Server-IP")
                 .then(|| address(host, "destination"))
                 .flatten(),
+            of_part: false,
+        }
+    }
+
+    /// The same about a part of a form.
+    pub(super) fn about_part(self) -> Self {
+        Self {
+            of_part: true,
+            ..self
         }
     }
 
@@ -67,7 +78,8 @@ impl<'h, H: Host> Told<'h, H> {
     }
 }
 
-/// What is asked of the ICAP server about a message: `requested` are the fields of the request, `fields` those of the message.
+/// What is asked of the ICAP server about a message: `requested` are the fields of the request, `fields` those of the message, or
+/// of the part of a form that is shown.
 pub(super) fn ask<H: Host>(
     profile: &Profile,
     watched: Option<&Service>,
@@ -104,6 +116,8 @@ pub(super) fn ask<H: Host>(
         request: requested,
         message: fields,
         target,
+        // The path names the form, and none of its files.
+        named_by: if told.of_part { b"" } else { target },
         host: &|operator| told.value(operator),
     };
     let configured = profile.icap_headers.iter();

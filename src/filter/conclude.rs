@@ -2,23 +2,28 @@
 
 use super::exchange::{Draining, Exchange, Uncounted};
 use super::page::Refusal;
-use super::replacement::{replacement, server_page};
+use super::replacement::{NewBody, replacement, server_page};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction, LogForms};
 use crate::host::{Host, HostResult};
 use crate::report::{Action, IcapLog, Outcome, Significance};
 use crate::submission::{
-    Answer, Change, Cx, Failure, Held, Record, Step, Submission, reason_only, record, unusable,
+    Answer, Change, Cx, Failure, Record, Step, Submission, reason_only, record, unusable,
 };
 use crate::verdict::BlockWith;
 
 impl<H: Host> Worker<H> {
     /// Acts on what came of a submission.
     pub(super) fn take_step(&mut self, id: u32, exchange: &mut Exchange, index: u16, step: Step) {
-        if !matches!(step, Step::Pending) {
-            exchange.retire(index);
+        if matches!(step, Step::Pending) {
+            return;
         }
+        if exchange.form.is_some() {
+            self.take_part_step(id, exchange, index, step);
+            return self.go_on_with_form(id, exchange);
+        }
+        exchange.retire(index);
         self.conclude_step(id, exchange, step);
     }
 
@@ -40,15 +45,15 @@ impl<H: Host> Worker<H> {
         let Change { answer, rest } = change;
         match replacement(&self.host, id, exchange, answer, &self.budget) {
             Ok(replacement) => {
-                let length = replacement.body.as_ref().map(Held::len);
+                let length = replacement.body.as_ref().map(NewBody::len);
                 record.modified_content_length = Some(length.unwrap_or(exchange.body.available));
                 if exchange.is_monitored() {
                     return self.let_go_as(id, exchange, record, Action::Modified, None);
                 }
-                record.action = Action::Modified;
+                record.action = Some(Action::Modified);
                 let draining = Draining {
                     replacement,
-                    record,
+                    record: Some(record),
                 };
                 self.replace(id, exchange, draining);
             }
@@ -68,7 +73,7 @@ impl<H: Host> Worker<H> {
         action: Action,
         cause: Option<Cause>,
     ) {
-        record.action = action;
+        record.action = Some(action);
         exchange.journal.push(*record);
         let significance = Significance::of(action, cause, self.is_slow(exchange));
         self.conclude(id, exchange, exchange.outcome(action, significance));
@@ -76,7 +81,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// A submission came to nothing. `status`: what the client gets instead of the cause's own.
-    fn end_failed(
+    pub(super) fn end_failed(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -110,7 +115,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// Nothing of the message goes on: the client gets a page. `cause`: of the failure that it is for.
-    fn block(
+    pub(super) fn block(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -122,7 +127,7 @@ impl<H: Host> Worker<H> {
             return self.let_go_as(id, exchange, record, Action::Blocked, cause);
         }
         let page = server_page(&self.host, id, exchange, with, answer);
-        record.action = Action::Blocked;
+        record.action = Some(Action::Blocked);
         record.http_response_code = page.as_ref().map(|page| page.status);
         exchange.journal.push(*record);
         let significance = Significance::of(Action::Blocked, cause, self.is_slow(exchange));
@@ -147,6 +152,9 @@ impl<H: Host> Worker<H> {
         reason: String,
         status: Option<u16>,
     ) {
+        if exchange.form.is_some() {
+            return self.fail_form(id, exchange, (cause, &reason), status);
+        }
         let running = Self::units_of(exchange).into_iter().find_map(|unit| {
             let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
                 submission.fail(cause, reason.clone(), cx)
@@ -187,7 +195,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// The record of a failure of the message's own, and of the transaction that it was in, if any.
-    fn failed_record(
+    pub(super) fn failed_record(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -219,7 +227,7 @@ impl<H: Host> Worker<H> {
         self.conclude_failure(id, exchange, cause, FailAction::Closed, None);
     }
 
-    fn conclude_failure(
+    pub(super) fn conclude_failure(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -293,6 +301,8 @@ impl<H: Host> Worker<H> {
             failure: None,
         });
         exchange.journal.note(outcome);
+        // With what it holds of changes.
+        exchange.form = None;
         let entry = exchange.journal.entry(&exchange.profile.name);
         if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
             log::debug!("context {id}: {e}");

@@ -7,6 +7,9 @@ use crate::config::{Profile, Secrets};
 use crate::report::{Action, IcapLog, Outcome, ScanRecord, Significance};
 use crate::verdict::{Findings, Violation};
 
+/// From how many transactions on those that passed are left out of icap_log: a form may have a thousand files.
+const MAX_RECORDS: usize = 100;
+
 /// What is to be logged of an HTTP exchange: the transactions so far, of request and response.
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -42,6 +45,9 @@ impl Journal {
 
     /// Adds a transaction. What the server said of it may repeat what it was sent.
     pub(super) fn push(&mut self, mut record: ScanRecord<'static>) {
+        if self.records.len() >= MAX_RECORDS && record.action == Some(Action::Passed) {
+            return;
+        }
         record.findings = without_secrets(record.findings, &self.secrets);
         self.records.push(record);
     }

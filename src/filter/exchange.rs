@@ -5,13 +5,14 @@ use std::rc::Rc;
 use super::clock::ServerClock;
 use super::describe::Journal;
 use super::early_reply::EarlyReply;
+use super::form::Form;
+use super::replacement::Replacement;
 use crate::config::{Cause, Enforcement, Profile};
 use crate::connection::PoolId;
-use crate::host::{BodyEdit, Fields, Host, HostResult};
 use crate::icap::{BodyProgress, Direction, Request};
 use crate::policy::Outlook;
 use crate::report::{Action, Outcome, Significance};
-use crate::submission::{Extent, Held, Message, Record, Submission};
+use crate::submission::{Extent, Message, Record, Submission};
 
 /// A request or a response, from its headers to its verdict.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub(super) struct Exchange {
     pub(super) slow_said: bool,
     /// The rules that decide about its response; `None`: it goes the way of its request.
     pub(super) outlook: Option<Outlook>,
+    /// The form that it is, where the files are shown one by one.
+    pub(super) form: Option<Box<Form>>,
 }
 
 /// An outcome that is to be counted.
@@ -94,30 +97,13 @@ pub(super) enum Phase {
     Answered,
 }
 
-/// What takes the place of a message.
-#[derive(Debug)]
-pub(super) struct Replacement {
-    pub(super) headers: Fields,
-    /// `None`: the body stays.
-    pub(super) body: Option<Held>,
-}
-
-impl Replacement {
-    /// Puts a body in the place of that of the message that was entered, piece by piece: the host's copies stay small.
-    pub(super) fn put<H: Host>(host: &H, direction: Direction, body: &Held) -> HostResult {
-        let mut pieces = body.pieces();
-        let first = pieces.next().unwrap_or_default();
-        host.edit_body(direction, BodyEdit::Replace(first))?;
-        pieces.try_for_each(|piece| host.edit_body(direction, BodyEdit::Append(piece)))
-    }
-}
-
 /// A message that is to be replaced.
 #[derive(Debug)]
 pub(super) struct Draining {
     pub(super) replacement: Replacement,
     /// What is to be logged once it is in place.
-    pub(super) record: Record,
+    /// `None`: it is logged already.
+    pub(super) record: Option<Record>,
 }
 
 impl Body {

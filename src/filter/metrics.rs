@@ -114,6 +114,11 @@ impl Metrics {
         self.count(Some(profile), Counter::PreviewDecided);
     }
 
+    /// A file of a form is shown on its own.
+    pub(super) fn part_shown(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::Parts);
+    }
+
     /// A service did not answer OPTIONS.
     pub(super) fn options_failed(&mut self, profile: &Profile) {
         self.count(Some(profile), Counter::OptionsFailed);

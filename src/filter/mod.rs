@@ -2,6 +2,7 @@
 
 mod clock;
 mod file_name;
+mod form;
 mod instance_record;
 mod placeholders;
 pub mod rewrite;
@@ -10,6 +11,7 @@ mod abandon;
 mod admit;
 mod apply;
 mod ask;
+mod changed_form;
 mod conclude;
 mod describe;
 mod early_reply;
@@ -24,6 +26,8 @@ mod on_http;
 mod on_server;
 mod on_tick;
 mod page;
+mod part_outcomes;
+mod parts;
 mod probe;
 mod recall;
 mod repeated;

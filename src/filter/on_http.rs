@@ -217,6 +217,7 @@ impl<H: Host> Worker<H> {
             return self.fail_oversize(id, exchange);
         }
         match &exchange.phase {
+            Phase::Scanning if exchange.form.is_some() => self.step_form(id, exchange),
             Phase::Scanning => self.step_units(id, exchange),
             Phase::Draining(_) => self.drain(id, exchange),
             Phase::Discarding(_) => self.discard(id, exchange),

@@ -12,6 +12,8 @@ pub struct MessageValues<'a> {
     pub message: &'a Fields,
     /// The target of the request, as the server gets it.
     pub target: &'a [u8],
+    /// By the last segment of this path a file goes that has no other name.
+    pub named_by: &'a [u8],
     /// What only the host knows: addresses, and what the client said in TLS.
     pub host: &'a dyn Fn(&Operator) -> Option<Vec<u8>>,
 }
@@ -24,7 +26,9 @@ impl Values for MessageValues<'_> {
                 .find_map(|name| find(self.request, name))
                 .map(<[u8]>::to_vec),
             Operator::Path => Some(self.target.to_vec()),
-            Operator::FileName => file_name(find(self.message, "content-disposition"), self.target),
+            Operator::FileName => {
+                file_name(find(self.message, "content-disposition"), self.named_by)
+            }
             Operator::RemoteAddress | Operator::PeerSubject | Operator::ServerName => {
                 (self.host)(operator)
             }
@@ -57,6 +61,7 @@ mod tests {
             request: &request,
             message: &message,
             target: b"/a?b",
+            named_by: b"/a?b",
             host: &|operator| match operator {
                 Operator::ServerName => Some(b"app.test".to_vec()),
                 _ => None,

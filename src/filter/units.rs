@@ -15,7 +15,7 @@ impl<H: Host> Worker<H> {
             index: 0,
         };
         let request = exchange.request.clone();
-        let whole = Submission::new(unit, exchange.pool, request, Shown::Whole);
+        let whole = Submission::new(unit, exchange.pool, request, Shown::Whole, None);
         exchange.units.push(whole);
     }
 

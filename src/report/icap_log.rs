@@ -1,10 +1,11 @@
 //! icap_log: one entry per request, with one record per ICAP transaction.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use crate::config::LogForms;
 use crate::product::Vendor;
-use crate::verdict::{Findings, Scan, Violation};
+use crate::verdict::{Findings, Scan, Violation, clean};
 
 use super::json::Json;
 use super::object::Object;
@@ -49,10 +50,31 @@ pub struct ScanRecord<'a> {
     pub modified_content_length: Option<u64>,
     /// The product behind the service.
     pub vendor: Vendor,
-    /// What became of this transaction.
-    pub action: Action,
+    /// The part of a form that was shown.
+    pub part: Option<Rc<PartName>>,
+    /// What became of this transaction; `None`: it was given up, because others had decided.
+    pub action: Option<Action>,
     /// What was found; for a failure its sentence is the reason.
     pub findings: Cow<'a, Findings>,
+}
+
+/// The names of a part of a form, cut and cleaned as texts of servers are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartName {
+    /// The field's name.
+    pub name: String,
+    /// The file's name, where the part has one.
+    pub file_name: Option<String>,
+}
+
+impl PartName {
+    /// The names as the client wrote them, made fit for a log.
+    pub fn new(name: &str, file_name: Option<&str>) -> Self {
+        Self {
+            name: clean(name.as_bytes()),
+            file_name: file_name.map(|name| clean(name.as_bytes())),
+        }
+    }
 }
 
 /// The entry for one request.
@@ -150,7 +172,13 @@ impl ScanRecord<'_> {
         );
         record.add_number("modified_content_length", self.modified_content_length);
         record.add_text("vendor", Some(self.vendor.name()));
-        record.add_text("action", Some(self.action.as_str()));
+        if let Some(part) = &self.part {
+            record.object("part", |names| {
+                names.add_text("name", Some(&part.name));
+                names.add_text("file_name", part.file_name.as_deref());
+            });
+        }
+        record.add_text("action", self.action.map(Action::as_str));
         record.add_text("reason", self.findings.reason.as_deref());
         record.add_text("threat_id", self.findings.threat_id.as_deref());
         let violations = &self.findings.violations;

@@ -69,6 +69,7 @@ pub enum Counter {
     WouldBlock,
     WouldModify,
     WouldFail,
+    Parts,
 }
 
 impl Counter {
@@ -136,7 +137,7 @@ const fn row<Id: Copy>(
 }
 
 /// Every counter, in the order of [`Counter`].
-pub const COUNTERS: [Metric<Counter>; 30] = [
+pub const COUNTERS: [Metric<Counter>; 31] = [
     row(
         Counter::Requests,
         "requests",
@@ -346,6 +347,13 @@ pub const COUNTERS: [Metric<Counter>; 30] = [
         "requests",
         "Likewise: no verdict, the profile's failure action would have decided. `failed.…` counts the cause here too.",
         "Over 1 % of `requests`: users would notice once it is enforced.",
+    ),
+    row(
+        Counter::Parts,
+        "parts",
+        "files",
+        "A file of a form was shown to the ICAP server on its own.",
+        "",
     ),
 ];
 

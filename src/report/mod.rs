@@ -15,7 +15,7 @@ mod redact;
 #[cfg(test)]
 mod tests;
 
-pub use icap_log::{IcapLog, ScanRecord};
+pub use icap_log::{IcapLog, PartName, ScanRecord};
 pub use limiter::{INTERVAL_MS, Limiter};
 pub use line::{MAX_FOREIGN_BYTES, MAX_LINE_BYTES, fit_for_log, foreign, keep_out_of_lines};
 pub use metrics::{

@@ -1,6 +1,7 @@
 //! What a worker holds of answers: bodies in pieces, within one budget.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::rc::Rc;
 
 /// The most bytes of one piece. A body grows by pieces, so that none has to be moved to become larger; small enough that the
@@ -78,6 +79,25 @@ impl Held {
         self.pieces.iter().map(Vec::as_slice)
     }
 
+    /// Copies a range of the bytes behind those of another.
+    ///
+    /// # Errors
+    /// The budget has no room for them.
+    pub fn copy_to(&self, range: Range<u64>, other: &mut Self) -> Result<(), OverBudget> {
+        let mut begin = 0_u64;
+        for piece in &self.pieces {
+            let end = begin.saturating_add(piece.len() as u64);
+            let at = |offset: u64| {
+                let within = offset.clamp(begin, end).saturating_sub(begin);
+                usize::try_from(within).unwrap_or(usize::MAX)
+            };
+            let part = piece.get(at(range.start)..at(range.end));
+            other.extend(part.unwrap_or_default())?;
+            begin = end;
+        }
+        Ok(())
+    }
+
     /// Adds bytes.
     ///
     /// # Errors
@@ -150,6 +170,21 @@ mod tests {
                 .take(3)
                 .all(|piece| piece.len() == PIECE_BYTES)
         );
+    }
+
+    #[test]
+    fn ranges_are_copied_across_pieces() {
+        let budget = Budget::new(u64::MAX);
+        let mut held = Held::new(&budget);
+        let bytes: Vec<u8> = (0..2 * PIECE_BYTES + 7).map(|n| n as u8).collect();
+        held.extend(&bytes).unwrap();
+        let piece = PIECE_BYTES;
+        for range in [0..0, 0..3, 5..piece, piece - 1..piece + 1, 7..2 * piece + 7] {
+            let mut other = Held::new(&budget);
+            held.copy_to(range.start as u64..range.end as u64, &mut other)
+                .unwrap();
+            assert!(bytes_of(&other) == bytes[range.clone()], "{range:?}");
+        }
     }
 
     #[test]

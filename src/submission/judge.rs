@@ -1,5 +1,7 @@
 //! What an answer means for what was shown.
 
+use std::ops::Range;
+
 use super::answer::{Answer, AnswerBody, NotKept, copy};
 use super::attempt::Attempt;
 use super::held::{Budget, Held};
@@ -69,15 +71,27 @@ impl Answer {
         if len > limit {
             return Err(fault(NotKept::TooLarge));
         }
-        [0..same.unwrap_or(0), from..available]
-            .into_iter()
-            .try_for_each(|range| {
-                copy(&mut own, range, |range| {
-                    let mut bytes = Vec::new();
-                    source.read(range, &mut bytes).ok().map(|()| bytes)
-                })
-            })
-            .map_err(fault)?;
+        for range in [0..same.unwrap_or(0), from..available] {
+            copy_original(&mut own, range, source)?;
+        }
+        self.body = AnswerBody::Own(own);
+        Ok(())
+    }
+
+    /// Holds what the body has in common with the original, as its own.
+    ///
+    /// # Errors
+    /// It can't be read, or there is no room for it.
+    pub(super) fn hold<H: Host>(
+        &mut self,
+        source: Source<'_, H>,
+        budget: &Budget,
+    ) -> Result<(), (Cause, String)> {
+        let AnswerBody::Same(len) = self.body else {
+            return Ok(());
+        };
+        let mut own = Held::new(budget);
+        copy_original(&mut own, 0..len, source)?;
         self.body = AnswerBody::Own(own);
         Ok(())
     }
@@ -109,6 +123,19 @@ impl Answer {
 fn content_length(headers: &Headers) -> Option<u64> {
     let value = headers.get("content-length")?;
     std::str::from_utf8(value).ok()?.trim().parse().ok()
+}
+
+/// Copies a range of what was shown.
+fn copy_original<H: Host>(
+    own: &mut Held,
+    range: Range<u64>,
+    source: Source<'_, H>,
+) -> Result<(), (Cause, String)> {
+    copy(own, range, |range| {
+        let mut bytes = Vec::new();
+        source.read(range, &mut bytes).ok().map(|()| bytes)
+    })
+    .map_err(fault)
 }
 
 fn fault(why: NotKept) -> (Cause, String) {

@@ -8,6 +8,7 @@
 
 mod answer;
 mod attempt;
+mod cx;
 mod held;
 mod judge;
 mod message;
@@ -19,11 +20,12 @@ mod step;
 
 pub use answer::{Answer, AnswerBody, NotKept, copy};
 pub use attempt::{Attempt, PAGE_BYTES, Progress};
+pub use cx::Cx;
 pub use held::{Budget, Held, OverBudget, PIECE_BYTES};
 pub use judge::judge_probe;
 pub use message::Message;
 pub use record::{reason_only, record};
 pub use retry::{Loss, Prospect};
 pub use source::{Extent, Shown, Source};
-pub use state::{Cx, Submission};
+pub use state::Submission;
 pub use step::{Change, Effect, Failure, Record, Step, unusable};

@@ -49,7 +49,8 @@ pub fn record(
         ),
         modified_content_length: None,
         vendor: profile.vendor,
-        action: Action::Failed,
+        part: None,
+        action: Some(Action::Failed),
         findings: Cow::Owned(Findings::default()),
     }
 }

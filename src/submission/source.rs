@@ -1,6 +1,7 @@
 //! Reading the body that a transaction is about.
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use crate::host::{Host, HostError};
 use crate::icap::{BodyProgress, Direction};
@@ -10,6 +11,8 @@ use crate::icap::{BodyProgress, Direction};
 pub enum Shown {
     /// All of it, as it comes.
     Whole,
+    /// Ranges of it, one behind the other, all of which have come.
+    Runs(Rc<[Range<u64>]>),
 }
 
 /// How much there is of a body.
@@ -26,6 +29,16 @@ impl Shown {
     pub fn extent(&self, message: Extent) -> Extent {
         match self {
             Self::Whole => message,
+            Self::Runs(runs) => {
+                let available = runs.iter().map(length).fold(0, u64::saturating_add);
+                Extent {
+                    progress: BodyProgress {
+                        available,
+                        ended: true,
+                    },
+                    announced: Some(available),
+                }
+            }
         }
     }
 }
@@ -57,20 +70,81 @@ impl<H: Host> Source<'_, H> {
             call: "get_buffer_bytes",
             status: HostError::UNUSABLE,
         };
-        let start = usize::try_from(range.start).map_err(|_| short)?;
-        let end = usize::try_from(range.end).map_err(|_| short)?;
+        let in_memory = |range: &Range<u64>| {
+            let start = usize::try_from(range.start).map_err(|_| short)?;
+            let end = usize::try_from(range.end).map_err(|_| short)?;
+            Ok(start..end)
+        };
+        let mut of_host = |host: &H, id, direction, range: Range<u64>| {
+            let Range { start, end } = in_memory(&range)?;
+            let len = end.saturating_sub(start);
+            host.enter(id)?;
+            let before = out.len();
+            host.read_body(direction, start, len, out)?;
+            match out.len().saturating_sub(before) == len {
+                true => Ok(()),
+                false => Err(short),
+            }
+        };
         match self {
-            Self::Host(host, id, direction, Shown::Whole) => {
-                let len = end.saturating_sub(start);
-                host.enter(id)?;
-                let before = out.len();
-                host.read_body(direction, start, len, out)?;
-                if out.len().saturating_sub(before) != len {
-                    return Err(short);
+            Self::Host(host, id, direction, Shown::Whole) => of_host(host, id, direction, range),
+            Self::Host(host, id, direction, Shown::Runs(runs)) => {
+                let mut wanted = length(&range);
+                for range in within(runs, range) {
+                    wanted = wanted.saturating_sub(length(&range));
+                    of_host(host, id, direction, range)?;
+                }
+                if wanted == 0 { Ok(()) } else { Err(short) }
+            }
+            Self::Memory(body) => {
+                out.extend_from_slice(body.get(in_memory(&range)?).ok_or(short)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The ranges of the message that are `range` of what these runs show, as far as they reach.
+fn within(runs: &[Range<u64>], range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    let mut begin = 0_u64;
+    runs.iter().filter_map(move |run| {
+        let end = begin.saturating_add(length(run));
+        let at = |offset: u64| run.start.saturating_add(offset.saturating_sub(begin));
+        let part = at(range.start.max(begin))..at(range.end.min(end));
+        begin = end;
+        (part.start < part.end).then_some(part)
+    })
+}
+
+fn length(range: &Range<u64>) -> u64 {
+    range.end.saturating_sub(range.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_read_as_one_body() {
+        let original: Vec<u8> = (0..40).collect();
+        for runs in [
+            vec![0..40],
+            vec![3..7, 7..8, 20..31],
+            vec![5..5, 39..40],
+            vec![],
+        ] {
+            let shown: Vec<u8> = runs
+                .iter()
+                .flat_map(|run: &Range<u64>| run.clone().map(|n| n as u8))
+                .collect();
+            for start in 0..=shown.len() {
+                for end in start..=shown.len() {
+                    let got: Vec<u8> = within(&runs, start as u64..end as u64)
+                        .flat_map(|part| original[part.start as usize..part.end as usize].to_vec())
+                        .collect();
+                    assert_eq!(got, shown[start..end], "{runs:?} {start}..{end}");
                 }
             }
-            Self::Memory(body) => out.extend_from_slice(body.get(start..end).ok_or(short)?),
         }
-        Ok(())
     }
 }

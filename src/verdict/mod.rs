@@ -19,6 +19,7 @@ pub use changed::{same_request, same_response};
 pub use judge::{
     AnswerView, BlockWith, BodyChange, Judgement, Rest, Scan, Verdict, judge, judge_head,
 };
+pub use text::clean;
 
 /// What the verdict headers of an answer tell, for the log. Every text is valid UTF-8 without control characters and
 /// bounded in length; a pass and a failure have none.

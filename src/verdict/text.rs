@@ -1,11 +1,11 @@
 //! Text from the wire made fit for a log line.
 
 /// Longest reason, threat or file name kept, in bytes of UTF-8. Longer ones are cut and end in `…`.
-pub(super) const MAX_TEXT_BYTES: usize = 512;
+const MAX_TEXT_BYTES: usize = 512;
 
-/// `raw` as text of at most [`MAX_TEXT_BYTES`] and, where it was cut, `…`. Bytes that are no UTF-8 become U+FFFD;
+/// `raw` as text of at most 512 bytes and, where it was cut, `…`. Bytes that are no UTF-8 become U+FFFD;
 /// breaks and tabs become blanks; other control characters, and those that reorder text on a screen, are dropped.
-pub(super) fn clean(raw: &[u8]) -> String {
+pub fn clean(raw: &[u8]) -> String {
     let mut text = String::new();
     let chars = raw.trim_ascii().utf8_chunks().flat_map(|chunk| {
         let broken = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);

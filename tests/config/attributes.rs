@@ -3,7 +3,7 @@
 use crate::{accept, base, refuse_at, set, with};
 use icap_filter::config::{
     Cause, ClientIpSource, Config, Enforcement, FailAction, HonorTransferIgnore, Profile,
-    ReplyPage, SendWhen, UserEncoding,
+    ReplyPage, SendWhen, ShownForm, UserEncoding,
 };
 use icap_filter::product;
 use serde_json::{Value, json};
@@ -56,6 +56,13 @@ const INTEGERS: &[(&str, Read<u64>, u64, u64, u64)] = &[
         3_600_000,
     ),
     ("max_connections", |p| p.max_connections.into(), 32, 1, 4096),
+    (
+        "multipart_parallel",
+        |p| p.multipart_parallel as u64,
+        4,
+        1,
+        32,
+    ),
     ("max_pending", |p| p.max_pending.into(), 1024, 0, 65_536),
     (
         "connection_idle_timeout_ms",
@@ -250,6 +257,7 @@ const OTHERS: &[&str] = &[
     "client_ip_source",
     "honor_transfer_ignore",
     "enforcement",
+    "multipart",
     "options",
     "self_test",
 ];
@@ -595,6 +603,27 @@ fn vendors() {
         &[json!("OPSWAT"), json!(""), json!(1), json!(null)],
     );
     refuse_neighbour("vendor");
+}
+
+#[test]
+fn how_forms_are_shown() {
+    use ShownForm::{Parts, Whole};
+    let name = "multipart";
+    for (vendor, by_itself) in [
+        ("generic", Parts),
+        ("c_icap", Parts),
+        ("opswat", Whole),
+        ("trend_ddan", Whole),
+    ] {
+        let mut config = with("profiles[0].vendor", json!(vendor));
+        assert_eq!(profile(&config).multipart, by_itself, "{vendor}");
+        for (word, shown) in [("auto", by_itself), ("whole", Whole), ("parts", Parts)] {
+            set(&mut config, &path(name), json!(word));
+            assert_eq!(profile(&config).multipart, shown, "{vendor}, {word}");
+        }
+    }
+    refuse_types(name, &[json!("Parts"), json!(""), json!(true), json!(null)]);
+    refuse_neighbour(name);
 }
 
 #[test]

@@ -7,9 +7,10 @@ use tokio::task::JoinSet;
 
 use crate::support::client::{post, sized};
 use crate::support::eventually;
+use crate::support::form::FormBody;
 use crate::support::icap_answers;
 use crate::support::icap_server::{Behaviour, Connection, IcapServer};
-use crate::support::payload::MIB;
+use crate::support::payload::{MIB, assert_same_bytes, pattern};
 use crate::support::scene::{Scene, plugin};
 
 /// Requests at once.
@@ -115,6 +116,33 @@ async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() 
         assert_eq!(pending.answer().await.status, 200);
         assert_eq!(scene.application.next().await.body.len(), SIZE);
     }
+}
+
+/// By how many MiB Envoy grows where twenty forms with ten files come at once, and a server sends all back as it was.
+async fn growth_by_forms(multipart: &str) -> u64 {
+    let server = IcapServer::serving(Behaviour::Echo).await;
+    let scene = Scene::new(server.address(), json!({"multipart": multipart})).await;
+    let form = (0..10).fold(FormBody::new().field("a", "b"), |form, n| {
+        form.file("f", &format!("{n}.bin"), pattern(MIB))
+    });
+    let before = scene.envoy.resident_bytes();
+    let mut uploads = Vec::new();
+    for _ in 0..20 {
+        uploads.push(scene.send_in_background(form.upload()).await);
+    }
+    for upload in uploads {
+        assert_eq!(upload.answer().await.status, 200, "{multipart}");
+        let received = scene.application.next().await.body;
+        assert_same_bytes(multipart, &received, &form.bytes());
+    }
+    scene.envoy.peak_resident_bytes().saturating_sub(before) / MIB as u64
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_forms_of_ten_files_at_once_take_no_more_than_whole_bodies() {
+    let whole = growth_by_forms("whole").await;
+    let parts = growth_by_forms("parts").await;
+    assert!(parts < whole + 100, "{parts} MiB instead of {whole} MiB");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,7 @@ mod delivery;
 mod error_pages;
 mod ext_proc;
 mod filters;
+mod forms;
 mod judge;
 mod limits;
 mod longer_bodies;

@@ -18,6 +18,10 @@ pub const OTHER_AT_END: &str = "/other-at-end";
 pub const OTHER_ON_PREVIEW: &str = "/other-on-preview";
 /// A path with this word is read to its end, and never answered.
 pub const SILENT: &str = "silent";
+/// The second word of paths to which forms are sent.
+pub const FORM: &str = "form";
+/// The file that is changed in them.
+pub const CHANGED_FILE: &str = "changed.bin";
 /// What a page says.
 pub const PAGE: &str = "blocked by the scanner\n";
 
@@ -81,6 +85,7 @@ async fn serve(mut connection: Connection, board: Board) {
         let outcome = match other {
             Some(OTHER_ON_PREVIEW) => Outcome::CleanPreview,
             Some(_) => Outcome::Clean,
+            None if path.split('/').nth(2) == Some(FORM) => outcome_in_form(&request),
             None => outcome_of(&path, response),
         };
         let progress = match other {
@@ -102,6 +107,13 @@ fn path_of(request: &IcapRequest) -> String {
     let target = line.split(' ').nth(1).unwrap_or_default();
     let path = target.split('?').next().unwrap_or_default();
     path.to_owned()
+}
+
+fn outcome_in_form(request: &IcapRequest) -> Outcome {
+    match request.http().get("content-disposition") {
+        Some(value) if value.contains(CHANGED_FILE) => Outcome::Changed,
+        _ => Outcome::Clean,
+    }
 }
 
 /// `/ROW/DIRECTION/OUTCOME/DELIVERY`; what is not about this direction passes.

@@ -1,6 +1,6 @@
 //! Chromium without a window, through its driver.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -96,6 +96,18 @@ impl Browser {
             .unwrap();
         self.until("document.documentElement.dataset.ready === 'yes'")
             .await;
+    }
+
+    /// Goes to an address.
+    pub async fn visit(&self, url: &str) {
+        self.client.goto(url).await.unwrap();
+    }
+
+    /// Chooses files in an input.
+    pub async fn choose(&self, css: &str, files: impl Iterator<Item = PathBuf>) {
+        let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
+        let input = self.client.find(Locator::Css(css)).await.unwrap();
+        input.send_keys(&files.join("\n")).await.unwrap();
     }
 
     /// What an expression of JavaScript is.

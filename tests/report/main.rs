@@ -1,4 +1,5 @@
-//! `icap-report`: the command, and its page in a real browser; the alerts and dashboards of `deploy/observability`.
+//! `icap-report`: the command, and its page in a real browser; the alerts and dashboards of `deploy/observability`; a browser's own
+//! upload.
 //!
 //! `CHROMIUM_BIN` and `CHROMEDRIVER_BIN` name the browser and its driver, `PROMTOOL_BIN` Prometheus's tool, where they are
 //! not in `PATH`; `ENVOY_BIN` and `ICAP_FILTER_WASM` are those of the end-to-end tests.
@@ -33,3 +34,4 @@ mod lines;
 mod metrics;
 mod page;
 mod program;
+mod upload;

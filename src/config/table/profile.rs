@@ -251,7 +251,7 @@ pub(in super::super) static PROFILE: Section = Section::new(
             Absent::Words("`{}`"),
             "Further headers of each ICAP request. A value may have Envoy's operators `%REQ(name)%`, `%PATH%`, \
              `%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%`, `%DOWNSTREAM_PEER_SUBJECT%`, `%REQUESTED_SERVER_NAME%`, and \
-             `%FILE_NAME%`: the name in `Content-Disposition`, else the last segment of the path. `%REQ(name):20%` takes at \
+             `%FILE_NAME%`: the name in `Content-Disposition`, else the last segment of the path; of a form's file its own name. `%REQ(name):20%` takes at \
              most 20 bytes, `%%` is a percent sign. A header is left out where an operator has no value, or one that can't \
              be written, and in OPTIONS. Refused: `Host`, `Encapsulated`, `Preview`, `Allow`, `ISTag`, \
              `Connection`, `Keep-Alive`, `Proxy-Connection`, `Transfer-Encoding`, `Content-Length`, `Upgrade`, `TE`, \
@@ -285,6 +285,20 @@ pub(in super::super) static PROFILE: Section = Section::new(
             Absent::Text("responses"),
             "For which messages the server's `Transfer-Ignore` counts: a path with an extension from that list is not \
              scanned. A client chooses the path of its request; with `always` it chooses by it whether an upload is scanned.",
+        ),
+        Attribute::new(
+            "multipart",
+            Kind::Choice(&["auto", "whole", "parts"]),
+            Absent::Text("auto"),
+            "How a form with files (`multipart/form-data`) is shown. `parts`: each file in a transaction of its own, so that the scanner gets the \
+             file and not its wrapping, and all other parts as one form. `whole`: the form as it is. `auto`: `parts`, but `whole` for a \
+             product that opens forms itself. See [Forms](forms.md).",
+        ),
+        Attribute::new(
+            "multipart_parallel",
+            integer(1, 32, ""),
+            Absent::Integer(4),
+            "How many parts of one form are under scan at a time. Each takes a connection of the pool.",
         ),
         Attribute::new(
             "options",

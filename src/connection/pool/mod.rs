@@ -191,8 +191,7 @@ impl Pool {
             self.waiting.push_front(Waiter { owner, wish });
             return Checkout::Waiting;
         }
-        // Nobody overtakes those who wait for the same.
-        if self.waiting.iter().all(|waiter| waiter.wish.fresh)
+        if self.gives_idle()
             && let Some((token, _)) = self.idle.pop_back()
             && let Some(connection) = self.connections.get_mut(&token)
         {
@@ -200,12 +199,26 @@ impl Pool {
             connection.uses = connection.uses.saturating_add(1);
             return Checkout::Kept(token);
         }
-        // Those for whom a connection is about to be opened do not count as pending.
-        if self.waiting.len() >= self.room().saturating_add(self.limits.max_pending as usize) {
+        if !self.takes_waiter() {
             return Checkout::Overloaded;
         }
         self.waiting.push_back(Waiter { owner, wish });
         Checkout::Waiting
+    }
+
+    /// Whether a request that comes now gets a connection, or may wait for one.
+    pub fn takes_another(&self) -> bool {
+        self.gives_idle() || self.takes_waiter()
+    }
+
+    /// Whether an idle connection may be had: nobody overtakes those who wait for the same.
+    fn gives_idle(&self) -> bool {
+        !self.idle.is_empty() && self.waiting.iter().all(|waiter| waiter.wish.fresh)
+    }
+
+    /// Whether another may wait. Those for whom a connection is about to be opened do not count as pending.
+    fn takes_waiter(&self) -> bool {
+        self.waiting.len() < self.room().saturating_add(self.limits.max_pending as usize)
     }
 
     /// The request for which a connection is to be opened now, if there is one: open it and say so with

@@ -87,8 +87,10 @@ fn those_who_wait_are_served_in_order_and_nobody_overtakes_them() {
 fn past_max_pending_it_is_overload_and_room_does_not_count_as_pending() {
     let mut pool = Pool::new(LIMITS);
     for id in 1..=4 {
+        assert!(pool.takes_another(), "{id}");
         wait(&mut pool, id);
     }
+    assert!(!pool.takes_another());
     assert_eq!(
         pool.checkout(message(5), Wish::default()),
         Checkout::Overloaded
@@ -99,7 +101,24 @@ fn past_max_pending_it_is_overload_and_room_does_not_count_as_pending() {
         Checkout::Overloaded
     );
     pool.forget(message(3));
+    assert!(pool.takes_another());
     wait(&mut pool, 5);
+}
+
+#[test]
+fn an_idle_connection_takes_another_where_nobody_may_wait() {
+    let mut pool = Pool::new(PoolLimits {
+        max_connections: 1,
+        max_pending: 0,
+        ..LIMITS
+    });
+    wait(&mut pool, 1);
+    open_all(&mut pool, 10);
+    assert!(!pool.takes_another());
+    assert_eq!(pool.release(10, 0), Released::Kept);
+    assert!(pool.takes_another());
+    let kept = pool.checkout(message(2), Wish::default());
+    assert_eq!(kept, Checkout::Kept(10));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Whole entries, compared field by field and in their order.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
-use super::super::{Action, IcapLog, Outcome, ScanRecord, Significance};
+use super::super::{Action, IcapLog, Outcome, PartName, ScanRecord, Significance};
 use super::record;
 use crate::config::Cause;
 use crate::product::{Vendor, names};
@@ -72,7 +73,7 @@ fn blocked_with_everything_found() {
     let mut blocked = record();
     blocked.icap_response_code = Some(200);
     blocked.http_response_code = Some(403);
-    blocked.action = Action::Blocked;
+    blocked.action = Some(Action::Blocked);
     blocked.findings = Cow::Owned(Findings {
         reason: Some("Infected".to_owned()),
         threat_id: Some("EICAR-Test-File (not a virus)".to_owned()),
@@ -122,7 +123,7 @@ fn blocked_with_everything_found() {
 #[test]
 fn modified_tells_the_new_length_even_if_it_is_zero() {
     let mut modified = record();
-    modified.action = Action::Modified;
+    modified.action = Some(Action::Modified);
     modified.icap_method = Scan::Response;
     modified.modified_content_length = Some(0);
     let records = [modified];
@@ -143,7 +144,7 @@ fn a_retry_is_a_record_of_its_own() {
     lost.icap_response_code = None;
     lost.icap_headers_received_from_server = "".into();
     lost.latency_ms = None;
-    lost.action = Action::Failed;
+    lost.action = Some(Action::Failed);
     lost.findings = Cow::Owned(Findings {
         reason: Some("Connection lost".to_owned()),
         ..Findings::default()
@@ -166,6 +167,25 @@ fn a_retry_is_a_record_of_its_own() {
         assert!(!first.contains_key(absent), "{absent}");
     }
     assert_eq!(got["request_logs"][1]["action"], "ICAP_PASSED");
+}
+
+#[test]
+fn a_part_is_told_by_names_that_are_fit_for_a_log() {
+    let mut file = record();
+    let name = format!("a\r\n\u{202e}b{}", "x".repeat(9_000));
+    file.part = Some(Rc::new(PartName::new(&name, Some("report.pdf"))));
+    let mut blob = record();
+    blob.part = Some(Rc::new(PartName::new("blob", None)));
+    blob.action = None;
+    let records = [file, blob];
+    let log = entry(Action::Blocked, Significance::NONE, &records);
+    let got: serde_json::Value = serde_json::from_str(&log.to_json()).unwrap();
+    let [file, blob] = [0, 1].map(|n| got["request_logs"][n].as_object().unwrap());
+    let name = file["part"]["name"].as_str().unwrap();
+    assert!(name.starts_with("a  bxxx") && name.len() < 600, "{name}");
+    assert_eq!(file["part"]["file_name"], "report.pdf");
+    assert_eq!(blob["part"], serde_json::json!({"name": "blob"}));
+    assert!(!blob.contains_key("action"));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use crate::config::{
     BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
     HonorTransferIgnore, OptionsConfig, Profile, ReplyPage, Secrets, SelfTestConfig, SendWhen,
-    ServiceUrl, UserEncoding,
+    ServiceUrl, ShownForm, UserEncoding,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 use crate::product::Vendor;
@@ -77,6 +77,8 @@ pub(crate) fn profile(vendor: &str) -> Profile {
         pass_requires: Vec::new(),
         require_content_length: false,
         honor_transfer_ignore: HonorTransferIgnore::Responses,
+        multipart: ShownForm::Parts,
+        multipart_parallel: 4,
         options: OptionsConfig {
             enabled: false,
             default_ttl_s: 60,

@@ -36,9 +36,13 @@ pub const MASK: &str = "[masked]";
 /// Bodies longer than this `content_filtering` lets pass unread.
 pub const CONTENT_LIMIT: usize = 2 * 1024 * 1024;
 
+/// MD5, length and name of the file that Debian's `clamav-testfiles` are about, as ClamAV's own tests have it.
+const TEST_FILE: &str = "aa15bcf478d165efd2065190eb473bcb:544:ClamAV-Test-File";
+
 /// The running server.
 pub struct CIcap {
     address: SocketAddr,
+    clamd_socket: PathBuf,
     _clamd: Process,
     _c_icap: Process,
 }
@@ -48,6 +52,23 @@ static SHARED: OnceCell<CIcap> = OnceCell::const_new();
 /// The address of the shared c-icap, started by the first test that asks.
 pub async fn address() -> SocketAddr {
     SHARED.get_or_init(CIcap::start).await.address
+}
+
+/// Whether clamd itself finds something in these bytes.
+pub async fn finds(bytes: &[u8]) -> bool {
+    let socket = &SHARED.get_or_init(CIcap::start).await.clamd_socket;
+    let mut stream = UnixStream::connect(socket).await.unwrap();
+    let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+    for part in [&b"zINSTREAM\0"[..], &length, bytes, &[0; 4]] {
+        stream.write_all(part).await.unwrap();
+    }
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    match answer.trim_end_matches('\0') {
+        "stream: OK" => false,
+        found if found.ends_with("FOUND") => true,
+        other => panic!("clamd said {other}"),
+    }
 }
 
 impl CIcap {
@@ -63,6 +84,7 @@ impl CIcap {
         .await;
         Self {
             address,
+            clamd_socket: directory.join("clamd.sock"),
             _clamd: clamd,
             _c_icap: c_icap,
         }
@@ -94,6 +116,8 @@ async fn start_clamd(directory: &Path) -> Process {
         format!("{SIGNATURE}:0:0:{virus}\n{MARK_SIGNATURE}:0:*:{mark}\n"),
     )
     .unwrap();
+    let hashes = directory.join("database/local.hdb");
+    write(hashes, format!("{TEST_FILE}\n")).unwrap();
     let config = directory.join("clamd.conf");
     let socket = directory.join("clamd.sock");
     write(
@@ -148,7 +172,7 @@ fn start_c_icap(directory: &Path, port: u16) -> Process {
              ServerLog {dir}/server.log\nAccessLog {dir}/access.log\nDebugLevel 1\n\
              Service echo srv_echo.so\nService ex206 srv_ex206.so\nService antivirus_module virus_scan.so\n\
              ServiceAlias avscan virus_scan?allow204=on&sizelimit=off&mode=simple\n\
-             virus_scan.ScanFileTypes TEXT DATA EXECUTABLE ARCHIVE GIF JPEG MSOFFICE\n\
+             virus_scan.ScanFileTypes TEXT DATA EXECUTABLE ARCHIVE GRAPHICS STREAM DOCUMENT\n\
              virus_scan.SendPercentData 5\nvirus_scan.StartSendPercentDataAfter 2M\n\
              virus_scan.MaxObjectSize 100M\nModule common clamd_mod.so\n\
              clamd_mod.ClamdSocket {dir}/clamd.sock\n{}{}",

@@ -8,6 +8,7 @@ pub mod e2guardian;
 pub mod envoy;
 pub mod envoy_config;
 pub mod example;
+pub mod form;
 pub mod icap_answers;
 pub mod icap_behaviour;
 pub mod icap_connection;

@@ -1,46 +1,30 @@
 //! The submission: its states and all its transitions.
 
+mod queries;
+
 use std::borrow::Cow;
 use std::mem;
 use std::rc::Rc;
 
-use super::attempt::{Attempt, Progress};
-use super::held::Budget;
-use super::judge::{Meaning, Original, head_differs, judge_answer, judge_rest};
-use super::message::Message;
-use super::record::{reason_only, record};
+use super::answer::AnswerBody;
+use super::attempt::{Attempt, PAGE_BYTES, Progress};
+use super::cx::Cx;
+use super::judge::{Meaning, head_differs, judge_answer, judge_rest};
+use super::record::reason_only;
 use super::retry::{self, Loss, Prospect};
-use super::source::{Extent, Shown, Source};
+use super::source::{Shown, Source};
 use super::step::{Change, Effect, Record, Step, unusable};
 use crate::config::Cause;
-use crate::connection::{
-    Checkout, Connections, Owner, PoolId, Released, StreamToken, UnitId, Wish,
-};
+use crate::connection::{Checkout, Owner, PoolId, StreamToken, UnitId, Wish};
 use crate::host::Host;
-use crate::icap::{Request, Transaction, istag};
+use crate::icap::{Request, Transaction};
+use crate::report::PartName;
 use crate::verdict::{Judgement, Rest, Verdict};
 
 /// ICAP status of a server that has too much to do (RFC 3507 section 4.3.3).
 const OVERLOADED: u16 = 503;
 /// How long no connection is opened after that, in milliseconds.
 const OVERLOAD_PAUSE_MS: u64 = 100;
-
-/// What a transition works with.
-#[derive(Debug)]
-pub struct Cx<'a, H> {
-    /// Gives the body, and takes what is sent.
-    pub host: &'a H,
-    /// When the callback that is running began.
-    pub now_ms: u64,
-    /// The pools that connections come from.
-    pub connections: &'a mut Connections,
-    /// What is held of answers is out of this.
-    pub budget: &'a Budget,
-    /// The message that the submission belongs to.
-    pub message: Message<'a>,
-    /// What is to be done besides, in this order, before the step is acted on.
-    pub effects: &'a mut Vec<Effect>,
-}
 
 /// One body shown to an ICAP service.
 #[derive(Debug)]
@@ -50,6 +34,8 @@ pub struct Submission {
     /// The same for a retry.
     request: Rc<Request>,
     shown: Shown,
+    /// The part of a form that it is.
+    part: Option<Rc<PartName>>,
     /// How often it was sent anew.
     tries: u32,
     /// A server has begun to send a message in the place of the original.
@@ -81,22 +67,24 @@ enum State {
 }
 
 impl Submission {
-    /// A submission of which nothing was sent.
-    pub fn new(id: UnitId, pool: PoolId, request: Rc<Request>, shown: Shown) -> Self {
+    /// A submission of which nothing was sent. `part`: the part of a form that it is.
+    pub fn new(
+        id: UnitId,
+        pool: PoolId,
+        request: Rc<Request>,
+        shown: Shown,
+        part: Option<Rc<PartName>>,
+    ) -> Self {
         Self {
             id,
             pool,
             request,
             shown,
+            part,
             tries: 0,
             change_begun: false,
             state: State::Collecting,
         }
-    }
-
-    /// Its name.
-    pub fn id(&self) -> UnitId {
-        self.id
     }
 
     /// More of the body may have come, or a callback in which anything may be sent.
@@ -119,7 +107,7 @@ impl Submission {
         match self.state {
             State::Waiting => self.open(token, cx),
             _ => {
-                give_back(token, cx);
+                cx.give_back(token);
                 Step::Pending
             }
         }
@@ -220,63 +208,21 @@ impl Submission {
         match mem::replace(&mut self.state, State::Done) {
             State::Waiting => cx.connections.forget(self.pool, Owner::Unit(self.id)),
             State::Open(attempt) | State::Rest(attempt) => {
-                cx.connections.close(cx.host, attempt.token, cx.now_ms);
+                cx.close(attempt.token);
             }
             State::Collecting | State::Done => {}
         }
     }
 
-    /// The record of its transaction as it stands, for the log.
-    pub fn record<H: Host>(&self, cx: &Cx<'_, H>) -> Record {
-        let attempt = match &self.state {
-            State::Open(attempt) | State::Rest(attempt) => Some(&**attempt),
-            State::Collecting | State::Waiting | State::Done => None,
-        };
-        self.record_of(attempt, cx)
-    }
-
-    /// Whether nothing of it was sent yet, nor a connection wanted.
-    pub fn is_collecting(&self) -> bool {
-        matches!(self.state, State::Collecting)
-    }
-
-    /// Whether it waits for a connection.
-    pub fn is_waiting(&self) -> bool {
-        matches!(self.state, State::Waiting)
-    }
-
-    /// Whether a server has begun to send a message in the place of the original: whatever fails from then on, the original does
-    /// not go on.
-    pub fn has_begun_change(&self) -> bool {
-        self.change_begun
-    }
-
-    /// Whether it is the server that is waited for, and not the rest of the body. `message`: how much there is of its body.
-    pub fn waits_for_server(&self, message: Extent) -> bool {
-        match &self.state {
-            State::Waiting => true,
-            State::Open(attempt) => {
-                let extent = self.shown.extent(message);
-                attempt.transaction.waits_for_server(extent.progress)
-            }
-            State::Collecting | State::Rest(_) | State::Done => false,
-        }
-    }
-
-    /// The connection that it is on.
-    pub fn connection(&self) -> Option<StreamToken> {
-        match &self.state {
-            State::Open(attempt) | State::Rest(attempt) => Some(attempt.token),
-            State::Collecting | State::Waiting | State::Done => None,
-        }
-    }
-
     fn connect<H: Host>(&mut self, wish: Wish, cx: &mut Cx<'_, H>) -> Step {
         self.state = State::Waiting;
-        match cx
-            .connections
-            .checkout(self.pool, Owner::Unit(self.id), wish)
-        {
+        let owner = Owner::Unit(self.id);
+        match cx.connections.checkout(self.pool, owner, wish) {
+            // Nothing may be sent on it in this callback: it comes with those that were handed on.
+            Checkout::Kept(token) if cx.connections.is_receiving(token) => {
+                cx.effects.push(Effect::Handed(owner, token));
+                Step::Pending
+            }
             Checkout::Kept(token) => self.open(token, cx),
             Checkout::Waiting => Step::Pending,
             Checkout::Overloaded => {
@@ -343,7 +289,7 @@ impl Submission {
             self.state = State::Rest(attempt);
             return self.fail(cause, reason, cx);
         }
-        notice_istag(&attempt, cx);
+        cx.notice_istag(&attempt);
         let Meaning {
             judgement,
             rest,
@@ -359,9 +305,9 @@ impl Submission {
             return self.leave_overloaded(attempt.token, record, cx);
         }
         if attempt.transaction.reusable() && !cut_off {
-            give_back(attempt.token, cx);
+            cx.give_back(attempt.token);
         } else {
-            cx.connections.close(cx.host, attempt.token, cx.now_ms);
+            cx.close(attempt.token);
         }
         if attempt.transaction.in_preview() {
             cx.effects.push(Effect::PreviewDecided);
@@ -371,10 +317,26 @@ impl Submission {
         match verdict {
             Verdict::Pass => Step::Pass(record),
             Verdict::Modify => {
-                let answer = attempt.answer;
-                Step::Change(record, Box::new(Change { answer, rest }))
+                let mut answer = attempt.answer;
+                let held = match answer.body {
+                    // The body stays as it is.
+                    AnswerBody::Same(len) if body.ended && len == body.available => Ok(()),
+                    _ => answer.hold(self.source(cx), cx.budget),
+                };
+                match held {
+                    Ok(()) => Step::Change(record, Box::new(Change { answer, rest })),
+                    Err(fault) => unusable(self.change_begun, record, rest, fault),
+                }
             }
-            Verdict::Block(with) => Step::Block(record, with, Box::new(attempt.answer)),
+            Verdict::Block(with) => {
+                let mut answer = attempt.answer;
+                if let AnswerBody::Same(0..=PAGE_BYTES) = answer.body
+                    && let Err((_, reason)) = answer.hold(self.source(cx), cx.budget)
+                {
+                    log::debug!("context {}: the page: {reason}", self.id.context);
+                }
+                Step::Block(record, with, Box::new(answer))
+            }
             Verdict::Fail { cause, reason } => {
                 unusable(self.change_begun, record, rest, (cause, reason))
             }
@@ -391,7 +353,7 @@ impl Submission {
         record.findings = reason_only("the server is overloaded".to_owned());
         cx.effects.push(Effect::Record(record));
         self.count_retry(cx);
-        cx.connections.close(cx.host, token, cx.now_ms);
+        cx.close(token);
         let until_ms = cx.now_ms.saturating_add(OVERLOAD_PAUSE_MS);
         cx.connections.pause(self.pool, until_ms);
         self.connect(Wish::default(), cx)
@@ -430,45 +392,5 @@ impl Submission {
             }
             State::Collecting | State::Waiting | State::Done => Rest::Silent,
         }
-    }
-
-    fn record_of<H: Host>(&self, attempt: Option<&Attempt>, cx: &Cx<'_, H>) -> Record {
-        let attempt = attempt.map(|attempt| (attempt, cx.connections.peer(attempt.token)));
-        Box::new(record(&cx.message, &self.request, attempt))
-    }
-
-    fn extent<H>(&self, cx: &Cx<'_, H>) -> Extent {
-        self.shown.extent(cx.message.extent)
-    }
-
-    fn original<'a, H>(&'a self, cx: &'a Cx<'_, H>) -> Original<'a> {
-        Original {
-            message: &cx.message,
-            request: &self.request,
-            extent: self.extent(cx),
-        }
-    }
-
-    fn source<'a, H>(&'a self, cx: &'a Cx<'_, H>) -> Source<'a, H> {
-        let message = &cx.message;
-        Source::Host(cx.host, message.context, message.direction, &self.shown)
-    }
-}
-
-/// Gives a connection back that may be used again.
-fn give_back<H: Host>(token: StreamToken, cx: &mut Cx<'_, H>) {
-    if let Released::HandedTo(owner) = cx.connections.release(cx.host, token, cx.now_ms) {
-        cx.effects.push(Effect::Handed(owner, token));
-    }
-}
-
-/// Has the `ISTag` of an answer looked at.
-fn notice_istag<H: Host>(attempt: &Attempt, cx: &mut Cx<'_, H>) {
-    let head = attempt.answer.head.as_ref();
-    if let Some(tag) = head.and_then(|head| istag(&head.headers))
-        && let Some(peer) = cx.connections.peer(attempt.token)
-    {
-        let peer = peer.to_owned();
-        cx.effects.push(Effect::Istag { peer, tag });
     }
 }

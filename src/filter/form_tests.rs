@@ -1,0 +1,201 @@
+use super::*;
+use crate::filter::changed_form::Piece;
+use crate::submission::Budget;
+
+const TYPE: &[u8] = b"multipart/form-data; boundary=b";
+
+fn boundary() -> Boundary {
+    Boundary::of(TYPE).unwrap().unwrap()
+}
+
+/// A file, where there is a file name.
+fn part(name: &str, file_name: Option<&str>, body: &str) -> String {
+    let file = file_name.map_or(String::new(), |file| format!("; filename=\"{file}\""));
+    format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{body}\r\n")
+}
+
+fn body(parts: &[String]) -> String {
+    format!("{}--b--\r\n", parts.concat())
+}
+
+/// A form that was read to its end, `step` bytes at a time.
+fn read(body: &str, step: usize) -> Form {
+    let mut form = Form::new(boundary());
+    for part in body.as_bytes().chunks(step) {
+        form.read(part).unwrap();
+    }
+    form.end().unwrap();
+    form
+}
+
+fn text(body: &str, range: &Range<u64>) -> String {
+    body[range.start as usize..range.end as usize].to_owned()
+}
+
+/// What is shown of a form, with the file names of files.
+fn shown(body: &str, form: &mut Form) -> Vec<(Option<String>, String)> {
+    let mut all = Vec::new();
+    while let Some((_, next)) = form.next(1) {
+        all.push(match next {
+            Next::File(part) => (part.file_name, text(body, &part.body)),
+            Next::Fields(runs) => (None, runs.iter().map(|run| text(body, run)).collect()),
+            Next::Whole => (None, "whole".to_owned()),
+        });
+        form.ended();
+    }
+    assert!(form.is_complete());
+    all
+}
+
+#[test]
+fn files_are_shown_alone_and_the_fields_as_a_form() {
+    let fields = [
+        part("a", None, "1"),
+        part("b", None, "2"),
+        part("c", None, "3"),
+    ];
+    let files = [part("f", Some("x"), "file x"), part("f", Some("y"), "")];
+    let [a, b, c] = fields.clone();
+    let [x, y] = files.clone();
+    let named = |name: &str, text: &str| (Some(name.to_owned()), text.to_owned());
+    let form = body(&[a, b, x, c, y]);
+    let all = [named("x", "file x"), named("y", ""), (None, body(&fields))];
+    for step in [1, 2, 7, form.len()] {
+        assert_eq!(shown(&form, &mut read(&form, step)), all, "{step} bytes");
+    }
+    let form = body(&files);
+    let all = &all[..2];
+    assert_eq!(shown(&form, &mut read(&form, 3)), all);
+    for form in [body(&fields), body(&[])] {
+        let whole = (None, "whole".to_owned());
+        assert_eq!(shown(&form, &mut read(&form, 3)), [whole]);
+    }
+}
+
+#[test]
+fn an_input_without_a_file_is_a_field() {
+    let empty = part("f", Some(""), "");
+    let form = body(&[empty.clone(), part("g", Some("x"), "1")]);
+    let all = shown(&form, &mut read(&form, 5));
+    assert_eq!(all[1], (None, body(&[empty])));
+}
+
+#[test]
+fn no_more_run_than_may() {
+    let form = body(&[part("f", Some("x"), "1"), part("f", Some("y"), "2")]);
+    let mut form = read(&form, 9);
+    assert!(form.next(1).is_some());
+    assert!(form.next(1).is_none());
+    assert!(matches!(form.next(2), Some((1, Next::File(_)))));
+    assert!(!form.is_complete());
+    form.ended();
+    form.ended();
+    assert!(form.next(2).is_none());
+    assert!(form.is_complete());
+}
+
+#[test]
+fn each_byte_is_read_once() {
+    let mut form = Form::new(boundary());
+    assert_eq!(form.unread(0), None);
+    assert_eq!(form.unread(9), Some(0..9));
+    form.read(b"--b\r\n").unwrap();
+    assert_eq!(form.unread(9), Some(5..9));
+    assert_eq!(form.unread(5), None);
+    let piece = PIECE_BYTES as u64;
+    assert_eq!(form.unread(9 * piece), Some(5..5 + piece));
+}
+
+/// The form with these bodies in the place of what its submissions showed, by their index.
+fn changed(form: &str, bodies: &[(u16, &str)]) -> Result<String, (Cause, String)> {
+    let budget = Budget::new(1 << 20);
+    let mut read = read(form, 11);
+    while read.next(99).is_some() {}
+    for (index, bytes) in bodies {
+        let mut held = Held::new(&budget);
+        held.extend(bytes.as_bytes()).unwrap();
+        read.change(*index, held);
+    }
+    let original = |range: Range<u64>| Some(text(form, &range).into_bytes());
+    let pieces = read.changed(form.len() as u64, &budget, original)?;
+    let mut out = Vec::new();
+    for piece in &pieces {
+        match piece {
+            Piece::Same(range) => out.extend(text(form, range).into_bytes()),
+            Piece::Other(held) => held.pieces().for_each(|bytes| out.extend_from_slice(bytes)),
+        }
+    }
+    let len: u64 = pieces.iter().map(Piece::len).sum();
+    assert_eq!(len, out.len() as u64);
+    Ok(String::from_utf8(out).unwrap())
+}
+
+#[test]
+fn changed_files_and_fields_take_their_places() {
+    let with = |x: &str, a: &str, y: &str, b: &str| {
+        body(&[
+            part("f", Some("x"), x),
+            part("a", None, a),
+            part("f", Some("y"), y),
+            part("b", None, b),
+        ])
+    };
+    let fields = |a: &str, b: &str| body(&[part("a", None, a), part("b", None, b)]);
+    let form = with("one", "1", "two", "2");
+    for (bodies, expected) in [
+        (vec![(0, "ONE!")], with("ONE!", "1", "two", "2")),
+        (vec![(1, "")], with("one", "1", "", "2")),
+        (vec![(1, "TWO"), (0, "")], with("", "1", "TWO", "2")),
+        (
+            vec![(2, &fields("***", "")[..]), (0, "ONE")],
+            with("ONE", "***", "two", ""),
+        ),
+    ] {
+        assert_eq!(changed(&form, &bodies).unwrap(), expected, "{bodies:?}");
+    }
+}
+
+#[test]
+fn the_own_length_of_a_changed_file_is_put_right() {
+    let with = |length: &str, bytes: &str| {
+        format!(
+            "--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\
+             CONTENT-length:\t{length} \r\nX-Else: 3\r\n\r\n{bytes}\r\n--b--"
+        )
+    };
+    let got = changed(&with("3", "abc"), &[(0, "0123456789ab")]);
+    assert_eq!(got.unwrap(), with("12", "0123456789ab"));
+}
+
+#[test]
+fn a_change_that_makes_another_form_is_refused() {
+    let form = body(&[part("f", Some("x"), "one"), part("a", None, "1")]);
+    let renamed = body(&[part("A", None, "1")]);
+    let more = body(&[part("a", None, "1"), part("b", None, "2")]);
+    let cut = part("a", None, "1");
+    for bodies in [
+        [(0, "x\r\n--b--")],
+        [(
+            0,
+            "x\r\n--b\r\nContent-Disposition: form-data; name=\"z\"\r\n\r\n",
+        )],
+        [(0, "x--b")],
+        [(1, "")],
+        [(1, &renamed[..])],
+        [(1, &more[..])],
+        [(1, &cut[..])],
+        [(1, "--b--")],
+    ] {
+        let refused = changed(&form, &bodies).unwrap_err();
+        assert_eq!(refused.0, Cause::Protocol, "{bodies:?}: {}", refused.1);
+    }
+}
+
+#[test]
+fn the_first_failure_that_opens_is_kept() {
+    let mut form = Form::new(boundary());
+    assert_eq!(form.failed_open(), None);
+    form.fail_open(Cause::Timeout);
+    form.fail_open(Cause::Connection);
+    assert_eq!(form.failed_open(), Some(Cause::Timeout));
+}

@@ -1,0 +1,250 @@
+//! What comes of the parts of a form, and of the form by them.
+
+use super::exchange::{Draining, Exchange};
+use super::replacement::{NewBody, Replacement, new_body};
+use super::worker::Worker;
+use crate::config::{Cause, FailAction};
+use crate::connection::UnitId;
+use crate::host::{Host, HostError};
+use crate::icap::Direction;
+use crate::report::{Action, Significance};
+use crate::submission::{
+    Change, Cx, Failure, NotKept, Record, Shown, Source, Step, Submission, reason_only, unusable,
+};
+
+/// Why a submission was given up, in icap_log.
+const DECIDED: &str = "given up: another part of the form has decided";
+
+/// Why there is no changed form, for the log.
+type Fault = (Cause, String);
+
+impl<H: Host> Worker<H> {
+    /// Notes what came of a part, and decides where that decides about the form.
+    pub(super) fn take_part_step(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        index: u16,
+        step: Step,
+    ) {
+        if matches!(step, Step::Pending) {
+            return;
+        }
+        exchange.retire(index);
+        if let Some(form) = &mut exchange.form {
+            form.ended();
+        }
+        self.note_part(id, exchange, index, step);
+    }
+
+    fn note_part(&mut self, id: u32, exchange: &mut Exchange, index: u16, step: Step) {
+        match step {
+            Step::Pending => {}
+            Step::Pass(record) => note_pass(exchange, record),
+            Step::Change(record, change) => {
+                self.note_change(id, exchange, index, record, *change);
+            }
+            Step::Block(record, with, answer) => {
+                self.give_up_rest(exchange);
+                self.block(id, exchange, record, (with, *answer), None);
+            }
+            Step::Fail(record, failure) => self.note_failure(id, exchange, record, failure),
+        }
+    }
+
+    /// Something else takes the place of a part: of the changed message only its body.
+    fn note_change(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        index: u16,
+        mut record: Record,
+        change: Change,
+    ) {
+        let limit = exchange.message(id, &[]).answer_limit();
+        let Some(form) = &mut exchange.form else {
+            return;
+        };
+        let Change { answer, rest } = change;
+        let shown = form.shown_bytes(index);
+        let fault = match new_body(answer.body, Some(shown), &self.budget) {
+            Ok(None) => return note_pass(exchange, record),
+            Ok(Some(body)) if body.is_empty() && shown == 0 => return note_pass(exchange, record),
+            Ok(Some(body)) if form.held_bytes().saturating_add(body.len()) <= limit => {
+                record.action = Some(Action::Modified);
+                record.modified_content_length = Some(body.len());
+                exchange.journal.push(*record);
+                form.change(index, body);
+                return;
+            }
+            Ok(Some(_)) => too_large(),
+            Err(fault) => fault,
+        };
+        let step = unusable(exchange.change_begun, record, rest, fault);
+        self.note_part(id, exchange, index, step);
+    }
+
+    /// A part got no verdict. Where that opens the form the others are waited for: what one can't be scanned for must not let
+    /// another pass that is infected.
+    fn note_failure(&mut self, id: u32, exchange: &mut Exchange, record: Record, failure: Failure) {
+        let opens = exchange.profile.fail_action(failure.cause) == FailAction::Open;
+        match &mut exchange.form {
+            Some(form) if opens && failure.may_open => {
+                form.fail_open(failure.cause);
+                exchange.journal.push(*record);
+            }
+            _ => {
+                self.give_up_rest(exchange);
+                self.end_failed(id, exchange, record, failure, None);
+            }
+        }
+    }
+
+    /// All parts have ended, and none of them has decided.
+    pub(super) fn conclude_form(&mut self, id: u32, exchange: &mut Exchange) {
+        let Some(form) = &exchange.form else { return };
+        if let Some(cause) = form.failed_open() {
+            let action = match exchange.change_begun {
+                true => FailAction::Closed,
+                false => FailAction::Open,
+            };
+            self.conclude_failure(id, exchange, cause, action, None);
+        } else if form.is_changed() && !exchange.is_monitored() {
+            match self.changed_form(id, exchange) {
+                Ok(replacement) => {
+                    let record = None;
+                    let draining = Draining {
+                        replacement,
+                        record,
+                    };
+                    self.replace(id, exchange, draining);
+                }
+                Err((cause, reason)) => self.fail_closed(id, exchange, cause, &reason),
+            }
+        } else {
+            let action = match form.is_changed() {
+                true => Action::Modified,
+                false => Action::Passed,
+            };
+            let significance = Significance::of(action, None, self.is_slow(exchange));
+            self.conclude(id, exchange, exchange.outcome(action, significance));
+            self.let_go(id, exchange);
+        }
+    }
+
+    /// The form with what takes the place of its parts.
+    fn changed_form(&self, id: u32, exchange: &mut Exchange) -> Result<Replacement, Fault> {
+        let internal = |e: HostError| (Cause::Internal, e.to_string());
+        let limit = exchange.message(id, &[]).answer_limit();
+        let Some(form) = &mut exchange.form else {
+            return Err((Cause::Internal, "there is no form".to_owned()));
+        };
+        let source = Source::Host(&self.host, id, Direction::Request, &Shown::Whole);
+        let read = |range| {
+            let mut bytes = Vec::new();
+            source.read(range, &mut bytes).ok().map(|()| bytes)
+        };
+        let available = exchange.body.available;
+        let body = NewBody::Patched(form.changed(available, &self.budget, read)?);
+        if body.len() > limit {
+            return Err(too_large());
+        }
+        self.host.enter(id).map_err(internal)?;
+        let mut headers = self.host.headers(Direction::Request).map_err(internal)?;
+        for (name, value) in &mut headers {
+            if name == b"content-length" {
+                *value = body.len().to_string().into_bytes();
+            }
+        }
+        let body = Some(body);
+        Ok(Replacement { headers, body })
+    }
+
+    /// A form comes to nothing for a reason of its own: what the servers of its parts have said by then still counts.
+    pub(super) fn fail_form(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        (cause, reason): (Cause, &str),
+        status: Option<u16>,
+    ) {
+        let mut failed: Vec<(Record, Failure)> = Vec::new();
+        let asked = |submission: &&Submission| submission.connection().is_some();
+        let asked: Vec<UnitId> = exchange
+            .units
+            .iter()
+            .filter(asked)
+            .map(Submission::id)
+            .collect();
+        for unit in asked {
+            let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
+                submission.fail(cause, reason.to_owned(), cx)
+            };
+            match self.move_unit(exchange, unit, fail) {
+                Some(step @ Step::Block(..)) => {
+                    exchange.retire(unit.index);
+                    for (record, _) in failed {
+                        exchange.journal.push(*record);
+                    }
+                    return self.note_part(id, exchange, unit.index, step);
+                }
+                Some(Step::Fail(record, failure)) => {
+                    exchange.retire(unit.index);
+                    failed.push((record, failure));
+                }
+                // It would be sent anew.
+                _ => {}
+            }
+        }
+        self.give_up_units(exchange);
+        // What a server says of itself tells more than what is said of the form.
+        let telling = failed
+            .iter()
+            .position(|(_, failure)| failure.cause != cause);
+        let told = match failed.is_empty() {
+            true => None,
+            false => Some(failed.swap_remove(telling.unwrap_or(0))),
+        };
+        for (record, _) in failed {
+            exchange.journal.push(*record);
+        }
+        let (record, failure) = told.unwrap_or_else(|| {
+            let record = self.failed_record(id, exchange, cause, reason);
+            let may_open = true;
+            (record, Failure { cause, may_open })
+        });
+        let may_open = failure.may_open && !exchange.change_begun;
+        let failure = Failure {
+            may_open,
+            ..failure
+        };
+        self.end_failed(id, exchange, record, failure, status);
+    }
+
+    /// The parts that are still under scan are not needed any more.
+    fn give_up_rest(&mut self, exchange: &mut Exchange) {
+        for unit in Self::units_of(exchange) {
+            let given_up = self.move_unit(exchange, unit, |submission, cx| {
+                let record = submission.connection().map(|_| submission.record(cx));
+                submission.give_up(cx);
+                record
+            });
+            exchange.retire(unit.index);
+            if let Some(mut record) = given_up.flatten() {
+                record.action = None;
+                record.findings = reason_only(DECIDED.to_owned());
+                exchange.journal.push(*record);
+            }
+        }
+    }
+}
+
+fn note_pass(exchange: &mut Exchange, mut record: Record) {
+    record.action = Some(Action::Passed);
+    exchange.journal.push(*record);
+}
+
+fn too_large() -> Fault {
+    let why = NotKept::TooLarge;
+    (why.cause(), why.sentence().to_owned())
+}

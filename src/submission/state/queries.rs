@@ -1,0 +1,87 @@
+//! What there is to know of a submission.
+
+use super::super::attempt::Attempt;
+use super::super::cx::Cx;
+use super::super::judge::Original;
+use super::super::record::record;
+use super::super::source::{Extent, Source};
+use super::super::step::Record;
+use super::{State, Submission};
+use crate::connection::{StreamToken, UnitId};
+use crate::host::Host;
+
+impl Submission {
+    /// Its name.
+    pub fn id(&self) -> UnitId {
+        self.id
+    }
+
+    /// The record of its transaction as it stands, for the log.
+    pub fn record<H: Host>(&self, cx: &Cx<'_, H>) -> Record {
+        let attempt = match &self.state {
+            State::Open(attempt) | State::Rest(attempt) => Some(&**attempt),
+            State::Collecting | State::Waiting | State::Done => None,
+        };
+        self.record_of(attempt, cx)
+    }
+
+    /// Whether nothing of it was sent yet, nor a connection wanted.
+    pub fn is_collecting(&self) -> bool {
+        matches!(self.state, State::Collecting)
+    }
+
+    /// Whether it waits for a connection.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting)
+    }
+
+    /// Whether a server has begun to send a message in the place of the original: whatever fails from then on, the original does
+    /// not go on.
+    pub fn has_begun_change(&self) -> bool {
+        self.change_begun
+    }
+
+    /// Whether it is the server that is waited for, and not the rest of the body. `message`: how much there is of its body.
+    pub fn waits_for_server(&self, message: Extent) -> bool {
+        match &self.state {
+            State::Waiting => true,
+            State::Open(attempt) => {
+                let extent = self.shown.extent(message);
+                attempt.transaction.waits_for_server(extent.progress)
+            }
+            State::Collecting | State::Rest(_) | State::Done => false,
+        }
+    }
+
+    /// The connection that it is on.
+    pub fn connection(&self) -> Option<StreamToken> {
+        match &self.state {
+            State::Open(attempt) | State::Rest(attempt) => Some(attempt.token),
+            State::Collecting | State::Waiting | State::Done => None,
+        }
+    }
+
+    pub(super) fn record_of<H: Host>(&self, attempt: Option<&Attempt>, cx: &Cx<'_, H>) -> Record {
+        let attempt = attempt.map(|attempt| (attempt, cx.connections.peer(attempt.token)));
+        let mut record = record(&cx.message, &self.request, attempt);
+        record.part.clone_from(&self.part);
+        Box::new(record)
+    }
+
+    pub(super) fn extent<H>(&self, cx: &Cx<'_, H>) -> Extent {
+        self.shown.extent(cx.message.extent)
+    }
+
+    pub(super) fn original<'a, H>(&'a self, cx: &'a Cx<'_, H>) -> Original<'a> {
+        Original {
+            message: &cx.message,
+            request: &self.request,
+            extent: self.extent(cx),
+        }
+    }
+
+    pub(super) fn source<'a, H>(&'a self, cx: &'a Cx<'_, H>) -> Source<'a, H> {
+        let message = &cx.message;
+        Source::Host(cx.host, message.context, message.direction, &self.shown)
+    }
+}
