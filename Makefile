@@ -27,6 +27,7 @@ export ENVOY_BIN ?= $(CURDIR)/$(VENV)/bin/envoy
 export PYTHON_BIN ?= $(CURDIR)/$(VENV)/bin/python3
 export C_ICAP_BIN ?= /usr/bin/c-icap
 export CLAMD_BIN ?= /usr/sbin/clamd
+export APPLICATIONS_PYTHON ?= $(CURDIR)/$(TOOLS)/applications/bin/python3
 export HELM_BIN ?= $(CURDIR)/$(TOOLS)/bin/helm
 export KUBERNETES_VALIDATE ?= $(CURDIR)/$(VENV)/bin/kubernetes-validate
 
@@ -39,9 +40,11 @@ REPORT_PACKAGES := $(if $(shell command -v google-chrome),,chromium:chromium) ch
 	promtool:prometheus
 # What the end-to-end tests start beside these.
 E2E_PACKAGES := e2guardian:e2guardian clamav-testfiles
+# Servers and clients of the applications that are tested; those in Python are in tests/applications/requirements.txt.
+APPLICATION_PACKAGES := docker-registry:docker-registry skopeo:skopeo rclone:rclone cadaver:cadaver curl:curl wget:wget
 # These tests are a step of their own, for they need the built module and the servers.
 E2E_TESTS := e2e deploy neighbours
-NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) report soak,\
+NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) applications report soak,\
 	$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs))))
 
 .PHONY: help
@@ -79,6 +82,13 @@ test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAss
 e2e: build icap-server envoy pyicap requests chart-tools ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
 	@scripts/install-packages $(RUN_PACKAGES) $(E2E_PACKAGES)
 	@cargo test $(addprefix --test ,$(E2E_TESTS))
+
+.PHONY: applications
+applications: build icap-server envoy ## Test applications with their own clients: S3, WebDAV, registries, gRPC and others
+	@scripts/install-packages $(APPLICATION_PACKAGES)
+	@[[ "$$APPLICATIONS_PYTHON" != "$(CURDIR)/$(TOOLS)/applications/bin/python3" ]] || \
+		scripts/install-python-requirements tests/applications/requirements.txt $(TOOLS)/applications
+	@cargo test --test applications
 
 .PHONY: neighbours
 neighbours: build envoy ## Send bodies beside each of Envoy's other filters, and print the table
@@ -158,7 +168,7 @@ kind-test: ## Start kind with PLATFORM (istio or envoy-gateway), install the cha
 
 .PHONY: packages
 packages: ## Install all Debian packages at once, as root: then nothing else needs root
-	@scripts/install-packages $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) $(REPORT_PACKAGES) $(E2E_PACKAGES) python3-venv shellcheck:shellcheck
+	@scripts/install-packages $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) $(REPORT_PACKAGES) $(E2E_PACKAGES) $(APPLICATION_PACKAGES) python3-venv shellcheck:shellcheck
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed into this directory

@@ -1,8 +1,10 @@
-//! What a form costs to take apart, in pieces of 16 KiB as Envoy has them.
+//! What forms, uploads to S3 and encoded values cost to take apart, in pieces of 16 KiB as Envoy has them.
 
 #![allow(missing_docs, reason = "criterion's macros write functions without")]
 
 use criterion::{Criterion, Throughput, black_box, criterion_group, criterion_main};
+use icap_filter::aws_chunked::{self, Deframer, Fields, Framing};
+use icap_filter::extract::{Extractors, Limits, Unextractable};
 use icap_filter::multipart::{Ambiguous, Boundary, Parser};
 
 const CONTENT_TYPE: &[u8] = b"multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxkTrZu0gW";
@@ -71,5 +73,96 @@ fn forms(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, forms);
+/// How many bytes of content there are.
+fn deframe(body: &[u8], length: &str) -> Result<u64, aws_chunked::Ambiguous> {
+    let framing = Framing::of(Fields {
+        content_encoding: Some(b"aws-chunked"),
+        content_sha256: Some(b"STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
+        decoded_length: Some(length.as_bytes()),
+    })?;
+    let mut deframer = Deframer::new(framing.ok_or(aws_chunked::Ambiguous::NotAnnounced)?);
+    let mut content = 0;
+    for piece in body.chunks(16 * 1024) {
+        deframer.push(piece)?;
+        while let Some(range) = deframer.next_content() {
+            content += range.end - range.start;
+        }
+    }
+    deframer.finish()?;
+    Ok(content)
+}
+
+fn uploads(c: &mut Criterion) {
+    let mut group = c.benchmark_group("upload to S3");
+    for (name, chunk, chunks) in [
+        ("16 chunks of 64 KiB", 64 * 1024, 16_usize),
+        ("1000 chunks of 10 bytes", 10, 1000),
+    ] {
+        let mut body = format!("{chunk:x}\r\n{}\r\n", "x".repeat(chunk)).repeat(chunks);
+        body.push_str("0\r\nx-amz-checksum-crc32:AAAAAA==\r\n\r\n");
+        let length = (chunk * chunks).to_string();
+        let expected = deframe(body.as_bytes(), &length);
+        assert_eq!(
+            expected.map(|n| n.to_string()),
+            Ok(length.clone()),
+            "{name}"
+        );
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| deframe(black_box(body.as_bytes()), &length))
+        });
+    }
+    group.finish();
+}
+
+/// How many values there are.
+fn extract(content_type: &str, body: &[u8]) -> Result<usize, Unextractable> {
+    let all = Extractors {
+        json_base64: true,
+        data_url: true,
+        urlencoded: true,
+        grpc_bytes: true,
+    };
+    let Some(mut extractor) = all.extractor(content_type.as_bytes(), Limits::default()) else {
+        return Ok(0);
+    };
+    for piece in body.chunks(16 * 1024) {
+        extractor.push(piece)?;
+    }
+    extractor.finish()?;
+    Ok(std::iter::from_fn(|| extractor.next_value()).count())
+}
+
+fn values(c: &mut Criterion) {
+    let base64 = "QUJD".repeat(256 * 1024);
+    let grpc = [
+        &[0, 0, 16, 0, 4, 0x0a, 0x80, 0x80, 0x40][..],
+        &vec![0xff; 1024 * 1024],
+    ];
+    let mut group = c.benchmark_group("values in 1 MiB");
+    for (content_type, body) in [
+        (
+            "application/json",
+            format!("{{\"a\":\"{base64}\"}}").into_bytes(),
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            format!("a=.{base64}").into_bytes(),
+        ),
+        (
+            "text/html",
+            format!("<img src='data:a/b;base64,{base64}'>").into_bytes(),
+        ),
+        ("application/grpc", grpc.concat()),
+    ] {
+        assert_eq!(extract(content_type, &body), Ok(1), "{content_type}");
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(content_type, |b| {
+            b.iter(|| extract(content_type, black_box(&body)))
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, forms, uploads, values);
 criterion_main!(benches);

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use criterion::{Criterion, black_box, criterion_group, criterion_main};
 use icap_filter::config::{LogForms, Secrets};
 use icap_filter::product::Vendor;
-use icap_filter::report::{Action, IcapLog, ScanRecord, Significance, redact_headers};
+use icap_filter::report::{Action, IcapLog, Outcome, ScanRecord, Significance, redact_headers};
 use icap_filter::verdict::{Findings, Scan};
 
 const SENT: &[u8] =
@@ -62,10 +62,9 @@ fn entries(c: &mut Criterion) {
     ] {
         let records = [record(findings, action)];
         let log = IcapLog {
-            action,
+            outcome: Outcome::done(action, significance),
             rule_name: Some("scan-uploads"),
             profile: Some("upload-av"),
-            significance,
             request_logs: &records,
         };
         for (forms, text, structure) in [

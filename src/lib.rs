@@ -5,14 +5,16 @@
 //!
 //! Dependencies between the rooms point downwards only:
 //! `module`, `wasm` → `instance` → `filter`, `transport` → `submission` → `connection`, `policy`, `verdict`, `report` → `config` →
-//! `host` → `icap`;
-//! `icap`, `multipart` and `product` know nobody. Only `module` and `wasm` know that they are WebAssembly: the rest runs wherever
-//! Rust does.
+//! `host` → `icap`; `multipart` → `transfer_encoding`.
+//! `icap`, `transfer_encoding`, `aws_chunked`, `extract` and `product` know nobody. Only `module` and `wasm` know that they are
+//! WebAssembly: the rest runs wherever Rust does.
 
 #[cfg(any(target_os = "wasi", test))]
 mod abi;
+pub mod aws_chunked;
 pub mod config;
 pub mod connection;
+pub mod extract;
 pub mod filter;
 pub mod host;
 pub mod icap;
@@ -24,6 +26,7 @@ pub mod policy;
 pub mod product;
 pub mod report;
 pub mod submission;
+pub mod transfer_encoding;
 pub mod transport;
 pub mod verdict;
 #[cfg(target_os = "wasi")]

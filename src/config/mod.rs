@@ -16,6 +16,7 @@ mod read_rule;
 mod reader;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod reference;
+mod reply_page;
 mod route_metadata;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
@@ -30,9 +31,11 @@ mod value;
 pub use answer_header::AnswerHeader;
 pub use error::ConfigError;
 pub use profile::{
-    BlockResponse, Cause, ClientIpSource, FailAction, FailActions, HonorTransferIgnore,
-    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, UserEncoding,
+    BlockResponse, Cause, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
+    HonorTransferIgnore, OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl,
+    ShownForm, UserEncoding,
 };
+pub use reply_page::{PageValues, ReplyPage};
 pub use route_metadata::route_choice;
 pub use secrets::Secrets;
 pub use summary::summary;
@@ -106,6 +109,23 @@ impl Config {
     /// The profile of that name.
     pub fn profile(&self, name: &str) -> Option<&Rc<Profile>> {
         self.profiles.iter().find(|p| &*p.name == name)
+    }
+
+    /// What holds for a message of which nobody knows the profile or the rule: it is let go only where nothing is enforced.
+    pub fn strictest_enforcement(&self) -> Enforcement {
+        let profiles = self.profiles.iter().map(|profile| profile.enforcement);
+        let rules = self
+            .rules
+            .iter()
+            .flatten()
+            .filter_map(|rule| rule.enforcement);
+        match profiles
+            .chain(rules)
+            .any(|each| each == Enforcement::Enforce)
+        {
+            true => Enforcement::Enforce,
+            false => Enforcement::Monitor,
+        }
     }
 }
 

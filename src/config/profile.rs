@@ -1,6 +1,7 @@
 //! A profile: how requests are shown to one ICAP service, checked and with every default filled in.
 
 use super::answer_header::AnswerHeader;
+use super::reply_page::ReplyPage;
 use super::secrets::Secrets;
 use super::template::Template;
 use crate::product::Vendor;
@@ -63,6 +64,15 @@ pub enum FailAction {
     Open,
 }
 
+/// Whether what comes of a scan is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enforcement {
+    /// It is.
+    Enforce,
+    /// It is logged and counted, and every message goes on as it came.
+    Monitor,
+}
+
 /// Which address is the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientIpSource {
@@ -119,12 +129,17 @@ pub struct BlockResponse {
     pub use_server_response: bool,
     /// Leave that response its own status.
     pub keep_server_status: bool,
-    /// The status otherwise.
-    pub status: u16,
-    /// `content-type` of `body`.
-    pub content_type: String,
-    /// The page.
-    pub body: String,
+    /// The answer otherwise.
+    pub page: ReplyPage,
+}
+
+/// The answer to a client whose message could not be scanned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailResponse {
+    /// The answer.
+    pub page: ReplyPage,
+    /// `Retry-After` in seconds; 0: none.
+    pub retry_after_s: u32,
 }
 
 /// Whether and how the server is asked for its OPTIONS.
@@ -184,6 +199,8 @@ pub struct Profile {
     pub slow_threshold_ms: u64,
     /// What to do on failure, by cause: see [`Profile::fail_action`].
     pub fail_actions: FailActions,
+    /// Whether what comes of a scan is done, where the rule does not say.
+    pub enforcement: Enforcement,
     /// Connections per worker.
     pub max_connections: u32,
     /// Requests per worker that may wait for a connection.
@@ -232,6 +249,16 @@ pub struct Profile {
     pub self_test: SelfTestConfig,
     /// The answer to a blocked request.
     pub block_response: BlockResponse,
+    /// The answer to a request with a body larger than the buffer.
+    pub too_large_response: ReplyPage,
+    /// The answer where the scan failed.
+    pub fail_response: FailResponse,
+    /// The answer to a request that can't be shown to a scanner.
+    pub bad_request_response: ReplyPage,
+    /// How much more of an upload is read, and thrown away, before an answer that is due before its end; in bytes.
+    pub early_reply_discard_bytes: u64,
+    /// How long such an answer waits at most, in milliseconds.
+    pub early_reply_delay_ms: u64,
 }
 
 /// The failure action of each cause.

@@ -5,10 +5,12 @@ use super::authorization::authorization;
 use super::header;
 use super::json::Json;
 use super::profile::{
-    BlockResponse, ClientIpSource, FailAction, FailActions, HonorTransferIgnore, OptionsConfig,
-    Profile, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, UserEncoding,
+    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
+    HonorTransferIgnore, OptionsConfig, Profile, SelfTestConfig, SendWhen, ServiceUrl, ShownForm,
+    UserEncoding,
 };
 use super::reader::Fields;
+use super::reply_page::ReplyPage;
 use super::secrets::Secrets;
 use super::service_url::{same_server, service_url};
 use super::stat_name;
@@ -69,6 +71,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let body_progress_timeout_ms = fields.integer("body_progress_timeout_ms");
     let slow_threshold_ms = fields.integer("slow_response_warning_threshold_ms");
     let fail_actions = fail_actions(fields);
+    let enforcement = enforcement(fields);
     let max_connections = fields.integer("max_connections");
     let max_pending = fields.integer("max_pending");
     let idle_timeout_ms = fields.integer("connection_idle_timeout_ms");
@@ -104,6 +107,13 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let options = options(fields);
     let self_test = self_test(fields);
     let block_response = block_response(fields);
+    let too_large_response =
+        fields.object_or_empty("too_large_response", |page| ReplyPage::read(&page));
+    let fail_response = fail_response(fields);
+    let bad_request_response =
+        fields.object_or_empty("bad_request_response", |page| ReplyPage::read(&page));
+    let early_reply_discard_kb: u64 = fields.integer("early_reply_discard_kb");
+    let early_reply_delay_ms = fields.integer("early_reply_delay_ms");
 
     let service = service?;
     let vendor = vendor?;
@@ -129,6 +139,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         body_progress_timeout_ms,
         slow_threshold_ms,
         fail_actions: fail_actions?,
+        enforcement: enforcement?,
         max_connections,
         max_pending,
         idle_timeout_ms,
@@ -153,6 +164,11 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         options: options?,
         self_test: self_test?,
         block_response: block_response?,
+        too_large_response: too_large_response?,
+        fail_response: fail_response?,
+        bad_request_response: bad_request_response?,
+        early_reply_discard_bytes: early_reply_discard_kb.saturating_mul(1024),
+        early_reply_delay_ms,
     })
 }
 
@@ -179,6 +195,14 @@ fn fail_actions(fields: &Fields<'_>) -> Option<FailActions> {
             // `fail_action` is about servers in trouble: this is the client's choice.
             unscannable: fail_action(&causes, "unscannable")?,
         })
+    })
+}
+
+/// Of a profile or a rule; `None` where it does not say, or what it says is wrong.
+pub(super) fn enforcement(fields: &Fields<'_>) -> Option<Enforcement> {
+    fields.choice("enforcement").map(|word| match word {
+        "monitor" => Enforcement::Monitor,
+        _ => Enforcement::Enforce,
     })
 }
 
@@ -303,15 +327,20 @@ fn block_response(fields: &Fields<'_>) -> Option<BlockResponse> {
     fields.object_or_empty("block_response", |block| {
         let use_server_response = block.bool("use_server_response");
         let keep_server_status = block.bool("keep_server_status");
-        let status = block.integer("status");
-        let content_type = block.text("content_type");
-        let body = block.text("body");
         Some(BlockResponse {
             use_server_response,
             keep_server_status,
-            status,
-            content_type: content_type?.to_owned(),
-            body: body?.to_owned(),
+            page: ReplyPage::read(&block)?,
+        })
+    })
+}
+
+fn fail_response(fields: &Fields<'_>) -> Option<FailResponse> {
+    fields.object_or_empty("fail_response", |fail| {
+        let retry_after_s = fail.integer("retry_after_s");
+        Some(FailResponse {
+            page: ReplyPage::read(&fail)?,
+            retry_after_s,
         })
     })
 }

@@ -3,7 +3,7 @@
 use super::header;
 use super::json::Json;
 use super::profile::{ClientIpSource, Profile};
-use super::read_profile::unique_name;
+use super::read_profile::{enforcement, unique_name};
 use super::reader::Fields;
 use super::unmatchable::{Compared, Subject};
 use super::value::{Value, shown};
@@ -59,6 +59,14 @@ pub(super) fn rules(plugin: &Fields<'_>, profiles: Option<&[Rc<Profile>]>) -> Op
                 "for responses, a profile with response_service_url",
             );
         }
+        let enforcement = enforcement(&fields);
+        if enforcement.is_some() && matches!(action, Some(Action::Bypass)) {
+            fields.fault(
+                "enforcement",
+                "it with bypass",
+                "it with enable_icap: where nothing is scanned, nothing is enforced",
+            );
+        }
         let is_bare = criteria.as_ref().is_some_and(Vec::is_empty)
             && response_criteria.as_ref().is_some_and(Vec::is_empty);
         if !said && enabled && is_bare {
@@ -70,6 +78,7 @@ pub(super) fn rules(plugin: &Fields<'_>, profiles: Option<&[Rc<Profile>]>) -> Op
             criteria: criteria?,
             response_criteria: response_criteria?,
             client_ip_source: client_ip_source(action.as_ref(), profiles),
+            enforcement,
             action: action?,
         })
     })

@@ -113,7 +113,7 @@ fn default(absent: Absent) -> String {
         Absent::Nothing => "none".to_owned(),
         Absent::Bool(value) => format!("`{value}`"),
         Absent::Integer(value) => format!("`{value}`"),
-        Absent::Text(text) => format!("`\"{text}\"`"),
+        Absent::Text(text) => format!("`\"{}\"`", text.replace('\n', "\\n")),
         Absent::Words(words) => words.to_owned(),
     }
 }

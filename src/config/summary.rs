@@ -1,6 +1,6 @@
 //! The configuration in one line for the log, without anything secret.
 
-use super::{Config, FailAction, LogForms, Profile, ServiceUrl};
+use super::{Config, Enforcement, FailAction, LogForms, Profile, ServiceUrl};
 use crate::policy::Rule;
 
 /// What is in force: profiles and rules by name, and what an operator looks for first. No credentials, no values of headers,
@@ -62,6 +62,9 @@ fn profile(profile: &Profile) -> String {
     });
     add(format!("timeout {} ms", profile.response_timeout_ms));
     add(fail_actions(profile));
+    if profile.enforcement == Enforcement::Monitor {
+        add("monitors only: nothing is blocked".to_owned());
+    }
     if profile.authorization.is_some() {
         add("authorization ***".to_owned());
     }

@@ -5,7 +5,7 @@ use super::worker::Worker;
 use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
 use crate::icap::Direction;
-use crate::report::{Action, Significance};
+use crate::report::{Action, Outcome, Significance};
 use crate::submission::Submission;
 
 /// Details of Envoy's access log for a body past Envoy's own buffer limit.
@@ -41,6 +41,7 @@ impl Exchange {
 impl<H: Host> Worker<H> {
     /// The headers of a response come while the request is still held: Envoy, or a filter before this one, answers the client.
     pub(super) fn notice_envoy_reply(&mut self, id: u32) {
+        self.forget_early_reply(id);
         let held = self
             .exchanges
             .get(&id)
@@ -65,12 +66,21 @@ impl<H: Host> Worker<H> {
         }
     }
 
+    /// Envoy has answered a message whose answer was waiting.
+    fn forget_early_reply(&mut self, id: u32) {
+        if let Some(exchange) = self.exchanges.get_mut(&id)
+            && matches!(exchange.phase, Phase::Discarding(_))
+        {
+            exchange.phase = Phase::Answered;
+        }
+    }
+
     /// A changed body that was put in place in the message's own callback is refused after that callback.
     fn notice_refused_change(&mut self, id: u32) {
         let changed = self.exchanges.get(&id).is_some_and(|exchange| {
             exchange.direction == Direction::Request
                 && matches!(exchange.phase, Phase::Released)
-                && exchange.journal.action() == Action::Modified
+                && exchange.journal.outcome().action == Action::Modified
         });
         if changed && response_details(&self.host) == TOO_LARGE {
             self.begin(Some(id));
@@ -82,6 +92,7 @@ impl<H: Host> Worker<H> {
 
     /// The same within a callback that is over by now: nothing of the message can be reached any more.
     pub(super) fn on_envoy_replied(&mut self, id: u32) {
+        self.forget_early_reply(id);
         self.begin(None);
         self.with_message(id, |worker, exchange| {
             if exchange.is_held() {
@@ -112,7 +123,9 @@ impl<H: Host> Worker<H> {
         self.give_up_units(exchange);
         exchange.phase = Phase::Answered;
         let significance = Significance::of(Action::Failed, Some(cause), false);
-        self.conclude_failed(id, exchange, significance, (cause, false));
+        // Envoy has done it, whatever is enforced.
+        let outcome = Outcome::done(Action::Failed, significance);
+        self.conclude_failed(id, exchange, outcome, (cause, false));
     }
 
     /// The access log is about to be written for a message that is still held: there will be no verdict.
@@ -126,7 +139,9 @@ impl<H: Host> Worker<H> {
             format!("Envoy ended the message ({details}) while it waited {awaited}")
         };
         self.record_failure(id, exchange, Cause::Internal, &reason);
-        exchange.journal.note(Action::Failed, Significance::FAILED);
+        exchange
+            .journal
+            .note(Outcome::done(Action::Failed, Significance::FAILED));
         self.log_outcome(id, exchange, Significance::FAILED);
     }
 

@@ -12,13 +12,13 @@ use super::rewrite::find;
 use super::service::Service;
 use super::view::{ResponseFields, View, number, route_choice};
 use super::worker::Worker;
-use crate::config::{Cause, HonorTransferIgnore, Profile};
+use crate::config::{Cause, Enforcement, HonorTransferIgnore, Profile};
 use crate::host::{Fields, Host, STREAM_FIELD};
 use crate::icap::{
     Direction, Method, Request, RequestHead, Transfer, encode_request_head, encode_response_head,
 };
 use crate::policy::{Decision, Outlook, RouteChoice, decide};
-use crate::report::{Action, IcapLog, Significance};
+use crate::report::{Action, IcapLog, Outcome, Significance};
 
 /// HTTP status of a request whose expectation can't be met.
 const EXPECTATION_FAILED: u16 = 417;
@@ -35,6 +35,15 @@ pub(super) enum Admission {
     Pass,
     /// It was answered without being looked at.
     Refused,
+}
+
+/// Who scans a message, and whether what comes of it is done.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    profile: Rc<Profile>,
+    /// The rule that says so.
+    rule: Option<Rc<str>>,
+    enforcement: Enforcement,
 }
 
 impl<H: Host> Worker<H> {
@@ -89,7 +98,7 @@ impl<H: Host> Worker<H> {
                 self.misconfigured(id, &fields, at_end, reason, false)
             }
             Decision::Refuse(reason) => self.misconfigured(id, &fields, at_end, reason, true),
-            Decision::Scan { profile, rule }
+            Decision::Scan { profile, rule, .. }
                 if self.is_ignored(&profile, Direction::Request, &path(&fields)) =>
             {
                 log::debug!(
@@ -98,13 +107,18 @@ impl<H: Host> Worker<H> {
                 );
                 self.skip(id, rule.as_deref())
             }
-            Decision::Scan { profile, rule } => {
+            Decision::Scan {
+                profile,
+                rule,
+                enforcement,
+            } => {
                 let journal = Journal::new(rule).hiding(&profile);
                 let message = Message {
                     direction: Direction::Request,
                     fields: &fields,
                     request_head: None,
                     at_end,
+                    enforcement,
                 };
                 let mut exchange = self.open(id, profile, journal, message);
                 exchange.outlook = outlook;
@@ -139,7 +153,8 @@ impl<H: Host> Worker<H> {
         self.connections.drop_all(&self.host);
     }
 
-    /// A request that no profile can be found for fails as the first one says, or is `closed` whatever that says.
+    /// A request that no profile can be found for fails as the first one says, or is `closed` whatever that says. It is monitored
+    /// only where nothing is enforced.
     fn misconfigured(
         &mut self,
         id: u32,
@@ -163,10 +178,11 @@ impl<H: Host> Worker<H> {
             fields,
             request_head: None,
             at_end,
+            enforcement: self.config.strictest_enforcement(),
         };
         let journal = Journal::new(None).hiding(&profile);
         let mut exchange = self.open(id, profile, journal, message);
-        if closed && !matches!(exchange.phase, Phase::Answered) {
+        if closed && !exchange.is_refused() {
             self.fail_closed(id, &mut exchange, Cause::Internal, &reason);
         } else if !exchange.is_decided() {
             self.fail(id, &mut exchange, Cause::Internal, reason);
@@ -177,7 +193,8 @@ impl<H: Host> Worker<H> {
     /// Lets a request pass unscanned.
     fn skip(&mut self, id: u32, rule: Option<&str>) -> Admission {
         self.metrics.disabled();
-        self.expose(id, Direction::Request, Action::Disabled, None);
+        let outcome = Outcome::done(Action::Disabled, Significance::NONE);
+        self.expose(id, Direction::Request, outcome, None);
         if let Err(e) = write_log(
             &self.host,
             id,
@@ -213,7 +230,7 @@ impl<H: Host> Worker<H> {
     ) -> Option<Exchange> {
         let profile = Rc::clone(outlook.profile(&self.config)?);
         let mut journal = Journal::new(rule).hiding(&profile);
-        journal.note(Action::Disabled, Significance::NONE);
+        journal.note(Outcome::done(Action::Disabled, Significance::NONE));
         let head = encode_request_head(fields).ok();
         let both = (fields, fields);
         let service = &profile.service;
@@ -228,18 +245,23 @@ impl<H: Host> Worker<H> {
         })
     }
 
-    /// The profile by which the response is to be scanned, and the rule that says so: that of its request, where that was
-    /// scanned, or what the rules about responses say. `None`: it is not.
-    pub(super) fn scan_of_response(&mut self, id: u32) -> Option<(Rc<Profile>, Option<Rc<str>>)> {
+    /// The profile by which the response is to be scanned: that of its request, where that was scanned, or what the rules about
+    /// responses say. `None`: it is not.
+    pub(super) fn scan_of_response(&mut self, id: u32) -> Option<Scanner> {
         let exchange = self.exchanges.get(&id).filter(|exchange| {
             exchange.direction == Direction::Request
                 && matches!(exchange.phase, Phase::Cleared | Phase::Released)
         })?;
-        let (profile, rule) = match &exchange.outlook {
-            None => (Rc::clone(&exchange.profile), None),
+        let as_request = || (Rc::clone(&exchange.profile), None, exchange.enforcement);
+        let (profile, rule, enforcement) = match &exchange.outlook {
+            None => as_request(),
             Some(outlook) => match self.host.headers(Direction::Response) {
                 Ok(fields) => match outlook.decide(&self.config, &ResponseFields(&fields)) {
-                    Decision::Scan { profile, rule } => (profile, rule),
+                    Decision::Scan {
+                        profile,
+                        rule,
+                        enforcement,
+                    } => (profile, rule, enforcement),
                     Decision::Skip { rule } => {
                         if let Some(rule) = rule {
                             self.metrics.rule_matched(&rule);
@@ -248,7 +270,7 @@ impl<H: Host> Worker<H> {
                     }
                     Decision::Misconfigured(_) | Decision::Refuse(_) => return None,
                 },
-                Err(_) => (Rc::clone(&exchange.profile), None),
+                Err(_) => as_request(),
             },
         };
         let path = request_path(exchange.request.request_head.as_deref());
@@ -260,16 +282,20 @@ impl<H: Host> Worker<H> {
         if let Some(rule) = &rule {
             self.metrics.rule_matched(rule);
         }
-        Some((profile, rule))
+        Some(Scanner {
+            profile,
+            rule,
+            enforcement,
+        })
     }
 
     /// Begins with a response that is to be scanned.
-    pub(super) fn admit_response(
-        &mut self,
-        id: u32,
-        at_end: bool,
-        (profile, rule): (Rc<Profile>, Option<Rc<str>>),
-    ) -> Admission {
+    pub(super) fn admit_response(&mut self, id: u32, at_end: bool, scanner: Scanner) -> Admission {
+        let Scanner {
+            profile,
+            rule,
+            enforcement,
+        } = scanner;
         let Some(request) = self.take(id) else {
             return self.refuse(id, "a response without its request");
         };
@@ -282,9 +308,12 @@ impl<H: Host> Worker<H> {
             fields: &fields,
             request_head: request.request.request_head.clone(),
             at_end,
+            enforcement,
         };
+        // What is monitored may be as long as it will.
+        let is_watched = !request.body.at_end && !request.is_monitored();
+        let request_body = is_watched.then_some(request.body);
         let journal = request.journal.going_on(&profile, rule);
-        let request_body = Some(request.body).filter(|body| !body.at_end);
         let mut exchange = self.open(id, profile, journal, message);
         exchange.request_body = request_body;
         exchange.http_method = request.http_method;
@@ -304,6 +333,7 @@ impl<H: Host> Worker<H> {
             fields,
             request_head,
             at_end,
+            enforcement,
         } = message;
         self.metrics.requested(&profile);
         let announced = number(fields, "content-length");
@@ -331,6 +361,7 @@ impl<H: Host> Worker<H> {
         let told = Told::of(&self.host, self.now_ms, &profile, watched);
         let request = ask(&profile, watched, service, method, both, heads, &told);
         let mut exchange = self.exchange(direction, profile, journal, request, fields);
+        exchange.enforcement = enforcement;
         exchange.body.announced = announced.filter(|_| !at_end);
         exchange.body.at_end = at_end;
         if let Some(fault) = fault {
@@ -369,6 +400,7 @@ impl<H: Host> Worker<H> {
         let cluster = profile.cluster_for(direction == Direction::Response);
         Exchange {
             direction,
+            enforcement: profile.enforcement,
             pool: self.connections.pool_of(cluster),
             request: Rc::new(request),
             http_method: String::from_utf8_lossy(http_method).into_owned(),
@@ -421,6 +453,7 @@ struct Message<'a> {
     /// Of a response: the head of its request, as the server gets it.
     request_head: Option<Vec<u8>>,
     at_end: bool,
+    enforcement: Enforcement,
 }
 
 /// Whether this opens a tunnel, whose bytes are no HTTP message: CONNECT, or an upgrade. A message that announces a body of

@@ -5,7 +5,7 @@ use super::replacement::NewBody;
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
-use crate::report::{Action, Significance};
+use crate::report::{Action, Outcome, Significance};
 
 /// The header with the length of a body.
 const LENGTH: &str = "content-length";
@@ -26,7 +26,7 @@ impl<H: Host> Worker<H> {
         self.expose(
             id,
             exchange.direction,
-            exchange.journal.action(),
+            exchange.journal.outcome(),
             exchange.journal.threat(),
         );
         let body = exchange.body;
@@ -45,6 +45,18 @@ impl<H: Host> Worker<H> {
                 .and_then(|()| self.host.resume(exchange.direction))
         {
             log::debug!("context {id}: {e}");
+        }
+    }
+
+    /// Goes on with a message that failed and is monitored, whatever it is. More of it than its `content-length` says must not be
+    /// taken for another message: without that header it goes on in chunks.
+    pub(super) fn let_go_monitored(&mut self, id: u32, exchange: &mut Exchange) {
+        if exchange.body.exceeds_announced() {
+            exchange.body.announced = None;
+        }
+        // Of what went on before, the headers have gone.
+        if exchange.is_held() {
+            self.let_go(id, exchange);
         }
     }
 
@@ -140,7 +152,7 @@ impl<H: Host> Worker<H> {
             exchange.journal.push(*record);
         }
         let significance = Significance::of(Action::Modified, None, self.is_slow(exchange));
-        self.conclude(id, exchange, Action::Modified, significance);
+        self.conclude(id, exchange, Outcome::done(Action::Modified, significance));
         self.let_go(id, exchange);
     }
 
@@ -156,6 +168,7 @@ impl<H: Host> Worker<H> {
         let reason = "the changed body is larger than Envoy's buffer limit";
         self.record_failure(id, exchange, Cause::Oversize, reason);
         let significance = Significance::of(Action::Failed, Some(Cause::Oversize), false);
-        self.conclude_failed(id, exchange, significance, (Cause::Oversize, false));
+        let outcome = Outcome::done(Action::Failed, significance);
+        self.conclude_failed(id, exchange, outcome, (Cause::Oversize, false));
     }
 }

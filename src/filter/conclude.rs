@@ -1,21 +1,17 @@
 //! The end of a scan: the verdict is applied once, and logged.
 
 use super::exchange::{Draining, Exchange, Uncounted};
-use super::local_reply::NOT_SCANNED;
-use super::replacement::{NewBody, block_page, replacement};
+use super::page::Refusal;
+use super::replacement::{NewBody, replacement, server_page};
 use super::worker::Worker;
 use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Cause, FailAction, LogForms};
 use crate::host::{Host, HostResult};
-use crate::icap::Direction;
-use crate::report::{Action, IcapLog, Significance, failure_status};
+use crate::report::{Action, IcapLog, Outcome, Significance};
 use crate::submission::{
     Answer, Change, Cx, Failure, Record, Step, Submission, reason_only, record, unusable,
 };
 use crate::verdict::BlockWith;
-
-/// HTTP status of a response that could not be scanned.
-const UNAVAILABLE: u16 = 503;
 
 impl<H: Host> Worker<H> {
     /// Acts on what came of a submission.
@@ -35,14 +31,7 @@ impl<H: Host> Worker<H> {
     fn conclude_step(&mut self, id: u32, exchange: &mut Exchange, step: Step) {
         match step {
             Step::Pending => {}
-            Step::Pass(mut record) => {
-                record.action = Some(Action::Passed);
-                exchange.journal.push(*record);
-                let slow = self.is_slow(exchange);
-                let significance = Significance::of(Action::Passed, None, slow);
-                self.conclude(id, exchange, Action::Passed, significance);
-                self.let_go(id, exchange);
-            }
+            Step::Pass(record) => self.let_go_as(id, exchange, record, Action::Passed, None),
             Step::Change(record, change) => self.change(id, exchange, record, *change),
             Step::Block(record, with, answer) => {
                 self.block(id, exchange, record, (with, *answer), None);
@@ -56,9 +45,12 @@ impl<H: Host> Worker<H> {
         let Change { answer, rest } = change;
         match replacement(&self.host, id, exchange, answer, &self.budget) {
             Ok(replacement) => {
-                record.action = Some(Action::Modified);
                 let length = replacement.body.as_ref().map(NewBody::len);
                 record.modified_content_length = Some(length.unwrap_or(exchange.body.available));
+                if exchange.is_monitored() {
+                    return self.let_go_as(id, exchange, record, Action::Modified, None);
+                }
+                record.action = Some(Action::Modified);
                 let draining = Draining {
                     replacement,
                     record: Some(record),
@@ -70,6 +62,22 @@ impl<H: Host> Worker<H> {
                 self.conclude_step(id, exchange, step);
             }
         }
+    }
+
+    /// Logs what came of the scan, and goes on with the message as it is: because it passed, or because it is monitored.
+    fn let_go_as(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: Record,
+        action: Action,
+        cause: Option<Cause>,
+    ) {
+        record.action = Some(action);
+        exchange.journal.push(*record);
+        let significance = Significance::of(action, cause, self.is_slow(exchange));
+        self.conclude(id, exchange, exchange.outcome(action, significance));
+        self.let_go(id, exchange);
     }
 
     /// A submission came to nothing. `status`: what the client gets instead of the cause's own.
@@ -115,21 +123,18 @@ impl<H: Host> Worker<H> {
         (with, answer): (BlockWith, Answer),
         cause: Option<Cause>,
     ) {
-        let page = block_page(exchange, with, answer);
+        if exchange.is_monitored() {
+            return self.let_go_as(id, exchange, record, Action::Blocked, cause);
+        }
+        let page = server_page(&self.host, id, exchange, with, answer);
         record.action = Some(Action::Blocked);
-        record.http_response_code = page.from_server.then_some(page.status);
+        record.http_response_code = page.as_ref().map(|page| page.status);
         exchange.journal.push(*record);
-        let slow = self.is_slow(exchange);
-        let significance = Significance::of(Action::Blocked, cause, slow);
-        self.conclude(id, exchange, Action::Blocked, significance);
-        self.answer(
-            id,
-            exchange,
-            page.status,
-            "icap_blocked",
-            &page.fields,
-            &page.body,
-        );
+        let significance = Significance::of(Action::Blocked, cause, self.is_slow(exchange));
+        self.conclude(id, exchange, Outcome::done(Action::Blocked, significance));
+        let page =
+            page.unwrap_or_else(|| exchange.own_page(&self.host, id, Refusal::Blocked, None));
+        self.answer(id, exchange, "icap_blocked", page);
     }
 
     /// The scan came to nothing: closes its connections and does what the profile says for `cause`, unless a server has
@@ -232,30 +237,22 @@ impl<H: Host> Worker<H> {
     ) {
         let slow = self.is_slow(exchange);
         let significance = Significance::of(Action::Failed, Some(cause), slow);
-        let open = action == FailAction::Open;
-        self.conclude_failed(id, exchange, significance, (cause, open));
+        let open = action == FailAction::Open && !exchange.is_monitored();
+        let outcome = exchange.outcome(Action::Failed, significance);
+        self.conclude_failed(id, exchange, outcome, (cause, open));
         match action {
+            _ if exchange.is_monitored() => self.let_go_monitored(id, exchange),
             FailAction::Open => self.let_go(id, exchange),
             FailAction::Closed => {
-                let status = status.unwrap_or(match exchange.direction {
-                    Direction::Request => failure_status(cause),
-                    // It is the application that sent too much, not the client.
-                    Direction::Response => UNAVAILABLE,
-                });
-                let text: &[u8] = match cause {
-                    Cause::Oversize => b"The content is too large to be scanned.\n",
-                    Cause::BadRequest => b"The request can't be scanned.\n",
-                    _ => NOT_SCANNED,
-                };
-                let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
-                self.answer(id, exchange, status, "icap_failed", &fields, text);
+                let page = exchange.own_page(&self.host, id, Refusal::Failed(cause), status);
+                self.answer(id, exchange, "icap_failed", page);
             }
         }
     }
 
     /// Writes icap_log of a failure that is about to be an outcome, or is not.
     pub(super) fn log_outcome(&self, id: u32, exchange: &Exchange, significance: Significance) {
-        let outcome = (Action::Failed, significance);
+        let outcome = Outcome::done(Action::Failed, significance);
         let entry = exchange.journal.entry_as(&exchange.profile.name, outcome);
         if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
             log::debug!("context {id}: {e}");
@@ -267,10 +264,10 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        significance: Significance,
+        outcome: Outcome,
         failure: (Cause, bool),
     ) {
-        self.conclude(id, exchange, Action::Failed, significance);
+        self.conclude(id, exchange, outcome);
         if let Some(uncounted) = &mut exchange.uncounted {
             uncounted.failure = Some(failure);
         }
@@ -285,31 +282,25 @@ impl<H: Host> Worker<H> {
         if let Some((cause, open)) = uncounted.failure {
             self.metrics.failed(&exchange.profile, cause, open);
         }
-        let slow = uncounted.significance.contains(Significance::SLOW) && !exchange.slow_said;
+        let slow =
+            uncounted.outcome.significance.contains(Significance::SLOW) && !exchange.slow_said;
         exchange.slow_said |= slow;
         self.metrics.concluded(
             &self.host,
             &exchange.profile,
-            (uncounted.action, slow),
+            (uncounted.outcome, slow),
             exchange.journal.last_latency_ms(),
             exchange.body.available,
         );
     }
 
     /// Writes icap_log of an outcome, and has it counted.
-    pub(super) fn conclude(
-        &mut self,
-        id: u32,
-        exchange: &mut Exchange,
-        action: Action,
-        significance: Significance,
-    ) {
+    pub(super) fn conclude(&mut self, id: u32, exchange: &mut Exchange, outcome: Outcome) {
         exchange.uncounted = Some(Uncounted {
-            action,
-            significance,
+            outcome,
             failure: None,
         });
-        exchange.journal.note(action, significance);
+        exchange.journal.note(outcome);
         // With what it holds of changes.
         exchange.form = None;
         let entry = exchange.journal.entry(&exchange.profile.name);
@@ -331,7 +322,7 @@ pub(super) fn write_log<H: Host>(
     entry: &IcapLog<'_>,
 ) -> HostResult {
     let (json, structured) = entry.in_forms(forms);
-    let significant: &[u8] = if entry.significance.is_empty() {
+    let significant: &[u8] = if entry.outcome.significance.is_empty() {
         b"false"
     } else {
         b"true"
@@ -343,6 +334,6 @@ pub(super) fn write_log<H: Host>(
     if let Some(structured) = structured {
         host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
     }
-    host.set_property(ACTION_PROPERTY, entry.action.as_str().as_bytes())?;
+    host.set_property(ACTION_PROPERTY, entry.outcome.action.as_str().as_bytes())?;
     host.set_property(SIGNIFICANT_PROPERTY, significant)
 }

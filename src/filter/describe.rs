@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::config::{Profile, Secrets};
-use crate::report::{Action, IcapLog, ScanRecord, Significance};
+use crate::report::{Action, IcapLog, Outcome, ScanRecord, Significance};
 use crate::verdict::{Findings, Violation};
 
 /// From how many transactions on those that passed are left out of icap_log: a form may have a thousand files.
@@ -15,7 +15,7 @@ const MAX_RECORDS: usize = 100;
 pub(super) struct Journal {
     rule: Option<Rc<str>>,
     secrets: Secrets,
-    outcome: Option<(Action, Significance)>,
+    outcome: Option<Outcome>,
     records: Vec<ScanRecord<'static>>,
 }
 
@@ -53,16 +53,14 @@ impl Journal {
     }
 
     /// Notes an outcome: of request and response the graver one stands.
-    pub(super) fn note(&mut self, action: Action, significance: Significance) {
-        self.outcome = Some(match self.outcome {
-            Some((before, significant)) => (before.max(action), significant.with(significance)),
-            None => (action, significance),
-        });
+    pub(super) fn note(&mut self, outcome: Outcome) {
+        self.outcome = Some(self.outcome.map_or(outcome, |before| before.with(outcome)));
     }
 
     /// What became of the exchange so far.
-    pub(super) fn action(&self) -> Action {
-        self.outcome.map_or(Action::Failed, |(action, _)| action)
+    pub(super) fn outcome(&self) -> Outcome {
+        self.outcome
+            .unwrap_or(Outcome::done(Action::Failed, Significance::NONE))
     }
 
     /// What was found, by the last transaction that found anything.
@@ -73,6 +71,11 @@ impl Journal {
             .find_map(|record| record.findings.threat_id.as_deref())
     }
 
+    /// Why the last transaction ended as it did.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.records.last()?.findings.reason.as_deref()
+    }
+
     /// How long the last transaction took.
     pub(super) fn last_latency_ms(&self) -> Option<u64> {
         self.records.last()?.latency_ms
@@ -80,21 +83,15 @@ impl Journal {
 
     /// The entry for the log.
     pub(super) fn entry<'a>(&'a self, profile: &'a str) -> IcapLog<'a> {
-        let outcome = self.outcome.unwrap_or((Action::Failed, Significance::NONE));
-        self.entry_as(profile, outcome)
+        self.entry_as(profile, self.outcome())
     }
 
     /// The entry with another outcome than the one noted.
-    pub(super) fn entry_as<'a>(
-        &'a self,
-        profile: &'a str,
-        (action, significance): (Action, Significance),
-    ) -> IcapLog<'a> {
+    pub(super) fn entry_as<'a>(&'a self, profile: &'a str, outcome: Outcome) -> IcapLog<'a> {
         IcapLog {
-            action,
+            outcome,
             rule_name: self.rule.as_deref(),
             profile: Some(profile).filter(|name| !name.is_empty()),
-            significance,
             request_logs: &self.records,
         }
     }

@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use super::clock::ServerClock;
 use super::describe::Journal;
+use super::early_reply::EarlyReply;
 use super::form::Form;
 use super::replacement::Replacement;
-use crate::config::{Cause, Profile};
+use crate::config::{Cause, Enforcement, Profile};
 use crate::connection::PoolId;
 use crate::icap::{BodyProgress, Direction, Request};
 use crate::policy::Outlook;
-use crate::report::{Action, Significance};
+use crate::report::{Action, Outcome, Significance};
 use crate::submission::{Extent, Message, Record, Submission};
 
 /// A request or a response, from its headers to its verdict.
@@ -18,6 +19,8 @@ use crate::submission::{Extent, Message, Record, Submission};
 pub(super) struct Exchange {
     pub(super) direction: Direction,
     pub(super) profile: Rc<Profile>,
+    /// Whether what comes of its scan is done.
+    pub(super) enforcement: Enforcement,
     pub(super) pool: PoolId,
     /// What is asked of the ICAP server.
     pub(super) request: Rc<Request>,
@@ -50,8 +53,7 @@ pub(super) struct Exchange {
 /// An outcome that is to be counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Uncounted {
-    pub(super) action: Action,
-    pub(super) significance: Significance,
+    pub(super) outcome: Outcome,
     /// Of a failure: its cause, and whether the message goes on all the same.
     pub(super) failure: Option<(Cause, bool)>,
 }
@@ -77,6 +79,7 @@ pub(super) struct Body {
 ///            └─▶ Draining ─end of body─▶ Released
 ///  any before a verdict ──failure──▶ Released (fail open) or Answered (fail closed)
 ///  on the way to Released, where the body is still coming ──▶ Cleared ─next part of the body─▶ Released
+///  on the way to Answered, where an upload is still coming ──▶ Discarding ─end of body, or enough─▶ Answered
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -88,6 +91,8 @@ pub(super) enum Phase {
     Cleared,
     /// It goes on its way; nothing more is done to it.
     Released,
+    /// The client's answer waits for the end of the upload, of which nothing goes on.
+    Discarding(Box<EarlyReply>),
     /// The client has been answered; nothing of it goes on.
     Answered,
 }
@@ -155,13 +160,36 @@ impl Exchange {
     pub(super) fn is_decided(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Draining(_) | Phase::Cleared | Phase::Released | Phase::Answered
+            Phase::Draining(_)
+                | Phase::Cleared
+                | Phase::Released
+                | Phase::Discarding(_)
+                | Phase::Answered
         )
     }
 
-    /// Whether the host holds it back.
+    /// Whether it goes on as it came, whatever comes of its scan.
+    pub(super) fn is_monitored(&self) -> bool {
+        self.enforcement == Enforcement::Monitor
+    }
+
+    /// What is logged where this came of its scan.
+    pub(super) fn outcome(&self, action: Action, significance: Significance) -> Outcome {
+        Outcome {
+            action,
+            significance,
+            enforced: !self.is_monitored(),
+        }
+    }
+
+    /// Whether nothing of it goes on any more.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self.phase, Phase::Discarding(_) | Phase::Answered)
+    }
+
+    /// Whether the host holds it back, and something may still become of it.
     pub(super) fn is_held(&self) -> bool {
-        !matches!(self.phase, Phase::Released | Phase::Answered)
+        !self.is_refused() && !matches!(self.phase, Phase::Released)
     }
 
     /// Whether its body has made no progress for longer than the profile lets it be held.
@@ -169,6 +197,8 @@ impl Exchange {
         let limit_ms = self.profile.body_progress_timeout_ms;
         limit_ms > 0
             && self.is_held()
+            // Monitored, it goes on with its next part, however late that comes.
+            && !(self.is_monitored() && self.is_decided())
             && !self.body.at_end
             && now_ms.saturating_sub(self.body.progress_ms) >= limit_ms
     }

@@ -4,7 +4,7 @@ use super::rewrite;
 use super::worker::Worker;
 use crate::host::{Fields, Host};
 use crate::icap::Direction;
-use crate::report::Action;
+use crate::report::{Action, Outcome};
 
 /// Header that tells what became of a message.
 const ACTION_HEADER: &str = "x-icap-action";
@@ -22,10 +22,22 @@ fn header_text(text: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// The outcome as a header says it. One that was not done must not be taken for one that was: of an application that is told
+/// `ICAP_MODIFIED` nobody may expect that it looks for more.
+fn action_text(outcome: Outcome) -> String {
+    let action = outcome.action.as_str();
+    match outcome.action {
+        Action::Modified | Action::Blocked | Action::Failed if !outcome.enforced => {
+            format!("{action}; enforced=false")
+        }
+        _ => action.to_owned(),
+    }
+}
+
 /// What tells the client or the application of an outcome.
-pub(super) fn exposed_fields(action: Action, threat: Option<&str>) -> Fields {
+pub(super) fn exposed_fields(outcome: Outcome, threat: Option<&str>) -> Fields {
     let threat = threat.and_then(header_text);
-    let action = (ACTION_HEADER, action.as_str().to_owned());
+    let action = (ACTION_HEADER, action_text(outcome));
     [action]
         .into_iter()
         .chain(threat.map(|threat| (THREAT_HEADER, threat)))
@@ -39,7 +51,7 @@ impl<H: Host> Worker<H> {
         &self,
         id: u32,
         direction: Direction,
-        action: Action,
+        outcome: Outcome,
         threat: Option<&str>,
     ) {
         let wanted = match direction {
@@ -54,7 +66,7 @@ impl<H: Host> Worker<H> {
             .enter(id)
             .and_then(|()| {
                 self.host
-                    .set_header(direction, ACTION_HEADER, action.as_str().as_bytes())
+                    .set_header(direction, ACTION_HEADER, action_text(outcome).as_bytes())
             })
             .and_then(|()| match threat.and_then(header_text) {
                 Some(threat) => self

@@ -1,35 +1,40 @@
 //! Answers to the client in the application's stead: local replies.
 
-use std::borrow::Cow;
-
 use super::admit::Admission;
 use super::conclude::write_log;
 use super::describe::Journal;
 use super::exchange::{Exchange, Phase};
 use super::expose::exposed_fields;
+use super::page::Page;
 use super::repeated::say;
 use super::worker::{TICK_OPENING_MS, Worker};
 use crate::config::Cause;
 use crate::host::{BodyEdit, Fields, Host, HostResult, LocalResponse, Next};
 use crate::icap::Direction;
-use crate::report::{Action, Significance};
+use crate::report::{Action, Outcome, Significance};
 
 /// What the client reads where a scan failed.
-pub(super) const NOT_SCANNED: &[u8] = b"The content could not be scanned.\n";
+const NOT_SCANNED: &[u8] = b"The content could not be scanned.\n";
 
 /// An answer to a client.
 #[derive(Debug)]
 pub(super) struct LocalReply {
-    status: u16,
+    page: Page,
     /// What Envoy's access log gives as the details of the response code.
     details: &'static str,
-    fields: Fields,
-    body: Vec<u8>,
     /// Whose body the host still holds. Envoy would show it to the application of an error page that it redirects to.
     held: Option<Direction>,
 }
 
 impl LocalReply {
+    /// The same, with whatever the host holds of that message's body by then taken out before.
+    pub(super) fn taking_body_out(self, direction: Direction) -> Self {
+        Self {
+            held: Some(direction),
+            ..self
+        }
+    }
+
     /// Gives it to the client of that message.
     fn give<H: Host>(&self, host: &H, id: u32) -> HostResult {
         host.enter(id)?;
@@ -39,10 +44,10 @@ impl LocalReply {
             log::debug!("context {id}: {e}");
         }
         host.respond(&LocalResponse {
-            status: self.status,
+            status: self.page.status,
             details: self.details,
-            fields: &self.fields,
-            body: &self.body,
+            fields: &self.page.fields,
+            body: &self.page.body,
         })
     }
 }
@@ -73,33 +78,27 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        status: u16,
         details: &'static str,
-        fields: &Fields,
-        body: &[u8],
+        mut page: Page,
     ) {
         let held = exchange.body.available > 0 || matches!(exchange.phase, Phase::Draining(_));
-        exchange.phase = Phase::Answered;
         // In place of a request the headers of this answer come to the filter like any other response's, and what is exposed is
         // set there. In place of a response they do not.
-        let mut fields = Cow::Borrowed(fields);
         if exchange.direction == Direction::Response && self.config.expose.client {
-            let exposed = exposed_fields(exchange.journal.action(), exchange.journal.threat());
-            fields.to_mut().extend(exposed);
+            let exposed = exposed_fields(exchange.journal.outcome(), exchange.journal.threat());
+            page.fields.extend(exposed);
         }
         let reply = LocalReply {
-            status,
+            page,
             details,
-            fields: fields.into_owned(),
-            body: body.to_vec(),
             held: held.then_some(exchange.direction),
         };
-        self.reply(id, reply);
+        self.reply_in_time(id, exchange, reply);
     }
 
     /// Gives the answer now, or where the callback of another message is running as soon as that is over: Envoy stops whichever
     /// message's callback is running when an answer is given, and that one would lose a part of its body.
-    fn reply(&mut self, id: u32, reply: LocalReply) {
+    pub(super) fn reply(&mut self, id: u32, reply: LocalReply) {
         if self.inside.is_some_and(|running| running != id) {
             self.reply_later(id, reply);
         } else if let Err(e) = reply.give(&self.host, id) {
@@ -117,10 +116,12 @@ impl<H: Host> Worker<H> {
     /// Refuses what may have come in the midst of another callback, in which no answer may be given.
     pub(super) fn refuse_later(&mut self, id: u32) {
         let reply = LocalReply {
-            status: 503,
+            page: Page {
+                status: 503,
+                fields: Fields::new(),
+                body: NOT_SCANNED.to_vec(),
+            },
             details: "icap_refused",
-            fields: Fields::new(),
-            body: NOT_SCANNED.to_vec(),
             held: None,
         };
         self.reply_later(id, reply);
@@ -146,10 +147,10 @@ impl<H: Host> Worker<H> {
         );
         self.metrics.refused();
         let mut journal = Journal::new(None);
-        journal.note(
+        journal.note(Outcome::done(
             Action::Failed,
             Significance::of(Action::Failed, Some(Cause::Internal), false),
-        );
+        ));
         let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
         let logged = write_log(&self.host, id, self.config.icap_log, &journal.entry(""));
         // Whatever became of the log: without an answer the client would wait for ever.

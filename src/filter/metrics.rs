@@ -9,7 +9,7 @@ use crate::config::{Cause, Config, Profile};
 use crate::connection::{Connections, PoolId, Stock};
 use crate::host::{Host, MetricKind};
 use crate::policy::Rule;
-use crate::report::{Action, COUNTERS, Counter, GAUGES, Gauge, Histogram, Kind, StatNames};
+use crate::report::{COUNTERS, Counter, GAUGES, Gauge, Histogram, Kind, Outcome, StatNames};
 
 /// The metrics of one scope: of the whole filter, or of a profile.
 #[derive(Debug)]
@@ -155,11 +155,14 @@ impl Metrics {
         &mut self,
         host: &H,
         profile: &Profile,
-        (action, slow): (Action, bool),
+        (outcome, slow): (Outcome, bool),
         latency_ms: Option<u64>,
         body_bytes: u64,
     ) {
-        self.count(Some(profile), Counter::of_action(action));
+        self.count(
+            Some(profile),
+            Counter::of_action(outcome.action, outcome.enforced),
+        );
         self.is_due = true;
         if slow {
             self.slow(profile);

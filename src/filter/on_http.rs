@@ -4,10 +4,10 @@ use super::admit::Admission;
 use super::exchange::{Exchange, Phase};
 use super::holding::Holding;
 use super::worker::Worker;
-use crate::config::Cause;
+use crate::config::{Cause, Enforcement};
 use crate::host::{Host, Next};
 use crate::icap::Direction;
-use crate::report::Action;
+use crate::report::{Action, Outcome, Significance};
 
 impl<H: Host> Worker<H> {
     /// The headers of a message have come.
@@ -55,13 +55,11 @@ impl<H: Host> Worker<H> {
             return;
         }
         self.unexpose_response(id);
-        let (action, threat) = self
-            .exchanges
-            .get(&id)
-            .map_or((Action::Disabled, None), |exchange| {
-                (exchange.journal.action(), exchange.journal.threat())
-            });
-        self.expose(id, Direction::Response, action, threat);
+        let unseen = Outcome::done(Action::Disabled, Significance::NONE);
+        let (outcome, threat) = self.exchanges.get(&id).map_or((unseen, None), |exchange| {
+            (exchange.journal.outcome(), exchange.journal.threat())
+        });
+        self.expose(id, Direction::Response, outcome, threat);
     }
 
     /// `size` bytes of the body are buffered, the new ones among them. Of a message that was let go they are the new ones only.
@@ -85,7 +83,9 @@ impl<H: Host> Worker<H> {
         self.begin(Some(id));
         let now_ms = self.now_ms;
         if let Some(exchange) = self.under_scan(id, direction) {
-            if exchange.is_held() {
+            if matches!(exchange.phase, Phase::Discarding(_)) {
+                exchange.throw_away(size, at_end, now_ms);
+            } else if exchange.is_held() {
                 exchange.body.grow_to(size, at_end, now_ms);
                 // What comes after the outcome is no sign: it was let go.
                 if !exchange.is_decided() {
@@ -118,8 +118,10 @@ impl<H: Host> Worker<H> {
         }
         self.begin(Some(id));
         self.with_message(id, |worker, exchange| {
-            if !matches!(exchange.phase, Phase::Answered) {
+            if !exchange.is_refused() {
                 let reason = "the request is longer than its content-length announces";
+                // It is watched only where the request is not monitored, be its response or not.
+                exchange.enforcement = Enforcement::Enforce;
                 worker.fail_closed(id, exchange, Cause::BadRequest, reason);
             }
         });
@@ -204,7 +206,8 @@ impl<H: Host> Worker<H> {
 
     pub(super) fn step(&mut self, id: u32, exchange: &mut Exchange) {
         if exchange.body.exceeds_announced()
-            && !matches!(exchange.phase, Phase::Answered | Phase::Draining(_))
+            && !exchange.is_refused()
+            && !matches!(exchange.phase, Phase::Draining(_))
             // What has gone on can be stopped with its next part only.
             && (exchange.is_held() || self.is_inside(id))
         {
@@ -217,6 +220,7 @@ impl<H: Host> Worker<H> {
             Phase::Scanning if exchange.form.is_some() => self.step_form(id, exchange),
             Phase::Scanning => self.step_units(id, exchange),
             Phase::Draining(_) => self.drain(id, exchange),
+            Phase::Discarding(_) => self.discard(id, exchange),
             Phase::Cleared => {
                 if self.is_inside(id) {
                     self.keep_length(id, exchange);

@@ -33,6 +33,7 @@ impl<H: Host> Worker<H> {
         self.warn_of_slow_scans();
         self.expire();
         self.expire_stalled();
+        self.give_early_replies();
         self.connections.expire(&self.host, self.now_ms);
         self.settle();
         self.metrics.take_stock(&self.host, &mut self.connections);
@@ -116,7 +117,7 @@ impl<H: Host> Worker<H> {
     fn slow_down(&mut self) {
         let wanted = if self.connections.can_open(self.now_ms) {
             TICK_OPENING_MS
-        } else if self.probes_are_out() || self.any_held() {
+        } else if self.probes_are_out() || self.any_waits() {
             TICK_SCANNING_MS
         } else if self.connections.any() || self.probes_will_be_due() {
             TICK_IDLE_MS

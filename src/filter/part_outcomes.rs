@@ -109,7 +109,7 @@ impl<H: Host> Worker<H> {
                 false => FailAction::Open,
             };
             self.conclude_failure(id, exchange, cause, action, None);
-        } else if form.is_changed() {
+        } else if form.is_changed() && !exchange.is_monitored() {
             match self.changed_form(id, exchange) {
                 Ok(replacement) => {
                     let record = None;
@@ -122,9 +122,12 @@ impl<H: Host> Worker<H> {
                 Err((cause, reason)) => self.fail_closed(id, exchange, cause, &reason),
             }
         } else {
-            let slow = self.is_slow(exchange);
-            let significance = Significance::of(Action::Passed, None, slow);
-            self.conclude(id, exchange, Action::Passed, significance);
+            let action = match form.is_changed() {
+                true => Action::Modified,
+                false => Action::Passed,
+            };
+            let significance = Significance::of(action, None, self.is_slow(exchange));
+            self.conclude(id, exchange, exchange.outcome(action, significance));
             self.let_go(id, exchange);
         }
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::changed_form::Piece;
 use super::exchange::Exchange;
+use super::page::Page;
 use super::rewrite;
 use crate::config::Cause;
 use crate::host::{BodyEdit, Fields, Host, HostError, HostResult};
@@ -173,53 +174,38 @@ pub(super) fn replacement<H: Host>(
     Ok(Replacement { headers, body })
 }
 
-/// What the client gets for a blocked message.
-#[derive(Debug)]
-pub(super) struct Page {
-    pub(super) status: u16,
-    pub(super) fields: Fields,
-    pub(super) body: Vec<u8>,
-    /// It is the server's, and not the profile's own.
-    pub(super) from_server: bool,
-}
-
-/// The page for a blocked message: the server's where `with` says so and it can be used.
-pub(super) fn block_page(exchange: &Exchange, with: BlockWith, answer: Answer) -> Page {
-    let page = &exchange.profile.block_response;
-    let own = || Page {
-        status: page.status,
-        fields: vec![(
-            b"content-type".to_vec(),
-            page.content_type.clone().into_bytes(),
-        )],
-        body: page.body.clone().into_bytes(),
-        from_server: false,
-    };
+/// The server's page for a blocked message, where `with` says so and it can be used.
+pub(super) fn server_page<H: Host>(
+    host: &H,
+    id: u32,
+    exchange: &Exchange,
+    with: BlockWith,
+    answer: Answer,
+) -> Option<Page> {
     let (BlockWith::ServerResponse, Some(HttpHead::Response(head))) = (with, answer.http) else {
-        return own();
+        return None;
     };
+    if exchange.is_grpc(host, id) {
+        return None;
+    }
     let body = match answer.body {
         AnswerBody::Own(body) if body.len() <= PAGE_BYTES => {
-            Some(body.pieces().collect::<Vec<_>>().concat())
+            body.pieces().collect::<Vec<_>>().concat()
         }
-        AnswerBody::None => Some(Vec::new()),
-        AnswerBody::Own(_) | AnswerBody::Same(_) | AnswerBody::Lost(_) => None,
+        AnswerBody::None => Vec::new(),
+        AnswerBody::Own(_) | AnswerBody::Same(_) | AnswerBody::Lost(_) => return None,
     };
+    let own = &exchange.profile.block_response;
     let status = match head.status {
-        _ if !page.keep_server_status => page.status,
+        _ if !own.keep_server_status => own.page.status,
         // Such a response would carry no page, or be no final one.
-        status if rewrite::has_no_body(status) => page.status,
+        status if rewrite::has_no_body(status) => own.page.status,
         status => status,
     };
-    match body {
-        Some(body) if status == head.status || !page.keep_server_status || !body.is_empty() => {
-            Page {
-                status,
-                fields: rewrite::local_response_fields(&head),
-                body,
-                from_server: true,
-            }
-        }
-        _ => own(),
-    }
+    let is_usable = status == head.status || !own.keep_server_status || !body.is_empty();
+    is_usable.then(|| Page {
+        status,
+        fields: rewrite::local_response_fields(&head),
+        body,
+    })
 }

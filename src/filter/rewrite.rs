@@ -111,10 +111,11 @@ pub fn response_fields(
     Ok(fields)
 }
 
-/// The fields of a response that the client gets from the ICAP server.
+/// The fields of a response that the client gets from the ICAP server, without those that name its software.
 pub fn local_response_fields(head: &ResponseHead) -> Fields {
     let mut fields = Fields::new();
     take_over(&head.headers, &mut fields);
+    fields.retain(|(name, _)| name != b"server" && name != b"via");
     fields
 }
 

@@ -190,10 +190,12 @@ fn a_response_without_a_body_has_no_length_and_an_interim_one_is_refused() {
 }
 
 #[test]
-fn a_response_loses_what_is_about_its_connection() {
+fn a_response_loses_what_is_about_its_connection_and_the_scanners_software() {
     let head = ResponseHead {
         status: 403,
         headers: [
+            ("Server", "C-ICAP"),
+            ("Via", "ICAP/1.0 scanner (C-ICAP/0.5.10)"),
             ("Connection", "close, X-Hop"),
             ("X-Hop", "1"),
             ("Content-Length", "5"),

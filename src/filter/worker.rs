@@ -145,21 +145,24 @@ impl<H: Host> Worker<H> {
 
     /// Tells the metrics where there is time for it, and sees that the next tick comes in time.
     pub(super) fn keep_time(&mut self) {
-        if self.metrics.is_due() && !self.any_held() {
+        if self.metrics.is_due() && !self.any_waits() {
             self.metrics.flush(&self.host);
         }
         if self.tick_ms != TICK_OPENING_MS && self.connections.can_open(self.now_ms) {
             self.set_tick(TICK_OPENING_MS);
-        } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_held() {
+        } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_waits() {
             self.set_tick(TICK_SCANNING_MS);
         } else if (self.tick_ms == 0 || self.tick_ms > TICK_IDLE_MS) && self.metrics.has_news() {
             self.set_tick(TICK_IDLE_MS);
         }
     }
 
-    /// Whether a message is held.
-    pub(super) fn any_held(&self) -> bool {
-        self.exchanges.values().any(Exchange::is_held)
+    /// Whether a message is held, or an answer waits.
+    pub(super) fn any_waits(&self) -> bool {
+        let waits = |exchange: &Exchange| {
+            exchange.is_held() || matches!(exchange.phase, Phase::Discarding(_))
+        };
+        self.exchanges.values().any(waits)
     }
 
     /// How often the root context is woken.

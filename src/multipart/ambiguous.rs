@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ambiguous {
-    /// `multipart/form-data` stands in a `Content-Type` that is not it alone.
+    /// The multipart type stands in a `Content-Type` that is not it alone.
     MediaType,
     /// `Content-Type` has no boundary.
     NoBoundary,
@@ -40,9 +40,9 @@ pub enum Ambiguous {
     /// A part without `Content-Disposition`.
     NoContentDisposition,
     /// A part with two headers of which there can be one: `Content-Disposition`, `Content-Type`,
-    /// `Content-Transfer-Encoding`, `Content-Length`.
+    /// `Content-Transfer-Encoding`, `Content-Length`, `Content-ID`.
     SecondHeader,
-    /// `Content-Disposition` is not `form-data`.
+    /// `Content-Disposition` is not `form-data`, or elsewhere than in forms no single word.
     DispositionType,
     /// The parameters of `Content-Disposition` are no `name=value` after semicolons.
     DispositionParameters,
@@ -64,7 +64,7 @@ pub enum Ambiguous {
     FileNamesDiffer,
     /// A part that is a multipart itself.
     NestedMultipart,
-    /// A `Content-Transfer-Encoding` other than 7bit, 8bit and binary.
+    /// A `Content-Transfer-Encoding` other than 7bit, 8bit and binary, and elsewhere than in forms Base64 and quoted-printable.
     TransferEncoding,
     /// A part's `Content-Length` is not the length of its body.
     PartLength,
@@ -75,7 +75,7 @@ impl Ambiguous {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MediaType => {
-                "found multipart/form-data beside another media type in Content-Type, expected it alone"
+                "found a multipart type beside another media type in Content-Type, expected it alone"
             }
             Self::NoBoundary => "found no boundary in Content-Type, expected one",
             Self::SecondBoundary => {
@@ -117,10 +117,10 @@ impl Ambiguous {
                 "found a part without Content-Disposition, expected one in each"
             }
             Self::SecondHeader => {
-                "found the same header twice in a part, expected one Content-Disposition, Content-Type, Content-Transfer-Encoding and Content-Length"
+                "found the same header twice in a part, expected one Content-Disposition, Content-Type, Content-Transfer-Encoding, Content-Length and Content-ID"
             }
             Self::DispositionType => {
-                "found a part with another Content-Disposition, expected form-data"
+                "found a part with another Content-Disposition, expected form-data, or elsewhere than in forms a single word"
             }
             Self::DispositionParameters => {
                 "found parameters of a part's Content-Disposition that are not well-formed, expected \"; name=value\""
@@ -148,10 +148,10 @@ impl Ambiguous {
                 "found a filename and a filename* that differ, expected one file name"
             }
             Self::NestedMultipart => {
-                "found a part that is a multipart itself, expected files as parts of the form"
+                "found a part that is a multipart itself, expected files as parts of the whole"
             }
             Self::TransferEncoding => {
-                "found another Content-Transfer-Encoding in a part, expected 7bit, 8bit or binary"
+                "found another Content-Transfer-Encoding in a part, expected 7bit, 8bit or binary, or elsewhere than in forms base64 or quoted-printable"
             }
             Self::PartLength => {
                 "found a Content-Length in a part that is not its body's length, expected that or none"

@@ -6,13 +6,33 @@ use super::parameters::{Parameter, split};
 /// How many bytes a boundary may have (RFC 2046 section 5.1.1).
 pub const BOUNDARY_BYTES: usize = 70;
 
-const FORM_DATA: &[u8] = b"multipart/form-data";
+/// Which rules a multipart goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `multipart/form-data` (RFC 7578): every part is a field and has a name; nothing is encoded.
+    FormData,
+    /// `multipart/related` (RFC 2387): a document and what belongs to it.
+    Related,
+    /// `multipart/mixed` (RFC 2046 section 5.1.3).
+    Mixed,
+}
 
-/// The boundary of a form.
+impl Kind {
+    fn media_type(self) -> &'static [u8] {
+        match self {
+            Self::FormData => b"multipart/form-data",
+            Self::Related => b"multipart/related",
+            Self::Mixed => b"multipart/mixed",
+        }
+    }
+}
+
+/// The boundary of a form, or of another multipart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boundary {
     /// With the two dashes before it.
     dashed: Vec<u8>,
+    kind: Kind,
 }
 
 impl Boundary {
@@ -21,11 +41,23 @@ impl Boundary {
     /// `content_type` is the value of the message's only such field, or of all, joined with commas as Envoy joins them:
     /// then it is refused.
     pub fn of(content_type: &[u8]) -> Result<Option<Self>, Ambiguous> {
+        Self::of_kind(content_type, Kind::FormData)
+    }
+
+    /// The boundary that a `Content-Type` names, as [`Boundary::of`], of a `multipart/related` or `multipart/mixed`.
+    pub fn of_related(content_type: &[u8]) -> Result<Option<Self>, Ambiguous> {
+        match Self::of_kind(content_type, Kind::Related)? {
+            None => Self::of_kind(content_type, Kind::Mixed),
+            related => Ok(related),
+        }
+    }
+
+    fn of_kind(content_type: &[u8], kind: Kind) -> Result<Option<Self>, Ambiguous> {
         let value = content_type.trim_ascii();
         let (media_type, parameters) = split(value);
-        if !media_type.eq_ignore_ascii_case(FORM_DATA) {
+        if !media_type.eq_ignore_ascii_case(kind.media_type()) {
             // Some look at the value's beginning only, or at the last of several.
-            return match contains(value, FORM_DATA) {
+            return match contains(value, kind.media_type()) {
                 true => Err(Ambiguous::MediaType),
                 false => Ok(None),
             };
@@ -45,7 +77,13 @@ impl Boundary {
         let boundary = found.ok_or(Ambiguous::NoBoundary)?;
         Ok(Some(Self {
             dashed: [b"--", checked(&boundary)?].concat(),
+            kind,
         }))
+    }
+
+    /// Which rules its parts go by.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The boundary, without the dashes that delimiters have before it.

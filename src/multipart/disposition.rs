@@ -1,21 +1,26 @@
 //! A part's `Content-Disposition` (RFC 7578 section 4.2).
 
-use super::Ambiguous;
 use super::extended_value::{browser, encoded_word, extended, has_encoded_word};
-use super::parameters::{Malformed, Parameter, split};
+use super::parameters::{Malformed, Parameter, is_token, split};
+use super::{Ambiguous, Kind};
 
 /// What it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Disposition {
-    pub(super) name: String,
+    /// Always there in a form.
+    pub(super) name: Option<String>,
     pub(super) file_name: Option<String>,
 }
 
 impl Disposition {
-    /// Reads a field's value.
-    pub(super) fn read(value: &[u8]) -> Result<Self, Ambiguous> {
-        let (kind, parameters) = split(value);
-        if !kind.eq_ignore_ascii_case(b"form-data") {
+    /// Reads a field's value, in a multipart of that kind.
+    pub(super) fn read(value: &[u8], kind: Kind) -> Result<Self, Ambiguous> {
+        let (disposition, parameters) = split(value);
+        let fits = match kind {
+            Kind::FormData => disposition.eq_ignore_ascii_case(b"form-data"),
+            _ => !disposition.is_empty() && disposition.iter().all(|b| is_token(*b)),
+        };
+        if !fits {
             return Err(Ambiguous::DispositionType);
         }
         let (mut name, mut plain, mut starred) = (None, None, None);
@@ -39,9 +44,11 @@ impl Disposition {
             }
             check(&parameter)?;
         }
-        let name = name.ok_or(Ambiguous::NoName)?;
+        if kind == Kind::FormData && name.is_none() {
+            return Err(Ambiguous::NoName);
+        }
         Ok(Self {
-            name: text(&browser(name.value)),
+            name: name.map(|name| text(&browser(name.value))),
             file_name: file_name(plain, starred)?,
         })
     }

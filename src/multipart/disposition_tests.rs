@@ -2,8 +2,8 @@ use super::*;
 use crate::multipart::testing::test;
 
 fn read(value: impl AsRef<[u8]>) -> Result<(String, Option<String>), Ambiguous> {
-    let disposition = Disposition::read(value.as_ref())?;
-    Ok((disposition.name, disposition.file_name))
+    let disposition = Disposition::read(value.as_ref(), Kind::FormData)?;
+    Ok((disposition.name.expect("a name"), disposition.file_name))
 }
 
 #[test]

@@ -2,16 +2,18 @@
 
 use memchr::{memchr, memmem};
 
-use super::Ambiguous;
 use super::disposition::Disposition;
 use super::parameters::is_token;
+use super::{Ambiguous, Kind};
+use crate::transfer_encoding::TransferEncoding;
 
 /// How many bytes a part's headers may have, line ends and the empty line included. Browsers send some hundred.
 pub const HEADER_BLOCK_BYTES: usize = 16 * 1024;
 
 /// Collects a block's lines as they arrive.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct FieldReader {
+    kind: Kind,
     /// The bytes since the delimiter.
     block: Vec<u8>,
     /// Where the last line begins, which is not complete.
@@ -24,21 +26,34 @@ pub(super) struct FieldReader {
 struct Fields {
     disposition: Option<Vec<u8>>,
     content_type: Option<Vec<u8>>,
-    transfer_encoding: Option<()>,
+    content_id: Option<Vec<u8>>,
+    encoding: Option<TransferEncoding>,
     length: Option<u64>,
 }
 
 /// What a complete block says.
 #[derive(Clone, Debug)]
 pub(super) struct PartFields {
-    pub(super) disposition: Disposition,
+    pub(super) name: String,
+    pub(super) file_name: Option<String>,
     pub(super) content_disposition: Vec<u8>,
     pub(super) content_type: Option<Vec<u8>>,
+    pub(super) encoding: TransferEncoding,
     /// `Content-Length`.
     pub(super) length: Option<u64>,
 }
 
 impl FieldReader {
+    /// A reader of the blocks in a multipart of that kind.
+    pub(super) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            block: Vec::new(),
+            line: 0,
+            fields: Fields::default(),
+        }
+    }
+
     /// Reads from `bytes` up to the end of a line; true if that was the empty line, the block's end. `dashed` is the
     /// boundary, which may not stand here.
     pub(super) fn read(&mut self, bytes: &[u8], dashed: &[u8]) -> Result<(usize, bool), Ambiguous> {
@@ -59,7 +74,7 @@ impl FieldReader {
         if memmem::find(line, dashed).is_some() {
             return Err(Ambiguous::NearlyDelimiter);
         }
-        self.fields.line(line)?;
+        self.fields.line(line, self.kind)?;
         self.line = self.block.len();
         Ok((length, false))
     }
@@ -74,18 +89,25 @@ impl FieldReader {
         self.block.clear();
         self.line = 0;
         let fields = std::mem::take(&mut self.fields);
-        let content_disposition = fields.disposition.ok_or(Ambiguous::NoContentDisposition)?;
+        let disposition = match &fields.disposition {
+            Some(value) => Disposition::read(value, self.kind)?,
+            None if self.kind == Kind::FormData => return Err(Ambiguous::NoContentDisposition),
+            None => Disposition::default(),
+        };
+        let id = fields.content_id.as_deref().map(content_id);
         Ok(PartFields {
-            disposition: Disposition::read(&content_disposition)?,
-            content_disposition,
+            name: disposition.name.or(id).unwrap_or_default(),
+            file_name: disposition.file_name,
+            content_disposition: fields.disposition.unwrap_or_default(),
             content_type: fields.content_type,
+            encoding: fields.encoding.unwrap_or_default(),
             length: fields.length,
         })
     }
 }
 
 impl Fields {
-    fn line(&mut self, line: &[u8]) -> Result<(), Ambiguous> {
+    fn line(&mut self, line: &[u8], kind: Kind) -> Result<(), Ambiguous> {
         if matches!(line, [b' ' | b'\t', ..]) {
             return Err(Ambiguous::FoldedHeader);
         }
@@ -105,8 +127,11 @@ impl Fields {
                 self.content_type.replace(value.to_vec()).is_some()
             }
             b"content-transfer-encoding" => {
-                check_transfer_encoding(value)?;
-                self.transfer_encoding.replace(()).is_some()
+                let encoding = transfer_encoding(value, kind).ok_or(Ambiguous::TransferEncoding)?;
+                self.encoding.replace(encoding).is_some()
+            }
+            b"content-id" if kind != Kind::FormData => {
+                self.content_id.replace(value.to_vec()).is_some()
             }
             b"content-length" => {
                 let length = number(value).ok_or(Ambiguous::PartLength)?;
@@ -132,11 +157,21 @@ fn check_content_type(value: &[u8]) -> Result<(), Ambiguous> {
     }
 }
 
-fn check_transfer_encoding(value: &[u8]) -> Result<(), Ambiguous> {
+fn transfer_encoding(value: &[u8], kind: Kind) -> Option<TransferEncoding> {
     match value.to_ascii_lowercase().as_slice() {
-        b"7bit" | b"8bit" | b"binary" => Ok(()),
-        _ => Err(Ambiguous::TransferEncoding),
+        b"7bit" | b"8bit" | b"binary" => Some(TransferEncoding::Identity),
+        // In forms some decode, others do not (RFC 7578 section 4.7).
+        _ if kind == Kind::FormData => None,
+        b"base64" => Some(TransferEncoding::Base64),
+        b"quoted-printable" => Some(TransferEncoding::QuotedPrintable),
+        _ => None,
     }
+}
+
+/// The identifier, without its angle brackets.
+fn content_id(value: &[u8]) -> String {
+    let inner = value.strip_prefix(b"<").and_then(|v| v.strip_suffix(b">"));
+    String::from_utf8_lossy(inner.unwrap_or(value)).into_owned()
 }
 
 fn number(value: &[u8]) -> Option<u64> {

@@ -1,5 +1,8 @@
 //! Forms (`multipart/form-data`, RFC 7578, in the framing of RFC 2046), sans-IO: bytes go in, the places of the parts come out.
 //!
+//! The same goes for `multipart/related` and `multipart/mixed`, from [`Boundary::of_related`], under rules that are those of
+//! forms but for names, which their parts need not have, and encodings, which [`Part::encoding`] tells.
+//!
 //! [`Boundary::of`] reads the request's `Content-Type`, [`Parser`] the body as it arrives. It holds no body: a [`Part`] says
 //! where its bytes stand in the original, and [`Layout`] where those stand that belong to no part.
 //!
@@ -21,7 +24,7 @@ mod part;
 mod testing;
 
 pub use ambiguous::Ambiguous;
-pub use boundary::{BOUNDARY_BYTES, Boundary};
+pub use boundary::{BOUNDARY_BYTES, Boundary, Kind};
 pub use fields::HEADER_BLOCK_BYTES;
 pub use parser::{Layout, PARTS, Parser};
 pub use part::{FIELD_BYTES, Part};

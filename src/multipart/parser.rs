@@ -76,8 +76,8 @@ impl Parser {
     pub fn new(boundary: Boundary) -> Self {
         Self {
             finder: Finder::new(boundary.dashed()),
+            fields: FieldReader::new(boundary.kind()),
             boundary,
-            fields: FieldReader::default(),
             state: State::Preamble,
             offset: 0,
             delimiter: 0,
@@ -220,10 +220,11 @@ impl Parser {
             whole: open.start..self.delimiter,
             headers: open.headers,
             body,
-            name: open.fields.disposition.name,
-            file_name: open.fields.disposition.file_name,
+            name: open.fields.name,
+            file_name: open.fields.file_name,
             content_type: open.fields.content_type,
             content_disposition: open.fields.content_disposition,
+            encoding: open.fields.encoding,
         });
         Ok(())
     }

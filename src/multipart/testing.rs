@@ -15,8 +15,12 @@ pub(super) const X: &str = "multipart/form-data; boundary=X";
 pub(super) type Read = Result<(Vec<Part>, Layout), Ambiguous>;
 
 pub(super) fn boundary(content_type: &str) -> Boundary {
-    let boundary = Boundary::of(content_type.as_bytes());
-    boundary.expect("a boundary").expect("a form")
+    let read = |of: fn(&[u8]) -> Result<Option<Boundary>, Ambiguous>| {
+        of(content_type.as_bytes()).expect("no contradiction")
+    };
+    read(Boundary::of)
+        .or_else(|| read(Boundary::of_related))
+        .expect("a multipart")
 }
 
 /// Parses the pieces in order.

@@ -16,7 +16,7 @@ pub use response::{ResponseCriterion, ResponseTest, ResponseView};
 pub use rule::{Action, Rule};
 pub use string_matcher::{MAX_REGEX_BYTES, RegexFault, StringMatcher, StringTest};
 
-use crate::config::{Config, Profile};
+use crate::config::{Config, Enforcement, Profile};
 use request::Memo;
 use std::rc::Rc;
 
@@ -43,6 +43,8 @@ pub enum Decision {
         profile: Rc<Profile>,
         /// The rule that said so.
         rule: Option<Rc<str>>,
+        /// Whether what comes of it is done.
+        enforcement: Enforcement,
     },
     /// It is not scanned.
     Skip {
@@ -62,10 +64,7 @@ pub fn decide(config: &Config, view: &dyn RequestView, route: RouteChoice) -> De
         RouteChoice::Disabled => Decision::Skip { rule: None },
         RouteChoice::Wrong(reason) => Decision::Refuse(reason),
         RouteChoice::Profile(name) => match config.profile(&name) {
-            Some(profile) => Decision::Scan {
-                profile: Rc::clone(profile),
-                rule: None,
-            },
+            Some(profile) => scan(profile, None, None),
             None => Decision::Misconfigured(format!(
                 "route metadata names the profile \"{}\", which does not exist",
                 name.chars()
@@ -78,13 +77,23 @@ pub fn decide(config: &Config, view: &dyn RequestView, route: RouteChoice) -> De
     }
 }
 
+/// A scan by that profile; the rule may have a word of its own on what comes of it.
+fn scan(
+    profile: &Rc<Profile>,
+    rule: Option<Rc<str>>,
+    enforcement: Option<Enforcement>,
+) -> Decision {
+    Decision::Scan {
+        profile: Rc::clone(profile),
+        rule,
+        enforcement: enforcement.unwrap_or(profile.enforcement),
+    }
+}
+
 fn by_rules(config: &Config, view: &dyn RequestView) -> Decision {
     let Some(rules) = &config.rules else {
         return match config.profiles.first() {
-            Some(profile) => Decision::Scan {
-                profile: Rc::clone(profile),
-                rule: None,
-            },
+            Some(profile) => scan(profile, None, None),
             None => Decision::Misconfigured("there is no profile".to_owned()),
         };
     };
@@ -95,10 +104,7 @@ fn by_rules(config: &Config, view: &dyn RequestView) -> Decision {
     };
     let name = Some(Rc::clone(&rule.name));
     match &rule.action {
-        Action::Scan(profile) => Decision::Scan {
-            profile: Rc::clone(profile),
-            rule: name,
-        },
+        Action::Scan(profile) => scan(profile, name, rule.enforcement),
         Action::Bypass => Decision::Skip { rule: name },
     }
 }
@@ -149,10 +155,7 @@ impl Outlook {
         // A rule about requests has been told of by its request.
         let name = rule.is_about_responses().then(|| Rc::clone(&rule.name));
         match &rule.action {
-            Action::Scan(profile) => Decision::Scan {
-                profile: Rc::clone(profile),
-                rule: name,
-            },
+            Action::Scan(profile) => scan(profile, name, rule.enforcement),
             Action::Bypass => Decision::Skip { rule: name },
         }
     }

@@ -4,7 +4,7 @@ use super::criterion::Criterion;
 use super::criterion::Held;
 use super::request::Memo;
 use super::response::{ResponseCriterion, ResponseView};
-use crate::config::{ClientIpSource, Profile};
+use crate::config::{ClientIpSource, Enforcement, Profile};
 use std::rc::Rc;
 
 /// One entry of `rules`, compiled.
@@ -22,6 +22,8 @@ pub struct Rule {
     pub action: Action,
     /// Which address is the client's for this rule.
     pub client_ip_source: ClientIpSource,
+    /// Whether what comes of a scan is done; `None`: as the profile says.
+    pub enforcement: Option<Enforcement>,
 }
 
 /// What a rule does.

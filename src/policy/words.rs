@@ -4,6 +4,7 @@ use super::criterion::{Criterion, NamedMatcher, NamedTest, Protocol, Test};
 use super::response::{ResponseCriterion, ResponseTest};
 use super::rule::{Action, Rule};
 use super::string_matcher::{StringMatcher, StringTest};
+use crate::config::Enforcement;
 use std::fmt::Display;
 
 /// Most alternatives that are named.
@@ -27,9 +28,14 @@ impl Rule {
             Action::Scan(profile) => format!("scanned by {}", profile.name.escape_debug()),
             Action::Bypass => "not scanned".to_owned(),
         };
+        let enforcement = match self.enforcement {
+            None => "",
+            Some(Enforcement::Enforce) => " and enforced",
+            Some(Enforcement::Monitor) => " and monitored only",
+        };
         let enabled = if self.enabled { "" } else { " (not enabled)" };
         let name = self.name.escape_debug();
-        format!("{name}: {criteria} → {action}{enabled}")
+        format!("{name}: {criteria} → {action}{enforcement}{enabled}")
     }
 }
 

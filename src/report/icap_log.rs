@@ -10,7 +10,7 @@ use crate::verdict::{Findings, Scan, Violation, clean};
 use super::json::Json;
 use super::object::Object;
 use super::protobuf::Struct;
-use super::{Action, Significance};
+use super::{Action, Outcome, Significance};
 
 /// Longest `http_method` kept, in bytes without the prefix.
 const MAX_METHOD_BYTES: usize = 32;
@@ -80,14 +80,12 @@ impl PartName {
 /// The entry for one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IcapLog<'a> {
-    /// What became of the request.
-    pub action: Action,
+    /// What became of the request, or would have.
+    pub outcome: Outcome,
     /// The rule that decided whether to scan.
     pub rule_name: Option<&'a str>,
     /// The profile that scanned.
     pub profile: Option<&'a str>,
-    /// Why the entry deserves attention.
-    pub significance: Significance,
     /// The transactions in order, retries included.
     pub request_logs: &'a [ScanRecord<'a>],
 }
@@ -96,10 +94,9 @@ impl<'a> IcapLog<'a> {
     /// The entry for a request that was not scanned; `rule_name` where a rule said so.
     pub fn disabled(rule_name: Option<&'a str>) -> Self {
         Self {
-            action: Action::Disabled,
+            outcome: Outcome::done(Action::Disabled, Significance::NONE),
             rule_name,
             profile: None,
-            significance: Significance::NONE,
             request_logs: &[],
         }
     }
@@ -123,20 +120,21 @@ impl<'a> IcapLog<'a> {
     }
 
     fn write(&self, entry: &mut impl Object) {
-        entry.add_text("action", Some(self.action.as_str()));
+        entry.add_text("action", Some(self.outcome.action.as_str()));
+        if !self.outcome.enforced {
+            entry.truth("enforced", false);
+        }
         entry.add_text("rule_name", self.rule_name);
         entry.add_text("profile", self.profile);
-        if !self.significance.is_empty() {
-            entry.texts("significance", self.significance.names());
+        let significance = self.outcome.significance;
+        if !significance.is_empty() {
+            entry.texts("significance", significance.names());
         }
         if !self.request_logs.is_empty() {
-            entry.objects(
-                "request_logs",
-                self.request_logs.iter(),
-                |object, record| {
-                    record.write(object);
-                },
-            );
+            let records = self.request_logs.iter();
+            entry.objects("request_logs", records, |object, record| {
+                record.write(object);
+            });
         }
     }
 }

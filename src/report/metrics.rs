@@ -66,18 +66,24 @@ pub enum Counter {
     SelftestFailed,
     FailedBadRequest,
     FailedUnscannable,
+    WouldBlock,
+    WouldModify,
+    WouldFail,
     Parts,
 }
 
 impl Counter {
-    /// The counter of an outcome.
-    pub fn of_action(action: Action) -> Self {
-        match action {
-            Action::Disabled => Self::Disabled,
-            Action::Passed => Self::Passed,
-            Action::Modified => Self::Modified,
-            Action::Blocked => Self::Blocked,
-            Action::Failed => Self::Failed,
+    /// The counter of an outcome, which was done or, `enforced` being false, would have been.
+    pub fn of_action(action: Action, enforced: bool) -> Self {
+        match (action, enforced) {
+            (Action::Disabled, _) => Self::Disabled,
+            (Action::Passed, _) => Self::Passed,
+            (Action::Modified, true) => Self::Modified,
+            (Action::Modified, false) => Self::WouldModify,
+            (Action::Blocked, true) => Self::Blocked,
+            (Action::Blocked, false) => Self::WouldBlock,
+            (Action::Failed, true) => Self::Failed,
+            (Action::Failed, false) => Self::WouldFail,
         }
     }
 
@@ -131,7 +137,7 @@ const fn row<Id: Copy>(
 }
 
 /// Every counter, in the order of [`Counter`].
-pub const COUNTERS: [Metric<Counter>; 28] = [
+pub const COUNTERS: [Metric<Counter>; 31] = [
     row(
         Counter::Requests,
         "requests",
@@ -320,6 +326,27 @@ pub const COUNTERS: [Metric<Counter>; 28] = [
         "requests",
         "The server can't look into the content: blocked, unless `fail_action_by_cause` opens this cause.",
         "Growth: users who send protected files, or an attack that hides in archives.",
+    ),
+    row(
+        Counter::WouldBlock,
+        "would_block",
+        "requests",
+        "Forwarded as it came, for `enforcement` is `monitor`: would have been blocked.",
+        "Look at each before `enforcement` becomes `enforce`.",
+    ),
+    row(
+        Counter::WouldModify,
+        "would_modify",
+        "requests",
+        "Likewise: would have been forwarded as the ICAP server changed it.",
+        "",
+    ),
+    row(
+        Counter::WouldFail,
+        "would_fail",
+        "requests",
+        "Likewise: no verdict, the profile's failure action would have decided. `failed.…` counts the cause here too.",
+        "Over 1 % of `requests`: users would notice once it is enforced.",
     ),
     row(
         Counter::Parts,

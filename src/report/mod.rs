@@ -22,5 +22,5 @@ pub use metrics::{
     COUNTERS, Counter, GAUGES, Gauge, HISTOGRAMS, Histogram, Kind, Metric, STATS_TAG_REGEX,
     StatNames,
 };
-pub use outcome::{Action, Significance, cause_name, failure_status};
+pub use outcome::{Action, Outcome, Significance, cause_name};
 pub use redact::{MAX_HEADERS_TEXT_BYTES, redact_headers};

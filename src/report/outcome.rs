@@ -1,5 +1,7 @@
 //! Outcomes and failure causes by the names that logs use.
 
+use std::cmp::Ordering;
+
 use crate::config::Cause;
 
 /// What became of a message, the graver the later.
@@ -26,6 +28,43 @@ impl Action {
             Self::Modified => "ICAP_MODIFIED",
             Self::Blocked => "ICAP_BLOCKED",
             Self::Failed => "ICAP_FAILED",
+        }
+    }
+}
+
+/// What is logged of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What became of it, or would have.
+    pub action: Action,
+    /// Why that deserves attention.
+    pub significance: Significance,
+    /// Whether it was done. False in monitor mode, where the message went on as it came.
+    pub enforced: bool,
+}
+
+impl Outcome {
+    /// What was done.
+    pub fn done(action: Action, significance: Significance) -> Self {
+        Self {
+            action,
+            significance,
+            enforced: true,
+        }
+    }
+
+    /// Of two the graver, with what is significant of either. Of two that are as grave, it was done if one of them was.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        let enforced = match self.action.cmp(&other.action) {
+            Ordering::Less => other.enforced,
+            Ordering::Equal => self.enforced || other.enforced,
+            Ordering::Greater => self.enforced,
+        };
+        Self {
+            action: self.action.max(other.action),
+            significance: self.significance.with(other.significance),
+            enforced,
         }
     }
 }
@@ -146,21 +185,6 @@ pub fn cause_name(cause: Cause) -> &'static str {
     }
 }
 
-/// The HTTP status that the client gets for a failure with `fail_closed`.
-pub fn failure_status(cause: Cause) -> u16 {
-    match cause {
-        Cause::Oversize => 413,
-        Cause::BadRequest => 400,
-        Cause::Unscannable => 403,
-        Cause::Connection
-        | Cause::Timeout
-        | Cause::Protocol
-        | Cause::ServerError
-        | Cause::Overload
-        | Cause::Internal => 503,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,49 +194,27 @@ mod tests {
     }
 
     #[test]
-    fn each_failure_has_its_significance_name_and_status() {
-        for (cause, name, significance, status) in [
-            (
-                Cause::Connection,
-                "connection",
-                "ADF_ICAP_CONNECTION_ERROR",
-                503,
-            ),
-            (Cause::Timeout, "timeout", "ADF_ICAP_TIMEDOUT", 503),
-            (Cause::Protocol, "protocol", "ADF_ICAP_SERVER_ERROR", 503),
-            (
-                Cause::ServerError,
-                "server_error",
-                "ADF_ICAP_SERVER_ERROR",
-                503,
-            ),
-            (Cause::Overload, "overload", "ADF_ICAP_OVERLOAD", 503),
-            (Cause::Internal, "internal", "ADF_ICAP_FAILED", 503),
+    fn each_failure_has_its_significance_and_name() {
+        for (cause, name, significance) in [
+            (Cause::Connection, "connection", "ADF_ICAP_CONNECTION_ERROR"),
+            (Cause::Timeout, "timeout", "ADF_ICAP_TIMEDOUT"),
+            (Cause::Protocol, "protocol", "ADF_ICAP_SERVER_ERROR"),
+            (Cause::ServerError, "server_error", "ADF_ICAP_SERVER_ERROR"),
+            (Cause::Overload, "overload", "ADF_ICAP_OVERLOAD"),
+            (Cause::Internal, "internal", "ADF_ICAP_FAILED"),
             (
                 Cause::Oversize,
                 "oversize",
                 "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED",
-                413,
             ),
-            (
-                Cause::BadRequest,
-                "bad_request",
-                "ADF_ICAP_BAD_REQUEST",
-                400,
-            ),
-            (
-                Cause::Unscannable,
-                "unscannable",
-                "ADF_ICAP_UNSCANNABLE",
-                403,
-            ),
+            (Cause::BadRequest, "bad_request", "ADF_ICAP_BAD_REQUEST"),
+            (Cause::Unscannable, "unscannable", "ADF_ICAP_UNSCANNABLE"),
         ] {
             for slow in [false, true] {
                 let got = Significance::of(Action::Failed, Some(cause), slow);
                 assert_eq!(names(got), [significance]);
             }
             assert_eq!(cause_name(cause), name);
-            assert_eq!(failure_status(cause), status);
         }
         let unknown = Significance::of(Action::Failed, None, false);
         assert_eq!(names(unknown), ["ADF_ICAP_FAILED"]);
@@ -234,6 +236,40 @@ mod tests {
         assert!(Significance::of(Action::Disabled, None, true).is_empty());
         let unscannable = Significance::of(Action::Blocked, Some(Cause::Unscannable), true);
         assert_eq!(names(unscannable), ["ADF_ICAP_UNSCANNABLE", SLOW]);
+    }
+
+    #[test]
+    fn of_two_outcomes_the_graver_stands_and_whether_it_was_done() {
+        let done = |action| Outcome::done(action, Significance::NONE);
+        let noted = |action| Outcome {
+            enforced: false,
+            ..done(action)
+        };
+        for (one, other, expected) in [
+            (
+                noted(Action::Blocked),
+                done(Action::Passed),
+                noted(Action::Blocked),
+            ),
+            (
+                noted(Action::Modified),
+                done(Action::Blocked),
+                done(Action::Blocked),
+            ),
+            (
+                noted(Action::Failed),
+                done(Action::Failed),
+                done(Action::Failed),
+            ),
+            (
+                noted(Action::Passed),
+                noted(Action::Passed),
+                noted(Action::Passed),
+            ),
+        ] {
+            assert_eq!(one.with(other), expected);
+            assert_eq!(other.with(one), expected);
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use crate::{accept, base, refuse_at, set, with};
 use icap_filter::config::{
-    Cause, ClientIpSource, Config, FailAction, HonorTransferIgnore, Profile, SendWhen, ShownForm,
-    UserEncoding,
+    Cause, ClientIpSource, Config, Enforcement, FailAction, HonorTransferIgnore, Profile,
+    ReplyPage, SendWhen, ShownForm, UserEncoding,
 };
 use icap_filter::product;
 use serde_json::{Value, json};
@@ -101,8 +101,50 @@ const INTEGERS: &[(&str, Read<u64>, u64, u64, u64)] = &[
     ),
     (
         "block_response.status",
-        |p| p.block_response.status.into(),
+        |p| p.block_response.page.status.into(),
         403,
+        400,
+        599,
+    ),
+    (
+        "too_large_response.status",
+        |p| p.too_large_response.status.into(),
+        413,
+        400,
+        599,
+    ),
+    (
+        "fail_response.status",
+        |p| p.fail_response.page.status.into(),
+        503,
+        400,
+        599,
+    ),
+    (
+        "fail_response.retry_after_s",
+        |p| p.fail_response.retry_after_s.into(),
+        5,
+        0,
+        86_400,
+    ),
+    (
+        "early_reply_discard_kb",
+        |p| p.early_reply_discard_bytes / 1024,
+        65_536,
+        0,
+        1_048_576,
+    ),
+    (
+        "early_reply_delay_ms",
+        |p| p.early_reply_delay_ms,
+        10_000,
+        0,
+        600_000,
+    ),
+    (
+        "bad_request_response.status",
+        |p| p.bad_request_response.status.into(),
+        400,
         400,
         599,
     ),
@@ -165,10 +207,36 @@ const TEXTS: &[(&str, Read<String>, Option<&str>, usize)] = &[
     ),
     (
         "block_response.content_type",
-        |p| p.block_response.content_type.clone(),
+        |p| p.block_response.page.content_type.clone(),
         Some("text/html"),
         256,
     ),
+    (
+        "too_large_response.content_type",
+        |p| p.too_large_response.content_type.clone(),
+        Some("text/plain"),
+        256,
+    ),
+    (
+        "fail_response.content_type",
+        |p| p.fail_response.page.content_type.clone(),
+        Some("text/plain"),
+        256,
+    ),
+    (
+        "bad_request_response.content_type",
+        |p| p.bad_request_response.content_type.clone(),
+        Some("text/plain"),
+        256,
+    ),
+];
+
+/// `profiles[0].x`: an answer to clients.
+const REPLIES: &[(&str, fn(&Profile) -> &ReplyPage)] = &[
+    ("block_response", |p| &p.block_response.page),
+    ("too_large_response", |p| &p.too_large_response),
+    ("fail_response", |p| &p.fail_response.page),
+    ("bad_request_response", |p| &p.bad_request_response),
 ];
 
 /// Attributes with a test of their own below.
@@ -188,11 +256,10 @@ const OTHERS: &[&str] = &[
     "verdict_headers",
     "client_ip_source",
     "honor_transfer_ignore",
+    "enforcement",
     "multipart",
     "options",
     "self_test",
-    "block_response",
-    "block_response.body",
 ];
 
 fn path(name: &str) -> String {
@@ -338,7 +405,7 @@ fn fail_actions() {
 #[test]
 fn a_cause_has_its_own_action_and_the_others_the_general_one() {
     let mut config = with("profiles[0].fail_action", json!("fail_open"));
-    crate::set(
+    set(
         &mut config,
         "profiles[0].fail_action_by_cause",
         json!({"timeout": "fail_closed"}),
@@ -407,6 +474,47 @@ fn when_transfer_ignore_is_honored() {
 }
 
 #[test]
+fn what_is_enforced() {
+    for (word, enforcement) in [
+        ("enforce", Enforcement::Enforce),
+        ("monitor", Enforcement::Monitor),
+    ] {
+        let config = accept(&with("profiles[0].enforcement", json!(word)));
+        assert_eq!(config.profiles[0].enforcement, enforcement);
+        assert_eq!(config.rules.unwrap()[0].enforcement, None);
+        let config = accept(&with("rules[0].enforcement", json!(word)));
+        assert_eq!(config.profiles[0].enforcement, Enforcement::Enforce);
+        assert_eq!(config.rules.unwrap()[0].enforcement, Some(enforcement));
+    }
+    refuse_types(
+        "enforcement",
+        &[json!("off"), json!(true), json!(null), json!({})],
+    );
+    refuse_neighbour("enforcement");
+    let error = refuse_at(
+        &with("rules[0].enforcement", json!("log")),
+        "rules[0].enforcement",
+    );
+    assert_eq!(error.allowed, "one of enforce, monitor");
+    let bypass = json!({"name": "none", "action": "bypass", "enforcement": "monitor"});
+    let error = refuse_at(&with("rules[0]", bypass), "rules[0].enforcement");
+    assert_eq!(error.found, "it with bypass");
+}
+
+#[test]
+fn what_holds_where_nobody_knows_the_profile() {
+    let monitors = |rule: &str| {
+        let mut config = with("profiles[0].enforcement", json!("monitor"));
+        set(&mut config, "rules[0].enforcement", json!(rule));
+        accept(&config).strictest_enforcement()
+    };
+    assert_eq!(monitors("monitor"), Enforcement::Monitor);
+    assert_eq!(monitors("enforce"), Enforcement::Enforce);
+    let config = accept(&with("rules[0].enforcement", json!("monitor")));
+    assert_eq!(config.strictest_enforcement(), Enforcement::Enforce);
+}
+
+#[test]
 fn texts() {
     for (name, read, default, max) in TEXTS {
         if let Some(default) = default {
@@ -414,7 +522,7 @@ fn texts() {
         }
         for value in ["x".to_owned(), "x".repeat(*max)] {
             let mut config = with(&path(name), json!(value));
-            crate::set(&mut config, "rules", json!([]));
+            set(&mut config, "rules", json!([]));
             assert_eq!(read(&profile(&config)), value, "{name}");
         }
         for (value, found) in [
@@ -431,7 +539,7 @@ fn texts() {
             (json!({}), "object".to_owned()),
         ] {
             let mut config = with(&path(name), value);
-            crate::set(&mut config, "rules", json!([]));
+            set(&mut config, "rules", json!([]));
             assert_eq!(refuse_at(&config, &path(name)).found, found, "{name}");
         }
         refuse_neighbour(name);
@@ -442,7 +550,7 @@ fn texts() {
 fn what_is_required_is_missed() {
     for name in ["name", "cluster", "service_url"] {
         let mut config = base();
-        crate::set(&mut config, "rules", json!([]));
+        set(&mut config, "rules", json!([]));
         config["profiles"][0].as_object_mut().unwrap().remove(name);
         assert_eq!(refuse_at(&config, &path(name)).found, "nothing");
     }
@@ -814,22 +922,56 @@ fn responses_go_to_another_host_only_by_another_cluster() {
 }
 
 #[test]
-fn the_page_of_a_blocked_request() {
-    let name = path("block_response.body");
-    assert!(!profile(&base()).block_response.body.is_empty());
-    for page in [String::new(), "a\nb".to_owned(), "x".repeat(65_536)] {
-        assert_eq!(profile(&with(&name, json!(page))).block_response.body, page);
+fn pages_for_clients() {
+    for (object, read) in REPLIES {
+        let name = format!("{object}.body");
+        let whole = path(&name);
+        assert!(!read(&profile(&base())).body.is_empty(), "{name}");
+        for page in [
+            String::new(),
+            "a\nb 100%".to_owned(),
+            "x".repeat(65_536),
+            "%THREAT% %REASON% %REQUEST_ID%".to_owned(),
+        ] {
+            let read = read(&profile(&with(&whole, json!(page)))).clone();
+            assert_eq!(read.body, page, "{name}");
+        }
+        let error = refuse_at(&with(&whole, json!("x".repeat(65_537))), &whole);
+        assert_eq!(error.found, "string of 65537 bytes");
+        let error = refuse_at(&with(&whole, json!("%THREATS%")), &whole);
+        assert!(error.found.contains("\"THREATS\""), "{error}");
+        assert!(error.allowed.contains("%THREAT%"), "{error}");
+        refuse_types(&name, &[json!(1), json!(null), json!([]), json!({})]);
+        refuse_neighbour(&name);
     }
-    let error = refuse_at(&with(&name, json!("x".repeat(65_537))), &name);
-    assert_eq!(error.found, "string of 65537 bytes");
-    refuse_types(
-        "block_response.body",
-        &[json!(1), json!(null), json!([]), json!({})],
-    );
-    refuse_neighbour("block_response.body");
-    for object in ["options", "self_test", "block_response"] {
+    for object in ["options", "self_test"]
+        .into_iter()
+        .chain(REPLIES.iter().map(|(object, _)| *object))
+    {
         refuse_types(object, &[json!(true), json!([]), json!(null), json!("x")]);
         refuse_neighbour(object);
+    }
+}
+
+#[test]
+fn placeholders_need_a_kind_of_page_that_can_be_escaped() {
+    for (content_type, known) in [
+        ("text/html; charset=utf-8", true),
+        ("application/problem+json", true),
+        ("application/xml", true),
+        ("text/plain", true),
+        ("text/css", false),
+        ("application/octet-stream", false),
+    ] {
+        let mut page = json!({"content_type": content_type, "body": "no placeholder, 100%"});
+        accept(&with(&path("fail_response"), page.clone()));
+        page["body"] = json!("request %REQUEST_ID%");
+        let config = with(&path("fail_response"), page);
+        if known {
+            accept(&config);
+        } else {
+            refuse_at(&config, &path("fail_response.content_type"));
+        }
     }
 }
 
@@ -848,6 +990,8 @@ fn every_attribute_of_a_profile_is_tested() {
         .chain(TEXTS.iter().map(|case| case.0))
         .chain(OTHERS.iter().copied())
         .map(str::to_owned)
+        .chain(REPLIES.iter().map(|(object, _)| format!("{object}.body")))
+        .chain(REPLIES.iter().map(|(object, _)| (*object).to_owned()))
         .collect();
     known.retain(|name| !name.starts_with("authorization."));
     assert_eq!(known, tested);

@@ -256,6 +256,44 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             &["an HTTP/2 window of 1 MiB"],
         ),
         (
+            "no room for one read",
+            replaced(&[
+                (
+                    "large_upload_fail_action: fail_closed",
+                    "large_upload_fail_action: fail_open",
+                ),
+                (
+                    "request_body_buffer_limit: 54525952",
+                    "request_body_buffer_limit: 53477376",
+                ),
+            ]),
+            ERROR,
+            &[
+                "with 1 MiB of room above the profile's buffer",
+                "request_body_buffer_limit: 53608448",
+            ],
+        ),
+        (
+            "no room for one read, and no limit of the route's",
+            replaced(&[
+                (
+                    "large_upload_fail_action: fail_closed",
+                    "large_upload_fail_action: fail_open",
+                ),
+                ("request_body_buffer_limit: 54525952", "name: all"),
+                (
+                    "per_connection_buffer_limit_bytes: 1048576",
+                    "per_connection_buffer_limit_bytes: 54525952",
+                ),
+                (
+                    "initial_stream_window_size: 1048576",
+                    "initial_stream_window_size: 54525952",
+                ),
+            ]),
+            WARNING,
+            &["with 2 MiB of room above the profile's buffer"],
+        ),
+        (
             "large limit for everything",
             replaced(&[(
                 "per_connection_buffer_limit_bytes: 1048576",

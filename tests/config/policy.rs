@@ -1,7 +1,7 @@
 //! The HTTP security policy.
 
 use crate::{accept, base, refuse, refuse_at, set, with};
-use icap_filter::config::Config;
+use icap_filter::config::{Config, Enforcement};
 use icap_filter::policy::{Decision, Protocol, RequestView, RouteChoice, decide};
 use serde_json::{Value, json};
 use std::cell::Cell;
@@ -97,7 +97,7 @@ fn config(criteria: Value) -> Config {
 
 fn matches(criteria: Value, request: &Request) -> bool {
     match decide(&config(criteria), request, RouteChoice::None) {
-        Decision::Scan { profile, rule } => {
+        Decision::Scan { profile, rule, .. } => {
             assert_eq!((&*profile.name, rule.as_deref()), ("av", Some("all")));
             true
         }
@@ -524,7 +524,7 @@ fn the_first_enabled_rule_that_matches_decides() {
             ..Request::default()
         };
         let (found_profile, found_rule) = match decide(&config, &request, RouteChoice::None) {
-            Decision::Scan { profile, rule } => (Some(profile.name.to_string()), rule),
+            Decision::Scan { profile, rule, .. } => (Some(profile.name.to_string()), rule),
             Decision::Skip { rule } => (None, rule),
             Decision::Misconfigured(fault) | Decision::Refuse(fault) => panic!("{fault}"),
         };
@@ -542,6 +542,7 @@ fn without_rules_the_first_profile_scans_everything() {
     let expected = Decision::Scan {
         profile: config.profiles[0].clone(),
         rule: None,
+        enforcement: Enforcement::Enforce,
     };
     assert_eq!(decision, expected);
 }
@@ -563,7 +564,7 @@ fn the_route_wins_over_the_rules() {
     ));
     let request = Request::default();
     let scan = decide(&config, &request, RouteChoice::Profile("av".to_owned()));
-    assert!(matches!(scan, Decision::Scan { profile, rule: None } if &*profile.name == "av"));
+    assert!(matches!(scan, Decision::Scan { profile, rule: None, .. } if &*profile.name == "av"));
     let config = accept(&base());
     assert_eq!(
         decide(&config, &request, RouteChoice::Disabled),

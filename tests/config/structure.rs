@@ -315,6 +315,8 @@ fn the_summary_names_what_is_in_force_and_no_secret() {
         json!("icap://h/av?key=hunter4"),
     );
     set(&mut config, "profiles[0].fail_action", json!("fail_open"));
+    set(&mut config, "profiles[0].enforcement", json!("monitor"));
+    set(&mut config, "rules[0].enforcement", json!("enforce"));
     let config = accept(&config);
     let text = summary(&config);
     assert!(
@@ -327,7 +329,8 @@ fn the_summary_names_what_is_in_force_and_no_secret() {
         "icap://h/av",
         "X-Key",
         "fails open on connection",
-        "all: every request → scanned by av",
+        "monitors only: nothing is blocked",
+        "all: every request → scanned by av and enforced",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }

@@ -147,6 +147,31 @@ fn every_example_has_what_all_need() {
     }
 }
 
+/// As fast as it goes: one read of Envoy's may bring as much as the listener's limit, and that must still fit beside what is held.
+#[test]
+fn a_fast_upload_past_the_buffer_goes_on_where_the_example_fails_open() {
+    const SIZE: usize = 60 << 20;
+    if !lifts_by_route() {
+        return;
+    }
+    let scene = Scene::start_with("envoy/envoy.yaml", application(), |config| {
+        yaml::mappings_mut(config, &mut |fields| {
+            if let Some(action) = fields.get_mut("large_upload_fail_action") {
+                *action = "fail_open".into();
+            }
+        });
+    });
+    let mut upload = format!("{SIZE:x}\r\n").into_bytes();
+    upload.resize(upload.len() + SIZE, b'x');
+    upload.extend_from_slice(b"\r\n0\r\n\r\n");
+    for _ in 0..6 {
+        let mut stream = scene.begin("POST / HTTP/1.1\nhost: test\ntransfer-encoding: chunked\n\n");
+        stream.write_all(&upload).unwrap();
+        let answer = read_until(&mut stream, &SIZE.to_string());
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
+
 /// What runs is checked as what is written is: Envoy's own dump of it.
 #[test]
 fn check_config_reads_the_dump_of_a_running_envoy() {

@@ -34,7 +34,7 @@ async fn scene(plugin: Value, adjust: impl FnOnce(&mut Setup)) -> (IcapServer, S
 }
 
 /// Puts a filter before the module's.
-fn put_before(setup: &mut Setup, filter: Value) {
+pub fn put_before(setup: &mut Setup, filter: Value) {
     setup.patch(move |bootstrap| {
         let listener = &mut bootstrap["static_resources"]["listeners"][0];
         let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
@@ -59,7 +59,7 @@ fn peer_filter() -> Value {
     })
 }
 
-fn lua(code: &str) -> Value {
+pub fn lua(code: &str) -> Value {
     json!({
         "name": "lua",
         "typed_config": {

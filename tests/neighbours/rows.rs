@@ -104,6 +104,11 @@ impl Row {
         !self.name.starts_with("another of ours")
     }
 
+    /// Whether every message is to go on as it came.
+    pub fn is_monitored(&self) -> bool {
+        self.profile["enforcement"] == "monitor"
+    }
+
     /// As in the table.
     pub fn title(&self) -> String {
         match self.place {
@@ -300,6 +305,15 @@ fn routes() -> Vec<Row> {
             2,
         ),
     ];
+    // The router keeps the body too, which is not to be changed under its hands.
+    let mut monitored = route(
+        "monitor mode, retry policy",
+        json!({"retry_policy": retries}),
+        Manner::FailFirst,
+        2,
+    );
+    monitored.profile = json!({"enforcement": "monitor"});
+    rows.push(monitored);
     // An older Envoy knows the field, and does as the listener says.
     if version() >= vec![1, 40] {
         rows.push(small);

@@ -159,6 +159,13 @@ impl Entry<'_> {
         self.log.as_ref().map_or(UNSEEN, |log| log.action.text())
     }
 
+    /// Whether what the outcome says was not done.
+    pub(crate) fn is_monitored(&self) -> bool {
+        self.log
+            .as_ref()
+            .is_some_and(|log| log.enforced.text() == "false")
+    }
+
     /// Whether the entry deserves attention.
     pub(crate) fn is_significant(&self) -> bool {
         self.log
@@ -290,7 +297,7 @@ impl Entry<'_> {
 
     fn enforcement(&self) -> &'static str {
         match &self.log {
-            Some(log) if log.enforced.text() == "false" => "monitor only",
+            Some(_) if self.is_monitored() => "monitor only",
             Some(log) if log.streamed.is_true() => "streamed",
             Some(log) if log.request_logs.iter().any(|t| t.streamed.is_true()) => "streamed",
             Some(log) if !log.request_logs.is_empty() => "enforced",

@@ -12,14 +12,17 @@ const SECONDS: usize = 60;
 /// How many entries are remembered.
 const REMEMBERED: usize = 200;
 /// The outcomes, their names on the terminal, and their colours there.
-const OUTCOMES: [(&str, &str, u8); 6] = [
+const OUTCOMES: [(&str, &str, u8); 7] = [
     ("ICAP_PASSED", "passed", 32),
     ("ICAP_MODIFIED", "modified", 34),
     ("ICAP_BLOCKED", "blocked", 31),
     ("ICAP_FAILED", "failed", 33),
     ("ICAP_DISABLED", "disabled", 90),
+    (NOT_DONE, "not done", 35),
     (UNSEEN, "unseen", 90),
 ];
+/// Stands for all that monitoring only notes: what would have been blocked, changed or failed.
+const NOT_DONE: &str = "not done";
 /// Bars of a count, from none to the most.
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
@@ -33,7 +36,11 @@ pub(crate) struct Live {
     bad: u64,
 }
 
-fn place(action: &str) -> usize {
+fn place(entry: &Entry<'_>) -> usize {
+    let action = match entry.action() {
+        "ICAP_MODIFIED" | "ICAP_BLOCKED" | "ICAP_FAILED" if entry.is_monitored() => NOT_DONE,
+        action => action,
+    };
     let known = OUTCOMES.iter().position(|(name, _, _)| *name == action);
     known.unwrap_or(OUTCOMES.len() - 1)
 }
@@ -41,7 +48,7 @@ fn place(action: &str) -> usize {
 impl Live {
     /// Takes an entry; `is_shown`: also as a line. Returns that line.
     pub(crate) fn entry(&mut self, entry: &Entry<'_>, is_shown: bool) -> Option<&str> {
-        let place = place(entry.action());
+        let place = place(entry);
         if let Some(total) = self.totals.get_mut(place) {
             *total += 1;
         }
@@ -152,6 +159,9 @@ fn line(entry: &Entry<'_>) -> String {
         .map_or("", |(_, clock)| clock)
         .trim_end_matches('Z');
     let mut text = format!("{moment:<12} {:<14}", entry.action());
+    if entry.is_monitored() {
+        text.push_str(" (monitored only)");
+    }
     for word in [
         entry.status.text(),
         entry.client.text(),

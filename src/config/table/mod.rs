@@ -2,6 +2,7 @@
 
 mod plugin;
 mod profile;
+mod reply;
 mod rule;
 #[cfg(not(target_arch = "wasm32"))]
 mod sections;

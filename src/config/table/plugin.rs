@@ -71,8 +71,9 @@ pub(in super::super) static PLUGIN: Section = Section::new(
 
 pub(in super::super) static EXPOSE: Section = Section::new(
     "expose",
-    "The headers are `x-icap-action` (such as `ICAP_PASSED`) and `x-icap-threat` (where there is one). Headers of these \
-     names that come from a client are removed in any case, those that come from an application where `client` is on.",
+    "The headers are `x-icap-action` (such as `ICAP_PASSED`) and `x-icap-threat` (where there is one). Where `enforcement` is `monitor` an \
+     outcome that changes anything reads `ICAP_BLOCKED; enforced=false`. Headers of these names that come from a client are removed in any \
+     case, those that come from an application where `client` is on.",
     &[
         Attribute::new(
             "client",

@@ -2,7 +2,8 @@
 
 use super::super::attribute::{Absent, Attribute, Kind, Section};
 use super::NAME_BYTES;
-use super::rule::{CONTAINS, EXACT, IGNORE_CASE, INVERT, PREFIX, REGEX, SUFFIX};
+use super::reply::{BAD_REQUEST_RESPONSE, BLOCK_RESPONSE, FAIL_RESPONSE, TOO_LARGE_RESPONSE};
+use super::rule::{CONTAINS, ENFORCEMENTS, EXACT, IGNORE_CASE, INVERT, PREFIX, REGEX, SUFFIX};
 
 const FAIL_ACTIONS: &[&str] = &["fail_closed", "fail_open"];
 
@@ -148,6 +149,15 @@ pub(in super::super) static PROFILE: Section = Section::new(
              forwards it unscanned.",
         )
         .avi("buffer_size_exceed_action"),
+        Attribute::new(
+            "enforcement",
+            Kind::Choice(ENFORCEMENTS),
+            Absent::Text("enforce"),
+            "`monitor`: everything is scanned, logged (`\"enforced\": false` beside the `action` that it would have had) and \
+             counted (`would_block`, `would_modify`, `would_fail`), and every message goes on as it came, whatever the scan, \
+             `fail_action` or the size of its body says. A rule may say otherwise for itself. See \
+             [operations](operations.md#from-monitoring-to-enforcing).",
+        ),
         Attribute::new(
             "max_connections",
             integer(1, 4096, ""),
@@ -308,6 +318,38 @@ pub(in super::super) static PROFILE: Section = Section::new(
             Absent::Words("its defaults"),
             "What the client of a blocked request gets.",
         ),
+        Attribute::new(
+            "too_large_response",
+            Kind::Object(&TOO_LARGE_RESPONSE),
+            Absent::Words("its defaults"),
+            "What the client gets whose upload is larger than the buffer, with `large_upload_fail_action: fail_closed`.",
+        ),
+        Attribute::new(
+            "fail_response",
+            Kind::Object(&FAIL_RESPONSE),
+            Absent::Words("its defaults"),
+            "What the client gets where the scan failed, with `fail_closed`.",
+        ),
+        Attribute::new(
+            "bad_request_response",
+            Kind::Object(&BAD_REQUEST_RESPONSE),
+            Absent::Words("its defaults"),
+            "What the client gets whose request can't be shown to a scanner.",
+        ),
+        Attribute::new(
+            "early_reply_discard_kb",
+            integer(0, 1_048_576, "KiB"),
+            Absent::Integer(65_536),
+            "An answer that is due before its upload has ended waits for the rest, which is thrown away: many clients write all before \
+             they read, and where Envoy answers earlier they see a closed connection. It is given at once where more than so \
+             much is still to come, and where nothing comes for a second. 0: always at once.",
+        ),
+        Attribute::new(
+            "early_reply_delay_ms",
+            integer(0, 600_000, "ms"),
+            Absent::Integer(10_000),
+            "The longest such a wait.",
+        ),
     ],
 );
 
@@ -335,7 +377,7 @@ pub(in super::super) static FAIL_ACTION_BY_CAUSE: Section = Section::new(
     "profiles[].fail_action_by_cause",
     "Each is `fail_closed` or `fail_open`, and without value is as `fail_action`. A body that is too large is no such \
      cause: see `large_upload_fail_action`. Nor is `bad_request`, what the client sent and no scanner can be shown: it always \
-     gets 400.",
+     gets 400, but where `enforcement` is `monitor`.",
     &[
         cause("connection", "No connection, or the connection was lost."),
         cause("timeout", "`response_timeout_ms` is over."),
@@ -449,45 +491,6 @@ pub(in super::super) static SELF_TEST: Section = Section::new(
             Absent::Bool(false),
             "After a failed test let every request of the profile fail with the cause `server_error`, until a test \
              succeeds.",
-        ),
-    ],
-);
-
-pub(in super::super) static BLOCK_RESPONSE: Section = Section::new(
-    "profiles[].block_response",
-    "",
-    &[
-        Attribute::new(
-            "use_server_response",
-            Kind::Bool,
-            Absent::Bool(true),
-            "Give the client the response that the ICAP server sent, where it sent one.",
-        ),
-        Attribute::new(
-            "keep_server_status",
-            Kind::Bool,
-            Absent::Bool(true),
-            "Leave that response its status. `false`: it gets `status`, for servers that block with 200.",
-        ),
-        Attribute::new(
-            "status",
-            integer(400, 599, ""),
-            Absent::Integer(403),
-            "HTTP status otherwise.",
-        ),
-        Attribute::new(
-            "content_type",
-            Kind::Text { max: 256 },
-            Absent::Text("text/html"),
-            "`content-type` of `body`.",
-        ),
-        Attribute::new(
-            "body",
-            Kind::Page { max: 65_536 },
-            Absent::Text(
-                "<!doctype html><title>Blocked</title><p>This request was blocked by the content scanner.</p>",
-            ),
-            "The page.",
         ),
     ],
 );

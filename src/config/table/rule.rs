@@ -3,6 +3,7 @@
 use super::super::attribute::{Absent, Attribute, Kind, Section};
 use super::NAME_BYTES;
 
+pub(super) const ENFORCEMENTS: &[&str] = &["enforce", "monitor"];
 const PROTOCOLS: &[&str] = &["http", "https"];
 
 pub(in super::super) static RULE: Section = Section::new(
@@ -43,6 +44,12 @@ pub(in super::super) static RULE: Section = Section::new(
             Kind::Text { max: NAME_BYTES },
             Absent::Nothing,
             "Name of a profile; required with `enable_icap`.",
+        ),
+        Attribute::new(
+            "enforcement",
+            Kind::Choice(ENFORCEMENTS),
+            Absent::Words("as the profile's"),
+            "As the profile's attribute, for the messages of this rule; only with `enable_icap`.",
         ),
     ],
 );

@@ -2,3 +2,4 @@ mod accepted;
 #[cfg(not(target_arch = "wasm32"))]
 mod random;
 mod refused;
+mod related;

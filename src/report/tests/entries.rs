@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::super::{Action, IcapLog, PartName, ScanRecord, Significance};
+use super::super::{Action, IcapLog, Outcome, PartName, ScanRecord, Significance};
 use super::record;
 use crate::config::Cause;
 use crate::product::{Vendor, names};
@@ -15,10 +15,9 @@ fn entry<'a>(
     request_logs: &'a [ScanRecord<'a>],
 ) -> IcapLog<'a> {
     IcapLog {
-        action,
+        outcome: Outcome::done(action, significance),
         rule_name: Some("scan-uploads"),
         profile: Some("upload-av"),
-        significance,
         request_logs,
     }
 }
@@ -33,6 +32,22 @@ fn disabled() {
         IcapLog::disabled(Some("health-checks")).to_json(),
         r#"{"action":"ICAP_DISABLED","rule_name":"health-checks"}"#
     );
+}
+
+#[test]
+fn what_was_not_done_is_said_beside_the_action() {
+    let log = IcapLog {
+        outcome: Outcome {
+            enforced: false,
+            ..Outcome::done(Action::Blocked, Significance::BLOCKED)
+        },
+        ..entry(Action::Blocked, Significance::BLOCKED, &[])
+    };
+    let expected = concat!(
+        r#"{"action":"ICAP_BLOCKED","enforced":false,"rule_name":"scan-uploads","profile":"upload-av","#,
+        r#""significance":["ADF_ICAP_BLOCKED"]}"#,
+    );
+    assert_eq!(log.to_json(), expected);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::config::{LogForms, Secrets};
 
-use super::super::{Action, IcapLog, ScanRecord, Significance, redact_headers};
+use super::super::{Action, IcapLog, Outcome, ScanRecord, Significance, redact_headers};
 use super::record;
 use super::struct_decoder::decode;
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
@@ -148,10 +148,9 @@ proptest! {
             ..record()
         }];
         let log = IcapLog {
-            action: Action::Blocked,
+            outcome: Outcome::done(Action::Blocked, Significance::BLOCKED),
             rule_name: Some(&rule_name),
             profile: Some("upload-av"),
-            significance: Significance::BLOCKED,
             request_logs: &records,
         };
 

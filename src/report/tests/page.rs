@@ -14,8 +14,9 @@ const TOP: &str = "\
 Every name is an Envoy stat `wasmcustom.icap_filter.<name>`: see `/stats` on the admin port. `/stats/prometheus` leaves
 `wasmcustom.` out and turns dots into `_`: `icap_filter_requests`, `icap_filter_failed_timeout`.
 
-`requests` grows when a scan begins, and exactly one of `passed`, `modified`, `blocked`, `failed` when the request has its outcome.
-`failed` is the sum of `failed.*`.
+`requests` grows when a scan begins, and exactly one of `passed`, `modified`, `blocked`, `failed` when the request has its outcome;
+where [`enforcement`](configuration.md#profiles) is `monitor`, one of `passed`, `would_modify`, `would_block`, `would_fail`. `failed` and `would_fail` are the sum of
+`failed.*`, but for a `failed.unscannable` that was blocked.
 
 Each profile has the same names under `icap_filter.profile.<profile>.<name>`; characters of the profile's name other than
 `A-Z a-z 0-9 _ -` become `_`. This in Envoy's bootstrap turns that part into a label:

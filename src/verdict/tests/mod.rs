@@ -7,13 +7,22 @@ mod vendors;
 use std::rc::Rc;
 
 use crate::config::{
-    BlockResponse, ClientIpSource, FailAction, FailActions, HonorTransferIgnore, OptionsConfig,
-    Profile, Secrets, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, UserEncoding,
+    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
+    HonorTransferIgnore, OptionsConfig, Profile, ReplyPage, Secrets, SelfTestConfig, SendWhen,
+    ServiceUrl, ShownForm, UserEncoding,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 use crate::product::Vendor;
 
 use super::{AnswerView, BodyChange, Judgement, Rest, Scan, judge, judge_head};
+
+fn page(status: u16) -> ReplyPage {
+    ReplyPage {
+        status,
+        content_type: "text/plain".to_owned(),
+        body: String::new(),
+    }
+}
 
 pub(crate) fn profile(vendor: &str) -> Profile {
     let name: Rc<str> = Rc::from("av");
@@ -48,6 +57,7 @@ pub(crate) fn profile(vendor: &str) -> Profile {
             oversize: FailAction::Closed,
             unscannable: FailAction::Closed,
         },
+        enforcement: Enforcement::Enforce,
         max_connections: 1,
         max_pending: 1,
         idle_timeout_ms: 1000,
@@ -81,10 +91,16 @@ pub(crate) fn profile(vendor: &str) -> Profile {
         block_response: BlockResponse {
             use_server_response: true,
             keep_server_status: true,
-            status: 403,
-            content_type: "text/plain".to_owned(),
-            body: String::new(),
+            page: page(403),
         },
+        too_large_response: page(413),
+        fail_response: FailResponse {
+            page: page(503),
+            retry_after_s: 0,
+        },
+        bad_request_response: page(400),
+        early_reply_discard_bytes: 0,
+        early_reply_delay_ms: 0,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Connection, size};
 use crate::document::Node;
 use crate::finding::Finding;
-use icap_filter::config::Config;
+use icap_filter::config::{Cause, Config, FailAction};
 
 /// Envoy's own limit where a listener has none.
 const DEFAULT_BUFFER: u64 = 1 << 20;
@@ -11,6 +11,8 @@ const DEFAULT_BUFFER: u64 = 1 << 20;
 const FOR_EVERYTHING: u64 = 4 << 20;
 /// Envoy's own `stream_idle_timeout`, in milliseconds.
 const DEFAULT_IDLE: u64 = 300_000;
+/// What a read of Envoy's may bring beyond the limit of the connection, in bytes: it looks at the limit between two reads.
+const ONE_READ: u64 = 128 << 10;
 const WINDOWS: [&str; 2] = [
     "initial_stream_window_size",
     "initial_connection_window_size",
@@ -25,16 +27,65 @@ pub(super) fn check(connection: &Connection, whole: bool) -> Vec<Finding> {
     };
     let longest = profiles().map(|p| p.response_timeout_ms).max();
     let mut found = sizes(connection, whole, largest);
+    let opening = profiles().filter(|p| p.fail_action(Cause::Oversize) == FailAction::Open);
+    if let Some(largest) = opening.map(|profile| profile.request_buffer_bytes).max() {
+        found.extend(room_to_open(connection, largest));
+    }
     found.extend(times(connection, whole, longest.unwrap_or_default()));
     found
 }
 
-fn sizes(connection: &Connection, whole: bool, largest: u64) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let buffer = connection.listener.iter().find_map(|node| {
+/// The listener's own limit, and where it is written.
+fn listener_limit(connection: &Connection) -> Option<(String, u64)> {
+    connection.listener.iter().find_map(|node| {
         let limit = node.number("per_connection_buffer_limit_bytes")?;
         Some((node.place.clone(), limit))
-    });
+    })
+}
+
+/// A body is found too large once it has passed the profile's buffer. The read that brings it there has to fit in Envoy's.
+fn room_to_open(connection: &Connection, largest: u64) -> Vec<Finding> {
+    let read = listener_limit(connection).map_or(DEFAULT_BUFFER, |(_, limit)| limit);
+    let needed = largest.saturating_add(read).saturating_add(ONE_READ);
+    let what = |limit: u64| {
+        format!(
+            "large_upload_fail_action: fail_open with {} of room above the profile's buffer",
+            size(limit.saturating_sub(largest))
+        )
+    };
+    let why = format!(
+        "one read may bring {}: an upload of unknown length that is sent fast gets Envoy's own 413",
+        size(read)
+    );
+    let tight = |(_, own): &(String, Option<u64>)| {
+        let limit = own.unwrap_or(read);
+        limit > largest && limit < needed
+    };
+    lifted(connection)
+        .into_iter()
+        .filter(tight)
+        .map(|(place, own)| match own {
+            Some(own) => Finding::error(
+                &place,
+                &what(own),
+                &why,
+                &format!(
+                    "write request_body_buffer_limit: {needed} or more, or a smaller per_connection_buffer_limit_bytes"
+                ),
+            ),
+            None => Finding::warning(
+                &place,
+                &what(read),
+                &why,
+                "write per_connection_buffer_limit_bytes: 1048576, and request_body_buffer_limit into the route (Envoy 1.37 or later)",
+            ),
+        })
+        .collect()
+}
+
+fn sizes(connection: &Connection, whole: bool, largest: u64) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let buffer = listener_limit(connection);
     let limit = buffer.as_ref().map_or(DEFAULT_BUFFER, |(_, limit)| *limit);
     let windows: Vec<(String, u64)> = WINDOWS
         .iter()

@@ -1,0 +1,191 @@
+//! What a client is told in the application's stead: status, fields and body of a local reply.
+
+use super::exchange::Exchange;
+use super::rewrite::Fields;
+use crate::config::{Cause, PageValues, ReplyPage};
+use crate::host::Host;
+use crate::icap::{Direction, RequestHead};
+
+/// Statuses of gRPC (its core documentation, "Status codes and their use").
+const INVALID_ARGUMENT: u8 = 3;
+const PERMISSION_DENIED: u8 = 7;
+const RESOURCE_EXHAUSTED: u8 = 8;
+const INTERNAL: u8 = 13;
+const UNAVAILABLE: u8 = 14;
+
+/// The most of a threat's name, or of a request's identifier, that the message of a gRPC status has, in characters.
+const GRPC_VALUE_CHARS: usize = 100;
+
+/// An answer to a client.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) status: u16,
+    pub(super) fields: Fields,
+    pub(super) body: Vec<u8>,
+}
+
+/// Why a message does not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// By the verdict.
+    Blocked,
+    /// There is no verdict.
+    Failed(Cause),
+}
+
+impl Refusal {
+    /// The profile's page, and the seconds after which to try again; 0: none are named.
+    fn of(self, exchange: &Exchange) -> (&ReplyPage, u32) {
+        let profile = &exchange.profile;
+        match (self, exchange.direction) {
+            (Self::Blocked, _) => (&profile.block_response.page, 0),
+            (Self::Failed(Cause::Oversize), Direction::Request) => (&profile.too_large_response, 0),
+            (Self::Failed(Cause::BadRequest), Direction::Request) => {
+                (&profile.bad_request_response, 0)
+            }
+            // It is the application that sent too much, not the client. It will do so again.
+            (Self::Failed(Cause::Oversize | Cause::Internal), _) => {
+                (&profile.fail_response.page, 0)
+            }
+            (Self::Failed(_), _) => (
+                &profile.fail_response.page,
+                profile.fail_response.retry_after_s,
+            ),
+        }
+    }
+
+    /// The same for a gRPC call: status and message.
+    fn grpc(self, direction: Direction) -> (u8, &'static str) {
+        match (self, direction) {
+            (Self::Blocked, _) => (PERMISSION_DENIED, "blocked by the content scanner"),
+            (Self::Failed(Cause::Oversize), Direction::Request) => {
+                (RESOURCE_EXHAUSTED, "too large to be scanned")
+            }
+            (Self::Failed(Cause::BadRequest), Direction::Request) => {
+                (INVALID_ARGUMENT, "can't be scanned")
+            }
+            (Self::Failed(Cause::Internal), _) => (INTERNAL, "could not be scanned"),
+            (Self::Failed(_), _) => (UNAVAILABLE, "could not be scanned"),
+        }
+    }
+}
+
+impl Exchange {
+    /// The value of a field of the request, also where this is its response.
+    fn request_field<H: Host>(&self, host: &H, id: u32, name: &str) -> Option<String> {
+        let head = self.request.request_head.as_deref();
+        let value = match head.and_then(RequestHead::parse) {
+            Some(head) => head.headers.get(name).map(<[u8]>::to_vec),
+            // It had no form for the server.
+            None if self.direction == Direction::Request => host
+                .enter(id)
+                .and_then(|()| host.header(Direction::Request, name))
+                .unwrap_or_default(),
+            None => None,
+        };
+        value.map(|value| String::from_utf8_lossy(&value).into_owned())
+    }
+
+    /// Whether the request is a gRPC call, gRPC-Web among them: the client looks for a status of its own, and at no page.
+    pub(super) fn is_grpc<H: Host>(&self, host: &H, id: u32) -> bool {
+        self.request_field(host, id, "content-type")
+            .is_some_and(|value| {
+                value
+                    .trim_start()
+                    .to_ascii_lowercase()
+                    .starts_with("application/grpc")
+            })
+    }
+
+    /// What its client is told by the profile. The journal has its outcome already. `status`: in the place of the page's own.
+    pub(super) fn own_page<H: Host>(
+        &self,
+        host: &H,
+        id: u32,
+        refusal: Refusal,
+        status: Option<u16>,
+    ) -> Page {
+        let request_id = self
+            .request_field(host, id, "x-request-id")
+            .unwrap_or_default();
+        let (page, retry_after_s) = refusal.of(self);
+        let mut own = match self.is_grpc(host, id) {
+            true => self.grpc_page(refusal, &request_id, page.status),
+            false => Page {
+                status: page.status,
+                fields: vec![field("content-type", &page.content_type)],
+                body: page
+                    .render(&PageValues {
+                        threat: self.journal.threat().unwrap_or_default(),
+                        reason: self.journal.reason().unwrap_or_default(),
+                        request_id: &request_id,
+                    })
+                    .into_bytes(),
+            },
+        };
+        own.status = status.unwrap_or(own.status);
+        if retry_after_s > 0 {
+            own.fields
+                .push(field("retry-after", &retry_after_s.to_string()));
+        }
+        own
+    }
+
+    /// A short message. Envoy makes it the status' own for gRPC, and gives 200; gRPC-Web it takes for any HTTP.
+    fn grpc_page(&self, refusal: Refusal, request_id: &str, http_status: u16) -> Page {
+        let (status, what) = refusal.grpc(self.direction);
+        let mut message = what.to_owned();
+        let threat = match refusal {
+            Refusal::Blocked => self.journal.threat().unwrap_or_default(),
+            Refusal::Failed(_) => "",
+        };
+        for (name, value) in [(": ", threat), ("; request ", request_id)] {
+            if !value.is_empty() {
+                message.push_str(name);
+                let clean = value.chars().filter(|c| !c.is_control() && *c != '%');
+                message.extend(clean.take(GRPC_VALUE_CHARS));
+            }
+        }
+        Page {
+            status: http_status,
+            fields: vec![
+                field("content-type", "text/plain"),
+                field("grpc-status", &status.to_string()),
+                field("grpc-message", &percent_encoded(&message)),
+            ],
+            body: message.into_bytes(),
+        }
+    }
+}
+
+/// As the message of a gRPC status is written (gRPC over HTTP/2, "Status-Message").
+fn percent_encoded(message: &str) -> String {
+    let mut text = String::new();
+    for byte in message.bytes() {
+        match byte {
+            b' '..=b'$' | b'&'..=b'~' => text.push(char::from(byte)),
+            _ => {
+                text.push('%');
+                for digit in [byte >> 4, byte & 0xf] {
+                    let digit = char::from_digit(u32::from(digit), 16).unwrap_or('0');
+                    text.push(digit.to_ascii_uppercase());
+                }
+            }
+        }
+    }
+    text
+}
+
+fn field(name: &str, value: &str) -> (Vec<u8>, Vec<u8>) {
+    (name.as_bytes().to_vec(), value.as_bytes().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_written_as_grpc_writes_it() {
+        assert_eq!(percent_encoded("a: ü% ~\n"), "a: %C3%BC%25 ~%0A");
+    }
+}

@@ -1,0 +1,85 @@
+//! One interface for all encodings.
+
+use std::error::Error;
+use std::fmt;
+
+use super::base64_text::Base64;
+use super::quoted_text::QuotedPrintable;
+
+/// How a body is encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TransferEncoding {
+    /// 7bit, 8bit or binary: not at all.
+    #[default]
+    Identity,
+    /// RFC 2045 section 6.8.
+    Base64,
+    /// RFC 2045 section 6.7.
+    QuotedPrintable,
+}
+
+/// Why a body can't be decoded, or not in one way only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Undecodable {
+    /// Not Base64, with padding, in lines or not.
+    Base64,
+    /// Not quoted-printable.
+    QuotedPrintable,
+}
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Base64 => {
+                "found other bytes in Base64, or no padding at its end, expected groups of four of A-Z a-z 0-9 + / and ="
+            }
+            Self::QuotedPrintable => {
+                "found a byte in quoted-printable that must be escaped, an escape in another form or a space at the end of a line, expected none"
+            }
+        })
+    }
+}
+
+impl Error for Undecodable {}
+
+/// Decodes one body as it arrives. It holds a few bytes, and never gives more bytes than it got.
+#[derive(Clone, Debug)]
+pub struct Decoder(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Identity,
+    Base64(Base64),
+    QuotedPrintable(QuotedPrintable),
+}
+
+impl Decoder {
+    /// A decoder of one body.
+    pub fn new(encoding: TransferEncoding) -> Self {
+        Self(match encoding {
+            TransferEncoding::Identity => Kind::Identity,
+            TransferEncoding::Base64 => Kind::Base64(Base64::default()),
+            TransferEncoding::QuotedPrintable => Kind::QuotedPrintable(QuotedPrintable::default()),
+        })
+    }
+
+    /// Decodes the next bytes and appends what they say. After an error the decoder is of no use.
+    pub fn decode(&mut self, bytes: &[u8], decoded: &mut Vec<u8>) -> Result<(), Undecodable> {
+        match &mut self.0 {
+            Kind::Identity => decoded.extend_from_slice(bytes),
+            Kind::Base64(base64) => base64.decode(bytes, decoded)?,
+            Kind::QuotedPrintable(quoted) => quoted.decode(bytes, decoded)?,
+        }
+        Ok(())
+    }
+
+    /// Says that the body has ended.
+    pub fn finish(&self) -> Result<(), Undecodable> {
+        match &self.0 {
+            Kind::Identity => Ok(()),
+            Kind::Base64(base64) => base64.finish(),
+            Kind::QuotedPrintable(quoted) => quoted.finish(),
+        }
+    }
+}

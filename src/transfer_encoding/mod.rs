@@ -1,0 +1,13 @@
+//! The transfer encodings of MIME (RFC 2045 section 6), sans-IO and strict: what two programs could decode in two ways is
+//! [`Undecodable`].
+
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod base64_text;
+mod decoder;
+mod quoted_text;
+
+pub use decoder::{Decoder, TransferEncoding, Undecodable};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,26 @@
+"""Usage: calls.py PORT DIRECTORY
+
+Four methods that give back what they get, by bytes without a schema."""
+
+import sys
+from concurrent import futures
+
+import grpc
+
+
+class Echo(grpc.GenericRpcHandler):
+    def service(self, call):
+        kind = call.method.rsplit("/", 1)[1]
+        return {
+            "Unary": grpc.unary_unary_rpc_method_handler(lambda message, _: message),
+            "ClientStream": grpc.stream_unary_rpc_method_handler(lambda messages, _: b"".join(messages)),
+            "ServerStream": grpc.unary_stream_rpc_method_handler(lambda message, _: iter([message] * 3)),
+            "BothStreams": grpc.stream_stream_rpc_method_handler(lambda messages, _: messages),
+        }[kind]
+
+
+server = grpc.server(futures.ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", -1)])
+server.add_generic_rpc_handlers([Echo()])
+server.add_insecure_port(f"127.0.0.1:{sys.argv[1]}")
+server.start()
+server.wait_for_termination()

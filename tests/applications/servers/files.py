@@ -1,0 +1,36 @@
+"""Usage: files.py PORT DIRECTORY
+
+Keeps what is sent to it, in files below DIRECTORY/store."""
+
+import pathlib
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+store = pathlib.Path(sys.argv[2], "store")
+store.mkdir(exist_ok=True)
+
+
+class Files(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_PUT(self):
+        content = self.body()
+        (store / self.path.strip("/")).write_bytes(content)
+        self.send_response(201)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_PUT
+
+    def body(self):
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        pieces = []
+        while size := int(self.rfile.readline(), 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
+
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Files).serve_forever()
