@@ -9,7 +9,8 @@ use crate::host::{Host, HostError};
 use crate::icap::Direction;
 use crate::report::{Action, Significance};
 use crate::submission::{
-    Change, Cx, Failure, NotKept, Record, Shown, Source, Step, Submission, reason_only, unusable,
+    Change, Cx, Failure, Held, NotKept, Record, Shown, Source, Step, Submission, reason_only,
+    unusable,
 };
 
 /// Why a submission was given up, in icap_log.
@@ -62,6 +63,7 @@ impl<H: Host> Worker<H> {
         change: Change,
     ) {
         let limit = exchange.message(id, &[]).answer_limit();
+        let is_monitored = exchange.is_monitored();
         let Some(form) = &mut exchange.form else {
             return;
         };
@@ -74,7 +76,12 @@ impl<H: Host> Worker<H> {
                 record.action = Some(Action::Modified);
                 record.modified_content_length = Some(body.len());
                 exchange.journal.push(*record);
-                form.change(index, body);
+                // What is not put in place need not be held.
+                let held = match is_monitored {
+                    true => Held::new(&self.budget),
+                    false => body,
+                };
+                form.change(index, held);
                 return;
             }
             Ok(Some(_)) => too_large(),
@@ -85,11 +92,12 @@ impl<H: Host> Worker<H> {
     }
 
     /// A part got no verdict. Where that opens the form the others are waited for: what one can't be scanned for must not let
-    /// another pass that is infected.
+    /// another pass that is infected. So they are where the form is monitored.
     fn note_failure(&mut self, id: u32, exchange: &mut Exchange, record: Record, failure: Failure) {
         let opens = exchange.profile.fail_action(failure.cause) == FailAction::Open;
+        let waits = (opens && failure.may_open) || exchange.is_monitored();
         match &mut exchange.form {
-            Some(form) if opens && failure.may_open => {
+            Some(form) if waits => {
                 form.fail_open(failure.cause);
                 exchange.journal.push(*record);
             }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::client::{Version, fed, sized, unsized_body};
 use crate::support::form::{FormBody, upload};
-use crate::support::icap_answers::{NO_CONTENT, block_page};
+use crate::support::icap_answers::{self, NO_CONTENT, block_page};
 use crate::support::icap_message::IcapRequest;
 use crate::support::icap_server::{Behaviour, Connection, IcapServer};
 use crate::support::payload::{assert_same_bytes, eicar, pattern};
@@ -529,4 +529,54 @@ async fn what_is_no_form_of_files_is_shown_as_it_is() {
     .await;
     assert_eq!(scene.send(form.upload()).await.status, 200);
     assert_eq!(scene.envoy.metric("parts").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_monitored_form_goes_on_as_it_is_whatever_comes_of_its_files() {
+    let server = IcapServer::serving(Behaviour::Decide(|request| {
+        match (request.complete, file_of(request).as_str()) {
+            (false, _) => None,
+            (true, "broken.pdf") => Some(b"ICAP/1.0 500 Oops\r\n\r\n".to_vec()),
+            (true, "changed.pdf") => {
+                let head = request.http().raw.trim_end_matches("\r\n").to_owned();
+                let head = head.replace("content-length: 3", "content-length: 5");
+                Some(icap_answers::request("", &head, Some(b"other")))
+            }
+            (true, _) => scan(request),
+        }
+    }))
+    .await;
+    let changes = json!({"enforcement": "monitor", "multipart_parallel": 1});
+    let scene = Scene::new(server.address(), changes).await;
+    let form = |names: &[&str]| {
+        names
+            .iter()
+            .fold(FormBody::with_boundary("b"), |form, name| {
+                let bytes = if *name == "eicar.com" {
+                    eicar()
+                } else {
+                    b"one".to_vec()
+                };
+                form.file("f", name, bytes)
+            })
+    };
+    let cases = [
+        (form(&["a.pdf"]).bytes(), "ICAP_PASSED"),
+        (form(&["a.pdf", "eicar.com"]).bytes(), "ICAP_BLOCKED"),
+        (form(&["changed.pdf", "a.pdf"]).bytes(), "ICAP_MODIFIED"),
+        (form(&["broken.pdf", "a.pdf"]).bytes(), "ICAP_FAILED"),
+        (form(&["broken.pdf", "eicar.com"]).bytes(), "ICAP_BLOCKED"),
+        (b"--b".to_vec(), "ICAP_FAILED"),
+    ];
+    for (n, (bytes, action)) in cases.into_iter().enumerate() {
+        let request = form(&[]).upload_with(&[], sized(bytes.clone()));
+        assert_eq!(scene.send(request).await.status, 200, "case {n}");
+        assert_same_bytes("the form", &scene.application.next().await.body, &bytes);
+        let log = scene.icap_log(n).await;
+        assert_eq!(log["action"], action, "{log}");
+        assert_eq!(log["enforced"], false, "{log}");
+    }
+    for (counter, count) in [("would_block", 2), ("would_modify", 1), ("would_fail", 2)] {
+        assert_eq!(scene.envoy.metric(counter).await, count, "{counter}");
+    }
 }

@@ -9,7 +9,7 @@ use crate::support::icap_server::{Behaviour, IcapServer};
 use crate::support::payload::{eicar, pattern};
 use crate::support::scene::Scene;
 
-const PAGE: &str = "<!doctype html><title>Upload</title>\
+const PAGE: &str = "<!doctype html><title>Upload</title><link rel=icon href='data:,'>\
     <form method=post action=/upload enctype=multipart/form-data>\
     <input name=title value='a title'><input type=file name=files multiple><input type=file name=none>\
     <button>Send</button></form>";
