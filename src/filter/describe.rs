@@ -54,7 +54,12 @@ impl Journal {
 
     /// Notes an outcome: of request and response the graver one stands.
     pub(super) fn note(&mut self, outcome: Outcome) {
-        self.outcome = Some(self.outcome.map_or(outcome, |before| before.with(outcome)));
+        self.outcome = Some(self.with(outcome));
+    }
+
+    /// The outcome so far together with another.
+    fn with(&self, outcome: Outcome) -> Outcome {
+        self.outcome.map_or(outcome, |before| before.with(outcome))
     }
 
     /// What became of the exchange so far.
@@ -83,11 +88,15 @@ impl Journal {
 
     /// The entry for the log.
     pub(super) fn entry<'a>(&'a self, profile: &'a str) -> IcapLog<'a> {
-        self.entry_as(profile, self.outcome())
+        self.entry_of(profile, self.outcome())
     }
 
-    /// The entry with another outcome than the one noted.
+    /// The entry as it is to be if this becomes an outcome too.
     pub(super) fn entry_as<'a>(&'a self, profile: &'a str, outcome: Outcome) -> IcapLog<'a> {
+        self.entry_of(profile, self.with(outcome))
+    }
+
+    fn entry_of<'a>(&'a self, profile: &'a str, outcome: Outcome) -> IcapLog<'a> {
         IcapLog {
             outcome,
             rule_name: self.rule.as_deref(),
