@@ -105,6 +105,10 @@ impl<H: Host> Worker<H> {
         let placed = match &replacement.body {
             // It is made of the original.
             Some(NewBody::Patched(_)) if !exchange.body.at_end => return,
+            // Nothing of it has come, and before that there is no buffer either.
+            Some(NewBody::Other(_)) if !exchange.body.at_end && exchange.body.available == 0 => {
+                return;
+            }
             Some(NewBody::Other(_)) if !exchange.body.at_end => {
                 let emptied =
                     entered.and_then(|()| self.host.edit_body(direction, BodyEdit::Replace(&[])));
