@@ -231,8 +231,11 @@ const TEXTS: &[(&str, Read<String>, Option<&str>, usize)] = &[
     ),
 ];
 
+/// An answer to clients that a profile has.
+type ReadPage = fn(&Profile) -> &ReplyPage;
+
 /// `profiles[0].x`: an answer to clients.
-const REPLIES: &[(&str, fn(&Profile) -> &ReplyPage)] = &[
+const REPLIES: &[(&str, ReadPage)] = &[
     ("block_response", |p| &p.block_response.page),
     ("too_large_response", |p| &p.too_large_response),
     ("fail_response", |p| &p.fail_response.page),
