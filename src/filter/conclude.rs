@@ -11,12 +11,11 @@ use super::local_reply::NOT_SCANNED;
 use super::meaning::{Meaning, block_page, judge_answer, judge_rest, replacement};
 use super::scan::Scan;
 use super::worker::Worker;
-use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
-use crate::config::{Cause, FailAction, LogForms};
+use crate::config::{Cause, FailAction};
 use crate::connection::Wish;
-use crate::host::{Host, HostResult};
+use crate::host::Host;
 use crate::icap::Direction;
-use crate::report::{Action, IcapLog, Outcome, ScanRecord, Significance, failure_status};
+use crate::report::{Action, Outcome, ScanRecord, Significance, failure_status};
 use crate::verdict::{BlockWith, Findings, Judgement, Rest, Verdict};
 
 /// ICAP status of a server that has too much to do (RFC 3507 section 4.3.3).
@@ -388,10 +387,16 @@ impl<H: Host> Worker<H> {
     }
 
     /// Writes icap_log of a failure that is about to be an outcome, or is not.
-    pub(super) fn log_outcome(&self, id: u32, exchange: &Exchange, significance: Significance) {
+    pub(super) fn log_outcome(&self, id: u32, exchange: &mut Exchange, significance: Significance) {
         let outcome = Outcome::done(Action::Failed, significance);
-        let entry = exchange.journal.entry_as(&exchange.profile.name, outcome);
-        if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
+        self.write_log(id, exchange, outcome);
+    }
+
+    fn write_log(&self, id: u32, exchange: &mut Exchange, outcome: Outcome) {
+        let profile = &exchange.profile.name;
+        let journal = &mut exchange.journal;
+        let written = journal.write(&self.host, id, &self.config, profile, outcome);
+        if let Err(e) = written {
             log::debug!("context {id}: {e}");
         }
     }
@@ -438,45 +443,22 @@ impl<H: Host> Worker<H> {
             failure: None,
         });
         exchange.journal.note(outcome);
-        let entry = exchange.journal.entry(&exchange.profile.name);
-        if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
-            log::debug!("context {id}: {e}");
-        }
+        self.write_log(id, exchange, exchange.journal.outcome());
     }
 
     /// The record of a transaction, or of a message that never had one.
     fn describe(&self, exchange: &Exchange, scan: Option<&Scan>) -> ScanRecord<'static> {
         let peer = scan.and_then(|scan| self.connections.peer(scan.token));
-        describe::record(exchange, scan, peer, &self.config.redact_headers)
+        let mut record = describe::record(exchange, scan, peer, &self.config.redact_headers);
+        if self.config.chained {
+            record.profile = Some(Cow::Owned(exchange.profile.name.to_string()));
+        }
+        record
     }
 
     pub(super) fn is_slow(&self, exchange: &Exchange) -> bool {
         exchange.clock.spent(self.now_ms) > exchange.profile.slow_threshold_ms
     }
-}
-
-/// Makes icap_log known to the access loggers, in the forms that are asked for, and beside it what their filters go by.
-pub(super) fn write_log<H: Host>(
-    host: &H,
-    id: u32,
-    forms: LogForms,
-    entry: &IcapLog<'_>,
-) -> HostResult {
-    let (json, structured) = entry.in_forms(forms);
-    let significant: &[u8] = if entry.outcome.significance.is_empty() {
-        b"false"
-    } else {
-        b"true"
-    };
-    host.enter(id)?;
-    if let Some(json) = json {
-        host.set_property(LOG_PROPERTY, json.as_bytes())?;
-    }
-    if let Some(structured) = structured {
-        host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
-    }
-    host.set_property(ACTION_PROPERTY, entry.outcome.action.as_str().as_bytes())?;
-    host.set_property(SIGNIFICANT_PROPERTY, significant)
 }
 
 fn reason_only(reason: String) -> Cow<'static, Findings> {

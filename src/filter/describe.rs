@@ -3,9 +3,12 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::chain::Chain;
 use super::exchange::Exchange;
 use super::scan::Scan;
-use crate::config::{Profile, Secrets};
+use super::write_log::write_log;
+use crate::config::{Config, Profile, Secrets};
+use crate::host::{Host, HostResult};
 use crate::report::{Action, IcapLog, Outcome, ScanRecord, Significance, redact_headers};
 use crate::verdict::{Findings, Violation};
 
@@ -16,6 +19,8 @@ pub(super) struct Journal {
     secrets: Secrets,
     outcome: Option<Outcome>,
     records: Vec<ScanRecord<'static>>,
+    /// What the other filters of a chain have logged.
+    chain: Chain,
 }
 
 impl Journal {
@@ -26,6 +31,7 @@ impl Journal {
             secrets: Secrets::default(),
             outcome: None,
             records: Vec::new(),
+            chain: Chain::default(),
         }
     }
 
@@ -59,12 +65,17 @@ impl Journal {
             .unwrap_or(Outcome::done(Action::Failed, Significance::NONE))
     }
 
-    /// What was found, by the last transaction that found anything.
-    pub(super) fn threat(&self) -> Option<&str> {
-        self.records
-            .iter()
-            .rev()
-            .find_map(|record| record.findings.threat_id.as_deref())
+    /// Looks for what other filters of a chain have logged. The context has been entered.
+    pub(super) fn look<H: Host>(&mut self, host: &H, config: &Config) {
+        self.chain.look(host, config);
+    }
+
+    /// What client and application are told: of all filters of a chain.
+    pub(super) fn told(&self) -> (Outcome, Option<&str>) {
+        let records = self.records.iter().rev();
+        let mut threats = records.map(|record| record.findings.threat_id.as_deref());
+        let threat = threats.find_map(|threat| threat);
+        self.chain.told(self.outcome(), threat)
     }
 
     /// How long the last transaction took.
@@ -72,19 +83,23 @@ impl Journal {
         self.records.last()?.latency_ms
     }
 
-    /// The entry for the log.
-    pub(super) fn entry<'a>(&'a self, profile: &'a str) -> IcapLog<'a> {
-        self.entry_as(profile, self.outcome())
-    }
-
-    /// The entry with another outcome than the one noted.
-    pub(super) fn entry_as<'a>(&'a self, profile: &'a str, outcome: Outcome) -> IcapLog<'a> {
-        IcapLog {
+    /// Writes icap_log with that outcome; `profile` is empty where there is none.
+    pub(super) fn write<H: Host>(
+        &mut self,
+        host: &H,
+        id: u32,
+        config: &Config,
+        profile: &str,
+        outcome: Outcome,
+    ) -> HostResult {
+        let entry = IcapLog {
             outcome,
             rule_name: self.rule.as_deref(),
             profile: Some(profile).filter(|name| !name.is_empty()),
             request_logs: &self.records,
-        }
+            others: None,
+        };
+        write_log(host, id, config, &mut self.chain, entry)
     }
 }
 
@@ -102,6 +117,7 @@ pub(super) fn record(
     let head = scan.and_then(|scan| scan.answer.head.as_ref());
     let (ip, port) = peer.and_then(split_address).unzip();
     ScanRecord {
+        profile: None,
         icap_response_code: head.map(|head| head.status),
         icap_method: exchange.scan_kind(),
         http_method: Cow::Owned(exchange.http_method.clone()),

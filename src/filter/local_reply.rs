@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::admit::Admission;
-use super::conclude::write_log;
 use super::describe::Journal;
 use super::exchange::{Exchange, Phase};
 use super::expose::exposed_fields;
@@ -84,7 +83,8 @@ impl<H: Host> Worker<H> {
         // set there. In place of a response they do not.
         let mut fields = Cow::Borrowed(fields);
         if exchange.direction == Direction::Response && self.config.expose.client {
-            let exposed = exposed_fields(exchange.journal.outcome(), exchange.journal.threat());
+            let (outcome, threat) = exchange.journal.told();
+            let exposed = exposed_fields(outcome, threat);
             fields.to_mut().extend(exposed);
         }
         let reply = LocalReply {
@@ -151,7 +151,8 @@ impl<H: Host> Worker<H> {
             Significance::of(Action::Failed, Some(Cause::Internal), false),
         ));
         let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
-        let logged = write_log(&self.host, id, self.config.icap_log, &journal.entry(""));
+        let outcome = journal.outcome();
+        let logged = journal.write(&self.host, id, &self.config, "", outcome);
         // Whatever became of the log: without an answer the client would wait for ever.
         let told = self.host.respond(&LocalResponse {
             status: 503,

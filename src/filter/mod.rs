@@ -12,6 +12,7 @@ mod abandon;
 mod admit;
 mod apply;
 mod ask;
+mod chain;
 mod conclude;
 mod connect;
 mod describe;
@@ -36,6 +37,7 @@ mod service;
 mod source;
 mod view;
 mod worker;
+mod write_log;
 
 pub use answer::{Answer, AnswerBody, NotKept, copy};
 pub use clock::ServerClock;

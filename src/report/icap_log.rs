@@ -6,6 +6,7 @@ use crate::config::LogForms;
 use crate::product::Vendor;
 use crate::verdict::{Findings, Scan, Violation};
 
+use super::chain::Others;
 use super::value::{Object, Value};
 use super::{Action, Outcome, Significance, json, protobuf};
 
@@ -15,6 +16,8 @@ const MAX_METHOD_BYTES: usize = 32;
 /// One ICAP transaction. What is `None` or empty is left out of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScanRecord<'a> {
+    /// In a chain: the profile that scanned.
+    pub profile: Option<Cow<'a, str>>,
     /// The ICAP status, once there was one.
     pub icap_response_code: Option<u16>,
     /// REQMOD or RESPMOD.
@@ -62,6 +65,8 @@ pub struct IcapLog<'a> {
     pub profile: Option<&'a str>,
     /// The transactions in order, retries included.
     pub request_logs: &'a [ScanRecord<'a>],
+    /// In a chain: what the other filters have logged.
+    pub others: Option<&'a Others>,
 }
 
 impl<'a> IcapLog<'a> {
@@ -72,6 +77,7 @@ impl<'a> IcapLog<'a> {
             rule_name,
             profile: None,
             request_logs: &[],
+            others: None,
         }
     }
 
@@ -97,31 +103,49 @@ impl<'a> IcapLog<'a> {
         )
     }
 
+    /// What became of the exchange, by all that is known of it.
+    pub fn whole_outcome(&self) -> Outcome {
+        match self.others {
+            Some(others) => self.outcome.with(others.outcome()),
+            None => self.outcome,
+        }
+    }
+
     fn tree(&self) -> Object<'_> {
+        let outcome = self.whole_outcome();
+        // Of two as grave, who logs last has the word.
+        let (rule_name, profile) = match self.others {
+            Some(others) if others.outcome().action > self.outcome.action => others.names(),
+            _ => (self.rule_name, self.profile),
+        };
         let mut entry = Object::with_capacity(6);
-        entry.add_text("action", Some(self.outcome.action.as_str()));
-        if !self.outcome.enforced {
+        entry.add_text("action", Some(outcome.action.as_str()));
+        if !outcome.enforced {
             entry.add("enforced", Value::Bool(false));
         }
-        entry.add_text("rule_name", self.rule_name);
-        entry.add_text("profile", self.profile);
-        let significance = self.outcome.significance.names();
+        entry.add_text("rule_name", rule_name);
+        entry.add_text("profile", profile);
+        let significance = outcome.significance.names();
         entry.add_list(
             "significance",
             significance.map(|name| Value::Text(name.into())).collect(),
         );
-        let records = self.request_logs.iter();
-        entry.add_list(
-            "request_logs",
-            records.map(|record| Value::Object(record.tree())).collect(),
-        );
+        let records = match self.others {
+            Some(others) => others.entries(self.request_logs),
+            None => {
+                let records = self.request_logs.iter();
+                records.map(|record| Value::Object(record.tree())).collect()
+            }
+        };
+        entry.add_list("request_logs", records);
         entry
     }
 }
 
 impl ScanRecord<'_> {
-    fn tree(&self) -> Object<'_> {
-        let mut record = Object::with_capacity(21);
+    pub(super) fn tree(&self) -> Object<'_> {
+        let mut record = Object::with_capacity(22);
+        record.add_text("profile", self.profile.as_deref());
         record.add_number("icap_response_code", self.icap_response_code);
         record.add_text("icap_method", Some(icap_method(self.icap_method)));
         if !self.http_method.is_empty() {

@@ -15,15 +15,15 @@ pub(super) enum Value<'a> {
 
 /// Named values in the order in which they were added.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Object<'a>(Vec<(&'static str, Value<'a>)>);
+pub(super) struct Object<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
 
 impl<'a> Object<'a> {
     pub(super) fn with_capacity(fields: usize) -> Self {
         Self(Vec::with_capacity(fields))
     }
 
-    pub(super) fn add(&mut self, name: &'static str, value: Value<'a>) {
-        self.0.push((name, value));
+    pub(super) fn add(&mut self, name: impl Into<Cow<'a, str>>, value: Value<'a>) {
+        self.0.push((name.into(), value));
     }
 
     /// Adds text; nothing for text that is absent or empty.
@@ -47,7 +47,20 @@ impl<'a> Object<'a> {
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &Value<'a>)> {
-        self.0.iter().map(|(name, value)| (*name, value))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value<'a>)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+}
+
+impl Value<'_> {
+    /// The text of that name in an object.
+    pub(super) fn text_at(&self, name: &str) -> Option<&str> {
+        let Self::Object(object) = self else {
+            return None;
+        };
+        object.iter().find_map(|(found, value)| match value {
+            Self::Text(text) if found == name => Some(&**text),
+            _ => None,
+        })
     }
 }

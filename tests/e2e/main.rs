@@ -27,6 +27,7 @@ mod access_log;
 mod block;
 mod bodies;
 mod budget;
+mod chain;
 mod clocks;
 mod config;
 mod cut_off;
