@@ -21,8 +21,12 @@ pub fn summary(config: &Config) -> String {
             }
         }
     };
+    let chained = match config.chained {
+        true => "; in a chain with others",
+        false => "",
+    };
     format!(
-        "{} profiles: [{}]; {rules}; icap_log {}",
+        "{} profiles: [{}]; {rules}; icap_log {}{chained}",
         profiles.len(),
         profiles.join("; "),
         log_forms(config.icap_log)

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::ask::{Told, ask, path, request_path};
+use super::chain::Chain;
 use super::clock::ServerClock;
-use super::conclude::write_log;
 use super::describe::Journal;
 use super::exchange::{Body, Exchange, Phase};
 use super::repeated::say;
@@ -12,6 +12,7 @@ use super::rewrite::find;
 use super::service::Service;
 use super::view::{ResponseFields, View, number, route_choice};
 use super::worker::Worker;
+use super::write_log::write_log;
 use crate::config::{Cause, Enforcement, HonorTransferIgnore, Profile};
 use crate::host::{Fields, Host, STREAM_FIELD};
 use crate::icap::{
@@ -193,16 +194,14 @@ impl<H: Host> Worker<H> {
     /// Lets a request pass unscanned.
     fn skip(&mut self, id: u32, rule: Option<&str>) -> Admission {
         self.metrics.disabled();
-        let outcome = Outcome::done(Action::Disabled, Significance::NONE);
-        self.expose(id, Direction::Request, outcome, None);
-        if let Err(e) = write_log(
-            &self.host,
-            id,
-            self.config.icap_log,
-            &IcapLog::disabled(rule),
-        ) {
+        let mut chain = Chain::default();
+        let entry = IcapLog::disabled(rule);
+        let outcome = entry.outcome;
+        if let Err(e) = write_log(&self.host, id, &self.config, &mut chain, entry) {
             log::debug!("context {id}: {e}");
         }
+        let (outcome, threat) = chain.told(outcome, None);
+        self.expose(id, Direction::Request, outcome, threat);
         Admission::Pass
     }
 

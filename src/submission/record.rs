@@ -22,6 +22,7 @@ pub fn record(
     let head = attempt.and_then(|attempt| attempt.answer.head.as_ref());
     let (ip, port) = peer.flatten().and_then(split_address).unzip();
     ScanRecord {
+        profile: None,
         icap_response_code: head.map(|head| head.status),
         icap_method: message.scan_kind(),
         http_method: Cow::Owned(message.http_method.to_owned()),

@@ -505,6 +505,18 @@ fn what_is_enforced() {
 }
 
 #[test]
+fn a_chain() {
+    assert!(!accept(&base()).chained);
+    assert!(accept(&with("chained", json!(true))).chained);
+    assert_eq!(
+        refuse_at(&with("chained", json!("yes")), "chained").allowed,
+        "true or false"
+    );
+    let transport = json!({"role": "transport", "chained": true});
+    refuse_at(&transport, "chained");
+}
+
+#[test]
 fn what_holds_where_nobody_knows_the_profile() {
     let monitors = |rule: &str| {
         let mut config = with("profiles[0].enforcement", json!("monitor"));

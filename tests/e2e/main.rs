@@ -27,6 +27,7 @@ mod access_log;
 mod block;
 mod bodies;
 mod budget;
+mod chain;
 mod changed_forms;
 mod clocks;
 mod config;
