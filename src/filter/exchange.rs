@@ -11,7 +11,7 @@ use super::source::Source;
 use crate::config::{Cause, Enforcement, Profile};
 use crate::connection::PoolId;
 use crate::host::{BodyEdit, Fields, Host, HostResult};
-use crate::icap::{BodyProgress, Direction, Request};
+use crate::icap::{BodyProgress, Direction, Method, Request};
 use crate::policy::Outlook;
 use crate::report::{Action, Outcome, ScanRecord, Significance};
 use crate::verdict::{self, Rest};
@@ -256,11 +256,17 @@ impl Exchange {
         }
     }
 
+    /// Whether it is an upload that is shown as a download.
+    pub(super) fn is_shown_as_download(&self) -> bool {
+        self.scan_kind() == verdict::Scan::Upload
+    }
+
     /// Which message it is, for verdict and log.
     pub(super) fn scan_kind(&self) -> verdict::Scan {
-        match self.direction {
-            Direction::Request => verdict::Scan::Request,
-            Direction::Response => verdict::Scan::Response,
+        match (self.direction, self.request.method) {
+            (Direction::Request, Method::Respmod) => verdict::Scan::Upload,
+            (Direction::Request, _) => verdict::Scan::Request,
+            (Direction::Response, _) => verdict::Scan::Response,
         }
     }
 }

@@ -7,14 +7,18 @@ use super::exchange::{Exchange, PAGE_BYTES, Replacement};
 use super::held::{Budget, Held};
 use super::rewrite;
 use super::scan::Scan;
+use super::upload;
 use crate::config::{Cause, Profile};
 use crate::host::{Fields, Host, HostError};
 use crate::icap::{Announced, Direction, Headers, HttpHead, RequestHead, ResponseHead};
+use crate::product::ShownAs;
 use crate::verdict::{
     AnswerView, BlockWith, BodyChange, Findings, Judgement, Rest, Verdict, judge, judge_head,
     same_request, same_response,
 };
 
+/// HTTP status with which an upload is shown.
+const SHOWN: u16 = 200;
 /// Why a changed message can't take the place of the original.
 const NO_PLACE_FOR_BODY: &str = "the server added a body to a message that has none";
 
@@ -196,6 +200,8 @@ fn with_view<T>(
                 .and_then(RequestHead::parse);
             sent.is_none_or(|sent| !same_request(&sent, got))
         }
+        // Of an upload the head is its own, whatever its download's becomes: but another status is another answer.
+        Some(HttpHead::Response(got)) if exchange.is_shown_as_download() => got.status != SHOWN,
         Some(HttpHead::Response(got)) => original_response
             .as_ref()
             .is_none_or(|sent| !same_response(sent, got)),
@@ -234,9 +240,10 @@ pub(super) fn judge_probe(
         status: 200,
         headers: Headers::new(),
     };
-    let (kind, original) = match direction {
-        Direction::Request => (crate::verdict::Scan::Request, None),
-        Direction::Response => (crate::verdict::Scan::Response, Some(&original)),
+    let (kind, original) = match (direction, profile.scan_requests_as) {
+        (Direction::Request, ShownAs::Request) => (crate::verdict::Scan::Request, None),
+        (Direction::Request, ShownAs::Response) => (crate::verdict::Scan::Upload, Some(&original)),
+        (Direction::Response, _) => (crate::verdict::Scan::Response, Some(&original)),
     };
     let view = AnswerView {
         scan: kind,
@@ -346,6 +353,10 @@ pub(super) fn replacement<H: Host>(
         (Some(HttpHead::Request(head)), Direction::Request) => {
             rewrite::request_fields(&original, head, length).map_err(refused)?
         }
+        (Some(HttpHead::Response(head)), Direction::Request) if exchange.is_shown_as_download() => {
+            let encoding = head.headers.get("content-encoding");
+            upload::with_new_body(&original, encoding, length).map_err(refused)?
+        }
         (Some(HttpHead::Response(head)), Direction::Response) => {
             rewrite::response_fields(&original, head, length).map_err(refused)?
         }
@@ -395,6 +406,8 @@ pub(super) fn block_page<H: Host>(
     };
     let status = match head.status {
         _ if !page.keep_server_status => page.status,
+        // It would tell the client that its upload went well.
+        SHOWN if exchange.is_shown_as_download() => page.status,
         // Such a response would carry no page, or be no final one.
         status if rewrite::has_no_body(status) => page.status,
         status => status,

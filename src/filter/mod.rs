@@ -7,6 +7,7 @@ mod held;
 mod instance_record;
 mod placeholders;
 pub mod rewrite;
+mod upload;
 
 mod abandon;
 mod admit;

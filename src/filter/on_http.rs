@@ -229,6 +229,13 @@ impl<H: Host> Worker<H> {
         let source = exchange.source(&self.host, id);
         match &mut exchange.phase {
             Phase::Collecting => {
+                // Nothing but a body can be shown as a download.
+                if exchange.is_shown_as_download() && exchange.body.available == 0 {
+                    if exchange.body.progress().ended {
+                        self.let_go_without_body(id, exchange);
+                    }
+                    return;
+                }
                 if Transaction::ready(&exchange.request, exchange.body.progress()) {
                     self.connect(id, exchange, Wish::default());
                 }

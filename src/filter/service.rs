@@ -11,6 +11,7 @@ use crate::config::{Profile, SendWhen, ServiceUrl};
 use crate::connection::{Knowledge, PoolId, StreamToken};
 use crate::host::{Host, HostError};
 use crate::icap::{Direction, Headers, Method, Request, ServiceOptions, istag};
+use crate::product::ShownAs;
 use crate::report::foreign;
 
 /// The host's status where Envoy has no healthy server in a cluster, or no such cluster.
@@ -60,10 +61,10 @@ impl Service {
     }
 
     /// The method that it is needed for.
-    fn method(&self) -> Method {
-        match self.direction {
-            Direction::Request => Method::Reqmod,
-            Direction::Response => Method::Respmod,
+    pub(super) fn method(&self) -> Method {
+        match (self.direction, self.profile.scan_requests_as) {
+            (Direction::Request, ShownAs::Request) => Method::Reqmod,
+            (Direction::Request, ShownAs::Response) | (Direction::Response, _) => Method::Respmod,
         }
     }
 

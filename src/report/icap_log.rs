@@ -201,7 +201,7 @@ fn violation(violation: &Violation) -> Object<'_> {
 fn icap_method(scan: Scan) -> &'static str {
     match scan {
         Scan::Request => "ICAP_METHOD_REQMOD",
-        Scan::Response => "ICAP_METHOD_RESPMOD",
+        Scan::Response | Scan::Upload => "ICAP_METHOD_RESPMOD",
     }
 }
 

@@ -64,4 +64,5 @@ mod tls;
 mod tracing;
 mod unreadable;
 mod update;
+mod uploads_as_downloads;
 mod verdicts;
