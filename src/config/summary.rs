@@ -2,6 +2,7 @@
 
 use super::{Config, Enforcement, FailAction, LogForms, Profile, ServiceUrl};
 use crate::policy::Rule;
+use crate::product::ShownAs;
 
 /// What is in force: profiles and rules by name, and what an operator looks for first. No credentials, no values of headers,
 /// no queries.
@@ -53,6 +54,9 @@ fn profile(profile: &Profile) -> String {
         text.push_str(", ");
         text.push_str(&part);
     };
+    if profile.scan_requests_as == ShownAs::Response {
+        add("uploads shown as responses".to_owned());
+    }
     if let Some(service) = &profile.response_service {
         add(format!("responses to {}", url(service)));
     }

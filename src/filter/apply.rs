@@ -44,6 +44,13 @@ impl<H: Host> Worker<H> {
         }
     }
 
+    /// Goes on with an upload whose body turned out to be empty: it is not scanned.
+    pub(super) fn let_go_without_body(&mut self, id: u32, exchange: &mut Exchange) {
+        let outcome = Outcome::done(Action::Disabled, Significance::NONE);
+        self.conclude(id, exchange, outcome);
+        self.let_go(id, exchange);
+    }
+
     /// Goes on with a message that failed and is monitored, whatever it is. More of it than its `content-length` says must not be
     /// taken for another message: without that header it goes on in chunks.
     pub(super) fn let_go_monitored(&mut self, id: u32, exchange: &mut Exchange) {

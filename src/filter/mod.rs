@@ -6,6 +6,7 @@ mod form;
 mod instance_record;
 mod placeholders;
 pub mod rewrite;
+mod upload;
 
 mod abandon;
 mod admit;

@@ -230,6 +230,12 @@ impl<H: Host> Worker<H> {
             return self.fail_oversize(id, exchange);
         }
         match &exchange.phase {
+            // Nothing but a body can be shown as a download.
+            Phase::Scanning if exchange.is_shown_as_download() && exchange.body.available == 0 => {
+                if exchange.body.progress().ended {
+                    self.let_go_without_body(id, exchange);
+                }
+            }
             Phase::Scanning if exchange.form.is_some() => self.step_form(id, exchange),
             Phase::Scanning => self.step_units(id, exchange),
             Phase::Draining(_) => self.drain(id, exchange),

@@ -225,7 +225,7 @@ fn write_violation<O: Object>(object: &mut O, violation: &Violation) {
 fn icap_method(scan: Scan) -> &'static str {
     match scan {
         Scan::Request => "ICAP_METHOD_REQMOD",
-        Scan::Response => "ICAP_METHOD_RESPMOD",
+        Scan::Response | Scan::Upload => "ICAP_METHOD_RESPMOD",
     }
 }
 

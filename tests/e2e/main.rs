@@ -69,4 +69,5 @@ mod tls;
 mod tracing;
 mod unreadable;
 mod update;
+mod uploads_as_downloads;
 mod verdicts;

@@ -127,11 +127,13 @@ impl Host for SimHost {
         sim.edit_headers(self.vm, of, |it| it.retain(|(n, _)| n != name.as_bytes()))
     }
 
-    fn read_body(&self, of: Direction, start: usize, len: usize) -> HostResult<Vec<u8>> {
-        self.call(
+    fn read_body(&self, of: Direction, start: usize, len: usize, out: &mut Vec<u8>) -> HostResult {
+        let bytes = self.call(
             || format!("read {of:?} body {start}+{len}"),
             |sim| sim.read_body(self.vm, of, start, len),
-        )
+        )?;
+        out.extend_from_slice(&bytes);
+        Ok(())
     }
 
     fn edit_body(&self, of: Direction, edit: BodyEdit<'_>) -> HostResult {
