@@ -263,7 +263,8 @@ fn of_success(
     // Another status is an answer to whom a download was for. Behind an upload there is nobody, but for its client.
     let is_answer = |page: &ResponseHead| report(view, product, page).is_none();
     let is_refused = view.scan == Scan::Upload && replaced.is_some_and(is_answer);
-    if is_refused || view.is_page_for_upload() {
+    let is_page = replaced.is_none() && view.is_page_for_upload();
+    if is_refused || is_page {
         return block(view, profile);
     }
     if standing == Standing::Repaired {
