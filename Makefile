@@ -43,8 +43,8 @@ E2E_PACKAGES := e2guardian:e2guardian clamav-testfiles
 # Servers and clients of the applications that are tested; those in Python are in tests/applications/requirements.txt.
 APPLICATION_PACKAGES := docker-registry:docker-registry skopeo:skopeo rclone:rclone cadaver:cadaver curl:curl wget:wget
 # These tests are a step of their own, for they need the built module and the servers.
-E2E_TESTS := e2e deploy neighbours
-NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) applications report soak,\
+E2E_TESTS := e2e deploy neighbours conformance
+NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) applications report simulation soak,\
 	$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) $(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs))))
 
 .PHONY: help
@@ -63,13 +63,22 @@ run: build icap-server envoy ## Run everything here: Envoy on 127.0.0.1:10000, c
 	@scripts/run
 
 .PHONY: test
-test: test-unit test-wasm e2e test-report ## Run every test, after installing what they need; the soak for a short time
+test: test-unit simulate simulate-check test-wasm e2e test-report ## Run every test, after installing what they need; the soak for a short time
 	@$(MAKE) --no-print-directory soak SOAK_SECONDS=30
 
 .PHONY: test-unit
 test-unit: rust-target-$(MODULE_TARGET) ## Unit and documentation tests, natively
 	@cargo test --lib --bins $(NATIVE_TESTS)
 	@cargo test --doc
+
+# SEEDS and FROM choose which schedules, SEED a single one, whose plan and events are printed.
+.PHONY: simulate
+simulate: ## Run the filter without Envoy through SEEDS (100,000) random schedules, or replay that of SEED
+	@SEED=$(SEED) SEEDS=$(SEEDS) FROM=$(FROM) cargo test --profile simulation --test simulation
+
+.PHONY: simulate-check
+simulate-check: ## Check that the simulation finds each of the mistakes in src/bug.rs
+	@BUG=$(or $(BUG),all) SEEDS=$(SEEDS) cargo test --profile simulation --test simulation --features seeded-bugs
 
 .PHONY: test-wasm
 test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAssembly under Node

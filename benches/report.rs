@@ -19,6 +19,7 @@ const RECEIVED: &[u8] = b"ISTag: \"bench-1\"\r\nX-Response-Info: Blocked\r\nX-Bl
 
 fn record(findings: Findings, action: Action) -> ScanRecord<'static> {
     ScanRecord {
+        profile: None,
         icap_response_code: Some(200),
         icap_method: Scan::Request,
         http_method: Cow::Borrowed("POST"),
@@ -66,6 +67,7 @@ fn entries(c: &mut Criterion) {
             rule_name: Some("scan-uploads"),
             profile: Some("upload-av"),
             request_logs: &records,
+            others: None,
         };
         for (forms, text, structure) in [
             ("text", true, false),

@@ -8,7 +8,7 @@ const SHOWN_CHARS: usize = 40;
 
 /// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Null,
     Bool(bool),
     Integer(i128),
@@ -21,7 +21,7 @@ pub(super) enum Json {
 
 impl Json {
     /// Reads JSON text. Nesting deeper than 128 is refused by the parser.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(bytes)
     }
 

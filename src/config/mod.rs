@@ -30,6 +30,7 @@ mod value;
 
 pub use answer_header::AnswerHeader;
 pub use error::ConfigError;
+pub(crate) use json::Json;
 pub use profile::{
     BlockResponse, Cause, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
     HonorTransferIgnore, OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl,
@@ -43,7 +44,6 @@ pub use template::{Operator, Template, Values};
 
 use crate::policy::Rule;
 use error::{Errors, Path};
-use json::Json;
 use reader::Fields;
 use std::rc::Rc;
 
@@ -69,6 +69,8 @@ pub struct Config {
     pub redact_headers: Vec<String>,
     /// In which forms icap_log is set.
     pub icap_log: LogForms,
+    /// Other filters of ours stand in the same chain, and each keeps what the others have logged.
+    pub chained: bool,
     /// What a worker may hold of answers in its memory, in bytes.
     pub memory_budget_bytes: u64,
 }
@@ -166,6 +168,7 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
             "redact_headers",
             "icap_log",
             "memory_budget_mb",
+            "chained",
         ] {
             if fields.has(name) {
                 fields.fault(
@@ -191,8 +194,10 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
             structure: log.bool("struct"),
         })
     });
+    let chained = fields.bool("chained");
     let memory_budget_mb: u64 = fields.integer("memory_budget_mb");
     Some(PluginConfig::Filter(Config {
+        chained,
         memory_budget_bytes: memory_budget_mb.saturating_mul(1024 * 1024),
         redact_headers: header::names(&fields, "redact_headers"),
         profiles: profiles?,

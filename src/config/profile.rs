@@ -4,7 +4,7 @@ use super::answer_header::AnswerHeader;
 use super::reply_page::ReplyPage;
 use super::secrets::Secrets;
 use super::template::Template;
-use crate::product::Vendor;
+use crate::product::{ShownAs, Vendor};
 use std::rc::Rc;
 
 /// Where a service is: the parts of `service_url`.
@@ -175,6 +175,8 @@ pub struct Profile {
     pub service: ServiceUrl,
     /// The service for responses (RESPMOD).
     pub response_service: Option<ServiceUrl>,
+    /// How an upload is shown to it.
+    pub scan_requests_as: ShownAs,
     /// The product behind the service.
     pub vendor: Vendor,
     /// Name of the pool in icap_log.

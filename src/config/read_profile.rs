@@ -15,7 +15,7 @@ use super::secrets::Secrets;
 use super::service_url::{same_server, service_url};
 use super::stat_name;
 use super::value::shown;
-use crate::product::{Multipart, Preview, Vendor};
+use crate::product::{Multipart, Preview, ShownAs, Vendor};
 use std::rc::Rc;
 
 /// The profiles that could be read. `None`: the list itself is missing or wrong.
@@ -59,6 +59,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let response_service =
         service_url(fields, "response_service_url", response_cluster.or(cluster));
     check_responses(fields, service.as_ref(), response_service.as_ref());
+    let scan_requests_as = scan_requests_as(fields);
     let vendor = fields.vendor("vendor");
     let pool_name = fields.text("pool_name");
     let pool_uuid = fields.text("pool_uuid").map(Rc::from);
@@ -126,6 +127,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         response_cluster: response_cluster.map(Rc::from),
         service,
         response_service,
+        scan_requests_as: scan_requests_as.unwrap_or(vendor.product().scan_requests_as),
         vendor,
         pool_name: pool_name.or(cluster)?.into(),
         pool_uuid,
@@ -203,6 +205,13 @@ pub(super) fn enforcement(fields: &Fields<'_>) -> Option<Enforcement> {
     fields.choice("enforcement").map(|word| match word {
         "monitor" => Enforcement::Monitor,
         _ => Enforcement::Enforce,
+    })
+}
+
+fn scan_requests_as(fields: &Fields<'_>) -> Option<ShownAs> {
+    fields.choice("scan_requests_as").map(|word| match word {
+        "respmod" => ShownAs::Response,
+        _ => ShownAs::Request,
     })
 }
 

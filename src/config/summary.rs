@@ -2,6 +2,7 @@
 
 use super::{Config, Enforcement, FailAction, LogForms, Profile, ServiceUrl};
 use crate::policy::Rule;
+use crate::product::ShownAs;
 
 /// What is in force: profiles and rules by name, and what an operator looks for first. No credentials, no values of headers,
 /// no queries.
@@ -21,8 +22,12 @@ pub fn summary(config: &Config) -> String {
             }
         }
     };
+    let chained = match config.chained {
+        true => "; in a chain with others",
+        false => "",
+    };
     format!(
-        "{} profiles: [{}]; {rules}; icap_log {}",
+        "{} profiles: [{}]; {rules}; icap_log {}{chained}",
         profiles.len(),
         profiles.join("; "),
         log_forms(config.icap_log)
@@ -49,6 +54,9 @@ fn profile(profile: &Profile) -> String {
         text.push_str(", ");
         text.push_str(&part);
     };
+    if profile.scan_requests_as == ShownAs::Response {
+        add("uploads shown as responses".to_owned());
+    }
     if let Some(service) = &profile.response_service {
         add(format!("responses to {}", url(service)));
     }

@@ -165,6 +165,11 @@ impl Connections {
         self.streams.receiving = token;
     }
 
+    /// Whether the bytes of a stream are being read: nothing may be sent on that one.
+    pub fn receives(&self) -> bool {
+        self.streams.receiving.is_some()
+    }
+
     /// Whether the bytes of that stream are being read: nothing may be sent on it.
     pub fn is_receiving(&self, token: StreamToken) -> bool {
         self.streams.receiving == Some(token)

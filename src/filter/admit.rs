@@ -3,21 +3,24 @@
 use std::rc::Rc;
 
 use super::ask::{Told, ask, path, request_path};
+use super::chain::Chain;
 use super::clock::ServerClock;
-use super::conclude::write_log;
 use super::describe::Journal;
 use super::exchange::{Body, Exchange, Phase};
 use super::repeated::say;
 use super::rewrite::find;
 use super::service::Service;
-use super::view::{ResponseFields, View, number, route_choice};
+use super::upload::as_download;
+use super::view::{ResponseFields, View, has_body, number, route_choice};
 use super::worker::Worker;
+use super::write_log::write_log;
 use crate::config::{Cause, Enforcement, HonorTransferIgnore, Profile};
 use crate::host::{Fields, Host, STREAM_FIELD};
 use crate::icap::{
     Direction, Method, Request, RequestHead, Transfer, encode_request_head, encode_response_head,
 };
 use crate::policy::{Decision, Outlook, RouteChoice, decide};
+use crate::product::ShownAs;
 use crate::report::{Action, IcapLog, Outcome, Significance};
 
 /// HTTP status of a request whose expectation can't be met.
@@ -89,7 +92,7 @@ impl<H: Host> Worker<H> {
         match decision {
             Decision::Skip { rule } => {
                 let admission = self.skip(id, rule.as_deref());
-                match outlook.and_then(|outlook| self.wait_for_response(&fields, rule, outlook)) {
+                match outlook.and_then(|outlook| self.wait_by_rules(&fields, rule, outlook)) {
                     Some(exchange) => Admission::Scan(Box::new(exchange)),
                     None => admission,
                 }
@@ -106,6 +109,18 @@ impl<H: Host> Worker<H> {
                     profile.name
                 );
                 self.skip(id, rule.as_deref())
+            }
+            Decision::Scan {
+                profile,
+                rule,
+                enforcement,
+            } if profile.scan_requests_as == ShownAs::Response && !has_body(&fields, at_end) => {
+                let scanner = Scanner {
+                    profile,
+                    rule,
+                    enforcement,
+                };
+                self.skip_without_body(id, &fields, scanner, outlook)
             }
             Decision::Scan {
                 profile,
@@ -193,16 +208,14 @@ impl<H: Host> Worker<H> {
     /// Lets a request pass unscanned.
     fn skip(&mut self, id: u32, rule: Option<&str>) -> Admission {
         self.metrics.disabled();
-        let outcome = Outcome::done(Action::Disabled, Significance::NONE);
-        self.expose(id, Direction::Request, outcome, None);
-        if let Err(e) = write_log(
-            &self.host,
-            id,
-            self.config.icap_log,
-            &IcapLog::disabled(rule),
-        ) {
+        let mut chain = Chain::default();
+        let entry = IcapLog::disabled(rule);
+        let outcome = entry.outcome;
+        if let Err(e) = write_log(&self.host, id, &self.config, &mut chain, entry) {
             log::debug!("context {id}: {e}");
         }
+        let (outcome, threat) = chain.told(outcome, None);
+        self.expose(id, Direction::Request, outcome, threat);
         Admission::Pass
     }
 
@@ -221,14 +234,55 @@ impl<H: Host> Worker<H> {
                 .is_some_and(|options| options.transfer.of(path) == Transfer::Ignore)
     }
 
+    /// Lets a request pass that has no body, where nothing but a body can be shown. Its response is scanned as any other.
+    fn skip_without_body(
+        &mut self,
+        id: u32,
+        fields: &Fields,
+        scanner: Scanner,
+        outlook: Option<Outlook>,
+    ) -> Admission {
+        let admission = self.skip(id, scanner.rule.as_deref());
+        let Scanner {
+            profile,
+            rule,
+            enforcement,
+        } = scanner;
+        let waiting = match outlook {
+            Some(outlook) => self.wait_by_rules(fields, rule, outlook),
+            None => profile.response_service.is_some().then(|| {
+                let exchange = self.wait_for_response(fields, profile, rule, None);
+                Exchange {
+                    enforcement,
+                    ..exchange
+                }
+            }),
+        };
+        match waiting {
+            Some(exchange) => Admission::Scan(Box::new(exchange)),
+            None => admission,
+        }
+    }
+
     /// What is to be known of a request that goes on unscanned, where the rules may have its response scanned.
-    fn wait_for_response(
+    fn wait_by_rules(
         &self,
         fields: &Fields,
         rule: Option<Rc<str>>,
         outlook: Outlook,
     ) -> Option<Exchange> {
         let profile = Rc::clone(outlook.profile(&self.config)?);
+        Some(self.wait_for_response(fields, profile, rule, Some(outlook)))
+    }
+
+    /// What is to be known of a request that goes on unscanned, for its response.
+    fn wait_for_response(
+        &self,
+        fields: &Fields,
+        profile: Rc<Profile>,
+        rule: Option<Rc<str>>,
+        outlook: Option<Outlook>,
+    ) -> Exchange {
         let mut journal = Journal::new(rule).hiding(&profile);
         journal.note(Outcome::done(Action::Disabled, Significance::NONE));
         let head = encode_request_head(fields).ok();
@@ -238,11 +292,11 @@ impl<H: Host> Worker<H> {
         let heads = (head, None);
         let request = ask(&profile, None, service, Method::Reqmod, both, heads, &told);
         let exchange = self.exchange(Direction::Request, profile, journal, request, fields);
-        Some(Exchange {
+        Exchange {
             phase: Phase::Released,
-            outlook: Some(outlook),
+            outlook,
             ..exchange
-        })
+        }
     }
 
     /// The profile by which the response is to be scanned: that of its request, where that was scanned, or what the rules about
@@ -341,6 +395,11 @@ impl<H: Host> Worker<H> {
             (Direction::Response, Some(service)) => {
                 let head = encode_response_head(fields).map(|head| (request_head, Some(head)));
                 (service, Method::Respmod, head)
+            }
+            (Direction::Request, _) if profile.scan_requests_as == ShownAs::Response => {
+                let heads = as_download(fields);
+                let heads = heads.map(|(request, response)| (Some(request), Some(response)));
+                (&profile.service, Method::Respmod, heads)
             }
             _ => {
                 let head = encode_request_head(fields).map(|head| (Some(head), None));

@@ -23,12 +23,8 @@ impl<H: Host> Worker<H> {
     /// A resume in mid-body would deliver what is held twice where Envoy's router keeps the body too, for a retry or an internal
     /// redirect; before Envoy 1.39.3 the next part would be lost (Envoy's issue 46841).
     pub(super) fn let_go(&mut self, id: u32, exchange: &mut Exchange) {
-        self.expose(
-            id,
-            exchange.direction,
-            exchange.journal.outcome(),
-            exchange.journal.threat(),
-        );
+        let (outcome, threat) = exchange.journal.told();
+        self.expose(id, exchange.direction, outcome, threat);
         let body = exchange.body;
         let may_exceed = body.available > 0 && body.is_as_announced() && !body.at_end;
         if may_exceed || (body.is_midway() && !self.is_inside(id)) {
@@ -46,6 +42,13 @@ impl<H: Host> Worker<H> {
         {
             log::debug!("context {id}: {e}");
         }
+    }
+
+    /// Goes on with an upload whose body turned out to be empty: it is not scanned.
+    pub(super) fn let_go_without_body(&mut self, id: u32, exchange: &mut Exchange) {
+        let outcome = Outcome::done(Action::Disabled, Significance::NONE);
+        self.conclude(id, exchange, outcome);
+        self.let_go(id, exchange);
     }
 
     /// Goes on with a message that failed and is monitored, whatever it is. More of it than its `content-length` says must not be
@@ -96,6 +99,11 @@ impl<H: Host> Worker<H> {
 
     /// Throws away what has come of the original, and replaces it when that is all.
     pub(super) fn drain(&mut self, id: u32, exchange: &mut Exchange) {
+        let brings_body = matches!(&exchange.phase, Phase::Draining(draining) if draining.replacement.body.is_some());
+        if brings_body && exchange.body.at_end {
+            // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
+            self.log_outcome(id, exchange, Significance::BODY_SIZE);
+        }
         let Phase::Draining(draining) = &exchange.phase else {
             return;
         };
@@ -105,6 +113,10 @@ impl<H: Host> Worker<H> {
         let placed = match &replacement.body {
             // It is made of the original.
             Some(NewBody::Patched(_)) if !exchange.body.at_end => return,
+            // Nothing of it has come, and before that there is no buffer either.
+            Some(NewBody::Other(_)) if !exchange.body.at_end && exchange.body.available == 0 => {
+                return;
+            }
             Some(NewBody::Other(_)) if !exchange.body.at_end => {
                 let emptied =
                     entered.and_then(|()| self.host.edit_body(direction, BodyEdit::Replace(&[])));
@@ -114,8 +126,6 @@ impl<H: Host> Worker<H> {
                 return;
             }
             Some(body) => {
-                // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
-                self.log_outcome(id, exchange, Significance::BODY_SIZE);
                 let available = exchange.body.available;
                 entered.and_then(|()| body.put(&self.host, direction, available))
             }

@@ -4,10 +4,9 @@ use super::exchange::{Draining, Exchange, Uncounted};
 use super::page::Refusal;
 use super::replacement::{NewBody, replacement, server_page};
 use super::worker::Worker;
-use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
-use crate::config::{Cause, FailAction, LogForms};
-use crate::host::{Host, HostResult};
-use crate::report::{Action, IcapLog, Outcome, Significance};
+use crate::config::{Cause, FailAction};
+use crate::host::Host;
+use crate::report::{Action, Outcome, Significance};
 use crate::submission::{
     Answer, Change, Cx, Failure, Record, Step, Submission, reason_only, record, unusable,
 };
@@ -251,10 +250,17 @@ impl<H: Host> Worker<H> {
     }
 
     /// Writes icap_log of a failure that is about to be an outcome, or is not.
-    pub(super) fn log_outcome(&self, id: u32, exchange: &Exchange, significance: Significance) {
+    pub(super) fn log_outcome(&self, id: u32, exchange: &mut Exchange, significance: Significance) {
         let outcome = Outcome::done(Action::Failed, significance);
-        let entry = exchange.journal.entry_as(&exchange.profile.name, outcome);
-        if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
+        let outcome = exchange.journal.with(outcome);
+        self.write_log(id, exchange, outcome);
+    }
+
+    fn write_log(&self, id: u32, exchange: &mut Exchange, outcome: Outcome) {
+        let profile = &exchange.profile.name;
+        let journal = &mut exchange.journal;
+        let written = journal.write(&self.host, id, &self.config, profile, outcome);
+        if let Err(e) = written {
             log::debug!("context {id}: {e}");
         }
     }
@@ -303,37 +309,10 @@ impl<H: Host> Worker<H> {
         exchange.journal.note(outcome);
         // With what it holds of changes.
         exchange.form = None;
-        let entry = exchange.journal.entry(&exchange.profile.name);
-        if let Err(e) = write_log(&self.host, id, self.config.icap_log, &entry) {
-            log::debug!("context {id}: {e}");
-        }
+        self.write_log(id, exchange, exchange.journal.outcome());
     }
 
     pub(super) fn is_slow(&self, exchange: &Exchange) -> bool {
         exchange.clock.spent(self.now_ms) > exchange.profile.slow_threshold_ms
     }
-}
-
-/// Makes icap_log known to the access loggers, in the forms that are asked for, and beside it what their filters go by.
-pub(super) fn write_log<H: Host>(
-    host: &H,
-    id: u32,
-    forms: LogForms,
-    entry: &IcapLog<'_>,
-) -> HostResult {
-    let (json, structured) = entry.in_forms(forms);
-    let significant: &[u8] = if entry.outcome.significance.is_empty() {
-        b"false"
-    } else {
-        b"true"
-    };
-    host.enter(id)?;
-    if let Some(json) = json {
-        host.set_property(LOG_PROPERTY, json.as_bytes())?;
-    }
-    if let Some(structured) = structured {
-        host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
-    }
-    host.set_property(ACTION_PROPERTY, entry.outcome.action.as_str().as_bytes())?;
-    host.set_property(SIGNIFICANT_PROPERTY, significant)
 }

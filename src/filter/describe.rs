@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use crate::config::{Profile, Secrets};
+use super::chain::Chain;
+use super::write_log::write_log;
+use crate::config::{Config, Profile, Secrets};
+use crate::host::{Host, HostResult};
 use crate::report::{Action, IcapLog, Outcome, ScanRecord, Significance};
 use crate::verdict::{Findings, Violation};
 
@@ -17,6 +20,8 @@ pub(super) struct Journal {
     secrets: Secrets,
     outcome: Option<Outcome>,
     records: Vec<ScanRecord<'static>>,
+    /// What the other filters of a chain have logged.
+    chain: Chain,
 }
 
 impl Journal {
@@ -27,6 +32,7 @@ impl Journal {
             secrets: Secrets::default(),
             outcome: None,
             records: Vec::new(),
+            chain: Chain::default(),
         }
     }
 
@@ -54,7 +60,12 @@ impl Journal {
 
     /// Notes an outcome: of request and response the graver one stands.
     pub(super) fn note(&mut self, outcome: Outcome) {
-        self.outcome = Some(self.outcome.map_or(outcome, |before| before.with(outcome)));
+        self.outcome = Some(self.with(outcome));
+    }
+
+    /// The outcome so far together with another.
+    pub(super) fn with(&self, outcome: Outcome) -> Outcome {
+        self.outcome.map_or(outcome, |before| before.with(outcome))
     }
 
     /// What became of the exchange so far.
@@ -63,12 +74,20 @@ impl Journal {
             .unwrap_or(Outcome::done(Action::Failed, Significance::NONE))
     }
 
-    /// What was found, by the last transaction that found anything.
+    /// Looks for what other filters of a chain have logged. The context has been entered.
+    pub(super) fn look<H: Host>(&mut self, host: &H, config: &Config) {
+        self.chain.look(host, config);
+    }
+
+    /// What client and application are told: of all filters of a chain.
+    pub(super) fn told(&self) -> (Outcome, Option<&str>) {
+        self.chain.told(self.outcome(), self.threat())
+    }
+
+    /// What was found, by the last transaction of this filter that found anything.
     pub(super) fn threat(&self) -> Option<&str> {
-        self.records
-            .iter()
-            .rev()
-            .find_map(|record| record.findings.threat_id.as_deref())
+        let mut records = self.records.iter().rev();
+        records.find_map(|record| record.findings.threat_id.as_deref())
     }
 
     /// Why the last transaction ended as it did.
@@ -81,19 +100,28 @@ impl Journal {
         self.records.last()?.latency_ms
     }
 
-    /// The entry for the log.
-    pub(super) fn entry<'a>(&'a self, profile: &'a str) -> IcapLog<'a> {
-        self.entry_as(profile, self.outcome())
-    }
-
-    /// The entry with another outcome than the one noted.
-    pub(super) fn entry_as<'a>(&'a self, profile: &'a str, outcome: Outcome) -> IcapLog<'a> {
-        IcapLog {
+    /// Writes icap_log with that outcome; `profile` is empty where there is none. In a chain it names the transactions that it has
+    /// added since.
+    pub(super) fn write<H: Host>(
+        &mut self,
+        host: &H,
+        id: u32,
+        config: &Config,
+        profile: &str,
+        outcome: Outcome,
+    ) -> HostResult {
+        if config.chained && !profile.is_empty() {
+            let unnamed = self.records.iter_mut().filter(|it| it.profile.is_none());
+            unnamed.for_each(|record| record.profile = Some(Cow::Owned(profile.to_owned())));
+        }
+        let entry = IcapLog {
             outcome,
             rule_name: self.rule.as_deref(),
             profile: Some(profile).filter(|name| !name.is_empty()),
             request_logs: &self.records,
-        }
+            others: None,
+        };
+        write_log(host, id, config, &mut self.chain, entry)
     }
 }
 

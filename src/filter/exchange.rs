@@ -9,7 +9,7 @@ use super::form::Form;
 use super::replacement::Replacement;
 use crate::config::{Cause, Enforcement, Profile};
 use crate::connection::PoolId;
-use crate::icap::{BodyProgress, Direction, Request};
+use crate::icap::{BodyProgress, Direction, Method, Request};
 use crate::policy::Outlook;
 use crate::report::{Action, Outcome, Significance};
 use crate::submission::{Extent, Message, Record, Submission};
@@ -245,5 +245,10 @@ impl Exchange {
             Direction::Request => self.profile.request_buffer_bytes,
             Direction::Response => self.profile.response_buffer_bytes,
         }
+    }
+
+    /// Whether it is an upload that is shown as a download.
+    pub(super) fn is_shown_as_download(&self) -> bool {
+        self.direction == Direction::Request && self.request.method == Method::Respmod
     }
 }

@@ -1,7 +1,6 @@
 //! Answers to the client in the application's stead: local replies.
 
 use super::admit::Admission;
-use super::conclude::write_log;
 use super::describe::Journal;
 use super::exchange::{Exchange, Phase};
 use super::expose::exposed_fields;
@@ -85,8 +84,8 @@ impl<H: Host> Worker<H> {
         // In place of a request the headers of this answer come to the filter like any other response's, and what is exposed is
         // set there. In place of a response they do not.
         if exchange.direction == Direction::Response && self.config.expose.client {
-            let exposed = exposed_fields(exchange.journal.outcome(), exchange.journal.threat());
-            page.fields.extend(exposed);
+            let (outcome, threat) = exchange.journal.told();
+            page.fields.extend(exposed_fields(outcome, threat));
         }
         let reply = LocalReply {
             page,
@@ -152,7 +151,8 @@ impl<H: Host> Worker<H> {
             Significance::of(Action::Failed, Some(Cause::Internal), false),
         ));
         let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
-        let logged = write_log(&self.host, id, self.config.icap_log, &journal.entry(""));
+        let outcome = journal.outcome();
+        let logged = journal.write(&self.host, id, &self.config, "", outcome);
         // Whatever became of the log: without an answer the client would wait for ever.
         let told = self.host.respond(&LocalResponse {
             status: 503,

@@ -6,11 +6,13 @@ mod form;
 mod instance_record;
 mod placeholders;
 pub mod rewrite;
+mod upload;
 
 mod abandon;
 mod admit;
 mod apply;
 mod ask;
+mod chain;
 mod changed_form;
 mod conclude;
 mod describe;
@@ -38,6 +40,7 @@ mod service;
 mod units;
 mod view;
 mod worker;
+mod write_log;
 
 pub use clock::ServerClock;
 pub use file_name::file_name;

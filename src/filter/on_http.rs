@@ -1,6 +1,7 @@
 //! Callbacks about an HTTP message: its headers, body, trailers and end.
 
 use super::admit::Admission;
+use super::chain::Chain;
 use super::exchange::{Exchange, Phase};
 use super::holding::Holding;
 use super::worker::Worker;
@@ -50,16 +51,28 @@ impl<H: Host> Worker<H> {
     }
 
     /// Takes from a response what only the filter may say, and says it, where clients are told at all.
-    fn mark_response(&self, id: u32) {
+    fn mark_response(&mut self, id: u32) {
         if !self.config.expose.client {
             return;
         }
         self.unexpose_response(id);
+        let mut exchange = self.take(id);
         let unseen = Outcome::done(Action::Disabled, Significance::NONE);
-        let (outcome, threat) = self.exchanges.get(&id).map_or((unseen, None), |exchange| {
-            (exchange.journal.outcome(), exchange.journal.threat())
-        });
+        let mut chain = Chain::default();
+        let (outcome, threat) = match &mut exchange {
+            Some(exchange) => {
+                exchange.journal.look(&self.host, &self.config);
+                exchange.journal.told()
+            }
+            None => {
+                chain.look(&self.host, &self.config);
+                chain.told(unseen, None)
+            }
+        };
         self.expose(id, Direction::Response, outcome, threat);
+        if let Some(exchange) = exchange {
+            self.put_back(id, exchange);
+        }
     }
 
     /// `size` bytes of the body are buffered, the new ones among them. Of a message that was let go they are the new ones only.
@@ -217,6 +230,12 @@ impl<H: Host> Worker<H> {
             return self.fail_oversize(id, exchange);
         }
         match &exchange.phase {
+            // Nothing but a body can be shown as a download.
+            Phase::Scanning if exchange.is_shown_as_download() && exchange.body.available == 0 => {
+                if exchange.body.progress().ended {
+                    self.let_go_without_body(id, exchange);
+                }
+            }
             Phase::Scanning if exchange.form.is_some() => self.step_form(id, exchange),
             Phase::Scanning => self.step_units(id, exchange),
             Phase::Draining(_) => self.drain(id, exchange),

@@ -35,7 +35,7 @@ impl<H: Host> Worker<H> {
             // Nothing was asked: the same.
             None => self.connections.close(&self.host, token, self.now_ms),
         }
-        self.finish_receiving();
+        self.settle();
     }
 
     /// Bytes from a server that the host did not hand over.
@@ -55,11 +55,11 @@ impl<H: Host> Worker<H> {
             None => {}
         }
         self.connections.close(&self.host, token, self.now_ms);
-        self.finish_receiving();
+        self.settle();
     }
 
-    /// Ends the callback that brought bytes; what may not be sent in it gets one of its own.
-    fn finish_receiving(&mut self) {
+    /// Asks for a callback of its own for what may not be sent in the one that brings bytes.
+    pub(super) fn settle_later(&mut self) {
         let waits = self.recall.is_wanted()
             || !self.handed.is_empty()
             || !self.replies.is_empty()
@@ -68,7 +68,6 @@ impl<H: Host> Worker<H> {
             self.set_tick(TICK_OPENING_MS);
         }
         self.keep_time();
-        self.connections.receive_from(None);
     }
 
     /// The callback has come in which anything may be sent.

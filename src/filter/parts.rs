@@ -5,12 +5,14 @@ use std::rc::Rc;
 use super::ask::{Told, ask};
 use super::exchange::Exchange;
 use super::form::{Form, Next};
+use super::upload::as_download;
 use super::worker::Worker;
 use crate::config::{Cause, ShownForm};
 use crate::connection::UnitId;
 use crate::host::{Fields, Host, HostError};
 use crate::icap::{Direction, Method, Request, encode_request_head};
 use crate::multipart::{Ambiguous, Boundary, Part};
+use crate::product::ShownAs;
 use crate::report::PartName;
 use crate::submission::{Shown, Source, Submission};
 
@@ -161,11 +163,18 @@ impl<H: Host> Worker<H> {
             None => fields.retain(|(name, _)| *name != length.0),
         }
         fields.push(length);
-        let head = encode_request_head(&fields).map_err(|e| {
+        let profile = &exchange.profile;
+        let shown = match profile.scan_requests_as {
+            ShownAs::Request => {
+                encode_request_head(&fields).map(|request| (Method::Reqmod, (Some(request), None)))
+            }
+            ShownAs::Response => as_download(&fields)
+                .map(|(request, response)| (Method::Respmod, (Some(request), Some(response)))),
+        };
+        let (method, heads) = shown.map_err(|e| {
             let reason = format!("a part of the form has no form for the server: {e}");
             (Cause::BadRequest, reason)
         })?;
-        let profile = &exchange.profile;
         let watched = self.service(profile, exchange.direction);
         let told = Told::of(&self.host, self.now_ms, profile, watched);
         let told = match part {
@@ -176,9 +185,9 @@ impl<H: Host> Worker<H> {
             profile,
             watched,
             &profile.service,
-            Method::Reqmod,
+            method,
             (&form, &fields),
-            (Some(head), None),
+            heads,
             &told,
         ))
     }

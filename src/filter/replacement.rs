@@ -6,10 +6,11 @@ use super::changed_form::Piece;
 use super::exchange::Exchange;
 use super::page::Page;
 use super::rewrite;
+use super::upload;
 use crate::config::Cause;
 use crate::host::{BodyEdit, Fields, Host, HostError, HostResult};
 use crate::icap::{Direction, HttpHead};
-use crate::submission::{Answer, AnswerBody, Budget, Held, PAGE_BYTES};
+use crate::submission::{Answer, AnswerBody, Budget, Held, PAGE_BYTES, SHOWN_STATUS};
 use crate::verdict::BlockWith;
 
 /// Why a changed message can't take the place of the original.
@@ -165,6 +166,10 @@ pub(super) fn replacement<H: Host>(
         (Some(HttpHead::Request(head)), Direction::Request) => {
             rewrite::request_fields(&original, head, length).map_err(refused)?
         }
+        (Some(HttpHead::Response(head)), Direction::Request) if exchange.is_shown_as_download() => {
+            let encoding = head.headers.get("content-encoding");
+            upload::with_new_body(&original, encoding, length).map_err(refused)?
+        }
         (Some(HttpHead::Response(head)), Direction::Response) => {
             rewrite::response_fields(&original, head, length).map_err(refused)?
         }
@@ -198,6 +203,8 @@ pub(super) fn server_page<H: Host>(
     let own = &exchange.profile.block_response;
     let status = match head.status {
         _ if !own.keep_server_status => own.page.status,
+        // It would tell the client that its upload went well.
+        SHOWN_STATUS if exchange.is_shown_as_download() => own.page.status,
         // Such a response would carry no page, or be no final one.
         status if rewrite::has_no_body(status) => own.page.status,
         status => status,

@@ -49,6 +49,7 @@ impl<H: Host + Clone> FilterRole<H> {
                 Event::Done(id) => worker.on_done(id),
             }
         }
+        worker.end();
         Some(done)
     }
 

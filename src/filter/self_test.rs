@@ -77,18 +77,14 @@ impl Service {
                 (":authority", "icap-filter.invalid"),
             ]
         };
-        let (method, request, response) = match self.direction {
-            Direction::Request => {
-                let upload = [&line("POST")[..], &body].concat();
-                (Method::Reqmod, fields(&upload), None)
-            }
-            Direction::Response => {
+        let method = self.method();
+        let (request, response) = match method {
+            Method::Respmod => {
                 let download = [&[(":status", "200")][..], &body].concat();
-                (
-                    Method::Respmod,
-                    fields(&line("GET")),
-                    Some(fields(&download)),
-                )
+                (fields(&line("GET")), Some(fields(&download)))
+            }
+            Method::Reqmod | Method::Options => {
+                (fields(&[&line("POST")[..], &body].concat()), None)
             }
         };
         Rc::new(Request {

@@ -10,6 +10,7 @@ use crate::config::{Profile, SendWhen, ServiceUrl};
 use crate::connection::{Knowledge, PoolId};
 use crate::host::{Host, HostError};
 use crate::icap::{Direction, Method, Request, ServiceOptions};
+use crate::product::ShownAs;
 use crate::report::foreign;
 use crate::submission::Attempt;
 
@@ -60,10 +61,10 @@ impl Service {
     }
 
     /// The method that it is needed for.
-    fn method(&self) -> Method {
-        match self.direction {
-            Direction::Request => Method::Reqmod,
-            Direction::Response => Method::Respmod,
+    pub(super) fn method(&self) -> Method {
+        match (self.direction, self.profile.scan_requests_as) {
+            (Direction::Request, ShownAs::Request) => Method::Reqmod,
+            (Direction::Request, ShownAs::Response) | (Direction::Response, _) => Method::Respmod,
         }
     }
 

@@ -39,6 +39,13 @@ pub(super) fn number<T: std::str::FromStr>(fields: &Fields, name: &str) -> Optio
         .ok()
 }
 
+/// Whether a request has a body, as far as its headers tell.
+pub(super) fn has_body(fields: &Fields, at_end: bool) -> bool {
+    let announced = find(fields, "content-length").map(<[u8]>::trim_ascii);
+    let is_zero = |length: &[u8]| !length.is_empty() && length.iter().all(|b| *b == b'0');
+    !at_end && !announced.is_some_and(is_zero)
+}
+
 /// What the route's metadata says.
 pub(super) fn route_choice<H: Host>(host: &H) -> RouteChoice {
     match host.property(&ROUTE_METADATA) {
@@ -100,8 +107,6 @@ impl<H: Host> RequestView for View<'_, H> {
     }
 
     fn has_body(&self) -> bool {
-        let announced = find(self.fields, "content-length").map(<[u8]>::trim_ascii);
-        let is_zero = |length: &[u8]| !length.is_empty() && length.iter().all(|b| *b == b'0');
-        !self.at_end && !announced.is_some_and(is_zero)
+        has_body(self.fields, self.at_end)
     }
 }

@@ -137,10 +137,18 @@ impl<H: Host> Worker<H> {
         self.put_back(id, exchange);
     }
 
-    /// Ends a callback: serves those to whom connections were handed, and sees that the next tick comes in time.
+    /// Ends what a callback was about: serves those to whom connections were handed, and sees that the next tick comes in time.
     pub(super) fn settle(&mut self) {
+        if self.connections.receives() {
+            return self.settle_later();
+        }
         self.hand_out();
         self.keep_time();
+    }
+
+    /// The host's callback is over, and what came within it.
+    pub(super) fn end(&mut self) {
+        self.connections.receive_from(None);
     }
 
     /// Tells the metrics where there is time for it, and sees that the next tick comes in time.

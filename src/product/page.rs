@@ -103,7 +103,9 @@ fn section(product: &Product) -> String {
         facts.push(format!("Without a verdict header, {}.", list(reports)));
     }
     if product.scan_requests_as == ShownAs::Response {
-        facts.push("Uploads have to be shown to it as responses.".to_owned());
+        facts.push(
+            "Uploads are shown to it as responses: it has `scan_requests_as: respmod`.".to_owned(),
+        );
     }
     if !facts.is_empty() {
         // Writing to a String cannot fail.

@@ -7,6 +7,7 @@ use crate::config::LogForms;
 use crate::product::Vendor;
 use crate::verdict::{Findings, Scan, Violation, clean};
 
+use super::chain::{OneOf, Others, write_other};
 use super::json::Json;
 use super::object::Object;
 use super::protobuf::Struct;
@@ -20,6 +21,8 @@ const LIKELY_BYTES: usize = 2048;
 /// One ICAP transaction. What is `None` or empty is left out of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScanRecord<'a> {
+    /// In a chain: the profile that scanned.
+    pub profile: Option<Cow<'a, str>>,
     /// The ICAP status, once there was one.
     pub icap_response_code: Option<u16>,
     /// REQMOD or RESPMOD.
@@ -88,6 +91,8 @@ pub struct IcapLog<'a> {
     pub profile: Option<&'a str>,
     /// The transactions in order, retries included.
     pub request_logs: &'a [ScanRecord<'a>],
+    /// In a chain: what the other filters have logged.
+    pub others: Option<&'a Others>,
 }
 
 impl<'a> IcapLog<'a> {
@@ -98,6 +103,7 @@ impl<'a> IcapLog<'a> {
             rule_name,
             profile: None,
             request_logs: &[],
+            others: None,
         }
     }
 
@@ -119,18 +125,39 @@ impl<'a> IcapLog<'a> {
         )
     }
 
+    /// What became of the exchange, by all that is known of it.
+    pub fn whole_outcome(&self) -> Outcome {
+        match self.others {
+            Some(others) => self.outcome.with(others.outcome()),
+            None => self.outcome,
+        }
+    }
+
     fn write(&self, entry: &mut impl Object) {
-        entry.add_text("action", Some(self.outcome.action.as_str()));
-        if !self.outcome.enforced {
+        let outcome = self.whole_outcome();
+        // Of two as grave, who logs last has the word.
+        let (rule_name, profile) = match self.others {
+            Some(others) if others.outcome().action > self.outcome.action => others.names(),
+            _ => (self.rule_name, self.profile),
+        };
+        entry.add_text("action", Some(outcome.action.as_str()));
+        if !outcome.enforced {
             entry.truth("enforced", false);
         }
-        entry.add_text("rule_name", self.rule_name);
-        entry.add_text("profile", self.profile);
-        let significance = self.outcome.significance;
-        if !significance.is_empty() {
-            entry.texts("significance", significance.names());
+        entry.add_text("rule_name", rule_name);
+        entry.add_text("profile", profile);
+        if !outcome.significance.is_empty() {
+            entry.texts("significance", outcome.significance.names());
         }
-        if !self.request_logs.is_empty() {
+        if let Some(others) = self.others {
+            let entries = others.entries(self.request_logs);
+            if !entries.is_empty() {
+                entry.objects("request_logs", entries.into_iter(), |object, it| match it {
+                    OneOf::Own(record) => record.write(object),
+                    OneOf::Other(fields) => write_other(object, fields),
+                });
+            }
+        } else if !self.request_logs.is_empty() {
             let records = self.request_logs.iter();
             entry.objects("request_logs", records, |object, record| {
                 record.write(object);
@@ -141,6 +168,7 @@ impl<'a> IcapLog<'a> {
 
 impl ScanRecord<'_> {
     fn write(&self, record: &mut impl Object) {
+        record.add_text("profile", self.profile.as_deref());
         record.add_number("icap_response_code", self.icap_response_code);
         record.add_text("icap_method", Some(icap_method(self.icap_method)));
         if !self.http_method.is_empty() {
@@ -197,7 +225,7 @@ fn write_violation<O: Object>(object: &mut O, violation: &Violation) {
 fn icap_method(scan: Scan) -> &'static str {
     match scan {
         Scan::Request => "ICAP_METHOD_REQMOD",
-        Scan::Response => "ICAP_METHOD_RESPMOD",
+        Scan::Response | Scan::Upload => "ICAP_METHOD_RESPMOD",
     }
 }
 

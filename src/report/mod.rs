@@ -2,6 +2,7 @@
 //!
 //! Nothing in here calls the host: the results are text, bytes and names.
 
+mod chain;
 mod icap_log;
 mod json;
 mod limiter;
@@ -15,6 +16,7 @@ mod redact;
 #[cfg(test)]
 mod tests;
 
+pub use chain::Others;
 pub use icap_log::{IcapLog, PartName, ScanRecord};
 pub use limiter::{INTERVAL_MS, Limiter};
 pub use line::{MAX_FOREIGN_BYTES, MAX_LINE_BYTES, fit_for_log, foreign, keep_out_of_lines};

@@ -30,6 +30,19 @@ impl Action {
             Self::Failed => "ICAP_FAILED",
         }
     }
+
+    /// The one of that name in icap_log.
+    pub fn named(name: &str) -> Option<Self> {
+        [
+            Self::Disabled,
+            Self::Passed,
+            Self::Modified,
+            Self::Blocked,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|action| action.as_str() == name)
+    }
 }
 
 /// What is logged of a message.
@@ -143,6 +156,12 @@ impl Significance {
             Cause::BadRequest => Self::BAD_REQUEST,
             Cause::Unscannable => Self::UNSCANNABLE,
         }
+    }
+
+    /// The one of that name in icap_log; [`NONE`](Self::NONE) for any other.
+    pub fn named(name: &str) -> Self {
+        let known = Self::NAMES.into_iter().find(|(_, known)| *known == name);
+        known.map_or(Self::NONE, |(flag, _)| flag)
     }
 
     /// Both sets together: that of an entry is the union over its transactions.

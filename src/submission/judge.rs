@@ -10,10 +10,14 @@ use super::source::{Extent, Source};
 use crate::config::{Cause, Profile};
 use crate::host::Host;
 use crate::icap::{Announced, Direction, Headers, HttpHead, Request, RequestHead, ResponseHead};
+use crate::product::ShownAs;
 use crate::verdict::{
     self, AnswerView, BodyChange, Findings, Judgement, Rest, Verdict, judge, judge_head,
     same_request, same_response,
 };
+
+/// HTTP status with which an upload is shown.
+pub const SHOWN_STATUS: u16 = 200;
 
 /// What was shown to the server.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +26,12 @@ pub(super) struct Original<'a> {
     pub(super) request: &'a Request,
     /// Of the body that is shown.
     pub(super) extent: Extent,
+}
+
+impl Original<'_> {
+    fn is_shown_as_download(&self) -> bool {
+        self.message.scan_kind(self.request) == verdict::Scan::Upload
+    }
 }
 
 impl Answer {
@@ -210,6 +220,10 @@ fn with_view<T>(
                 .and_then(RequestHead::parse);
             sent.is_none_or(|sent| !same_request(&sent, got))
         }
+        // Of an upload the head is its own, whatever its download's becomes: but another status is another answer.
+        Some(HttpHead::Response(got)) if original.is_shown_as_download() => {
+            got.status != SHOWN_STATUS
+        }
         Some(HttpHead::Response(got)) => original_response
             .as_ref()
             .is_none_or(|sent| !same_response(sent, got)),
@@ -220,7 +234,7 @@ fn with_view<T>(
     };
     Some(act(&AnswerView {
         page: page.unwrap_or_default(),
-        scan: original.message.scan_kind(),
+        scan: original.message.scan_kind(original.request),
         status: head.status,
         headers: &headers,
         http: answer.http.as_ref(),
@@ -248,9 +262,10 @@ pub fn judge_probe(
         status: 200,
         headers: Headers::new(),
     };
-    let (kind, original) = match direction {
-        Direction::Request => (verdict::Scan::Request, None),
-        Direction::Response => (verdict::Scan::Response, Some(&original)),
+    let (kind, original) = match (direction, profile.scan_requests_as) {
+        (Direction::Request, ShownAs::Request) => (verdict::Scan::Request, None),
+        (Direction::Request, ShownAs::Response) => (verdict::Scan::Upload, Some(&original)),
+        (Direction::Response, _) => (verdict::Scan::Response, Some(&original)),
     };
     let view = AnswerView {
         scan: kind,

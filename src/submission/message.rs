@@ -2,7 +2,7 @@
 
 use super::source::Extent;
 use crate::config::Profile;
-use crate::icap::Direction;
+use crate::icap::{Direction, Method, Request};
 use crate::verdict;
 
 /// The message, as it stands now.
@@ -23,11 +23,12 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
-    /// Which message it is, for verdict and log.
-    pub fn scan_kind(&self) -> verdict::Scan {
-        match self.direction {
-            Direction::Request => verdict::Scan::Request,
-            Direction::Response => verdict::Scan::Response,
+    /// Which message it is, for verdict and log, where it is shown by that request.
+    pub fn scan_kind(&self, request: &Request) -> verdict::Scan {
+        match (self.direction, request.method) {
+            (Direction::Request, Method::Respmod) => verdict::Scan::Upload,
+            (Direction::Request, _) => verdict::Scan::Request,
+            (Direction::Response, _) => verdict::Scan::Response,
         }
     }
 

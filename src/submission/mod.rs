@@ -22,7 +22,7 @@ pub use answer::{Answer, AnswerBody, NotKept, copy};
 pub use attempt::{Attempt, PAGE_BYTES, Progress};
 pub use cx::Cx;
 pub use held::{Budget, Held, OverBudget, PIECE_BYTES};
-pub use judge::judge_probe;
+pub use judge::{SHOWN_STATUS, judge_probe};
 pub use message::Message;
 pub use record::{reason_only, record};
 pub use retry::{Loss, Prospect};

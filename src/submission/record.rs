@@ -22,8 +22,9 @@ pub fn record(
     let head = attempt.and_then(|attempt| attempt.answer.head.as_ref());
     let (ip, port) = peer.flatten().and_then(split_address).unzip();
     ScanRecord {
+        profile: None,
         icap_response_code: head.map(|head| head.status),
-        icap_method: message.scan_kind(),
+        icap_method: message.scan_kind(request),
         http_method: Cow::Owned(message.http_method.to_owned()),
         http_response_code: None,
         icap_absolute_uri: Cow::Owned(without_query(&request.uri)),

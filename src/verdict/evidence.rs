@@ -63,7 +63,7 @@ impl Evidence {
         if let Some(HttpHead::Response(response)) = view.http {
             let original = match view.scan {
                 Scan::Request => None,
-                Scan::Response => view.original_response.map(|head| &head.headers),
+                Scan::Response | Scan::Upload => view.original_response.map(|head| &head.headers),
             };
             evidence.read(&response.headers, original, profile);
         }

@@ -14,6 +14,8 @@ pub enum Scan {
     Request,
     /// A response, by RESPMOD.
     Response,
+    /// A request, by RESPMOD: its body is shown as that of a download.
+    Upload,
 }
 
 /// What the body of an answer is against the body that was scanned.
@@ -60,10 +62,10 @@ pub struct AnswerView<'a> {
     pub headers: &'a Headers,
     /// The encapsulated HTTP head.
     pub http: Option<&'a HttpHead>,
-    /// The response that was scanned, as it was shown to the server; `None` for a request.
+    /// The response that was scanned, or as which an upload was, as it was shown to the server; `None` for a request.
     pub original_response: Option<&'a ResponseHead>,
     /// Whether `http` differs from the head that was shown: see [`same_request`](super::same_request) and
-    /// [`same_response`](super::same_response). False where there is no `http`.
+    /// [`same_response`](super::same_response). Of an upload, whether its status does. False where there is no `http`.
     pub head_changed: bool,
     /// The body.
     pub body: BodyChange,
@@ -120,7 +122,7 @@ pub enum BlockWith {
 ///    response; else blocked.
 /// 6. A status other than 200, 201, 204 and 206: failed, whatever it may mean.
 /// 7. RESPMOD, and a page of refusal stands in place of another status: blocked; one by which the product reports that there
-///    is no verdict: failed.
+///    is no verdict: failed. Of an upload any other status blocks, and an HTML page in the place of another type.
 /// 8. A status that is a verdict of that product, and no HTTP message: blocked.
 /// 9. Modified if head or body changed, else passed, but for a header that the profile requires for that. A 204 is honoured
 ///    also where it was not offered: the original is still at hand.
@@ -189,7 +191,9 @@ pub fn judge_head(view: &AnswerView<'_>, profile: &Profile) -> Rest {
     match page.and_then(|page| report(view, product, page)) {
         Some((Cause::Unscannable, reason)) => Rest::Unscannable(reason),
         Some((_, reason)) => Rest::Trouble(reason),
-        None if view.answers_client() => Rest::Found(evidence.into_findings()),
+        None if view.answers_client() || (view.scan == Scan::Upload && page.is_some()) => {
+            Rest::Found(evidence.into_findings())
+        }
         None => Rest::Silent,
     }
 }
@@ -206,6 +210,19 @@ impl AnswerView<'_> {
     fn answers_client(&self) -> bool {
         self.scan == Scan::Request
             && (self.response().is_some() || Announced::by(self.headers).response)
+    }
+
+    /// Whether this brings a page for a person in the place of an upload of another type.
+    fn is_page_for_upload(&self) -> bool {
+        let is_html = |head: &ResponseHead| {
+            let value = head.headers.get("content-type").unwrap_or_default();
+            let media_type = value.split(|b| *b == b';').next().unwrap_or_default();
+            media_type.trim_ascii().eq_ignore_ascii_case(b"text/html")
+        };
+        self.scan == Scan::Upload
+            && self.body == BodyChange::Changed
+            && self.response().is_some_and(is_html)
+            && !self.original_response.is_some_and(is_html)
     }
 
     /// Whether the message that is to go on ends early.
@@ -232,7 +249,7 @@ fn of_success(
     if standing == Standing::Harmful {
         return block(view, profile);
     }
-    if let (Scan::Response, Some(HttpHead::Request(_))) = (view.scan, view.http) {
+    if let (Scan::Response | Scan::Upload, Some(HttpHead::Request(_))) = (view.scan, view.http) {
         return Verdict::Fail {
             cause: Cause::Protocol,
             reason: "HTTP request in the answer to RESPMOD".to_owned(),
@@ -243,6 +260,12 @@ fn of_success(
     }
     let defined = matches!(view.status, 200 | 201 | 204 | 206);
     let replaced = response.filter(|response| replaces_status(view, response));
+    // Another status is an answer to whom a download was for. Behind an upload there is nobody, but for its client.
+    let is_answer = |page: &ResponseHead| report(view, product, page).is_none();
+    let is_refused = view.scan == Scan::Upload && replaced.is_some_and(is_answer);
+    if is_refused || view.is_page_for_upload() {
+        return block(view, profile);
+    }
     if standing == Standing::Repaired {
         if replaced.is_some_and(|page| page.status >= 400) {
             return block(view, profile);

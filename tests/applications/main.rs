@@ -22,6 +22,7 @@
 #[path = "../e2e/support/mod.rs"]
 mod support;
 
+mod git;
 mod grpc;
 mod lab;
 mod live;

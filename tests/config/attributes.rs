@@ -5,7 +5,7 @@ use icap_filter::config::{
     Cause, ClientIpSource, Config, Enforcement, FailAction, HonorTransferIgnore, Profile,
     ReplyPage, SendWhen, ShownForm, UserEncoding,
 };
-use icap_filter::product;
+use icap_filter::product::{self, ShownAs};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -231,8 +231,11 @@ const TEXTS: &[(&str, Read<String>, Option<&str>, usize)] = &[
     ),
 ];
 
+/// An answer to clients that a profile has.
+type ReadPage = fn(&Profile) -> &ReplyPage;
+
 /// `profiles[0].x`: an answer to clients.
-const REPLIES: &[(&str, fn(&Profile) -> &ReplyPage)] = &[
+const REPLIES: &[(&str, ReadPage)] = &[
     ("block_response", |p| &p.block_response.page),
     ("too_large_response", |p| &p.too_large_response),
     ("fail_response", |p| &p.fail_response.page),
@@ -258,6 +261,7 @@ const OTHERS: &[&str] = &[
     "honor_transfer_ignore",
     "enforcement",
     "multipart",
+    "scan_requests_as",
     "options",
     "self_test",
 ];
@@ -499,6 +503,43 @@ fn what_is_enforced() {
     let bypass = json!({"name": "none", "action": "bypass", "enforcement": "monitor"});
     let error = refuse_at(&with("rules[0]", bypass), "rules[0].enforcement");
     assert_eq!(error.found, "it with bypass");
+}
+
+#[test]
+fn how_uploads_are_shown() {
+    for (vendor, word, shown) in [
+        ("generic", None, ShownAs::Request),
+        ("generic", Some("respmod"), ShownAs::Response),
+        ("trend_vision_one_container", None, ShownAs::Response),
+        ("vision_one_container", Some("reqmod"), ShownAs::Request),
+    ] {
+        let mut config = with("profiles[0].vendor", json!(vendor));
+        if let Some(word) = word {
+            set(&mut config, "profiles[0].scan_requests_as", json!(word));
+        }
+        assert_eq!(
+            profile(&config).scan_requests_as,
+            shown,
+            "{vendor} {word:?}"
+        );
+    }
+    refuse_types(
+        "scan_requests_as",
+        &[json!("RESPMOD"), json!(true), json!(null)],
+    );
+    refuse_neighbour("scan_requests_as");
+}
+
+#[test]
+fn a_chain() {
+    assert!(!accept(&base()).chained);
+    assert!(accept(&with("chained", json!(true))).chained);
+    assert_eq!(
+        refuse_at(&with("chained", json!("yes")), "chained").allowed,
+        "true or false"
+    );
+    let transport = json!({"role": "transport", "chained": true});
+    refuse_at(&transport, "chained");
 }
 
 #[test]

@@ -5,8 +5,19 @@
 use std::path::Path;
 
 fn example() -> String {
+    file("envoy/envoy.yaml")
+}
+
+fn file(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(root.join("envoy/envoy.yaml")).unwrap()
+    std::fs::read_to_string(root.join(name)).unwrap()
+}
+
+/// The example of a chain, with one text replaced.
+fn chain(old: &str, new: &str) -> String {
+    let text = file("envoy/chain.yaml");
+    assert!(text.contains(old), "the example has no {old:?}");
+    text.replace(old, new)
 }
 
 /// A filter that stands before or after another.
@@ -466,6 +477,25 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             )]),
             WARNING,
             &["a buffer of 50 KiB", "50 MiB are 51200"],
+        ),
+        (
+            "two filters that do not know of each other",
+            chain("chained: true", "chained: false"),
+            WARNING,
+            &[
+                "a second filter that scans",
+                "write chained: true into both",
+            ],
+        ),
+        (
+            "one name in both filters of a chain",
+            chain(
+                "- name: dlp\n                      cluster",
+                "- name: antivirus\n                      cluster",
+            )
+            .replace("profile: dlp", "profile: antivirus"),
+            ERROR,
+            &["a profile \"antivirus\"", "different names"],
         ),
         (
             "milliseconds taken for seconds",

@@ -1,4 +1,4 @@
-"""Usage: git_server.py DIRECTORY
+"""Usage: git_server.py DIRECTORY [PORT]
 
 Serves the git repositories of a directory over HTTP, by git's own http-backend; prints its port."""
 
@@ -53,6 +53,6 @@ class Git(BaseHTTPRequestHandler):
         return b"".join(pieces)
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Git)
+server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) > 2 else 0), Git)
 print(server.server_address[1], flush=True)
 server.serve_forever()

@@ -44,7 +44,7 @@ async fn assert_typed_agrees(scene: &Scene, n: usize, plain: &Value) {
 }
 
 /// A protobuf Struct knows no integers.
-fn with_doubles(value: &Value) -> Value {
+pub fn with_doubles(value: &Value) -> Value {
     match value {
         Value::Number(number) => json!(number.as_f64()),
         Value::Array(items) => items.iter().map(with_doubles).collect(),

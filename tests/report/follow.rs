@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -63,6 +63,29 @@ fn a_log_that_grows_and_is_rotated_is_followed() {
     std::fs::rename(&path, directory.path().join("access.log.1")).unwrap();
     append(&line("ICAP_PASSED", "/third"));
     assert!(shown.next().unwrap().unwrap().contains("/third"));
+}
+
+/// On a terminal there is a picture, unless lines are asked for.
+#[test]
+fn a_terminal_shows_lines_where_they_are_asked_for() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("access.log");
+    std::fs::write(&path, line("ICAP_BLOCKED", "/first")).unwrap();
+    for (more, first) in [("--lines", "ICAP_BLOCKED"), ("", "1 entries, 1 blocked")] {
+        let program = env!("CARGO_BIN_EXE_icap-report");
+        let line = format!("{program} --follow --all {more} {}", path.display());
+        // It gives what it runs a terminal.
+        let child = Command::new("script")
+            .args(["--quiet", "--flush", "--command", &line, "/dev/null"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut running = Running(child);
+        let mut shown = BufReader::new(running.0.stdout.take().unwrap()).lines();
+        let text = shown.find_map(|line| line.ok().filter(|line| line.contains("1")));
+        assert!(text.unwrap().contains(first), "{more}");
+    }
 }
 
 #[test]

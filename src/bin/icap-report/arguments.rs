@@ -53,6 +53,10 @@ pub(crate) struct Arguments {
     /// With --follow: show all entries from the file's beginning on, not only significant ones that come.
     #[arg(long, requires = "follow")]
     pub(crate) all: bool,
+
+    /// With --follow: a line for each entry on a terminal too, instead of the picture with its counts.
+    #[arg(long, requires = "follow")]
+    pub(crate) lines: bool,
 }
 
 const AFTER_HELP: &str = "\

@@ -43,7 +43,7 @@ pub(crate) fn follow(arguments: &Arguments) -> Result<(), String> {
     });
     let terminal = Term::stdout();
     let mut view = View {
-        is_live: terminal.is_term(),
+        is_live: terminal.is_term() && !arguments.lines,
         terminal,
         live: Live::default(),
         drawn: 0,

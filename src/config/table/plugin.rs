@@ -66,6 +66,14 @@ pub(in super::super) static PLUGIN: Section = Section::new(
             "How much of the ICAP servers' answers a worker may hold at a time. Past it a message fails with the cause \
              `overload`, and is never forwarded. A worker's virtual machine ends at about 1 GiB.",
         ),
+        Attribute::new(
+            "chained",
+            Kind::Bool,
+            Absent::Bool(false),
+            "Other filters of ours stand in the same chain, such as one for DLP behind one for antivirus. Each entry of \
+             `request_logs` has its `profile`, and each filter keeps the entries of the others' profiles: write it into all of \
+             them, and no name of a profile twice. See [chains](chain.md).",
+        ),
     ],
 );
 

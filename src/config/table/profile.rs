@@ -52,6 +52,15 @@ pub(in super::super) static PROFILE: Section = Section::new(
              `response_service_url`.",
         ),
         Attribute::new(
+            "scan_requests_as",
+            Kind::Choice(&["reqmod", "respmod"]),
+            Absent::Words("as the product of `vendor` wants: [ICAP servers](icap-servers.md)"),
+            "How an upload is shown. `reqmod`: as the request that it is. `respmod`: as the response to a GET of its URL, with its \
+             type, length, disposition and encoding, for servers that have RESPMOD alone. Then a 204 or the same body passes; another body \
+             takes the place of the upload's, whose head stays its own but for the length; another status than 200, an HTML page in \
+             the place of another type, or a verdict header blocks. A request without body is not scanned (`ICAP_DISABLED`).",
+        ),
+        Attribute::new(
             "vendor",
             Kind::Product,
             Absent::Text("generic"),

@@ -64,7 +64,7 @@ pub(super) const TREND_VISION_ONE_CONTAINER: Product = Product {
   determine filename" is `unscannable`.
 - It takes the name of the file from `X-scan-file-name`, else from the URL's last segment: `/upload` has no file name, so send one.
 - It looks at one file, and into no form.
-- **It has no REQMOD**: uploads can be scanned only where they are shown to it as responses."#,
+- **It has no REQMOD**: an upload is shown to it as the response to a GET of its URL (`scan_requests_as: respmod`). A request without body is not scanned."#,
         example: r#"- name: vision-one
   cluster: icap_pool
   service_url: icap://vision-one.example.net:1344/scan

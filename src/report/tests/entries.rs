@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::super::{Action, IcapLog, Outcome, PartName, ScanRecord, Significance};
+use super::super::{Action, IcapLog, Others, Outcome, PartName, ScanRecord, Significance};
 use super::record;
 use crate::config::Cause;
 use crate::product::{Vendor, names};
@@ -19,6 +19,7 @@ fn entry<'a>(
         rule_name: Some("scan-uploads"),
         profile: Some("upload-av"),
         request_logs,
+        others: None,
     }
 }
 
@@ -48,6 +49,77 @@ fn what_was_not_done_is_said_beside_the_action() {
         r#""significance":["ADF_ICAP_BLOCKED"]}"#,
     );
     assert_eq!(log.to_json(), expected);
+}
+
+/// A filter reads what it and others have logged, and writes it anew.
+#[test]
+fn entries_of_others_stay_where_they_are() {
+    let of = |profile: &'static str, action| ScanRecord {
+        profile: Some(profile.into()),
+        action: Some(action),
+        ..record()
+    };
+    let first = [of("av", Action::Modified)];
+    let first_log = entry(Action::Modified, Significance::MODIFIED, &first);
+    let second = [of("dlp", Action::Passed), of("dlp", Action::Blocked)];
+    let read = |log: &IcapLog<'_>, own: &str| {
+        Others::read(log.to_json().as_bytes(), |name| name == own).unwrap()
+    };
+    let before = read(&first_log, "dlp");
+    let second_log = IcapLog {
+        rule_name: Some("dlp-rule"),
+        profile: Some("dlp"),
+        others: Some(&before),
+        ..entry(Action::Blocked, Significance::BLOCKED, &second)
+    };
+    let profiles = |log: &IcapLog<'_>| -> Vec<String> {
+        let json: serde_json::Value = serde_json::from_str(&log.to_json()).unwrap();
+        let entries = json["request_logs"].as_array().unwrap().iter();
+        entries
+            .map(|entry| {
+                format!(
+                    "{}: {}",
+                    entry["profile"].as_str().unwrap(),
+                    entry["action"]
+                )
+            })
+            .collect()
+    };
+    let expected = [
+        r#"av: "ICAP_MODIFIED""#,
+        r#"dlp: "ICAP_PASSED""#,
+        r#"dlp: "ICAP_BLOCKED""#,
+    ];
+    assert_eq!(profiles(&second_log), expected);
+    let json: serde_json::Value = serde_json::from_str(&second_log.to_json()).unwrap();
+    let significance = serde_json::json!(["ADF_ICAP_MODIFIED", "ADF_ICAP_BLOCKED"]);
+    assert_eq!(json["significance"], significance);
+    assert_eq!(
+        (&json["profile"], &json["rule_name"]),
+        (&"dlp".into(), &"dlp-rule".into())
+    );
+
+    // The first again, with a response: its own entry is not doubled, and what it adds comes last.
+    let after = read(&second_log, "av");
+    let both = [of("av", Action::Modified), of("av", Action::Passed)];
+    let last_log = IcapLog {
+        others: Some(&after),
+        ..entry(Action::Modified, Significance::MODIFIED, &both)
+    };
+    let mut expected = expected.to_vec();
+    expected.push(r#"av: "ICAP_PASSED""#);
+    assert_eq!(profiles(&last_log), expected);
+    let json: serde_json::Value = serde_json::from_str(&last_log.to_json()).unwrap();
+    assert_eq!(json["action"], "ICAP_BLOCKED");
+    // Of the filter whose outcome stands.
+    assert_eq!(
+        (&json["profile"], &json["rule_name"]),
+        (&"dlp".into(), &"dlp-rule".into())
+    );
+    assert_eq!(last_log.whole_outcome().action, Action::Blocked);
+    for other in ["", "[]", "{}", r#"{"action":"ICAP_ODD"}"#] {
+        assert_eq!(Others::read(other.as_bytes(), |_| true), None, "{other}");
+    }
 }
 
 #[test]

@@ -152,6 +152,7 @@ proptest! {
             rule_name: Some(&rule_name),
             profile: Some("upload-av"),
             request_logs: &records,
+            others: None,
         };
 
         let forms = |text, structure| log.in_forms(LogForms { text, structure });

@@ -16,6 +16,7 @@ use super::{Action, ScanRecord};
 /// A record of a passed REQMOD with every field that such a one has.
 fn record() -> ScanRecord<'static> {
     ScanRecord {
+        profile: None,
         icap_response_code: Some(204),
         icap_method: Scan::Request,
         http_method: "POST".into(),

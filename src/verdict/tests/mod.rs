@@ -2,6 +2,7 @@
 
 mod order;
 mod products;
+mod upload;
 mod vendors;
 
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use crate::config::{
     ServiceUrl, ShownForm, UserEncoding,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
-use crate::product::Vendor;
+use crate::product::{ShownAs, Vendor};
 
 use super::{AnswerView, BodyChange, Judgement, Rest, Scan, judge, judge_head};
 
@@ -36,6 +37,7 @@ pub(crate) fn profile(vendor: &str) -> Profile {
             scheme: "icap",
         },
         response_service: None,
+        scan_requests_as: ShownAs::Request,
         vendor: Vendor::named(vendor).unwrap(),
         pool_name: name,
         pool_uuid: None,

@@ -295,6 +295,11 @@ fn access_logs(directory: &Path) -> Vec<Value> {
         ("protocol", "\"%PROTOCOL%\""),
         ("method", "\"%REQ(:METHOD)%\""),
         ("duration", "%DURATION%"),
+        ("icap_action", "\"%FILTER_STATE(wasm.icap_action:PLAIN)%\""),
+        (
+            "icap_significant",
+            "\"%FILTER_STATE(wasm.icap_significant:PLAIN)%\"",
+        ),
         ("icap_log", "%FILTER_STATE(wasm.icap_log:PLAIN)%"),
     ]
     .map(|(name, value)| format!("\"{name}\":{value}"))

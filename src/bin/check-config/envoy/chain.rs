@@ -2,6 +2,7 @@
 
 use super::Connection;
 use crate::finding::Finding;
+use icap_filter::config::Config;
 
 /// What must not stand before the filter: kind, why, what to do.
 const NEVER_BEFORE: [(&str, &str, &str); 3] = [
@@ -52,13 +53,8 @@ pub(super) fn check(connection: &Connection) -> Vec<Finding> {
     let mut first = None;
     for (index, filter, plugin, config) in connection.scanning() {
         let place = &filter.node.place;
-        if let Some(other) = first.replace(place.clone()) {
-            found.push(Finding::warning(
-                place,
-                "a second filter that scans",
-                &format!("every request is scanned twice, and icap_log shows one of the two; the other is {other}"),
-                "keep one, with two profiles",
-            ));
+        if let Some((other, before)) = first.replace((place, config)) {
+            found.extend(in_a_row(place, config, other, before));
         }
         let responses = config.profiles.iter().any(|p| p.response_service.is_some());
         for (at, kind) in kinds.iter().enumerate() {
@@ -89,6 +85,33 @@ pub(super) fn check(connection: &Connection) -> Vec<Finding> {
         ));
     }
     found
+}
+
+/// What two of our filters in a row need: the second stands at `place`, the first at `other`.
+fn in_a_row(place: &str, second: &Config, other: &str, first: &Config) -> Option<Finding> {
+    if !(first.chained && second.chained) {
+        return Some(Finding::warning(
+            place,
+            "a second filter that scans",
+            &format!(
+                "every request is scanned twice, and icap_log shows one of the two; the other is {other}"
+            ),
+            "write chained: true into both, or keep one, with two profiles",
+        ));
+    }
+    let same = second
+        .profiles
+        .iter()
+        .find(|profile| first.profile(&profile.name).is_some())?;
+    Some(Finding::error(
+        place,
+        &format!(
+            "a profile \"{}\", as the filter at {other} has one",
+            same.name
+        ),
+        "each takes the other's entries of icap_log for its own, and replaces them",
+        "give the profiles of a chain different names",
+    ))
 }
 
 /// What a filter behind ours would better do before it.

@@ -1,0 +1,47 @@
+//! icap_log made known to the access loggers.
+
+use super::chain::Chain;
+use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
+use crate::config::{Config, LogForms};
+use crate::host::{Host, HostResult};
+use crate::report::IcapLog;
+
+/// Writes an entry in the forms that are asked for, and beside it what the loggers' filters go by. In a chain it is the entry of
+/// all filters so far.
+pub(super) fn write_log<H: Host>(
+    host: &H,
+    id: u32,
+    config: &Config,
+    chain: &mut Chain,
+    entry: IcapLog<'_>,
+) -> HostResult {
+    host.enter(id)?;
+    chain.look(host, config);
+    let entry = IcapLog {
+        others: chain.others(),
+        ..entry
+    };
+    let wanted = config.icap_log;
+    let (json, structured) = entry.in_forms(LogForms {
+        text: wanted.text || config.chained,
+        ..wanted
+    });
+    let outcome = entry.whole_outcome();
+    let significant: &[u8] = match outcome.significance.is_empty() {
+        true => b"false",
+        false => b"true",
+    };
+    if let Some(json) = json {
+        if wanted.text {
+            host.set_property(LOG_PROPERTY, json.as_bytes())?;
+        }
+        if config.chained {
+            chain.write(host, json)?;
+        }
+    }
+    if let Some(structured) = structured {
+        host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
+    }
+    host.set_property(ACTION_PROPERTY, outcome.action.as_str().as_bytes())?;
+    host.set_property(SIGNIFICANT_PROPERTY, significant)
+}

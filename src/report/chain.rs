@@ -1,0 +1,159 @@
+//! icap_log of several filters in a row: what the others have logged, brought together with one's own.
+
+use crate::config::Json;
+
+use super::object::Object;
+use super::{Action, Outcome, ScanRecord, Significance};
+
+/// What the other filters of a chain have logged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Others {
+    outcome: Outcome,
+    rule_name: Option<String>,
+    profile: Option<String>,
+    entries: Vec<Entry>,
+}
+
+/// An entry of `request_logs`.
+#[derive(Clone, Debug, PartialEq)]
+enum Entry {
+    /// The reader's own, which it knows better by now.
+    Own,
+    /// Another filter's.
+    Other(Vec<(String, Json)>),
+}
+
+/// An entry that is to be written.
+#[derive(Debug)]
+pub(super) enum OneOf<'v, 'r> {
+    /// The reader's own.
+    Own(&'v ScanRecord<'r>),
+    /// The fields of another filter's.
+    Other(&'v [(String, Json)]),
+}
+
+impl Others {
+    /// Reads an entry for one HTTP exchange, as [`IcapLog::to_json`](super::IcapLog::to_json) writes it. `is_own` says of the name
+    /// of a profile whether it is one of the reader's. `None`: it is no such entry.
+    pub fn read(json: &[u8], is_own: impl Fn(&str) -> bool) -> Option<Self> {
+        let Json::Object(fields) = Json::parse(json).ok()? else {
+            return None;
+        };
+        let mut others = Self {
+            outcome: Outcome::done(Action::Disabled, Significance::NONE),
+            rule_name: None,
+            profile: None,
+            entries: Vec::new(),
+        };
+        let mut action = None;
+        for (name, value) in fields {
+            match (name.as_str(), value) {
+                ("action", Json::Text(name)) => action = Action::named(&name),
+                ("enforced", Json::Bool(enforced)) => others.outcome.enforced = enforced,
+                ("rule_name", Json::Text(name)) => others.rule_name = Some(name),
+                ("profile", Json::Text(name)) => others.profile = Some(name),
+                ("significance", Json::List(names)) => {
+                    for name in names {
+                        others.outcome.significance = others.outcome.significance.with(flag(&name));
+                    }
+                }
+                ("request_logs", Json::List(entries)) => {
+                    others.entries = entries
+                        .into_iter()
+                        .filter_map(|json| entry(json, &is_own))
+                        .collect();
+                }
+                _ => {}
+            }
+        }
+        others.outcome.action = action?;
+        Some(others)
+    }
+
+    /// What became of the exchange by what they say.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// What was found, by the last of their transactions that found anything.
+    pub fn threat(&self) -> Option<&str> {
+        self.entries.iter().rev().find_map(|entry| match entry {
+            Entry::Own => None,
+            Entry::Other(fields) => text_at(fields, "threat_id"),
+        })
+    }
+
+    /// The rule and the profile of the filter whose outcome stands.
+    pub(super) fn names(&self) -> (Option<&str>, Option<&str>) {
+        (self.rule_name.as_deref(), self.profile.as_deref())
+    }
+
+    /// Their entries and the reader's, as they came one after the other.
+    pub(super) fn entries<'v, 'r>(&'v self, own: &'v [ScanRecord<'r>]) -> Vec<OneOf<'v, 'r>> {
+        let mut own = own.iter().map(OneOf::Own);
+        let mut entries = Vec::new();
+        for entry in &self.entries {
+            match entry {
+                Entry::Own => entries.extend(own.next()),
+                Entry::Other(fields) => entries.push(OneOf::Other(fields)),
+            }
+        }
+        entries.extend(own);
+        entries
+    }
+}
+
+fn flag(name: &Json) -> Significance {
+    match name {
+        Json::Text(name) => Significance::named(name),
+        _ => Significance::NONE,
+    }
+}
+
+fn entry(json: Json, is_own: impl Fn(&str) -> bool) -> Option<Entry> {
+    let Json::Object(fields) = json else {
+        return None;
+    };
+    Some(match text_at(&fields, "profile") {
+        Some(profile) if is_own(profile) => Entry::Own,
+        _ => Entry::Other(fields),
+    })
+}
+
+/// The text of that name.
+fn text_at<'f>(fields: &'f [(String, Json)], name: &str) -> Option<&'f str> {
+    fields.iter().find_map(|(found, value)| match value {
+        Json::Text(text) if found == name => Some(text.as_str()),
+        _ => None,
+    })
+}
+
+/// Writes the fields of another filter's entry. Its numbers are whole, and its lists are of texts or of objects, as all of
+/// icap_log's; anything else is none of ours.
+pub(super) fn write_other<O: Object>(object: &mut O, fields: &[(String, Json)]) {
+    for (name, value) in fields {
+        match value {
+            Json::Bool(truth) => object.truth(name, *truth),
+            Json::Integer(number) => {
+                object.number(name, u64::try_from(*number).unwrap_or_default());
+            }
+            Json::Text(text) => object.text(name, text),
+            Json::List(list) if list.iter().any(|it| matches!(it, Json::Object(_))) => {
+                let objects = list.iter().filter_map(|it| match it {
+                    Json::Object(fields) => Some(fields),
+                    _ => None,
+                });
+                object.objects(name, objects, |object, fields| write_other(object, fields));
+            }
+            Json::List(list) => {
+                let texts = list.iter().filter_map(|it| match it {
+                    Json::Text(text) => Some(text.as_str()),
+                    _ => None,
+                });
+                object.texts(name, texts);
+            }
+            Json::Object(fields) => object.object(name, |object| write_other(object, fields)),
+            Json::Null | Json::Real(_) => object.text(name, ""),
+        }
+    }
+}

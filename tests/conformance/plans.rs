@@ -1,0 +1,60 @@
+//! The plans that both proxies run.
+
+use crate::plan::{Body, Framing, Plan, Release, Route};
+
+/// How long after one exchange the next begins, in virtual microseconds.
+const APART_US: u64 = 2_000_000;
+
+/// The plan of that seed, one exchange after the other, with nothing in it that depends on time.
+pub fn of(seed: u64, release: Release) -> Plan {
+    let mut plan = Plan::of(seed);
+    plan.envoy.release = release;
+    plan.envoy.workers = 1;
+    plan.envoy.keeps_copy = false;
+    plan.envoy.stop_iteration = true;
+    plan.envoy.buffer_limit = plan.envoy.buffer_limit.max(64 * 1024);
+    plan.profile.timeout_ms = 10_000;
+    plan.profile.progress_timeout_ms = 60_000;
+    plan.profile.idle_timeout_ms = 60_000;
+    plan.profile.self_test = false;
+    plan.servers.retain(|it| it.id == 0 || it.for_responses);
+    for server in &mut plan.servers {
+        server.connect_us = 100;
+        server.latency_us = 10;
+        server.work_us = 0;
+        server.is_hasty = false;
+        server.outage_ms = None;
+        server.split = 0;
+        server.max_connections = None;
+        server.close_one_in = 0;
+    }
+    let faults = plan.faults;
+    plan.faults = Default::default();
+    plan.faults.garbage = faults.garbage;
+    plan.faults.status = faults.status;
+    plan.faults.busy = faults.busy;
+    plan.faults.options = faults.options;
+    for (n, message) in plan.messages.iter_mut().enumerate() {
+        message.worker = 0;
+        message.start_us = APART_US * (n as u64 + 1);
+        message.think_us = 0;
+        message.early_response = false;
+        message.leaves_us = None;
+        message.idle_timeout_us = None;
+        message.route = Route::Silent;
+        for body in [&mut message.request, &mut message.response] {
+            settle(body);
+        }
+    }
+    plan
+}
+
+/// A body as a client over HTTP/1.1 sends it.
+fn settle(body: &mut Body) {
+    body.pace_us = 0;
+    body.end_apart = body.framing != Framing::Length;
+    if body.framing == Framing::Length && body.size == 0 {
+        // Envoy tells its end with its headers.
+        body.framing = Framing::None;
+    }
+}

@@ -1,0 +1,334 @@
+//! Host calls about an HTTP message: what they do, and where they are undefined and fail the run.
+
+use std::rc::Rc;
+
+use icap_filter::host::{BodyEdit, Fields, HostError, HostResult, LocalResponse, STREAM_FIELD};
+use icap_filter::icap::Direction;
+
+use super::host::refused;
+use super::message::Half;
+use super::vm::{About, PutOff, Reply, Role, Target};
+use crate::world::Sim;
+
+/// Where the filter may reach a body.
+enum Reach {
+    /// In the running callback's own chunk.
+    Chunk,
+    /// In Envoy's buffer, from the message's own callback.
+    OwnBuffer,
+    /// In Envoy's buffer, from elsewhere.
+    Buffer,
+    /// There is none.
+    Nothing,
+    /// What would be reached is not the buffer.
+    Undefined(&'static str),
+}
+
+impl Sim {
+    /// The configuration of a VM.
+    pub fn configuration(&self, vm: usize) -> Vec<u8> {
+        match self.vms.borrow()[vm].role {
+            Role::Filter => self.plan.profile.json().into_bytes(),
+            Role::Transport => br#"{"role": "transport"}"#.to_vec(),
+        }
+    }
+
+    /// Whether a call is to fail, by a fault of the plan.
+    fn host_fails(&self, vm: usize) -> bool {
+        let fails =
+            self.vms.borrow()[vm].role == Role::Filter && self.dice.one_in(self.plan.faults.host);
+        if fails && let (Target::Message(message), _) = self.effective(vm) {
+            self.host_faults.set(self.host_faults.get() + 1);
+            self.message(message, |it| it.host_fault = true);
+            return true;
+        }
+        false
+    }
+
+    /// The header fields that can be reached.
+    pub fn headers(&self, vm: usize, of: Direction) -> HostResult<Fields> {
+        let missing = || refused("get_header_map_pairs", HostError::BAD_ARGUMENT);
+        match self.effective(vm) {
+            (Target::Root, _) => missing(),
+            (Target::Message(_), _) if self.host_fails(vm) => missing(),
+            (Target::Message(message), _) => self.message(message, |it| {
+                let half = it.half(of);
+                match half.begun && !half.headers_gone {
+                    true => Ok(half.headers.clone()),
+                    false => missing(),
+                }
+            }),
+            (Target::Connection(connection), _) => Ok(match of {
+                Direction::Request => vec![(STREAM_FIELD.as_bytes().to_vec(), b"1".to_vec())],
+                Direction::Response => self.connections.borrow()[connection].metadata.clone(),
+            }),
+        }
+    }
+
+    /// Changes header fields.
+    pub fn edit_headers(
+        &self,
+        vm: usize,
+        of: Direction,
+        edit: impl FnOnce(&mut Fields),
+    ) -> HostResult {
+        let call = "set_header_map_pairs";
+        match self.effective(vm) {
+            (Target::Root, _) => refused(call, HostError::BAD_ARGUMENT),
+            (Target::Message(_), _) if self.host_fails(vm) => {
+                refused(call, HostError::INTERNAL_FAILURE)
+            }
+            (Target::Message(message), alive) => self.message(message, |it| {
+                let half = it.half(of);
+                if !alive {
+                    return Ok(());
+                }
+                if !half.begun || half.headers_gone {
+                    return refused(call, HostError::BAD_ARGUMENT);
+                }
+                edit(&mut half.headers);
+                Ok(())
+            }),
+            (Target::Connection(connection), _) => {
+                edit(&mut self.connections.borrow_mut()[connection].metadata);
+                Ok(())
+            }
+        }
+    }
+
+    fn reach(&self, message: usize, of: Direction) -> Reach {
+        let own = match self.running().map(|frame| frame.about) {
+            Some(About::Message(running, direction)) => running == message && direction == of,
+            _ => false,
+        };
+        self.message(message, |it| {
+            if !it.is_open() {
+                return Reach::Nothing;
+            }
+            let half = it.half(of);
+            match half {
+                Half { chunk: Some(_), .. } if own => Reach::Chunk,
+                Half { resumed: true, .. } => {
+                    Reach::Undefined("a body is touched after its message was let go")
+                }
+                Half { done: true, .. } => Reach::Nothing,
+                Half {
+                    buffering: true, ..
+                } if own => Reach::OwnBuffer,
+                Half {
+                    buffering: true, ..
+                } => Reach::Buffer,
+                _ => Reach::Nothing,
+            }
+        })
+    }
+
+    /// Bytes of a body.
+    pub fn read_body(
+        &self,
+        vm: usize,
+        of: Direction,
+        start: usize,
+        len: usize,
+    ) -> HostResult<Vec<u8>> {
+        let part = |body: &[u8]| {
+            let end = start.saturating_add(len).min(body.len());
+            match body.get(start..end) {
+                Some(part) => Ok(part.to_vec()),
+                None => refused("get_buffer_bytes", HostError::BAD_ARGUMENT),
+            }
+        };
+        match self.effective(vm) {
+            (Target::Root, _) => refused("get_buffer_bytes", HostError::NOT_FOUND),
+            (Target::Connection(connection), _) => {
+                part(&self.connections.borrow()[connection].chunk)
+            }
+            (Target::Message(_), false) => Ok(Vec::new()),
+            (Target::Message(_), _) if self.host_fails(vm) => {
+                refused("get_buffer_bytes", HostError::INTERNAL_FAILURE)
+            }
+            (Target::Message(message), true) => match self.reach(message, of) {
+                Reach::Chunk => self.message(message, |it| {
+                    part(it.half(of).chunk.as_deref().unwrap_or_default())
+                }),
+                Reach::OwnBuffer | Reach::Buffer => {
+                    self.message(message, |it| part(&it.half(of).buffer))
+                }
+                Reach::Nothing => Ok(Vec::new()),
+                Reach::Undefined(why) => {
+                    self.fail(why);
+                    Ok(Vec::new())
+                }
+            },
+        }
+    }
+
+    /// Changes a body.
+    pub fn edit_body(self: &Rc<Self>, vm: usize, of: Direction, edit: BodyEdit<'_>) -> HostResult {
+        let call = "set_buffer_bytes";
+        let message = match self.effective(vm) {
+            (Target::Root, _) => return refused(call, HostError::BAD_ARGUMENT),
+            (Target::Connection(connection), _) => {
+                change(&mut self.connections.borrow_mut()[connection].chunk, edit);
+                return Ok(());
+            }
+            (Target::Message(_), false) => return Ok(()),
+            (Target::Message(message), true) => message,
+        };
+        if self.host_fails(vm) {
+            return refused(call, HostError::INTERNAL_FAILURE);
+        }
+        let limit = self.plan.envoy.buffer_limit;
+        let grows = !matches!(edit, BodyEdit::DrainFront(_) | BodyEdit::Replace([]));
+        match self.reach(message, of) {
+            Reach::Nothing => refused(call, HostError::BAD_ARGUMENT),
+            Reach::Undefined(why) => {
+                self.fail(why);
+                Ok(())
+            }
+            Reach::Chunk => self.message(message, |it| {
+                let half = it.half(of);
+                let chunk = half.chunk.get_or_insert_default();
+                change(chunk, edit);
+                half.too_large |= grows && chunk.len() > limit;
+                Ok(())
+            }),
+            Reach::OwnBuffer => self.message(message, |it| {
+                let half = it.half(of);
+                change(&mut half.buffer, edit);
+                half.too_large |= grows && half.buffer.len() > limit;
+                Ok(())
+            }),
+            Reach::Buffer => {
+                let over = self.message(message, |it| {
+                    let half = it.half(of);
+                    change(&mut half.buffer, edit);
+                    grows && half.buffer.len() > limit
+                });
+                if over {
+                    // Envoy answers within this call, which succeeds.
+                    self.too_large(message, of);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets a message go on when the callback has returned.
+    pub fn resume(&self, vm: usize, of: Direction) -> HostResult {
+        match self.effective(vm) {
+            (Target::Message(message), alive) => {
+                let twice = alive
+                    && self.message(message, |it| {
+                        let half = it.half(of);
+                        half.headers_gone = true;
+                        std::mem::replace(&mut half.resumed, true)
+                    });
+                if twice {
+                    self.fail(format!("m{message} {of:?} is let go twice"));
+                }
+                self.vms.borrow_mut()[vm].put_off(PutOff::Resume(message, of));
+                Ok(())
+            }
+            _ => refused("continue_stream", HostError::BAD_ARGUMENT),
+        }
+    }
+
+    /// Answers the client when the callback has returned.
+    pub fn respond(&self, vm: usize, response: &LocalResponse<'_>) -> HostResult {
+        let put_off = match self.effective(vm) {
+            (Target::Root, _) => return refused("send_local_response", HostError::BAD_ARGUMENT),
+            (Target::Connection(connection), _) => PutOff::EndConnection(connection),
+            (Target::Message(message), _) => {
+                let frames = self.frames.borrow();
+                let foreign = frames.iter().find_map(|frame| match frame.about {
+                    About::Message(running, _) if running != message && frame.vm == vm => {
+                        Some(running)
+                    }
+                    _ => None,
+                });
+                if let Some(running) = foreign {
+                    drop(frames);
+                    self.fail(format!(
+                        "m{message} is answered in a callback of m{running}, which loses a part of its body or hangs"
+                    ));
+                    return Ok(());
+                }
+                PutOff::Reply(
+                    message,
+                    Reply {
+                        status: response.status,
+                        details: response.details.to_owned(),
+                        fields: response.fields.clone(),
+                        body: response.body.to_vec(),
+                    },
+                )
+            }
+        };
+        self.vms.borrow_mut()[vm].put_off(put_off);
+        Ok(())
+    }
+
+    /// A property.
+    pub fn property(&self, vm: usize, path: &[&str]) -> HostResult<Option<Vec<u8>>> {
+        let (target, _) = self.effective(vm);
+        if let Target::Connection(connection) = target {
+            let peer = self.connections.borrow()[connection].peer();
+            return Ok((path == ["upstream", "address"]).then(|| peer.into_bytes()));
+        }
+        let Target::Message(message) = target else {
+            return Ok(None);
+        };
+        if self.host_fails(vm) {
+            return refused("get_property", HostError::INTERNAL_FAILURE);
+        }
+        Ok(match path {
+            ["source", "address"] => Some(b"10.1.2.3:40000".to_vec()),
+            ["destination", "address"] => Some(b"10.9.9.9:443".to_vec()),
+            ["source", "port"] => Some(40_000_i64.to_le_bytes().to_vec()),
+            ["destination", "port"] => Some(443_i64.to_le_bytes().to_vec()),
+            ["response", "code_details"] => {
+                let details = self.message(message, |it| it.details.clone());
+                (!details.is_empty()).then(|| details.into_bytes())
+            }
+            ["request", "total_size"] => Some(self.message(message, |it| {
+                let head = it.request.headers.iter();
+                let head: usize = head.map(|(name, value)| name.len() + value.len()).sum();
+                (head as u64 + it.upload_bytes).to_le_bytes().to_vec()
+            })),
+            ["xds", "route_metadata"] => self.plan.messages[message].route.metadata(),
+            _ => None,
+        })
+    }
+
+    /// Sets a property for the access log.
+    pub fn set_property(&self, vm: usize, name: &str, value: &[u8]) -> HostResult {
+        let (Target::Message(message), _) = self.effective(vm) else {
+            return refused("set_property", HostError::BAD_ARGUMENT);
+        };
+        if self.host_fails(vm) {
+            return refused("set_property", HostError::INTERNAL_FAILURE);
+        }
+        self.message(message, |it| {
+            it.properties.insert(name.to_owned(), value.to_vec());
+        });
+        Ok(())
+    }
+}
+
+/// Changes a buffer as Envoy does.
+fn change(buffer: &mut Vec<u8>, edit: BodyEdit<'_>) {
+    match edit {
+        BodyEdit::DrainFront(len) => {
+            buffer.drain(..len.min(buffer.len()));
+        }
+        BodyEdit::Prepend(bytes) => {
+            buffer.splice(0..0, bytes.iter().copied());
+        }
+        BodyEdit::Append(bytes) => buffer.extend_from_slice(bytes),
+        BodyEdit::Replace(bytes) => {
+            buffer.clear();
+            buffer.extend_from_slice(bytes);
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! An HTTP exchange in the proxy: its headers, bodies and trailers on their way through the filter, in both directions.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use icap_filter::host::{Fields, Next};
+use icap_filter::icap::Direction;
+
+use super::vm::{About, Target};
+use crate::plan::Release;
+use crate::world::Sim;
+
+/// An exchange.
+#[derive(Debug)]
+pub struct Message {
+    pub vm: usize,
+    pub context: u32,
+    pub request: Half,
+    pub response: Half,
+    /// What the filter has set for the access log.
+    pub properties: BTreeMap<String, Vec<u8>>,
+    /// `response.code_details`.
+    pub details: String,
+    pub stage: Stage,
+    /// Somebody other than the application answers the client.
+    pub replied: bool,
+    /// With that body, which passes the filter as a response does.
+    pub local_body: Option<Vec<u8>>,
+    pub client: Received,
+    pub application: Received,
+    /// What the access log has got.
+    pub logged: Option<Logged>,
+    /// The host failed on purpose in a call about it.
+    pub host_fault: bool,
+    /// Bytes of the upload that Envoy has got.
+    pub upload_bytes: u64,
+    /// When the last byte of each direction came to Envoy, or its sender left.
+    pub arrived_us: [Option<u64>; 2],
+    /// When what becomes of each direction was decided.
+    pub decided_us: [Option<u64>; 2],
+    /// What the client, and the application, do next.
+    pub client_step: usize,
+    pub application_step: usize,
+}
+
+/// Where an exchange stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The client has not begun.
+    ToCome,
+    Open,
+    Over,
+}
+
+/// What the filter has said of an exchange when its access log was written.
+#[derive(Clone, Debug)]
+pub struct Logged(pub BTreeMap<String, Vec<u8>>);
+
+/// One direction of an exchange.
+#[derive(Debug, Default)]
+pub struct Half {
+    pub headers: Fields,
+    pub trailers: Option<Fields>,
+    /// Its headers have come to the filter.
+    pub begun: bool,
+    /// Its headers are out of the filter's reach.
+    pub headers_gone: bool,
+    /// Its headers have gone on.
+    pub headers_sent: bool,
+    /// What Envoy holds of the body.
+    pub buffer: Vec<u8>,
+    /// The last body callback held the body: the filter may reach the buffer from anywhere.
+    pub buffering: bool,
+    /// What the running callback brings, where nothing is held.
+    pub chunk: Option<Vec<u8>>,
+    /// Nothing more comes.
+    pub ended: bool,
+    /// Its trailers are held.
+    pub trailers_held: bool,
+    /// The filter has let it go from elsewhere.
+    pub resumed: bool,
+    /// Envoy loses the next part if its callback lets that go.
+    pub loses_next: bool,
+    /// Envoy delivers this again with the next part.
+    pub again: Vec<u8>,
+    /// An edit in its own callback went past the limit.
+    pub too_large: bool,
+    /// The whole of it has gone on, or nothing more of it will.
+    pub done: bool,
+    /// What was deferred because the headers stop everything.
+    pub stopped: Vec<(Vec<u8>, bool)>,
+    pub stopped_trailers: Option<Fields>,
+    /// Headers hold the body back too.
+    pub stops_all: bool,
+}
+
+/// What somebody has got of a message.
+#[derive(Clone, Debug, Default)]
+pub struct Received {
+    pub head: Option<Fields>,
+    pub body: Vec<u8>,
+    pub trailers: Option<Fields>,
+    pub complete: bool,
+    /// It was cut off.
+    pub reset: bool,
+    /// The filter had said what becomes of it before the first byte.
+    pub was_logged: bool,
+}
+
+impl Message {
+    /// An exchange that is to come.
+    pub fn new(vm: usize) -> Self {
+        Self {
+            vm,
+            context: 0,
+            request: Half::default(),
+            response: Half::default(),
+            properties: BTreeMap::new(),
+            details: String::new(),
+            stage: Stage::ToCome,
+            replied: false,
+            local_body: None,
+            client: Received::default(),
+            application: Received::default(),
+            logged: None,
+            host_fault: false,
+            upload_bytes: 0,
+            arrived_us: [None; 2],
+            decided_us: [None; 2],
+            client_step: 0,
+            application_step: 0,
+        }
+    }
+
+    pub fn half(&mut self, of: Direction) -> &mut Half {
+        match of {
+            Direction::Request => &mut self.request,
+            Direction::Response => &mut self.response,
+        }
+    }
+
+    /// Who gets the message of that direction.
+    pub fn receiver(&mut self, of: Direction) -> &mut Received {
+        match of {
+            Direction::Request => &mut self.application,
+            Direction::Response => &mut self.client,
+        }
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.stage == Stage::Open
+    }
+
+    /// Whether nothing of that direction comes to the filter any more.
+    fn is_shut(&self, of: Direction) -> bool {
+        !self.is_open() || of == Direction::Request && (self.replied || self.request.done)
+    }
+}
+
+impl Sim {
+    /// Looks at, or changes, an exchange.
+    pub fn message<T>(&self, message: usize, act: impl FnOnce(&mut Message) -> T) -> T {
+        act(&mut self.messages.borrow_mut()[message])
+    }
+
+    /// A client begins.
+    pub fn begin_exchange(self: &Rc<Self>, message: usize, fields: Fields, ended: bool) {
+        let vm = self.message(message, |it| {
+            it.stage = Stage::Open;
+            it.vm
+        });
+        let context = self.create_context(vm, Target::Message(message));
+        self.message(message, |it| it.context = context);
+        self.headers_come(message, Direction::Request, fields, ended);
+    }
+
+    /// The headers of a message come to the filter.
+    pub fn headers_come(
+        self: &Rc<Self>,
+        message: usize,
+        of: Direction,
+        fields: Fields,
+        ended: bool,
+    ) {
+        let (vm, context) = self.message(message, |it| {
+            let half = it.half(of);
+            half.headers = fields;
+            half.begun = true;
+            half.ended = ended;
+            (it.vm, it.context)
+        });
+        let next = self.callback(vm, context, About::Message(message, of), |it| {
+            it.on_headers(context, of, ended)
+        });
+        self.trace(|| format!("m{message} {of:?} headers, end {ended}: {next:?}"));
+        if ended {
+            self.arrived(message, of);
+        }
+        let stops_all = !self.plan.envoy.stop_iteration;
+        let shut = self.message(message, |it| {
+            it.half(of).stops_all = stops_all && next == Next::Pause;
+            it.is_shut(of)
+        });
+        if next == Next::Continue && !shut {
+            self.forward(message, of);
+        }
+    }
+
+    /// A part of a body comes to the filter.
+    pub fn body_comes(self: &Rc<Self>, message: usize, of: Direction, bytes: Vec<u8>, end: bool) {
+        let limit = self.plan.envoy.buffer_limit;
+        if end {
+            self.arrived(message, of);
+        }
+        enum Then {
+            Nothing,
+            TooLarge,
+            Call(u32, usize, usize),
+        }
+        let then = self.message(message, |it| {
+            if of == Direction::Request {
+                it.upload_bytes += bytes.len() as u64;
+            }
+            if it.is_shut(of) {
+                return Then::Nothing;
+            }
+            let (vm, context) = (it.vm, it.context);
+            let half = it.half(of);
+            if half.stops_all {
+                half.stopped.push((bytes, end));
+                return Then::Nothing;
+            }
+            half.ended |= end;
+            let size = if half.buffering {
+                half.buffer.extend_from_slice(&bytes);
+                if half.buffer.len() > limit {
+                    return Then::TooLarge;
+                }
+                half.buffer.len()
+            } else {
+                let size = bytes.len();
+                half.chunk = Some(bytes);
+                size
+            };
+            Then::Call(context, vm, size)
+        });
+        let (context, vm, size) = match then {
+            Then::Nothing => return,
+            Then::TooLarge => return self.too_large(message, of),
+            Then::Call(context, vm, size) => (context, vm, size),
+        };
+        let next = self.callback(vm, context, About::Message(message, of), |it| {
+            it.on_body(context, of, size, end)
+        });
+        self.trace(|| format!("m{message} {of:?} body {size}, end {end}: {next:?}"));
+        let too_large = self.message(message, |it| {
+            let shut = it.is_shut(of);
+            let half = it.half(of);
+            let chunk = half.chunk.take();
+            if shut {
+                return None;
+            }
+            let mut lost = false;
+            if let Some(chunk) = chunk {
+                half.buffer.extend_from_slice(&chunk);
+            } else if half.loses_next && next == Next::Continue {
+                // Envoy's issue 46841: what came with this callback is gone.
+                half.buffer.clear();
+                lost = true;
+            }
+            half.loses_next = false;
+            half.buffering = next == Next::Pause;
+            let over = half.buffer.len() > limit && !lost;
+            let past = std::mem::take(&mut half.too_large);
+            Some(past || over && next == Next::Pause)
+        });
+        match too_large {
+            None => {}
+            Some(true) => self.too_large(message, of),
+            Some(false) if next == Next::Continue => self.forward(message, of),
+            Some(false) => {}
+        }
+    }
+
+    /// The trailers of a message come to the filter, which end it.
+    pub fn trailers_come(self: &Rc<Self>, message: usize, of: Direction, fields: Fields) {
+        self.arrived(message, of);
+        let shut = self.message(message, |it| {
+            let shut = it.is_shut(of);
+            let half = it.half(of);
+            if half.stops_all {
+                half.stopped_trailers = Some(fields);
+                return true;
+            }
+            half.trailers = Some(fields);
+            half.ended = true;
+            shut
+        });
+        if shut {
+            return;
+        }
+        let (vm, context) = self.message(message, |it| (it.vm, it.context));
+        let next = self.callback(vm, context, About::Message(message, of), |it| {
+            it.on_trailers(context, of)
+        });
+        self.trace(|| format!("m{message} {of:?} trailers: {next:?}"));
+        let shut = self.message(message, |it| {
+            it.half(of).trailers_held = next == Next::Pause;
+            it.is_shut(of)
+        });
+        if next == Next::Continue && !shut {
+            self.forward(message, of);
+        }
+    }
+
+    /// All of a message has come to Envoy.
+    pub fn arrived(&self, message: usize, of: Direction) {
+        let now = self.now_us();
+        self.message(message, |it| {
+            it.arrived_us[of as usize].get_or_insert(now);
+        });
+    }
+
+    /// The filter has let a message go from elsewhere.
+    pub fn resume_now(self: &Rc<Self>, message: usize, of: Direction) {
+        let release = self.plan.envoy.release;
+        let keeps_copy = self.plan.envoy.keeps_copy && of == Direction::Request;
+        let stopped = self.message(message, |it| {
+            if it.is_shut(of) || it.half(of).done {
+                return None;
+            }
+            let half = it.half(of);
+            if half.buffering && !half.ended {
+                match release {
+                    Release::V1_36 => half.loses_next = true,
+                    Release::V1_40 if keeps_copy => half.again = half.buffer.clone(),
+                    Release::V1_40 => {}
+                }
+            }
+            half.resumed = true;
+            half.stops_all = false;
+            half.trailers_held = false;
+            Some((
+                std::mem::take(&mut half.stopped),
+                half.stopped_trailers.take(),
+            ))
+        });
+        let Some((stopped, trailers)) = stopped else {
+            return;
+        };
+        self.forward(message, of);
+        for (bytes, end) in stopped {
+            if of == Direction::Request {
+                // They are counted again.
+                self.message(message, |it| it.upload_bytes -= bytes.len() as u64);
+            }
+            self.body_comes(message, of, bytes, end);
+        }
+        if let Some(trailers) = trailers {
+            self.trailers_come(message, of, trailers);
+        }
+    }
+
+    /// What is held of a message goes on.
+    fn forward(self: &Rc<Self>, message: usize, of: Direction) {
+        let seed_logged = |it: &Message| it.properties.contains_key("icap_log");
+        let (begins, ends) = self.message(message, |it| {
+            let logged = seed_logged(it);
+            let half = it.half(of);
+            let begins = !half.headers_sent;
+            half.headers_sent = true;
+            half.headers_gone = true;
+            let ends = half.ended && !half.trailers_held && !half.done;
+            let head = begins.then(|| half.headers.clone());
+            let mut bytes = std::mem::take(&mut half.again);
+            bytes.append(&mut half.buffer);
+            let trailers = half.trailers.clone().filter(|_| ends);
+            half.done |= ends;
+            let receiver = it.receiver(of);
+            if let Some(head) = head {
+                receiver.head = Some(head);
+                receiver.was_logged = logged;
+            }
+            receiver.body.extend_from_slice(&bytes);
+            receiver.trailers = receiver.trailers.take().or(trailers);
+            receiver.complete |= ends;
+            (begins, ends)
+        });
+        if begins {
+            self.trace(|| format!("m{message} {of:?} goes on"));
+            self.note_decision(message, of);
+        }
+        match of {
+            Direction::Request => self.application_gets(message, begins, ends),
+            Direction::Response if ends => self.finish(message, "via_upstream"),
+            Direction::Response => {}
+        }
+    }
+
+    /// The exchange is over: it is logged, and its context goes.
+    pub fn finish(self: &Rc<Self>, message: usize, details: &str) {
+        let Some((vm, context)) = self.message(message, |it| {
+            if !it.is_open() {
+                return None;
+            }
+            it.stage = Stage::Over;
+            if it.details.is_empty() {
+                it.details = details.to_owned();
+            }
+            it.request.headers_gone = true;
+            it.response.headers_gone = true;
+            Some((it.vm, it.context))
+        }) else {
+            return;
+        };
+        self.note_decision(message, Direction::Request);
+        self.note_decision(message, Direction::Response);
+        self.callback(vm, context, About::End(message), |it| {
+            it.on_log(context);
+        });
+        self.message(message, |it| {
+            it.logged = Some(Logged(it.properties.clone()));
+            let application = &mut it.application;
+            application.reset = application.head.is_some() && !application.complete;
+            let client = &mut it.client;
+            client.reset = !client.complete;
+        });
+        self.trace(|| {
+            let log = self.message(message, |it| it.properties.get("icap_log").cloned());
+            let log = String::from_utf8_lossy(&log.unwrap_or_default()).into_owned();
+            let details = self.message(message, |it| it.details.clone());
+            format!("m{message} is over ({details}): {log}")
+        });
+        self.delete_context(vm, context, About::End(message));
+    }
+}

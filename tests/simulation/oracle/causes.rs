@@ -1,0 +1,128 @@
+//! Which failures a run may have: none without a reason in its plan.
+
+use super::delivery::Exchange;
+use crate::parties::transaction::Said;
+use crate::plan::{MessagePlan, Plan, Route};
+
+impl Plan {
+    /// Everybody is fast, and there are connections enough.
+    fn is_swift(&self) -> bool {
+        let messages = self.messages.len() as u64;
+        let needed = messages * 2 + 2;
+        self.profile.timeout_ms >= 300
+            && u64::from(self.profile.max_connections) >= needed
+            && self.faults.late_tick == 0
+            && self.faults.late_wake_up == 0
+            && self.servers.iter().all(|server| {
+                server.work_us <= 10_000
+                    && server.latency_us <= 1_000
+                    && server.connect_us <= 3_000
+                    && server.outage_ms.is_none()
+                    && server
+                        .max_connections
+                        .is_none_or(|n| u64::from(n) >= needed * self.envoy.workers as u64)
+            })
+    }
+
+    fn lets_wait(&self, message: &MessagePlan) -> bool {
+        let limit_us = self.profile.progress_timeout_ms * 1000;
+        limit_us == 0
+            || [&message.request, &message.response]
+                .iter()
+                .all(|body| body.pace_us + 100_000 < limit_us)
+    }
+}
+
+impl Plan {
+    /// Nothing goes wrong, and nobody but the clients is slow.
+    pub fn is_calm(&self) -> bool {
+        self.faults.are_none()
+            && self.is_swift()
+            && self.servers.iter().all(|it| {
+                it.split == 0 && it.work_us <= 500 && it.latency_us <= 50 && it.connect_us <= 200
+            })
+    }
+
+    /// A connection may be lost.
+    pub fn loses_connections(&self) -> bool {
+        let faults = &self.faults;
+        faults.close > 0
+            || faults.refuse > 0
+            || faults.idle_close > 0
+            || faults.no_server > 0
+            || faults.leftover > 0
+            || self
+                .servers
+                .iter()
+                .any(|it| it.outage_ms.is_some() || it.close_one_in > 0)
+    }
+}
+
+impl Exchange<'_> {
+    /// Whether a failure with that cause has a reason.
+    pub fn may_fail_by(&self, cause: &str) -> bool {
+        let plan = self.plan;
+        let faults = &plan.faults;
+        let loses = plan.loses_connections();
+        let sleeps = plan.profile.self_test && plan.servers.iter().any(|it| it.sleeps);
+        let largest = self.it.request.size.max(self.it.response.size);
+        let told = |said: Said| self.scanner.transactions.iter().any(|it| it.said == said);
+        match cause {
+            "connection" => loses,
+            "timeout" => {
+                !plan.is_swift()
+                    || faults.slow > 0
+                    || faults.silence > 0
+                    || loses
+                    || faults.garbage > 0
+                    || self.it.idle_timeout_us.is_some()
+                    || !plan.lets_wait(self.it)
+                    || !plan.envoy.stop_iteration
+            }
+            "protocol" => faults.garbage > 0 || faults.status > 0 || faults.leftover > 0,
+            "server_error" => faults.status > 0 || faults.busy > 0 || sleeps,
+            "overload" => !plan.is_swift(),
+            "internal" => {
+                faults.host > 0
+                    || !plan.envoy.stop_iteration
+                    || matches!(self.it.route, Route::Unknown | Route::Misspelt)
+                    || self.it.leaves_us.is_some()
+                    || self.it.early_response
+                    || self.it.idle_timeout_us.is_some()
+                    || largest > plan.envoy.buffer_limit
+                    || self.adds_body()
+            }
+            "oversize" => {
+                largest > plan.profile.request_kb.min(plan.profile.response_kb) * 1024
+                    || largest + 400 > plan.envoy.buffer_limit
+                    || told(Said::TooLong)
+                    || self.grows()
+            }
+            _ => false,
+        }
+    }
+
+    /// A server has made a message longer.
+    fn grows(&self) -> bool {
+        let longest = self
+            .plan
+            .profile
+            .request_kb
+            .min(self.plan.profile.response_kb)
+            * 1024;
+        self.scanner.transactions.iter().any(|it| match &it.said {
+            Said::Change(changed) => changed.body.len() > longest,
+            // A page in the place of a response is held like one.
+            Said::Block => it.statement as usize > longest,
+            _ => false,
+        })
+    }
+
+    /// A server has put a body where there was none.
+    fn adds_body(&self) -> bool {
+        self.scanner.transactions.iter().any(|it| match &it.said {
+            Said::Change(changed) => it.body.is_empty() && !changed.body.is_empty(),
+            _ => false,
+        })
+    }
+}

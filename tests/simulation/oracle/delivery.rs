@@ -1,0 +1,334 @@
+//! What somebody has got of a message, against what the servers have said of it.
+
+use icap_filter::icap::Direction;
+
+use super::entry::Entry;
+use crate::envoy::message::{Message, Received};
+use crate::parties::client::TRAILER;
+use crate::parties::scanner::Scanner;
+use crate::parties::transaction::{Changed, Said, Transaction};
+use crate::plan::{Body, Framing, MessagePlan, Plan, Responses, Route};
+
+/// An exchange that is over, and all that is known of it.
+pub struct Exchange<'a> {
+    pub plan: &'a Plan,
+    pub it: &'a MessagePlan,
+    pub message: &'a Message,
+    pub scanner: &'a Scanner,
+}
+
+/// What somebody has got.
+#[derive(Debug, PartialEq)]
+enum Got<'t> {
+    /// Nothing.
+    Nothing,
+    /// The beginning of the original.
+    Part,
+    /// The original.
+    Original,
+    /// What the server made of it.
+    Changed(&'t Changed),
+}
+
+impl Exchange<'_> {
+    pub fn check(&self) -> Result<(), String> {
+        let entry = match Entry::of(self.message) {
+            Ok(entry) => Some(entry),
+            Err(_) if self.message.host_fault => None,
+            Err(why) => return Err(why),
+        };
+        self.check_direction(Direction::Request, entry.as_ref())?;
+        if !self.message.replied || self.message.local_body.is_some() {
+            self.check_direction(Direction::Response, entry.as_ref())?;
+        }
+        if self.it.route == Route::Misspelt && self.message.application.head.is_some() {
+            return Err("nobody knows whether it is to be scanned, and it went on".to_owned());
+        }
+        self.check_end()?;
+        self.check_time()?;
+        match &entry {
+            Some(entry) if !self.message.host_fault => self.check_entry(entry),
+            _ => Ok(()),
+        }
+    }
+
+    fn body(&self, of: Direction) -> &Body {
+        match of {
+            Direction::Request => &self.it.request,
+            Direction::Response => &self.it.response,
+        }
+    }
+
+    fn received(&self, of: Direction) -> &Received {
+        match of {
+            Direction::Request => &self.message.application,
+            Direction::Response => &self.message.client,
+        }
+    }
+
+    fn scans(&self, of: Direction) -> impl Iterator<Item = &Transaction> {
+        self.scanner.scans(self.it.id, of)
+    }
+
+    /// Whether messages of that direction are scanned.
+    pub fn is_scanned(&self, of: Direction) -> bool {
+        // A local reply in place of a request that is held is no response to be scanned.
+        let comes = self.message.application.head.is_some();
+        !self.it.is_skipped()
+            && (of == Direction::Request || comes && self.plan.profile.responses != Responses::No)
+    }
+
+    fn got(&self, of: Direction) -> Result<Got<'_>, String> {
+        let received = self.received(of);
+        let Some(head) = &received.head else {
+            return Ok(Got::Nothing);
+        };
+        let original = match (of, &self.message.local_body) {
+            (Direction::Response, Some(local)) => local.clone(),
+            _ => self.body(of).bytes(self.plan.seed),
+        };
+        if !received.complete {
+            return match original.starts_with(&received.body) {
+                true => Ok(Got::Part),
+                false => Err(format!(
+                    "{of:?}: what was let go is no part of the original"
+                )),
+            };
+        }
+        let find = |name: &str| {
+            let found = head.iter().find(|(n, _)| n == name.as_bytes());
+            found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        };
+        let announced = find("content-length");
+        let bare = self.it.method == "HEAD" && of == Direction::Response;
+        if let Some(length) = &announced
+            && *length != received.body.len().to_string()
+            && !bare
+        {
+            return Err(format!(
+                "{of:?}: {} bytes arrived, announced were {length}",
+                received.body.len()
+            ));
+        }
+        let marked = find("x-scanned").is_some();
+        let changed = self.scans(of).filter(|it| it.was_heard_whole());
+        let changed = changed.filter_map(|it| match &it.said {
+            Said::Change(changed) => Some(changed),
+            _ => None,
+        });
+        if received.body == original && !marked {
+            return Ok(Got::Original);
+        }
+        changed
+            .filter(|it| it.marked == marked && it.body == received.body)
+            .last()
+            .map(Got::Changed)
+            .ok_or_else(|| {
+                format!(
+                    "{of:?}: {} bytes arrived that are neither the original nor what a server has said",
+                    received.body.len()
+                )
+            })
+    }
+
+    fn check_direction(&self, of: Direction, entry: Option<&Entry>) -> Result<(), String> {
+        let got = self.got(of)?;
+        let received = self.received(of);
+        if got == Got::Nothing {
+            return Ok(());
+        }
+        if !received.was_logged && !self.message.host_fault {
+            return Err(format!("{of:?} went on before its outcome was logged"));
+        }
+        self.check_fields(of, received)?;
+        if !self.is_scanned(of) {
+            return match got {
+                Got::Original | Got::Part => Ok(()),
+                _ => Err(format!("{of:?} is not scanned, and was changed")),
+            };
+        }
+        let blocked = self.scans(of).any(Transaction::was_seen_to_block);
+        if blocked {
+            return Err(format!("{of:?} went on, though a server had blocked it"));
+        }
+        if let Got::Changed(_) = got {
+            return self.expect(entry, &["ICAP_MODIFIED", "ICAP_FAILED", "ICAP_BLOCKED"], of);
+        }
+        let cleared = self
+            .scans(of)
+            .any(|it| it.said == Said::Clean && it.was_heard_whole());
+        if cleared {
+            return match self.scans(of).any(Transaction::was_seen_to_differ) {
+                true => Err(format!(
+                    "{of:?} went on as it was, though a server had changed it"
+                )),
+                false => Ok(()),
+            };
+        }
+        if self.scans(of).any(Transaction::had_begun_message) {
+            return Err(format!(
+                "{of:?} went on unscanned, though a server had begun to put something in its place"
+            ));
+        }
+        let Some(entry) = entry.filter(|_| !self.message.host_fault) else {
+            return Ok(());
+        };
+        if entry.action != "ICAP_FAILED" {
+            return Err(format!(
+                "{of:?} went on without a verdict, as {}",
+                entry.action
+            ));
+        }
+        let opens = entry
+            .causes()
+            .iter()
+            .any(|cause| self.plan.profile.opens(cause));
+        if !opens {
+            return Err(format!(
+                "{of:?} went on unscanned, which its failure does not allow: {:?}",
+                entry.significance
+            ));
+        }
+        Ok(())
+    }
+
+    fn expect(&self, entry: Option<&Entry>, actions: &[&str], of: Direction) -> Result<(), String> {
+        match entry {
+            Some(entry)
+                if !actions.contains(&entry.action.as_str()) && !self.message.host_fault =>
+            {
+                Err(format!(
+                    "{of:?} was changed, and its log says {}",
+                    entry.action
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What only the filter may say is not said by others, and trailers arrive.
+    fn check_fields(&self, of: Direction, received: &Received) -> Result<(), String> {
+        // A 413 in the midst of another callback passes the filter while it is busy.
+        let is_nested = self.message.details == "request_payload_too_large";
+        if self.message.host_fault || is_nested {
+            return Ok(());
+        }
+        let head = received.head.iter().flatten();
+        let told = head.filter(|(name, _)| name == b"x-icap-action").count();
+        if told != usize::from(self.plan.profile.expose) {
+            return Err(format!("{of:?} has {told} fields x-icap-action"));
+        }
+        let is_local = of == Direction::Response && self.message.local_body.is_some();
+        let trailers = self.body(of).framing == Framing::Trailers && !is_local;
+        let has = |trailers: &Vec<(Vec<u8>, Vec<u8>)>| {
+            trailers.iter().any(|(name, _)| name == TRAILER.as_bytes())
+        };
+        if received.complete && trailers && !received.trailers.as_ref().is_some_and(has) {
+            return Err(format!("{of:?} has lost its trailers"));
+        }
+        Ok(())
+    }
+
+    /// The client gets an answer, unless it leaves.
+    fn check_end(&self) -> Result<(), String> {
+        let client = &self.message.client;
+        let left = self.it.leaves_us.is_some();
+        let status = client.head.as_ref().and_then(|head| {
+            let found = head.iter().find(|(name, _)| name == b":status");
+            found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        });
+        if status.is_none() && !left {
+            return Err("the client got no answer".to_owned());
+        }
+        if !client.complete && !left {
+            return Err("the client got only a part of an answer".to_owned());
+        }
+        Ok(())
+    }
+
+    /// What has come in whole waits no longer than the server may be waited for.
+    fn check_time(&self) -> Result<(), String> {
+        /// How late a time-out may be noticed.
+        const SLACK_MS: u64 = 150;
+        /// How long a scan may take where nobody is slow: less than a tick of the clock.
+        const CALM_MS: u64 = 40;
+        let faults = &self.plan.faults;
+        let late = u64::from(faults.late_tick > 0 || faults.late_wake_up > 0);
+        let longest_us = match self.plan.is_calm() {
+            true => CALM_MS * 1000,
+            false => (self.plan.profile.timeout_ms + SLACK_MS + late * 100) * 1000,
+        };
+        for of in [Direction::Request, Direction::Response] {
+            let arrived = self.message.arrived_us[of as usize];
+            let decided = self.message.decided_us[of as usize];
+            let (Some(arrived), Some(decided)) = (arrived, decided) else {
+                continue;
+            };
+            if self.plan.envoy.stop_iteration && decided > arrived + longest_us {
+                return Err(format!(
+                    "{of:?} waited for {} ms after it had come in whole",
+                    (decided - arrived) / 1000
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_entry(&self, entry: &Entry) -> Result<(), String> {
+        if self.it.is_skipped() {
+            return match entry.action.as_str() {
+                "ICAP_DISABLED" => Ok(()),
+                other => Err(format!("it is not to be scanned, and its log says {other}")),
+            };
+        }
+        let all = || {
+            let both = [Direction::Request, Direction::Response];
+            both.into_iter().flat_map(|of| self.scans(of))
+        };
+        let blocked = all().any(Transaction::was_seen_to_block);
+        if blocked && self.message.details == "icap_failed" && entry.action != "ICAP_BLOCKED" {
+            // The answer of the one direction may have been cut off by what ended the other.
+            let one_way = self.plan.profile.responses == Responses::No;
+            if one_way {
+                return Err("a server had blocked it, and it is logged as failed".to_owned());
+            }
+        }
+        let application_has_it = self.message.application.head.is_some();
+        let one_way = self.plan.profile.responses == Responses::No;
+        match entry.action.as_str() {
+            "ICAP_PASSED" => match all().any(|it| it.said == Said::Clean && it.was_heard_whole()) {
+                true => Ok(()),
+                false => Err("it is logged as passed, which no server has said".to_owned()),
+            },
+            "ICAP_MODIFIED" => {
+                match all().any(|it| matches!(it.said, Said::Change(_)) && it.was_heard_whole()) {
+                    true => Ok(()),
+                    false => Err("it is logged as modified, which no server has said".to_owned()),
+                }
+            }
+            "ICAP_BLOCKED" => {
+                if !all().any(|it| it.alarms && it.heard() > 0) {
+                    return Err("it is logged as blocked, which no server has said".to_owned());
+                }
+                if one_way && application_has_it {
+                    return Err("it is logged as blocked, and went on".to_owned());
+                }
+                Ok(())
+            }
+            "ICAP_FAILED" => {
+                let causes = entry.causes();
+                if causes.is_empty() {
+                    return Err(format!("it failed, and no cause is logged: {entry:?}"));
+                }
+                match causes.iter().any(|cause| self.may_fail_by(cause)) {
+                    true => Ok(()),
+                    false => Err(format!(
+                        "it failed without a reason in the plan: {:?}",
+                        entry.significance
+                    )),
+                }
+            }
+            other => Err(format!("its log says {other}")),
+        }
+    }
+}

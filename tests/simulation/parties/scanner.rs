@@ -1,0 +1,422 @@
+//! The ICAP servers, and what they note.
+
+use std::rc::Rc;
+
+use icap_filter::icap::Direction;
+
+use super::answer::{self, Answer};
+use super::decision::{Decision, Stage, decide};
+use super::icap_request::{Came, IcapHead, Reader};
+use super::transaction::{Said, Subject, Transaction};
+use crate::plan::{Plan, ServerPlan};
+use crate::random::Dice;
+use crate::world::{End, Event, Sim};
+
+/// How often a message may be sent anew.
+const MOST_ATTEMPTS: u64 = 7;
+
+/// All servers.
+#[derive(Debug)]
+pub struct Scanner {
+    sessions: Vec<Session>,
+    pub transactions: Vec<Transaction>,
+    gone: Vec<bool>,
+    pub refusals: u64,
+    /// Connections that were ended by a server in the midst of something, or for no reason.
+    pub closes: u64,
+}
+
+/// A connection, as its server sees it.
+#[derive(Debug)]
+struct Session {
+    server: usize,
+    reader: Reader,
+    /// The transaction that is under way.
+    current: Option<usize>,
+    /// What is to be sent.
+    pending: Option<Pending>,
+    /// How often something has happened on it.
+    steps: u64,
+    closed: bool,
+    /// It has sent what is no answer: what the filter makes of that is its own affair.
+    is_out_of_step: bool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    bytes: Vec<u8>,
+    end: End,
+}
+
+impl Scanner {
+    /// Nothing has happened.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            sessions: Vec::new(),
+            transactions: Vec::new(),
+            gone: vec![false; plan.servers.len()],
+            refusals: 0,
+            closes: 0,
+        }
+    }
+
+    /// A connection to that server is being established.
+    pub fn accept(&mut self, connection: usize, server: usize) {
+        assert_eq!(self.sessions.len(), connection);
+        self.sessions.push(Session {
+            server,
+            reader: Reader::default(),
+            current: None,
+            pending: None,
+            steps: 0,
+            closed: false,
+            is_out_of_step: false,
+        });
+    }
+
+    pub fn is_gone(&self, server: usize) -> bool {
+        self.gone[server]
+    }
+
+    pub fn note_refusal(&mut self) {
+        self.refusals += 1;
+    }
+
+    /// What was noted of the scans of a message.
+    pub fn scans(&self, id: u64, of: Direction) -> impl Iterator<Item = &Transaction> {
+        let subject = Subject::Scan(id, of);
+        self.transactions
+            .iter()
+            .filter(move |it| it.subject == subject)
+    }
+}
+
+impl Sim {
+    /// Bytes come to a server.
+    pub fn server_receives(self: &Rc<Self>, connection: usize, bytes: &[u8]) {
+        {
+            let session = &mut self.scanner.borrow_mut().sessions[connection];
+            if session.closed || session.is_out_of_step {
+                return;
+            }
+            session.steps += 1;
+            session.reader.push(bytes);
+        }
+        loop {
+            let came = self.scanner.borrow_mut().sessions[connection].reader.next();
+            let stage = match came {
+                Ok(None) => return,
+                Err(why) => return self.fail(format!("a server can't read what it got: {why}")),
+                Ok(Some(Came::Head(head))) => {
+                    if !self.begin_transaction(connection, head) {
+                        return;
+                    }
+                    continue;
+                }
+                Ok(Some(Came::Body(bytes))) => {
+                    let transaction = self.current(connection);
+                    let mut scanner = self.scanner.borrow_mut();
+                    let it = &mut scanner.transactions[transaction];
+                    it.body.extend_from_slice(&bytes);
+                    if it.head.preview.is_some() && !it.continued {
+                        continue;
+                    }
+                    Stage::Midway
+                }
+                Ok(Some(Came::Preview)) => Stage::Preview,
+                Ok(Some(Came::Whole)) => {
+                    let transaction = self.current(connection);
+                    self.scanner.borrow_mut().transactions[transaction].whole = true;
+                    self.check_content(transaction);
+                    Stage::Whole
+                }
+            };
+            self.consider(connection, stage);
+        }
+    }
+
+    fn current(&self, connection: usize) -> usize {
+        self.scanner.borrow().sessions[connection].current.unwrap()
+    }
+
+    /// A request begins. False where that must not be.
+    fn begin_transaction(self: &Rc<Self>, connection: usize, head: IcapHead) -> bool {
+        let Some(subject) = Subject::of(&head) else {
+            self.fail("a server is shown what no client has sent");
+            return false;
+        };
+        self.trace(|| {
+            format!(
+                "server on connection {connection}: {} {subject:?}",
+                head.method
+            )
+        });
+        let mut scanner = self.scanner.borrow_mut();
+        let earlier = scanner
+            .transactions
+            .iter()
+            .filter(|it| it.subject == subject);
+        let attempt = earlier.count() as u64;
+        if attempt > MOST_ATTEMPTS && matches!(subject, Subject::Scan(..)) {
+            drop(scanner);
+            self.fail(format!("{subject:?} is sent again and again"));
+            return false;
+        }
+        let index = scanner.transactions.len();
+        let session = &mut scanner.sessions[connection];
+        let unanswered = session.current.replace(index);
+        let has_body = head.has_body;
+        if let Some(earlier) = unanswered
+            && !scanner.transactions[earlier].decided
+        {
+            drop(scanner);
+            self.fail("a request begins on a connection whose last one has not been answered");
+            return false;
+        }
+        scanner
+            .transactions
+            .push(Transaction::new(connection, subject, attempt, head));
+        drop(scanner);
+        if !has_body {
+            self.consider(connection, Stage::Whole);
+        }
+        true
+    }
+
+    /// What a server gets to its end is all that there is.
+    fn check_content(&self, transaction: usize) {
+        let scanner = self.scanner.borrow();
+        let it = &scanner.transactions[transaction];
+        let Subject::Scan(id, of) = it.subject else {
+            return;
+        };
+        let plan = self.plan.messages.iter().find(|plan| plan.id == id);
+        let Some(plan) = plan else {
+            return self.fail(format!("a server is shown m{id}, which there is not"));
+        };
+        let index = self.plan.messages.iter().position(|plan| plan.id == id);
+        let local = index.and_then(|index| self.message(index, |it| it.local_body.clone()));
+        let original = match (of, local) {
+            (Direction::Request, _) => plan.request.bytes(self.plan.seed),
+            (Direction::Response, Some(local)) => local,
+            (Direction::Response, None) => plan.response.bytes(self.plan.seed),
+        };
+        let limit = match of {
+            Direction::Request => self.plan.profile.request_kb,
+            Direction::Response => self.plan.profile.response_kb,
+        };
+        if it.body.len() > limit * 1024 {
+            self.fail(format!(
+                "a server is shown all of m{id} {of:?}, which is past the limit"
+            ));
+        }
+        if it.body != original {
+            self.fail(format!(
+                "a server is shown {} bytes as all of m{id} {of:?}, which has {}",
+                it.body.len(),
+                original.len()
+            ));
+        }
+    }
+
+    /// The server of that connection thinks about what it has.
+    fn consider(self: &Rc<Self>, connection: usize, stage: Stage) {
+        let index = self.current(connection);
+        let decision = {
+            let scanner = self.scanner.borrow();
+            let it = &scanner.transactions[index];
+            if it.decided {
+                return;
+            }
+            let server = &self.plan.servers[scanner.sessions[connection].server];
+            match it.subject {
+                Subject::Options => at_once(answer_options(&self.plan, server, connection as u64)),
+                Subject::SelfTest if stage == Stage::Whole => {
+                    let answer = match server.sleeps {
+                        true => answer::bare(204, answer::Extra::default()),
+                        false => answer::bare(403, answer::Extra::default()),
+                    };
+                    at_once(answer)
+                }
+                Subject::SelfTest if stage == Stage::Preview => Decision::GoOn,
+                Subject::SelfTest => Decision::Wait,
+                Subject::Scan(..) => decide(&self.plan, server, stage, it),
+            }
+        };
+        match decision {
+            Decision::Wait => {}
+            Decision::GoOn => {
+                let mut scanner = self.scanner.borrow_mut();
+                scanner.transactions[index].continued = true;
+                scanner.sessions[connection].reader.go_on();
+                drop(scanner);
+                self.server_sends(connection, b"ICAP/1.0 100 Continue\r\n\r\n", End::No);
+            }
+            Decision::Answer {
+                said,
+                answer,
+                delay_us,
+                sent,
+                statement,
+                end,
+            } => {
+                self.trace(|| {
+                    format!("server on connection {connection} decides at {stage:?}: {said:?}, {sent} of {} bytes, {end:?}", answer.bytes.len())
+                });
+                let mut scanner = self.scanner.borrow_mut();
+                let it = &mut scanner.transactions[index];
+                let is_out_of_step = said == Said::Garbage;
+                it.decided = true;
+                it.said = said;
+                it.head_len = answer.head_len as u64;
+                it.differs = answer.differs.map(|at| at as u64);
+                it.statement = statement as u64;
+                it.evident = answer.evident.map(|at| at as u64);
+                it.has_message = answer.has_message;
+                it.alarms = answer.alarms;
+                let session = &mut scanner.sessions[connection];
+                let mut bytes = answer.bytes;
+                bytes.truncate(sent);
+                session.pending = Some(Pending { bytes, end });
+                session.is_out_of_step |= is_out_of_step;
+                session.steps += 1;
+                let steps = session.steps;
+                drop(scanner);
+                self.after(delay_us, Event::Server(connection, steps));
+            }
+        }
+    }
+
+    /// The server sends what it has decided to.
+    pub fn server_acts(self: &Rc<Self>, connection: usize, _: u64) {
+        let (pending, index) = {
+            let session = &mut self.scanner.borrow_mut().sessions[connection];
+            if session.closed {
+                return;
+            }
+            session.steps += 1;
+            (session.pending.take(), session.current)
+        };
+        let (Some(pending), Some(index)) = (pending, index) else {
+            return;
+        };
+        let begins = self.connections.borrow()[connection].sent;
+        let steps = {
+            let mut scanner = self.scanner.borrow_mut();
+            let it = &mut scanner.transactions[index];
+            it.begins = Some(begins);
+            let statement = it.statement;
+            if pending.bytes.len() as u64 > statement {
+                self.connections.borrow_mut()[connection].tainted_from = Some(begins + statement);
+            }
+            let session = &mut scanner.sessions[connection];
+            session.reader.answered();
+            session.closed = pending.end != End::No;
+            session.steps
+        };
+        if pending.bytes.is_empty() && pending.end == End::No {
+            return;
+        }
+        if pending.end != End::No {
+            self.scanner.borrow_mut().closes += 1;
+        }
+        self.server_sends(connection, &pending.bytes, pending.end);
+        if pending.end == End::No {
+            let dice = Dice::new(self.plan.seed, "idle close", index as u64);
+            if dice.one_in(self.plan.faults.idle_close) {
+                let delay_us = dice.pick(&[0, 10, 1_000, 50_000]);
+                self.after(delay_us, Event::IdleClose(connection, steps));
+            }
+        }
+    }
+
+    /// The server closes a connection on which nothing has happened since.
+    pub fn server_closes_idle(self: &Rc<Self>, connection: usize, steps: u64) {
+        {
+            let mut scanner = self.scanner.borrow_mut();
+            let session = &mut scanner.sessions[connection];
+            if session.closed || session.steps != steps {
+                return;
+            }
+            session.closed = true;
+            scanner.closes += 1;
+        }
+        self.server_sends(connection, b"", End::Fin);
+    }
+
+    /// The filter's end of a connection is closed.
+    pub fn server_sees_end(&self, connection: usize) {
+        self.scanner.borrow_mut().sessions[connection].closed = true;
+    }
+
+    /// A server is gone with all its connections, or back.
+    pub fn outage(self: &Rc<Self>, server: usize, begins: bool) {
+        self.trace(|| format!("server {server} is gone: {begins}"));
+        let lost: Vec<usize> = {
+            let mut scanner = self.scanner.borrow_mut();
+            scanner.gone[server] = begins;
+            let sessions = scanner.sessions.iter_mut().enumerate();
+            let open = sessions.filter(|(_, it)| begins && it.server == server && !it.closed);
+            open.map(|(index, session)| {
+                session.closed = true;
+                index
+            })
+            .collect()
+        };
+        for connection in lost {
+            self.scanner.borrow_mut().closes += 1;
+            self.server_sends(connection, b"", End::Reset);
+        }
+    }
+
+    /// The fate of a message is decided: what had been heard of its scans by then counts.
+    pub fn note_decision(&self, message: usize, of: Direction) {
+        let id = self.plan.messages[message].id;
+        let now = self.now_us();
+        self.message(message, |it| {
+            it.decided_us[of as usize].get_or_insert(now);
+        });
+        let connections = self.connections.borrow();
+        let mut scanner = self.scanner.borrow_mut();
+        let subject = Subject::Scan(id, of);
+        for it in scanner.transactions.iter_mut() {
+            if it.subject == subject && it.at_decision.is_none() {
+                let delivered = connections[it.connection].delivered;
+                let heard = it.begins.map(|begins| delivered.saturating_sub(begins));
+                it.at_decision = Some(heard.unwrap_or_default());
+            }
+        }
+    }
+}
+
+fn at_once(answer: Answer) -> Decision {
+    Decision::Answer {
+        said: Said::Nothing,
+        sent: answer.bytes.len(),
+        statement: answer.bytes.len(),
+        answer,
+        delay_us: 0,
+        end: End::No,
+    }
+}
+
+/// The answer to the OPTIONS that is the `n`-th, of a server.
+pub fn answer_options(plan: &Plan, server: &ServerPlan, n: u64) -> Answer {
+    let dice = Dice::new(plan.seed, "options", n);
+    if dice.one_in(plan.faults.options) {
+        return answer::bare(dice.pick(&[404, 500, 503]), answer::Extra::default());
+    }
+    let methods = match server.for_responses {
+        true => "RESPMOD",
+        false => "REQMOD, RESPMOD",
+    };
+    let allow = if server.allow_206 { "204, 206" } else { "204" };
+    let closes = dice.one_in(server.close_one_in);
+    answer::options(
+        methods,
+        server.preview,
+        server.max_connections,
+        allow,
+        closes,
+    )
+}

@@ -1,0 +1,153 @@
+//! What an ICAP server notes of a transaction: what it was shown, and what it said.
+
+use icap_filter::icap::Direction;
+
+use super::icap_request::{IcapHead, find};
+
+/// What a transaction is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    Options,
+    SelfTest,
+    /// The message of that number.
+    Scan(u64, Direction),
+}
+
+/// What a server says of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// It may go on as it is.
+    Clean,
+    /// It must not go on.
+    Block,
+    /// Another takes its place.
+    Change(Changed),
+    /// Another takes its place that is too long.
+    TooLong,
+    /// There is no verdict.
+    Trouble,
+    /// It has too much to do.
+    Busy,
+    /// It can't be read.
+    Garbage,
+    /// Nothing.
+    Nothing,
+}
+
+/// A changed message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    pub body: Vec<u8>,
+    /// The head has the field `X-Scanned`.
+    pub marked: bool,
+}
+
+/// A transaction.
+#[derive(Debug)]
+pub struct Transaction {
+    pub connection: usize,
+    pub subject: Subject,
+    /// How many there were before it about the same.
+    pub attempt: u64,
+    pub head: IcapHead,
+    /// What has come of the body.
+    pub body: Vec<u8>,
+    /// All of it has.
+    pub whole: bool,
+    /// The rest was asked for.
+    pub continued: bool,
+    /// It has been answered, or will be.
+    pub decided: bool,
+    pub said: Said,
+    /// Where the answer begins among the bytes of its connection, once it is sent.
+    pub begins: Option<u64>,
+    /// How many of these say it; more may follow that do not belong to it.
+    pub statement: u64,
+    /// From where on it is plain that it blocks.
+    pub evident: Option<u64>,
+    /// It brings an HTTP message.
+    pub has_message: bool,
+    /// It tells of something that was found, be it gone by now.
+    pub alarms: bool,
+    /// How many have to have come until its ICAP head is complete.
+    pub head_len: u64,
+    /// How many until it is seen to be no echo.
+    pub differs: Option<u64>,
+    /// How many had come when the fate of its message was decided.
+    pub at_decision: Option<u64>,
+}
+
+impl Subject {
+    /// What a request is about; `None` where no client has sent such a thing.
+    pub fn of(head: &IcapHead) -> Option<Self> {
+        if head.method == "OPTIONS" {
+            return Some(Self::Options);
+        }
+        if find(&head.http_request, b"self-test").is_some() {
+            return Some(Self::SelfTest);
+        }
+        let at = find(&head.http_request, b"/m")?;
+        let digits = head.http_request[at + 2..].iter();
+        let digits = digits.take_while(|b| b.is_ascii_digit());
+        let id = digits.fold(0_u64, |n, digit| n * 10 + u64::from(digit - b'0'));
+        Some(Self::Scan(id, direction(head)))
+    }
+}
+
+/// Which message a request shows.
+fn direction(head: &IcapHead) -> Direction {
+    match head.method.as_str() {
+        "RESPMOD" => Direction::Response,
+        _ => Direction::Request,
+    }
+}
+
+impl Transaction {
+    /// A transaction of which the head has come.
+    pub fn new(connection: usize, subject: Subject, attempt: u64, head: IcapHead) -> Self {
+        Self {
+            connection,
+            subject,
+            attempt,
+            whole: !head.has_body,
+            head,
+            body: Vec::new(),
+            continued: false,
+            decided: false,
+            said: Said::Nothing,
+            begins: None,
+            statement: 0,
+            evident: None,
+            has_message: false,
+            alarms: false,
+            head_len: 0,
+            differs: None,
+            at_decision: None,
+        }
+    }
+
+    /// How many bytes of its answer had come when its message was decided.
+    pub fn heard(&self) -> u64 {
+        self.at_decision.unwrap_or_default()
+    }
+
+    /// Whether all of the answer had come.
+    pub fn was_heard_whole(&self) -> bool {
+        self.statement > 0 && self.heard() >= self.statement
+    }
+
+    /// Whether it was plain that it blocks.
+    pub fn was_seen_to_block(&self) -> bool {
+        self.evident.is_some_and(|at| self.heard() >= at)
+    }
+
+    /// Whether it had begun to bring a message.
+    pub fn had_begun_message(&self) -> bool {
+        self.has_message && self.heard() >= self.head_len
+    }
+
+    /// Whether it had been seen to be no echo.
+    pub fn was_seen_to_differ(&self) -> bool {
+        self.differs.is_some_and(|at| self.heard() >= at)
+    }
+}

@@ -1,0 +1,128 @@
+//! The configuration of the filter in a run.
+
+use std::fmt::Write;
+
+/// What becomes of responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Responses {
+    /// They are not scanned.
+    No,
+    /// The servers for requests scan them.
+    SameServers,
+    /// Others do.
+    OwnServers,
+}
+
+/// A profile, and what stands beside it.
+#[derive(Clone, Debug)]
+pub struct ProfilePlan {
+    /// `request_buffer_size_kb`.
+    pub request_kb: usize,
+    /// `response_buffer_size_kb`.
+    pub response_kb: usize,
+    /// `preview_size_bytes`, or `enable_preview: false`.
+    pub preview: Option<u32>,
+    /// `allow_204`.
+    pub allow_204: bool,
+    /// `response_timeout_ms`.
+    pub timeout_ms: u64,
+    /// `body_progress_timeout_ms`.
+    pub progress_timeout_ms: u64,
+    /// The causes that are open, by their names; `oversize` among them.
+    pub open: Vec<&'static str>,
+    /// What becomes of responses.
+    pub responses: Responses,
+    /// `max_connections`.
+    pub max_connections: u32,
+    /// `max_pending`.
+    pub max_pending: u32,
+    /// `connection_idle_timeout_ms`.
+    pub idle_timeout_ms: u64,
+    /// `max_requests_per_connection`.
+    pub max_requests: u32,
+    /// `options.enabled`.
+    pub options: bool,
+    /// `require_content_length`.
+    pub require_length: bool,
+    /// `block_response.use_server_response`.
+    pub server_page: bool,
+    /// `expose.client` and `expose.application`.
+    pub expose: bool,
+    /// `self_test`, and with it `fail_profile`.
+    pub self_test: bool,
+}
+
+/// The causes that `fail_action_by_cause` knows.
+pub const CAUSES: [&str; 7] = [
+    "connection",
+    "timeout",
+    "protocol",
+    "server_error",
+    "overload",
+    "internal",
+    "unscannable",
+];
+
+impl ProfilePlan {
+    /// Whether a message goes on whose scan failed for that cause.
+    pub fn opens(&self, cause: &str) -> bool {
+        self.open.contains(&cause)
+    }
+
+    /// The plugin configuration.
+    pub fn json(&self) -> String {
+        let action = |cause: &str| match self.opens(cause) {
+            true => "fail_open",
+            false => "fail_closed",
+        };
+        let causes: Vec<String> = CAUSES
+            .iter()
+            .map(|cause| format!("\"{cause}\":\"{}\"", action(cause)))
+            .collect();
+        let mut json = format!(
+            "{{\"profiles\":[{{\"name\":\"av\",\"cluster\":\"icap\",\"service_url\":\"icap://icap.test/scan\",\
+             \"request_buffer_size_kb\":{},\"response_buffer_size_kb\":{},\"allow_204\":{},\
+             \"response_timeout_ms\":{},\"body_progress_timeout_ms\":{},\"fail_action_by_cause\":{{{}}},\
+             \"large_upload_fail_action\":\"{}\",\"max_connections\":{},\"max_pending\":{},\
+             \"connection_idle_timeout_ms\":{},\"max_requests_per_connection\":{},\"options\":{{\"enabled\":{}}},\
+             \"require_content_length\":{},\"block_response\":{{\"use_server_response\":{}}},\
+             \"self_test\":{{\"enabled\":{},\"fail_profile\":true}},\"send_client_ip\":true",
+            self.request_kb,
+            self.response_kb,
+            self.allow_204,
+            self.timeout_ms,
+            self.progress_timeout_ms,
+            causes.join(","),
+            action("oversize"),
+            self.max_connections,
+            self.max_pending,
+            self.idle_timeout_ms,
+            self.max_requests,
+            self.options,
+            self.require_length,
+            self.server_page,
+            self.self_test,
+        );
+        let written = match self.preview {
+            Some(bytes) => write!(json, ",\"preview_size_bytes\":{bytes}"),
+            None => write!(json, ",\"enable_preview\":false"),
+        };
+        written.unwrap();
+        match self.responses {
+            Responses::No => {}
+            Responses::SameServers => json.push_str(",\"response_service_url\":\"/respond\""),
+            Responses::OwnServers => json.push_str(
+                ",\"response_service_url\":\"/respond\",\"response_cluster\":\"icap_responses\"",
+            ),
+        }
+        write!(
+            json,
+            "}}],\"rules\":[{{\"name\":\"skip\",\"match\":{{\"path\":{{\"prefix\":\"/skip/\"}}}},\"action\":\"bypass\"}},\
+             {{\"name\":\"all\",\"match\":{{}},\"action\":\"enable_icap\",\"profile\":\"av\"}}],\
+             \"expose\":{{\"client\":{},\"application\":{}}}}}",
+            self.expose, self.expose
+        )
+        .unwrap();
+        json
+    }
+}
