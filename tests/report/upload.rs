@@ -17,7 +17,10 @@ const PAGE: &str = "<!doctype html><title>Upload</title><link rel=icon href='dat
 /// Finds EICAR at a file's start alone, as ClamAV does.
 fn scan(shown: &IcapRequest) -> Option<Vec<u8>> {
     match (shown.body.starts_with(&eicar()), shown.complete) {
-        (true, _) => Some(block_page("", "<h1>infected</h1>")),
+        (true, _) => Some(block_page(
+            "",
+            "<link rel=icon href='data:,'><h1>infected</h1>",
+        )),
         (false, true) => Some(NO_CONTENT.into()),
         (false, false) => None,
     }
