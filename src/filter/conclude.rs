@@ -6,7 +6,7 @@ use super::replacement::{NewBody, replacement, server_page};
 use super::worker::Worker;
 use crate::config::{Cause, FailAction};
 use crate::host::Host;
-use crate::report::{Action, Outcome, Significance};
+use crate::report::{Action, Outcome, ScanRecord, Significance};
 use crate::submission::{
     Answer, Change, Cx, Failure, Record, Step, Submission, reason_only, record, unusable,
 };
@@ -30,7 +30,7 @@ impl<H: Host> Worker<H> {
     fn conclude_step(&mut self, id: u32, exchange: &mut Exchange, step: Step) {
         match step {
             Step::Pending => {}
-            Step::Pass(record) => self.let_go_as(id, exchange, record, Action::Passed, None),
+            Step::Pass(record) => self.let_go_as(id, exchange, *record, Action::Passed, None),
             Step::Change(record, change) => self.change(id, exchange, record, *change),
             Step::Block(record, with, answer) => {
                 self.block(id, exchange, record, (with, *answer), None);
@@ -47,7 +47,7 @@ impl<H: Host> Worker<H> {
                 let length = replacement.body.as_ref().map(NewBody::len);
                 record.modified_content_length = Some(length.unwrap_or(exchange.body.available));
                 if exchange.is_monitored() {
-                    return self.let_go_as(id, exchange, record, Action::Modified, None);
+                    return self.let_go_as(id, exchange, *record, Action::Modified, None);
                 }
                 record.action = Some(Action::Modified);
                 let draining = Draining {
@@ -68,12 +68,12 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        mut record: Record,
+        mut record: ScanRecord<'static>,
         action: Action,
         cause: Option<Cause>,
     ) {
         record.action = Some(action);
-        exchange.journal.push(*record);
+        exchange.journal.push(record);
         let significance = Significance::of(action, cause, self.is_slow(exchange));
         self.conclude(id, exchange, exchange.outcome(action, significance));
         self.let_go(id, exchange);
@@ -123,7 +123,7 @@ impl<H: Host> Worker<H> {
         cause: Option<Cause>,
     ) {
         if exchange.is_monitored() {
-            return self.let_go_as(id, exchange, record, Action::Blocked, cause);
+            return self.let_go_as(id, exchange, *record, Action::Blocked, cause);
         }
         let page = server_page(&self.host, id, exchange, with, answer);
         record.action = Some(Action::Blocked);

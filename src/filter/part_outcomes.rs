@@ -7,7 +7,7 @@ use crate::config::{Cause, FailAction};
 use crate::connection::UnitId;
 use crate::host::{Host, HostError};
 use crate::icap::Direction;
-use crate::report::{Action, Significance};
+use crate::report::{Action, ScanRecord, Significance};
 use crate::submission::{
     Change, Cx, Failure, Held, NotKept, Record, Shown, Source, Step, Submission, reason_only,
     unusable,
@@ -41,7 +41,7 @@ impl<H: Host> Worker<H> {
     fn note_part(&mut self, id: u32, exchange: &mut Exchange, index: u16, step: Step) {
         match step {
             Step::Pending => {}
-            Step::Pass(record) => note_pass(exchange, record),
+            Step::Pass(record) => note_pass(exchange, *record),
             Step::Change(record, change) => {
                 self.note_change(id, exchange, index, record, *change);
             }
@@ -70,8 +70,8 @@ impl<H: Host> Worker<H> {
         let Change { answer, rest } = change;
         let shown = form.shown_bytes(index);
         let fault = match new_body(answer.body, Some(shown), &self.budget) {
-            Ok(None) => return note_pass(exchange, record),
-            Ok(Some(body)) if body.is_empty() && shown == 0 => return note_pass(exchange, record),
+            Ok(None) => return note_pass(exchange, *record),
+            Ok(Some(body)) if body.is_empty() && shown == 0 => return note_pass(exchange, *record),
             Ok(Some(body)) if form.held_bytes().saturating_add(body.len()) <= limit => {
                 record.action = Some(Action::Modified);
                 record.modified_content_length = Some(body.len());
@@ -247,9 +247,9 @@ impl<H: Host> Worker<H> {
     }
 }
 
-fn note_pass(exchange: &mut Exchange, mut record: Record) {
+fn note_pass(exchange: &mut Exchange, mut record: ScanRecord<'static>) {
     record.action = Some(Action::Passed);
-    exchange.journal.push(*record);
+    exchange.journal.push(record);
 }
 
 fn too_large() -> Fault {
