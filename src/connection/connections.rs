@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::streams::Streams;
 use super::{Checkout, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken, Wish};
+use crate::bug::{Bug, bug};
 use crate::config::Profile;
 use crate::host::{Host, HostError, HostResult};
 
@@ -228,7 +229,9 @@ impl Connections {
     /// Closes a connection, whatever state it is in.
     pub fn close<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) {
         if let Some((_, pool)) = self.pool_mut(token) {
-            pool.remove(token);
+            if !bug(Bug::ActiveForEver) {
+                pool.remove(token);
+            }
             self.streams.hang_up(host, token, now_ms);
         }
     }

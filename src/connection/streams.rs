@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PoolId, StreamToken, Turnover};
+use crate::bug::{Bug, bug};
 use crate::host::{Host, HostResult};
 
 /// How long a connection that was told to close may take, before the host is made to drop it.
@@ -112,6 +113,10 @@ impl Streams {
             pool,
             until_ms: None,
         });
+        if bug(Bug::HangUpWhileConnecting) && self.connecting.contains(&token) {
+            self.gone(token);
+            return self.reset(host, token);
+        }
         if !self.connecting.contains(&token) && self.receiving != Some(token) {
             self.tell(host, token, now_ms);
         }

@@ -41,7 +41,9 @@ impl Exchange {
 impl<H: Host> Worker<H> {
     /// The headers of a response come while the request is still held: Envoy, or a filter before this one, answers the client.
     pub(super) fn notice_envoy_reply(&mut self, id: u32) {
-        self.forget_early_reply(id);
+        if self.forget_early_reply(id) {
+            self.hide_body(id);
+        }
         let held = self
             .exchanges
             .get(&id)
@@ -50,13 +52,8 @@ impl<H: Host> Worker<H> {
             self.begin(Some(id));
             self.with_message(id, |worker, exchange| {
                 worker.end_by_envoy(id, exchange);
-                // An error page that Envoy redirects to would be shown the body.
-                if exchange.body.available > 0
-                    && let Err(e) = worker
-                        .host
-                        .edit_body(Direction::Request, BodyEdit::Replace(&[]))
-                {
-                    log::debug!("context {id}: {e}");
+                if exchange.body.available > 0 {
+                    worker.hide_body(id);
                 }
             });
             self.settle();
@@ -66,13 +63,23 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Envoy has answered a message whose answer was waiting.
-    fn forget_early_reply(&mut self, id: u32) {
+    /// Takes the body of a request out of Envoy's buffer: an error page that Envoy redirects to would be shown it.
+    fn hide_body(&self, id: u32) {
+        let edit = BodyEdit::Replace(&[]);
+        if let Err(e) = self.host.edit_body(Direction::Request, edit) {
+            log::debug!("context {id}: {e}");
+        }
+    }
+
+    /// Envoy has answered a message whose answer was waiting. False where none was.
+    fn forget_early_reply(&mut self, id: u32) -> bool {
         if let Some(exchange) = self.exchanges.get_mut(&id)
             && matches!(exchange.phase, Phase::Discarding(_))
         {
             exchange.phase = Phase::Answered;
+            return true;
         }
+        false
     }
 
     /// A changed body that was put in place in the message's own callback is refused after that callback.

@@ -4,6 +4,7 @@ use super::exchange::{Draining, Exchange, Uncounted};
 use super::page::Refusal;
 use super::replacement::{NewBody, replacement, server_page};
 use super::worker::Worker;
+use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};
 use crate::host::Host;
 use crate::report::{Action, Outcome, ScanRecord, Significance};
@@ -94,6 +95,7 @@ impl<H: Host> Worker<H> {
         }
         exchange.journal.push(*record);
         let action = match may_open {
+            true if bug(Bug::EveryFailureOpens) => FailAction::Open,
             true => exchange.profile.fail_action(cause),
             false => FailAction::Closed,
         };
@@ -281,7 +283,11 @@ impl<H: Host> Worker<H> {
 
     /// Counts an outcome that is not counted yet: once for each message, whatever becomes of it after its verdict.
     pub(super) fn count_outcome(&mut self, exchange: &mut Exchange) {
-        let Some(uncounted) = exchange.uncounted.take().filter(|_| !exchange.counted) else {
+        let Some(uncounted) = exchange
+            .uncounted
+            .take()
+            .filter(|_| !exchange.counted || bug(Bug::OutcomeCountedTwice))
+        else {
             return;
         };
         exchange.counted = true;
@@ -309,6 +315,9 @@ impl<H: Host> Worker<H> {
         exchange.journal.note(outcome);
         // With what it holds of changes.
         exchange.form = None;
+        if bug(Bug::LoggedTooLate) && !self.is_inside(id) {
+            return;
+        }
         self.write_log(id, exchange, exchange.journal.outcome());
     }
 

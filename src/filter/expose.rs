@@ -2,6 +2,7 @@
 
 use super::rewrite;
 use super::worker::Worker;
+use crate::bug::{Bug, bug};
 use crate::host::{Fields, Host};
 use crate::icap::Direction;
 use crate::report::{Action, Outcome};
@@ -83,6 +84,9 @@ impl<H: Host> Worker<H> {
     pub(super) fn unexpose(&self, fields: &mut Fields) {
         for name in [ACTION_HEADER, THREAT_HEADER] {
             if rewrite::find(fields, name).is_none() {
+                continue;
+            }
+            if bug(Bug::ClientSaysOutcome) {
                 continue;
             }
             fields.retain(|(field, _)| !field.eq_ignore_ascii_case(name.as_bytes()));

@@ -7,6 +7,7 @@ use super::expose::exposed_fields;
 use super::page::Page;
 use super::repeated::say;
 use super::worker::{TICK_OPENING_MS, Worker};
+use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::host::{BodyEdit, Fields, Host, HostResult, LocalResponse, Next};
 use crate::icap::Direction;
@@ -90,7 +91,7 @@ impl<H: Host> Worker<H> {
         let reply = LocalReply {
             page,
             details,
-            held: held.then_some(exchange.direction),
+            held: (held && !bug(Bug::BodyLeftForErrorPage)).then_some(exchange.direction),
         };
         self.reply_in_time(id, exchange, reply);
     }
@@ -98,7 +99,7 @@ impl<H: Host> Worker<H> {
     /// Gives the answer now, or where the callback of another message is running as soon as that is over: Envoy stops whichever
     /// message's callback is running when an answer is given, and that one would lose a part of its body.
     pub(super) fn reply(&mut self, id: u32, reply: LocalReply) {
-        if self.inside.is_some_and(|running| running != id) {
+        if self.inside.is_some_and(|running| running != id) && !bug(Bug::ForeignReply) {
             self.reply_later(id, reply);
         } else if let Err(e) = reply.give(&self.host, id) {
             log::debug!("context {id}: {e}");

@@ -5,6 +5,7 @@ use super::chain::Chain;
 use super::exchange::{Exchange, Phase};
 use super::holding::Holding;
 use super::worker::Worker;
+use crate::bug::{Bug, bug};
 use crate::config::{Cause, Enforcement};
 use crate::host::{Host, Next};
 use crate::icap::Direction;
@@ -153,7 +154,7 @@ impl<H: Host> Worker<H> {
         }
         self.begin(Some(id));
         if let Some(exchange) = self.under_scan(id, direction) {
-            exchange.body.at_end = true;
+            exchange.body.at_end = !bug(Bug::TrailersDoNotEnd);
             self.drive(id);
         }
         self.leave(id, direction)
@@ -165,7 +166,9 @@ impl<H: Host> Worker<H> {
             let was_held = exchange.is_held();
             if was_held {
                 self.begin(None);
-                self.log_abandoned(id, &mut exchange);
+                if !bug(Bug::AbandonedUnlogged) {
+                    self.log_abandoned(id, &mut exchange);
+                }
             }
             self.put_back(id, exchange);
             if was_held {
@@ -186,7 +189,9 @@ impl<H: Host> Worker<H> {
         if !exchange.counted {
             self.metrics.aborted(&exchange.profile);
         }
-        self.give_up_units(&mut exchange);
+        if !bug(Bug::GoneKeepsConnection) {
+            self.give_up_units(&mut exchange);
+        }
         self.settle();
     }
 
@@ -226,7 +231,10 @@ impl<H: Host> Worker<H> {
         {
             return self.fail_longer_than_announced(id, exchange);
         }
-        if !exchange.is_decided() && exchange.body.available > exchange.limit() {
+        if !exchange.is_decided()
+            && exchange.body.available > exchange.limit()
+            && !bug(Bug::OversizeScanned)
+        {
             return self.fail_oversize(id, exchange);
         }
         match &exchange.phase {

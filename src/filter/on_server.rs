@@ -1,6 +1,7 @@
 //! Callbacks about the connections to the ICAP servers: established, bytes, closed.
 
 use super::worker::{TICK_OPENING_MS, Worker};
+use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::connection::{Owner, StreamToken};
 use crate::host::Host;
@@ -21,7 +22,7 @@ impl<H: Host> Worker<H> {
         let unused = self.handed.iter().any(|(_, handed)| *handed == token);
         match self.connections.owner(token) {
             // Whoever has the connection has not asked yet: the next answer would begin in the middle of this.
-            Some(owner) if unused => {
+            Some(owner) if unused && !bug(Bug::StrayAnswerTaken) => {
                 self.handed.retain(|(_, handed)| *handed != token);
                 self.connections.close(&self.host, token, self.now_ms);
                 self.hand_another(owner);

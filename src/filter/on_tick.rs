@@ -3,6 +3,7 @@
 use super::exchange::Exchange;
 use super::repeated::say;
 use super::worker::{TICK_IDLE_MS, TICK_OPENING_MS, TICK_SCANNING_MS, Worker};
+use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::connection::{Opened, Owner, PoolId};
 use crate::host::Host;
@@ -50,6 +51,9 @@ impl<H: Host> Worker<H> {
             match opened {
                 Opened::For(owner, token) => self.handed.push_back((owner, token)),
                 Opened::Failed { owner, pool, error } => {
+                    if bug(Bug::SecondFailingOpen) && self.connections.can_open(self.now_ms) {
+                        continue;
+                    }
                     return Some((owner, pool, self.no_server(pool, &error)));
                 }
             }
@@ -101,7 +105,11 @@ impl<H: Host> Worker<H> {
         let expired: Vec<u32> = self
             .exchanges
             .iter()
-            .filter(|(_, exchange)| !exchange.is_decided() && exchange.clock.expired(self.now_ms))
+            .filter(|(_, exchange)| {
+                !exchange.is_decided()
+                    && exchange.clock.expired(self.now_ms)
+                    && !bug(Bug::StallNotNoticed)
+            })
             .map(|(id, _)| *id)
             .collect();
         for id in expired {

@@ -75,13 +75,15 @@ impl Exchange {
     fn request_field<H: Host>(&self, host: &H, id: u32, name: &str) -> Option<String> {
         let head = self.request.request_head.as_deref();
         let value = match head.and_then(RequestHead::parse) {
-            Some(head) => head.headers.get(name).map(<[u8]>::to_vec),
-            // It had no form for the server.
-            None if self.direction == Direction::Request => host
+            Some(head) if !self.is_shown_as_download() => {
+                head.headers.get(name).map(<[u8]>::to_vec)
+            }
+            // It had no form for the server, or its fields are a download's.
+            _ if self.direction == Direction::Request => host
                 .enter(id)
                 .and_then(|()| host.header(Direction::Request, name))
                 .unwrap_or_default(),
-            None => None,
+            _ => None,
         };
         value.map(|value| String::from_utf8_lossy(&value).into_owned())
     }

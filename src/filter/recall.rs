@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::bug::{Bug, bug};
 use crate::connection::Owner;
 use crate::host::{Host, add_shared};
 
@@ -68,7 +69,7 @@ impl Recall {
 
     /// The callback has come.
     pub(super) fn answer_call<H: Host>(&mut self, host: &H) {
-        self.called = false;
+        self.called = bug(Bug::CallLost);
         if let Some(queue) = self.queue
             && let Err(e) = host.dequeue(queue)
         {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::bug::{Bug, bug};
 use crate::icap::{Header, Headers, RequestHead, ResponseHead, is_hop_by_hop};
 
 /// Header fields as the host has them, pseudo headers among them.
@@ -224,8 +225,8 @@ fn is_sound(name: &str, value: &[u8]) -> bool {
 
 fn set_length(original: &Fields, length: Option<u64>, fields: &mut Fields) {
     let value = match length {
-        Some(length) => Some(length.to_string().into_bytes()),
-        None => find(original, "content-length").map(<[u8]>::to_vec),
+        Some(length) if !bug(Bug::LengthNotUpdated) => Some(length.to_string().into_bytes()),
+        _ => find(original, "content-length").map(<[u8]>::to_vec),
     };
     if let Some(value) = value {
         fields.push((b"content-length".to_vec(), value));

@@ -11,6 +11,7 @@ use super::local_reply::LocalReply;
 use super::metrics::Metrics;
 use super::recall::Recall;
 use super::service::{self, Service};
+use crate::bug::{Bug, bug};
 use crate::config::Config;
 use crate::connection::{Connections, Owner, StreamToken};
 use crate::host::Host;
@@ -139,7 +140,7 @@ impl<H: Host> Worker<H> {
 
     /// Ends what a callback was about: serves those to whom connections were handed, and sees that the next tick comes in time.
     pub(super) fn settle(&mut self) {
-        if self.connections.receives() {
+        if self.connections.receives() && !bug(Bug::SettledWhileReceiving) {
             return self.settle_later();
         }
         self.hand_out();
@@ -158,7 +159,10 @@ impl<H: Host> Worker<H> {
         }
         if self.tick_ms != TICK_OPENING_MS && self.connections.can_open(self.now_ms) {
             self.set_tick(TICK_OPENING_MS);
-        } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS) && self.any_waits() {
+        } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS)
+            && self.any_waits()
+            && !bug(Bug::NoTickForHeld)
+        {
             self.set_tick(TICK_SCANNING_MS);
         } else if (self.tick_ms == 0 || self.tick_ms > TICK_IDLE_MS) && self.metrics.has_news() {
             self.set_tick(TICK_IDLE_MS);

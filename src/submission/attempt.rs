@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::answer::{Answer, AnswerBody, NotKept};
 use super::held::Budget;
 use super::source::Source;
+use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::connection::{Connections, StreamToken};
 use crate::host::{Host, HostError};
@@ -172,7 +173,7 @@ impl Attempt {
             if let Read::Failed(cause, reason) = progress {
                 return Progress::Failed(cause, reason);
             }
-            if connections.is_receiving(self.token) {
+            if connections.is_receiving(self.token) && !bug(Bug::SendWhileReceiving) {
                 // Only with the server's leave is there more to send than when it was last tried.
                 return match progress {
                     Read::Continue => Progress::Recall,

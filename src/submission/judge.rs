@@ -7,6 +7,7 @@ use super::attempt::Attempt;
 use super::held::{Budget, Held};
 use super::message::Message;
 use super::source::{Extent, Source};
+use crate::bug::{Bug, bug};
 use crate::config::{Cause, Profile};
 use crate::host::Host;
 use crate::icap::{Announced, Direction, Headers, HttpHead, Request, RequestHead, ResponseHead};
@@ -49,6 +50,10 @@ impl Answer {
     ) -> Result<(), (Cause, String)> {
         let Some(from) = self.use_original_body.take() else {
             return Ok(());
+        };
+        let from = match bug(Bug::PartialOffByOne) {
+            true => from.saturating_add(1),
+            false => from,
         };
         if from > available {
             let reason = format!("use-original-body is {from}, the body has {available} bytes");
@@ -203,6 +208,9 @@ fn with_view<T>(
     let head = answer.head.as_ref()?;
     let mut headers = head.headers.clone();
     for trailer in answer.trailers.iter() {
+        if bug(Bug::VerdictTrailersIgnored) {
+            break;
+        }
         headers.push(trailer.name.clone(), trailer.value.clone());
     }
     let original_response = original
@@ -291,7 +299,7 @@ fn body_change(original: Extent, answer: &Answer, head_changed: bool) -> BodyCha
     let (given, announced) = match &answer.body {
         AnswerBody::Own(_) | AnswerBody::Lost(_) => return BodyChange::Changed,
         AnswerBody::Same(same) => (*same, true),
-        AnswerBody::None => (0, answer.announced().body),
+        AnswerBody::None => (0, answer.announced().body && !bug(Bug::EmptyBodyIsNone)),
     };
     let length = answer.content_length();
     if announced && length.is_some_and(|length| given < length) {

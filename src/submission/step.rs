@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::answer::Answer;
 use super::record::reason_only;
+use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::connection::{Owner, StreamToken, UnitId};
 use crate::report::ScanRecord;
@@ -88,6 +89,6 @@ pub fn unusable(
         _ => (cause, reason),
     };
     record.findings = reason_only(reason);
-    let may_open = !change_begun || matches!(rest, Rest::Trouble(_));
+    let may_open = !change_begun || matches!(rest, Rest::Trouble(_)) || bug(Bug::FailedChangeOpens);
     Step::Fail(record, Failure { cause, may_open })
 }

@@ -1,5 +1,6 @@
 //! The verdict on one answer.
 
+use crate::bug::{Bug, bug};
 use crate::config::{Cause, Profile};
 use crate::icap::{Announced, Headers, HttpHead, ResponseHead};
 use crate::product::{Product, REFUSALS, Trouble};
@@ -191,7 +192,9 @@ pub fn judge_head(view: &AnswerView<'_>, profile: &Profile) -> Rest {
     match page.and_then(|page| report(view, product, page)) {
         Some((Cause::Unscannable, reason)) => Rest::Unscannable(reason),
         Some((_, reason)) => Rest::Trouble(reason),
-        None if view.answers_client() || (view.scan == Scan::Upload && page.is_some()) => {
+        None if (view.answers_client() && !bug(Bug::CutOffPageOpens))
+            || (view.scan == Scan::Upload && page.is_some()) =>
+        {
             Rest::Found(evidence.into_findings())
         }
         None => Rest::Silent,
@@ -246,7 +249,7 @@ fn of_success(
             _ => block(view, profile),
         };
     }
-    if standing == Standing::Harmful {
+    if standing == Standing::Harmful && !bug(Bug::InfectionPasses) {
         return block(view, profile);
     }
     if let (Scan::Response | Scan::Upload, Some(HttpHead::Request(_))) = (view.scan, view.http) {
@@ -258,12 +261,13 @@ fn of_success(
     if view.is_cut_off() {
         return Verdict::Block(BlockWith::OwnPage);
     }
-    let defined = matches!(view.status, 200 | 201 | 204 | 206);
+    let defined = matches!(view.status, 200 | 201 | 204 | 206) || bug(Bug::UndefinedStatusPasses);
     let replaced = response.filter(|response| replaces_status(view, response));
     // Another status is an answer to whom a download was for. Behind an upload there is nobody, but for its client.
     let is_answer = |page: &ResponseHead| report(view, product, page).is_none();
     let is_refused = view.scan == Scan::Upload && replaced.is_some_and(is_answer);
-    if is_refused || view.is_page_for_upload() {
+    let is_page = replaced.is_none() && view.is_page_for_upload();
+    if is_refused || is_page {
         return block(view, profile);
     }
     if standing == Standing::Repaired {
@@ -292,7 +296,7 @@ fn of_success(
     if view.http.is_none() && view.body == BodyChange::None && product.blocks_by(view.status) {
         return block(view, profile);
     }
-    if view.head_changed || view.body == BodyChange::Changed {
+    if (view.head_changed && !bug(Bug::HeadChangeIgnored)) || view.body == BodyChange::Changed {
         Verdict::Modify
     } else {
         Verdict::Pass

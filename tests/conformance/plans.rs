@@ -17,7 +17,9 @@ pub fn of(seed: u64, release: Release) -> Plan {
     plan.profile.progress_timeout_ms = 60_000;
     plan.profile.idle_timeout_ms = 60_000;
     plan.profile.self_test = false;
-    plan.servers.retain(|it| it.id == 0 || it.for_responses);
+    let first = plan.servers[0];
+    plan.servers.retain(|it| it.for_responses);
+    plan.servers.insert(0, first);
     for server in &mut plan.servers {
         server.connect_us = 100;
         server.latency_us = 10;

@@ -48,6 +48,8 @@ fn exchange(message: &Message, plan: &MessagePlan) -> Exchange {
                     .application
                     .trailers
                     .iter()
+                    // HTTP/1.1 has no trailers beside a length.
+                    .filter(|_| field(head, "content-length").is_none())
                     .flatten()
                     .map(|(name, value)| (text(name), text(value)))
                     .collect(),

@@ -243,6 +243,31 @@ async fn an_upload_of_unknown_length_is_shown_from_its_first_byte_on() {
     assert_eq!(pending.answer().await.status, 200);
 }
 
+/// A file of a form is a download of its own, and what the server makes of it takes its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_file_of_a_form_is_shown_as_a_download() {
+    const FORM: &str = "--b\r\ncontent-disposition: form-data; name=\"f\"; filename=\"a.pdf\"\r\n\
+                        content-type: application/pdf\r\n\r\nCONTENT\r\n--b--\r\n";
+    let clean = changed("content-length: 4\r\n", b"SAFE");
+    let (server, scene) = scene(Behaviour::Answer(clean), json!({})).await;
+    let fields = [("content-type", "multipart/form-data; boundary=b")];
+    let upload = request_with(Method::POST, "/upload", &fields, sized(FORM));
+    assert_eq!(scene.send(upload).await.status, 200);
+    let seen = server.next_request().await;
+    assert_eq!(seen.method(), "RESPMOD");
+    assert_eq!(seen.http().first_line, "GET /upload HTTP/1.1");
+    let shown = seen.http_response.unwrap();
+    assert_eq!(shown.get("content-type"), Some("application/pdf"));
+    assert_eq!(shown.get("content-length"), Some("7"));
+    assert_eq!(seen.body, b"CONTENT");
+    let received = scene.application.next().await;
+    assert_eq!(received.body, FORM.replace("CONTENT", "SAFE").as_bytes());
+    let log = scene.icap_log(0).await;
+    let entry = &log["request_logs"][0];
+    assert_eq!(entry["icap_method"], "ICAP_METHOD_RESPMOD", "{log}");
+    assert_eq!(entry["part"]["file_name"], "a.pdf", "{log}");
+}
+
 /// Downloads are scanned as ever, where the request that asked for them had nothing to show.
 #[tokio::test(flavor = "multi_thread")]
 async fn responses_are_scanned_as_responses() {

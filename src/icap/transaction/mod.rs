@@ -8,6 +8,7 @@ use super::{
     AnswerError, AnswerHead, AnswerParser, Event, Headers, IcapRequest, LAST_CHUNK,
     LAST_CHUNK_IEOF, Limits, Method, chunk_header, with_length,
 };
+use crate::bug::{Bug, bug};
 
 /// The most body bytes that one [`Transaction::transmit`] takes: bounds what is copied at once, large enough that the
 /// chunk framing costs nothing.
@@ -193,7 +194,10 @@ impl Transaction {
                 let preview = u64::from(preview);
                 append_chunk(0..preview, out, read)?;
                 if whole == Some(preview) {
-                    out.extend_from_slice(LAST_CHUNK_IEOF);
+                    out.extend_from_slice(match bug(Bug::NoIeof) {
+                        true => LAST_CHUNK,
+                        false => LAST_CHUNK_IEOF,
+                    });
                     Sending::Done { previewed: true }
                 } else {
                     out.extend_from_slice(LAST_CHUNK);
@@ -220,6 +224,9 @@ impl Transaction {
         match &event {
             Event::Continue => {
                 self.sending = match self.sending {
+                    Sending::AwaitContinue { .. } if bug(Bug::RestFromTheStart) => {
+                        Sending::Streaming { sent: 0 }
+                    }
                     Sending::AwaitContinue { sent } => Sending::Streaming { sent },
                     // Without a preview a `100` is needless and harmless.
                     state @ (Sending::Streaming { .. } | Sending::Done { previewed: false }) => {
@@ -246,7 +253,9 @@ impl Transaction {
     pub fn waits_for_server(&self, body: BodyProgress) -> bool {
         match self.sending {
             Sending::Collecting => false,
-            Sending::Streaming { sent } => body.ended || sent < body.available,
+            Sending::Streaming { sent } => {
+                body.ended || sent < body.available || bug(Bug::ClockRunsDuringUpload)
+            }
             Sending::AwaitContinue { .. } | Sending::Done { .. } => true,
         }
     }
@@ -271,11 +280,11 @@ impl Transaction {
     pub fn reusable(&self) -> bool {
         self.ended
             && !self.closes
-            && self.parser.leftover() == 0
-            && matches!(
+            && (self.parser.leftover() == 0 || bug(Bug::ReuseWithLeftover))
+            && (matches!(
                 self.sending,
                 Sending::Done { .. } | Sending::AwaitContinue { .. }
-            )
+            ) || bug(Bug::ReuseWhileOwed))
     }
 
     /// Whether the whole body went out.

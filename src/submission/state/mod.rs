@@ -14,6 +14,7 @@ use super::record::reason_only;
 use super::retry::{self, Loss, Prospect};
 use super::source::{Shown, Source};
 use super::step::{Change, Effect, Record, Step, unusable};
+use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::connection::{Checkout, Owner, PoolId, StreamToken, UnitId, Wish};
 use crate::host::Host;
@@ -157,7 +158,10 @@ impl Submission {
         };
         let wish = retry::after(loss, prospect, self.tries, cx.now_ms);
         match wish {
-            Some(wish) if self.take_note(cx) == Rest::Silent && repeatable => {
+            Some(wish)
+                if self.take_note(cx) == Rest::Silent
+                    && (repeatable || bug(Bug::RetryAfterChange)) =>
+            {
                 self.send_anew(&reason, wish, cx)
             }
             _ => self.fail(Cause::Connection, reason, cx),
@@ -206,8 +210,13 @@ impl Submission {
     /// not come to its end must not look as if it had.
     pub fn give_up<H: Host>(&mut self, cx: &mut Cx<'_, H>) {
         match mem::replace(&mut self.state, State::Done) {
+            State::Waiting if bug(Bug::WaiterNotForgotten) => {}
             State::Waiting => cx.connections.forget(self.pool, Owner::Unit(self.id)),
             State::Open(attempt) | State::Rest(attempt) => {
+                if bug(Bug::LastChunkWhenGivenUp) {
+                    let end = cx.connections.send(cx.host, attempt.token, b"0\r\n\r\n");
+                    end.unwrap_or_default();
+                }
                 cx.close(attempt.token);
             }
             State::Collecting | State::Done => {}
@@ -300,7 +309,7 @@ impl Submission {
         let Judgement { verdict, findings } = judgement;
         if matches!(verdict, Verdict::Fail { .. })
             && record.icap_response_code == Some(OVERLOADED)
-            && self.tries == 0
+            && (self.tries == 0 || bug(Bug::RetriedForEver))
         {
             return self.leave_overloaded(attempt.token, record, cx);
         }

@@ -84,7 +84,9 @@ fn a_verdict_header_blocks_and_one_of_the_uploads_own_does_not() {
 fn what_a_product_reports_is_no_verdict() {
     let profile = profile("trend_vision_one_container");
     for (http, cause) in [(401, Cause::ServerError), (500, Cause::ServerError)] {
-        let answer = answered(200, http, &[], BodyChange::Changed);
+        // As pages are, of HTML.
+        let html = [("Content-Type", "text/html")];
+        let answer = answered(200, http, &html, BodyChange::Changed);
         let verdict = answer.judge_for(&profile).verdict;
         let Verdict::Fail { cause: found, .. } = verdict else {
             panic!("{verdict:?}");

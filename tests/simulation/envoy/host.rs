@@ -128,11 +128,11 @@ impl Host for SimHost {
     }
 
     fn read_body(&self, of: Direction, start: usize, len: usize, out: &mut Vec<u8>) -> HostResult {
-        let bytes = self.call(
+        let read = self.call(
             || format!("read {of:?} body {start}+{len}"),
             |sim| sim.read_body(self.vm, of, start, len),
         )?;
-        out.extend_from_slice(&bytes);
+        out.extend_from_slice(&read);
         Ok(())
     }
 

@@ -60,11 +60,6 @@ impl Reader {
         }
     }
 
-    /// Whether a request is under way of which more is to come.
-    pub fn is_midway(&self) -> bool {
-        self.state == State::Body
-    }
-
     /// The next that has come; `None` where more bytes are needed.
     pub fn next(&mut self) -> Result<Option<Came>, String> {
         match self.state {

@@ -117,7 +117,6 @@ fn profile(dice: &Dice) -> ProfilePlan {
 fn server(seed: u64, id: u64, for_responses: bool) -> ServerPlan {
     let dice = Dice::new(seed, "server plan", id);
     ServerPlan {
-        id,
         for_responses,
         connect_us: dice.pick(&[0, 200, 200, 3_000, 20_000]),
         latency_us: dice.pick(&[0, 50, 50, 1_000, 5_000]),

@@ -53,8 +53,6 @@ pub struct EnvoyPlan {
 /// An ICAP server.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerPlan {
-    /// Its number, whatever others there are.
-    pub id: u64,
     /// It serves responses alone, where they have a cluster of their own.
     pub for_responses: bool,
     /// How long a connection takes to be established, in microseconds.

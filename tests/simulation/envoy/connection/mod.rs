@@ -1,17 +1,16 @@
 //! gRPC streams of the filter to the ICAP clusters, each through the transport role to a TCP connection.
 
+mod bytes;
+
 use std::rc::Rc;
 
 use icap_filter::host::{Fields, HostError, HostResult};
 use icap_filter::icap::Direction;
 
-use super::host::{refused, shown};
+use super::host::refused;
 use super::vm::{About, PutOff, ROOT, Target};
 use crate::random::Dice;
-use crate::world::{End, Event, Sim};
-
-/// Bytes of the prefix of a gRPC message.
-const PREFIX: usize = 5;
+use crate::world::{Event, Sim};
 
 /// A stream, and the connection behind it.
 #[derive(Debug)]
@@ -256,7 +255,6 @@ impl Sim {
         self.trace(|| format!("connection {index} to server {server}: refused {refused}"));
         if refused {
             self.end(index);
-            self.scanner.borrow_mut().note_refusal();
             let (vm, token) = self.connection(index, |it| (it.vm, it.token));
             self.callback(vm, ROOT, About::Root, |it| it.on_stream_open(ROOT, token));
             return self.report_close(vm, token);
@@ -273,67 +271,6 @@ impl Sim {
         let unsent = self.connection(index, |it| std::mem::take(&mut it.unsent));
         if !unsent.is_empty() && self.connection(index, |it| it.state) == State::Established {
             self.transport_sends(index, unsent);
-        }
-    }
-
-    /// Bytes of the server come, and perhaps the end of the connection.
-    pub fn filter_receives(self: &Rc<Self>, index: usize, bytes: Vec<u8>, end: End) {
-        if !matches!(
-            self.connection(index, |it| it.state),
-            State::Established | State::Ending
-        ) {
-            return;
-        }
-        self.trace(|| {
-            format!(
-                "connection {index} brings {} and then {end:?}",
-                shown(&bytes)
-            )
-        });
-        let with_data = !bytes.is_empty() && end == End::Fin;
-        if !bytes.is_empty() && end != End::Reset {
-            self.bytes_come(index, bytes);
-        }
-        if end == End::No || self.has_failed() {
-            return;
-        }
-        let (vm, token) = self.connection(index, |it| (it.vm, it.token));
-        let cancelled = self.connection(index, |it| it.cancelled);
-        self.end(index);
-        if !cancelled {
-            self.report_close(vm, token);
-            if with_data && self.plan.envoy.release == crate::plan::Release::V1_36 {
-                self.connection(index, |it| it.told = false);
-                self.report_close(vm, token);
-            }
-        }
-    }
-
-    fn bytes_come(self: &Rc<Self>, index: usize, bytes: Vec<u8>) {
-        let len = bytes.len();
-        let (transport, context) = self.connection(index, |it| {
-            it.chunk = bytes;
-            (it.transport, it.context)
-        });
-        let about = About::Transport(index);
-        self.callback(transport, context, about, |it| {
-            it.on_body(context, Direction::Response, len, false)
-        });
-        let (vm, token) = self.connection(index, |it| {
-            let chunk = std::mem::take(&mut it.chunk);
-            it.framed.extend_from_slice(&chunk);
-            if it.state == State::Established {
-                it.delivered += len as u64;
-            }
-            (it.vm, it.token)
-        });
-        while let Some(len) = self.connection(index, Connection::next_message) {
-            if self.connection(index, |it| it.cancelled) || self.has_failed() {
-                return;
-            }
-            self.callback(vm, ROOT, About::Bytes(index), |it| {
-                it.on_stream_message(ROOT, token, len)
-            });
         }
     }
 
@@ -406,41 +343,6 @@ impl Sim {
         self.delete_context(transport, context, About::Transport(index));
     }
 
-    /// The server sends bytes, in pieces, and perhaps ends the connection with the last.
-    pub fn server_sends(&self, index: usize, bytes: &[u8], end: End) {
-        let server = self.connection(index, |it| it.server);
-        let (latency_us, split) = {
-            let server = &self.plan.servers[server];
-            (server.latency_us, server.split)
-        };
-        let split = match split {
-            0 => bytes.len(),
-            // An answer of many pieces is not more of a test than one of some.
-            split => split.max(bytes.len() / 24),
-        };
-        self.connection(index, |it| it.sent += bytes.len() as u64);
-        let mut pieces: Vec<&[u8]> = bytes.chunks(split.max(1)).collect();
-        if pieces.is_empty() {
-            pieces.push(&[]);
-        }
-        let last = pieces.len() - 1;
-        for (n, piece) in pieces.into_iter().enumerate() {
-            let end = if n == last { end } else { End::No };
-            let now = self.now_us();
-            let at = self.connection(index, |it| {
-                let pause = if it.dice.one_in(3) {
-                    it.dice.below(2_000)
-                } else {
-                    0
-                };
-                let pause = if n == 0 { 0 } else { pause };
-                it.to_filter_us = it.to_filter_us.max(now + latency_us) + pause;
-                it.to_filter_us
-            });
-            self.at(at, Event::ToFilter(index, piece.to_vec(), end));
-        }
-    }
-
     /// How many connections are open.
     pub fn open_connections(&self) -> usize {
         let connections = self.connections.borrow();
@@ -448,17 +350,5 @@ impl Sim {
             .iter()
             .filter(|it| it.state != State::Closed)
             .count()
-    }
-}
-
-impl Connection {
-    /// Makes the next whole message the one of the callback, and gives its length.
-    fn next_message(&mut self) -> Option<usize> {
-        let prefix = self.framed.get(..PREFIX)?;
-        let len = u32::from_be_bytes([prefix[1], prefix[2], prefix[3], prefix[4]]) as usize;
-        let message = self.framed.get(PREFIX..PREFIX + len)?.to_vec();
-        self.framed.drain(..PREFIX + len);
-        self.message = message;
-        Some(len)
     }
 }

@@ -1,5 +1,7 @@
 //! The ICAP servers, and what they note.
 
+mod acts;
+
 use std::rc::Rc;
 
 use icap_filter::icap::Direction;
@@ -21,9 +23,6 @@ pub struct Scanner {
     sessions: Vec<Session>,
     pub transactions: Vec<Transaction>,
     gone: Vec<bool>,
-    pub refusals: u64,
-    /// Connections that were ended by a server in the midst of something, or for no reason.
-    pub closes: u64,
 }
 
 /// A connection, as its server sees it.
@@ -55,8 +54,6 @@ impl Scanner {
             sessions: Vec::new(),
             transactions: Vec::new(),
             gone: vec![false; plan.servers.len()],
-            refusals: 0,
-            closes: 0,
         }
     }
 
@@ -76,10 +73,6 @@ impl Scanner {
 
     pub fn is_gone(&self, server: usize) -> bool {
         self.gone[server]
-    }
-
-    pub fn note_refusal(&mut self) {
-        self.refusals += 1;
     }
 
     /// What was noted of the scans of a message.
@@ -284,88 +277,6 @@ impl Sim {
                 drop(scanner);
                 self.after(delay_us, Event::Server(connection, steps));
             }
-        }
-    }
-
-    /// The server sends what it has decided to.
-    pub fn server_acts(self: &Rc<Self>, connection: usize, _: u64) {
-        let (pending, index) = {
-            let session = &mut self.scanner.borrow_mut().sessions[connection];
-            if session.closed {
-                return;
-            }
-            session.steps += 1;
-            (session.pending.take(), session.current)
-        };
-        let (Some(pending), Some(index)) = (pending, index) else {
-            return;
-        };
-        let begins = self.connections.borrow()[connection].sent;
-        let steps = {
-            let mut scanner = self.scanner.borrow_mut();
-            let it = &mut scanner.transactions[index];
-            it.begins = Some(begins);
-            let statement = it.statement;
-            if pending.bytes.len() as u64 > statement {
-                self.connections.borrow_mut()[connection].tainted_from = Some(begins + statement);
-            }
-            let session = &mut scanner.sessions[connection];
-            session.reader.answered();
-            session.closed = pending.end != End::No;
-            session.steps
-        };
-        if pending.bytes.is_empty() && pending.end == End::No {
-            return;
-        }
-        if pending.end != End::No {
-            self.scanner.borrow_mut().closes += 1;
-        }
-        self.server_sends(connection, &pending.bytes, pending.end);
-        if pending.end == End::No {
-            let dice = Dice::new(self.plan.seed, "idle close", index as u64);
-            if dice.one_in(self.plan.faults.idle_close) {
-                let delay_us = dice.pick(&[0, 10, 1_000, 50_000]);
-                self.after(delay_us, Event::IdleClose(connection, steps));
-            }
-        }
-    }
-
-    /// The server closes a connection on which nothing has happened since.
-    pub fn server_closes_idle(self: &Rc<Self>, connection: usize, steps: u64) {
-        {
-            let mut scanner = self.scanner.borrow_mut();
-            let session = &mut scanner.sessions[connection];
-            if session.closed || session.steps != steps {
-                return;
-            }
-            session.closed = true;
-            scanner.closes += 1;
-        }
-        self.server_sends(connection, b"", End::Fin);
-    }
-
-    /// The filter's end of a connection is closed.
-    pub fn server_sees_end(&self, connection: usize) {
-        self.scanner.borrow_mut().sessions[connection].closed = true;
-    }
-
-    /// A server is gone with all its connections, or back.
-    pub fn outage(self: &Rc<Self>, server: usize, begins: bool) {
-        self.trace(|| format!("server {server} is gone: {begins}"));
-        let lost: Vec<usize> = {
-            let mut scanner = self.scanner.borrow_mut();
-            scanner.gone[server] = begins;
-            let sessions = scanner.sessions.iter_mut().enumerate();
-            let open = sessions.filter(|(_, it)| begins && it.server == server && !it.closed);
-            open.map(|(index, session)| {
-                session.closed = true;
-                index
-            })
-            .collect()
-        };
-        for connection in lost {
-            self.scanner.borrow_mut().closes += 1;
-            self.server_sends(connection, b"", End::Reset);
         }
     }
 
