@@ -34,9 +34,9 @@ impl<H: Host> Worker<H> {
             Step::Pass(record) => self.let_go_as(id, exchange, *record, Action::Passed, None),
             Step::Change(record, change) => self.change(id, exchange, record, *change),
             Step::Block(record, with, answer) => {
-                self.block(id, exchange, record, (with, *answer), None);
+                self.block(id, exchange, *record, (with, *answer), None);
             }
-            Step::Fail(record, failure) => self.end_failed(id, exchange, record, failure, None),
+            Step::Fail(record, failure) => self.end_failed(id, exchange, *record, failure, None),
         }
     }
 
@@ -85,7 +85,7 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        record: Record,
+        record: ScanRecord<'static>,
         failure: Failure,
         status: Option<u16>,
     ) {
@@ -93,7 +93,7 @@ impl<H: Host> Worker<H> {
         if cause == Cause::Unscannable {
             return self.conclude_unscannable(id, exchange, record);
         }
-        exchange.journal.push(*record);
+        exchange.journal.push(record);
         let action = match may_open {
             true if bug(Bug::EveryFailureOpens) => FailAction::Open,
             true => exchange.profile.fail_action(cause),
@@ -103,11 +103,16 @@ impl<H: Host> Worker<H> {
     }
 
     /// The server can't look into the content: blocked with the profile's page, unless the profile opens this very cause.
-    fn conclude_unscannable(&mut self, id: u32, exchange: &mut Exchange, record: Record) {
+    fn conclude_unscannable(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        record: ScanRecord<'static>,
+    ) {
         let cause = Cause::Unscannable;
         let action = exchange.profile.fail_action(cause);
         if action == FailAction::Open {
-            exchange.journal.push(*record);
+            exchange.journal.push(record);
             return self.conclude_failure(id, exchange, cause, action, None);
         }
         self.metrics.failed(&exchange.profile, cause, false);
@@ -120,17 +125,17 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        mut record: Record,
+        mut record: ScanRecord<'static>,
         (with, answer): (BlockWith, Answer),
         cause: Option<Cause>,
     ) {
         if exchange.is_monitored() {
-            return self.let_go_as(id, exchange, *record, Action::Blocked, cause);
+            return self.let_go_as(id, exchange, record, Action::Blocked, cause);
         }
         let page = server_page(&self.host, id, exchange, with, answer);
         record.action = Some(Action::Blocked);
         record.http_response_code = page.as_ref().map(|page| page.status);
-        exchange.journal.push(*record);
+        exchange.journal.push(record);
         let significance = Significance::of(Action::Blocked, cause, self.is_slow(exchange));
         self.conclude(id, exchange, Outcome::done(Action::Blocked, significance));
         let page =
@@ -165,14 +170,14 @@ impl<H: Host> Worker<H> {
         match running {
             Some((index, Step::Fail(record, failure))) => {
                 exchange.retire(index);
-                self.end_failed(id, exchange, record, failure, status);
+                self.end_failed(id, exchange, *record, failure, status);
             }
             Some((index, step)) => self.take_step(id, exchange, index, step),
             None => {
                 let record = self.failed_record(id, exchange, cause, &reason);
                 let may_open = !exchange.change_begun;
                 let failure = Failure { cause, may_open };
-                self.end_failed(id, exchange, record, failure, status);
+                self.end_failed(id, exchange, *record, failure, status);
             }
         }
     }

@@ -47,9 +47,9 @@ impl<H: Host> Worker<H> {
             }
             Step::Block(record, with, answer) => {
                 self.give_up_rest(exchange);
-                self.block(id, exchange, record, (with, *answer), None);
+                self.block(id, exchange, *record, (with, *answer), None);
             }
-            Step::Fail(record, failure) => self.note_failure(id, exchange, record, failure),
+            Step::Fail(record, failure) => self.note_failure(id, exchange, *record, failure),
         }
     }
 
@@ -93,13 +93,19 @@ impl<H: Host> Worker<H> {
 
     /// A part got no verdict. Where that opens the form the others are waited for: what one can't be scanned for must not let
     /// another pass that is infected. So they are where the form is monitored.
-    fn note_failure(&mut self, id: u32, exchange: &mut Exchange, record: Record, failure: Failure) {
+    fn note_failure(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        record: ScanRecord<'static>,
+        failure: Failure,
+    ) {
         let opens = exchange.profile.fail_action(failure.cause) == FailAction::Open;
         let waits = (opens && failure.may_open) || exchange.is_monitored();
         match &mut exchange.form {
             Some(form) if waits => {
                 form.fail_open(failure.cause);
-                exchange.journal.push(*record);
+                exchange.journal.push(record);
             }
             _ => {
                 self.give_up_rest(exchange);
@@ -226,7 +232,7 @@ impl<H: Host> Worker<H> {
             may_open,
             ..failure
         };
-        self.end_failed(id, exchange, record, failure, status);
+        self.end_failed(id, exchange, *record, failure, status);
     }
 
     /// The parts that are still under scan are not needed any more.
