@@ -7,7 +7,7 @@ use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};
 use crate::host::Host;
-use crate::report::{Action, Outcome, Significance};
+use crate::report::{Action, Outcome, ScanRecord, Significance};
 use crate::submission::{
     Answer, Change, Cx, Failure, Record, Step, Submission, reason_only, record, unusable,
 };
@@ -31,12 +31,12 @@ impl<H: Host> Worker<H> {
     fn conclude_step(&mut self, id: u32, exchange: &mut Exchange, step: Step) {
         match step {
             Step::Pending => {}
-            Step::Pass(record) => self.let_go_as(id, exchange, record, Action::Passed, None),
+            Step::Pass(record) => self.let_go_as(id, exchange, *record, Action::Passed, None),
             Step::Change(record, change) => self.change(id, exchange, record, *change),
             Step::Block(record, with, answer) => {
-                self.block(id, exchange, record, (with, *answer), None);
+                self.block(id, exchange, *record, (with, *answer), None);
             }
-            Step::Fail(record, failure) => self.end_failed(id, exchange, record, failure, None),
+            Step::Fail(record, failure) => self.end_failed(id, exchange, *record, failure, None),
         }
     }
 
@@ -48,7 +48,7 @@ impl<H: Host> Worker<H> {
                 let length = replacement.body.as_ref().map(NewBody::len);
                 record.modified_content_length = Some(length.unwrap_or(exchange.body.available));
                 if exchange.is_monitored() {
-                    return self.let_go_as(id, exchange, record, Action::Modified, None);
+                    return self.let_go_as(id, exchange, *record, Action::Modified, None);
                 }
                 record.action = Some(Action::Modified);
                 let draining = Draining {
@@ -69,12 +69,12 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        mut record: Record,
+        mut record: ScanRecord<'static>,
         action: Action,
         cause: Option<Cause>,
     ) {
         record.action = Some(action);
-        exchange.journal.push(*record);
+        exchange.journal.push(record);
         let significance = Significance::of(action, cause, self.is_slow(exchange));
         self.conclude(id, exchange, exchange.outcome(action, significance));
         self.let_go(id, exchange);
@@ -85,7 +85,7 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        record: Record,
+        record: ScanRecord<'static>,
         failure: Failure,
         status: Option<u16>,
     ) {
@@ -93,7 +93,7 @@ impl<H: Host> Worker<H> {
         if cause == Cause::Unscannable {
             return self.conclude_unscannable(id, exchange, record);
         }
-        exchange.journal.push(*record);
+        exchange.journal.push(record);
         let action = match may_open {
             true if bug(Bug::EveryFailureOpens) => FailAction::Open,
             true => exchange.profile.fail_action(cause),
@@ -103,11 +103,16 @@ impl<H: Host> Worker<H> {
     }
 
     /// The server can't look into the content: blocked with the profile's page, unless the profile opens this very cause.
-    fn conclude_unscannable(&mut self, id: u32, exchange: &mut Exchange, record: Record) {
+    fn conclude_unscannable(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        record: ScanRecord<'static>,
+    ) {
         let cause = Cause::Unscannable;
         let action = exchange.profile.fail_action(cause);
         if action == FailAction::Open {
-            exchange.journal.push(*record);
+            exchange.journal.push(record);
             return self.conclude_failure(id, exchange, cause, action, None);
         }
         self.metrics.failed(&exchange.profile, cause, false);
@@ -120,7 +125,7 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        mut record: Record,
+        mut record: ScanRecord<'static>,
         (with, answer): (BlockWith, Answer),
         cause: Option<Cause>,
     ) {
@@ -130,7 +135,7 @@ impl<H: Host> Worker<H> {
         let page = server_page(&self.host, id, exchange, with, answer);
         record.action = Some(Action::Blocked);
         record.http_response_code = page.as_ref().map(|page| page.status);
-        exchange.journal.push(*record);
+        exchange.journal.push(record);
         let significance = Significance::of(Action::Blocked, cause, self.is_slow(exchange));
         self.conclude(id, exchange, Outcome::done(Action::Blocked, significance));
         let page =
@@ -165,14 +170,14 @@ impl<H: Host> Worker<H> {
         match running {
             Some((index, Step::Fail(record, failure))) => {
                 exchange.retire(index);
-                self.end_failed(id, exchange, record, failure, status);
+                self.end_failed(id, exchange, *record, failure, status);
             }
             Some((index, step)) => self.take_step(id, exchange, index, step),
             None => {
                 let record = self.failed_record(id, exchange, cause, &reason);
                 let may_open = !exchange.change_begun;
                 let failure = Failure { cause, may_open };
-                self.end_failed(id, exchange, record, failure, status);
+                self.end_failed(id, exchange, *record, failure, status);
             }
         }
     }

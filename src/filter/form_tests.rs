@@ -29,7 +29,8 @@ fn read(body: &str, step: usize) -> Form {
 }
 
 fn text(body: &str, range: &Range<u64>) -> String {
-    body[range.start as usize..range.end as usize].to_owned()
+    let range = range.start as usize..range.end as usize;
+    body.get(range).unwrap().to_owned()
 }
 
 /// What is shown of a form, with the file names of files.
@@ -163,7 +164,7 @@ fn changed_files_and_fields_take_their_places() {
         (vec![(1, "")], with("one", "1", "", "2")),
         (vec![(1, "TWO"), (0, "")], with("", "1", "TWO", "2")),
         (
-            vec![(2, &fields("***", "")[..]), (0, "ONE")],
+            vec![(2, fields("***", "").as_str()), (0, "ONE")],
             with("ONE", "***", "two", ""),
         ),
     ] {
@@ -197,9 +198,9 @@ fn a_change_that_makes_another_form_is_refused() {
         )],
         [(0, "x--b")],
         [(1, "")],
-        [(1, &renamed[..])],
-        [(1, &more[..])],
-        [(1, &cut[..])],
+        [(1, renamed.as_str())],
+        [(1, more.as_str())],
+        [(1, cut.as_str())],
         [(1, "--b--")],
     ] {
         let refused = changed(&form, &bodies).unwrap_err();

@@ -7,7 +7,7 @@ use crate::config::{Cause, FailAction};
 use crate::connection::UnitId;
 use crate::host::{Host, HostError};
 use crate::icap::Direction;
-use crate::report::{Action, Significance};
+use crate::report::{Action, ScanRecord, Significance};
 use crate::submission::{
     Change, Cx, Failure, Held, NotKept, Record, Shown, Source, Step, Submission, reason_only,
     unusable,
@@ -41,15 +41,15 @@ impl<H: Host> Worker<H> {
     fn note_part(&mut self, id: u32, exchange: &mut Exchange, index: u16, step: Step) {
         match step {
             Step::Pending => {}
-            Step::Pass(record) => note_pass(exchange, record),
+            Step::Pass(record) => note_pass(exchange, *record),
             Step::Change(record, change) => {
                 self.note_change(id, exchange, index, record, *change);
             }
             Step::Block(record, with, answer) => {
                 self.give_up_rest(exchange);
-                self.block(id, exchange, record, (with, *answer), None);
+                self.block(id, exchange, *record, (with, *answer), None);
             }
-            Step::Fail(record, failure) => self.note_failure(id, exchange, record, failure),
+            Step::Fail(record, failure) => self.note_failure(id, exchange, *record, failure),
         }
     }
 
@@ -70,8 +70,8 @@ impl<H: Host> Worker<H> {
         let Change { answer, rest } = change;
         let shown = form.shown_bytes(index);
         let fault = match new_body(answer.body, Some(shown), &self.budget) {
-            Ok(None) => return note_pass(exchange, record),
-            Ok(Some(body)) if body.is_empty() && shown == 0 => return note_pass(exchange, record),
+            Ok(None) => return note_pass(exchange, *record),
+            Ok(Some(body)) if body.is_empty() && shown == 0 => return note_pass(exchange, *record),
             Ok(Some(body)) if form.held_bytes().saturating_add(body.len()) <= limit => {
                 record.action = Some(Action::Modified);
                 record.modified_content_length = Some(body.len());
@@ -93,13 +93,19 @@ impl<H: Host> Worker<H> {
 
     /// A part got no verdict. Where that opens the form the others are waited for: what one can't be scanned for must not let
     /// another pass that is infected. So they are where the form is monitored.
-    fn note_failure(&mut self, id: u32, exchange: &mut Exchange, record: Record, failure: Failure) {
+    fn note_failure(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        record: ScanRecord<'static>,
+        failure: Failure,
+    ) {
         let opens = exchange.profile.fail_action(failure.cause) == FailAction::Open;
         let waits = (opens && failure.may_open) || exchange.is_monitored();
         match &mut exchange.form {
             Some(form) if waits => {
                 form.fail_open(failure.cause);
-                exchange.journal.push(*record);
+                exchange.journal.push(record);
             }
             _ => {
                 self.give_up_rest(exchange);
@@ -226,7 +232,7 @@ impl<H: Host> Worker<H> {
             may_open,
             ..failure
         };
-        self.end_failed(id, exchange, record, failure, status);
+        self.end_failed(id, exchange, *record, failure, status);
     }
 
     /// The parts that are still under scan are not needed any more.
@@ -247,9 +253,9 @@ impl<H: Host> Worker<H> {
     }
 }
 
-fn note_pass(exchange: &mut Exchange, mut record: Record) {
+fn note_pass(exchange: &mut Exchange, mut record: ScanRecord<'static>) {
     record.action = Some(Action::Passed);
-    exchange.journal.push(*record);
+    exchange.journal.push(record);
 }
 
 fn too_large() -> Fault {

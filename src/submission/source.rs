@@ -128,7 +128,7 @@ mod tests {
     fn runs_are_read_as_one_body() {
         let original: Vec<u8> = (0..40).collect();
         for runs in [
-            vec![0..40],
+            vec![0..13, 13..40],
             vec![3..7, 7..8, 20..31],
             vec![5..5, 39..40],
             vec![],

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::support::client::{Version, sized, unsized_body};
 use crate::support::form::FormBody;
 use crate::support::icap_answers::{NO_CONTENT, request};
+use crate::support::icap_behaviour::Decide;
 use crate::support::icap_message::IcapRequest;
 use crate::support::icap_server::{Behaviour, IcapServer};
 use crate::support::payload::{MIB, assert_same_bytes, pattern};
@@ -182,7 +183,7 @@ async fn a_change_that_would_make_another_form_is_refused() {
             false => changed(shown, &body.bytes()),
         })
     }
-    let answers: [fn(&IcapRequest) -> Option<Vec<u8>>; 5] = [
+    let answers: [Decide; 5] = [
         |shown| {
             let part = "x\r\n--b1\r\nContent-Disposition: form-data; name=\"admin\"\r\n\r\nyes";
             file(shown, part.as_bytes())
