@@ -18,9 +18,9 @@ impl<H: Host> Worker<H> {
         if matches!(step, Step::Pending) {
             return;
         }
-        if exchange.form.is_some() {
+        if exchange.apart.is_some() {
             self.take_part_step(id, exchange, index, step);
-            return self.go_on_with_form(id, exchange);
+            return self.go_on_apart(id, exchange);
         }
         exchange.retire(index);
         self.conclude_step(id, exchange, step);
@@ -151,8 +151,8 @@ impl<H: Host> Worker<H> {
         reason: String,
         status: Option<u16>,
     ) {
-        if exchange.form.is_some() {
-            return self.fail_form(id, exchange, (cause, &reason), status);
+        if exchange.apart.is_some() {
+            return self.fail_apart(id, exchange, (cause, &reason), status);
         }
         let running = Self::units_of(exchange).into_iter().find_map(|unit| {
             let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
@@ -308,7 +308,7 @@ impl<H: Host> Worker<H> {
         });
         exchange.journal.note(outcome);
         // With what it holds of changes.
-        exchange.form = None;
+        exchange.apart = None;
         self.write_log(id, exchange, exchange.journal.outcome());
     }
 

@@ -8,6 +8,7 @@
 
 mod answer;
 mod attempt;
+mod content;
 mod cx;
 mod held;
 mod judge;
@@ -20,6 +21,7 @@ mod step;
 
 pub use answer::{Answer, AnswerBody, NotKept, copy};
 pub use attempt::{Attempt, PAGE_BYTES, Progress};
+pub use content::Content;
 pub use cx::Cx;
 pub use held::{Budget, Held, OverBudget, PIECE_BYTES};
 pub use judge::{SHOWN_STATUS, judge_probe};

@@ -3,16 +3,19 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::content::Content;
 use crate::host::{Host, HostError};
 use crate::icap::{BodyProgress, Direction};
 
 /// What of the message's body is shown to a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Shown {
     /// All of it, as it comes.
     Whole,
     /// Ranges of it, one behind the other, all of which have come.
     Runs(Rc<[Range<u64>]>),
+    /// Its content without the framing, as it comes.
+    Content(Rc<Content>),
 }
 
 /// How much there is of a body.
@@ -39,6 +42,24 @@ impl Shown {
                     announced: Some(available),
                 }
             }
+            Self::Content(content) => content.extent(),
+        }
+    }
+
+    /// How many bytes will be shown, of a message that is not shown as it is; `None`: that is not known.
+    pub fn announced(&self) -> Option<u64> {
+        match self {
+            Self::Whole => None,
+            Self::Runs(_) | Self::Content(_) => self.extent(Extent::default()).announced,
+        }
+    }
+
+    /// Where a range of what is shown stands in the message, as far as it reaches.
+    fn places(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        match self {
+            Self::Whole => vec![range],
+            Self::Runs(runs) => within(runs, range).collect(),
+            Self::Content(content) => content.places(&range),
         }
     }
 }
@@ -88,9 +109,9 @@ impl<H: Host> Source<'_, H> {
         };
         match self {
             Self::Host(host, id, direction, Shown::Whole) => of_host(host, id, direction, range),
-            Self::Host(host, id, direction, Shown::Runs(runs)) => {
+            Self::Host(host, id, direction, shown @ (Shown::Runs(_) | Shown::Content(_))) => {
                 let mut wanted = length(&range);
-                for range in within(runs, range) {
+                for range in shown.places(range) {
                     wanted = wanted.saturating_sub(length(&range));
                     of_host(host, id, direction, range)?;
                 }
@@ -116,7 +137,7 @@ fn within(runs: &[Range<u64>], range: Range<u64>) -> impl Iterator<Item = Range<
     })
 }
 
-fn length(range: &Range<u64>) -> u64 {
+pub(super) fn length(range: &Range<u64>) -> u64 {
     range.end.saturating_sub(range.start)
 }
 

@@ -24,6 +24,7 @@
 mod support;
 
 mod access_log;
+mod aws_chunked;
 mod block;
 mod bodies;
 mod budget;
