@@ -3,12 +3,18 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::form::{Form, Rest, length};
+use super::form::{Form, Rest};
 use super::framed::Framed;
 use crate::aws_chunked;
 use crate::config::Cause;
 use crate::multipart::{self, Part};
 use crate::submission::{Held, PIECE_BYTES, Shown};
+
+/// Why an upload with framing can't be changed.
+const FRAMED: &str =
+    "the server changed an upload in aws-chunked, whose checksums and signatures would be wrong";
+/// Why an encoded part can't be.
+const ENCODED: &str = "the server changed a part that was decoded for it";
 
 /// A message that is taken apart.
 ///
@@ -25,8 +31,8 @@ pub(super) struct Apart {
     read: u64,
     /// The content is to be shown as a whole, and was not.
     whole_is_due: bool,
-    /// What each submission shows, by its index, and how long it is; 0 for the whole, of which more may come.
-    shown: Vec<(Target, u64)>,
+    /// What each submission shows, by its index, and how long that is, where all of it has come.
+    shown: Vec<(Target, Option<u64>)>,
     /// How many of them have not ended.
     running: usize,
     /// What takes the place of what.
@@ -127,13 +133,7 @@ impl Apart {
         }
         let index = u16::try_from(self.shown.len()).ok()?;
         let (target, next) = self.take_next()?;
-        let bytes = match &next {
-            Next::Whole => 0,
-            Next::File(_, runs) | Next::Fields(runs) => {
-                runs.iter().map(length).fold(0, u64::saturating_add)
-            }
-        };
-        self.shown.push((target, bytes));
+        self.shown.push((target, None));
         self.running = self.running.saturating_add(1);
         Some((index, next))
     }
@@ -191,6 +191,13 @@ impl Apart {
             && self.form.as_ref().is_none_or(Form::is_shown)
     }
 
+    /// Notes how long the body is that the submission of that index shows.
+    pub(super) fn shows(&mut self, index: u16, length: u64) {
+        if let Some((_, bytes)) = self.shown.get_mut(usize::from(index)) {
+            *bytes = Some(length);
+        }
+    }
+
     /// How long the body is that the submission of that index shows; `None`: more of it is to come.
     pub(super) fn shown_bytes(&self, index: u16) -> Option<u64> {
         match (self.shown.get(usize::from(index))?, &self.framed) {
@@ -198,16 +205,21 @@ impl Apart {
                 let content = framed.content().extent().progress;
                 content.ended.then_some(content.available)
             }
-            ((Target::Whole, _), None) => None,
-            ((Target::File(_) | Target::Fields, bytes), _) => Some(*bytes),
+            ((_, bytes), _) => *bytes,
         }
     }
 
     /// Why nothing can take the place of what the submission of that index shows; `None`: it can.
-    pub(super) fn fixed(&self, _index: u16) -> Option<&'static str> {
-        self.framed.as_ref().map(|_| {
-            "the server changed an upload in aws-chunked, whose checksums and signatures would be wrong"
-        })
+    pub(super) fn fixed(&self, index: u16) -> Option<&'static str> {
+        if self.framed.is_some() {
+            return Some(FRAMED);
+        }
+        let (target, _) = self.shown.get(usize::from(index))?;
+        let is_encoded = match (target, &self.form) {
+            (Target::File(place), Some(form)) => form.parts().get(*place)?.is_encoded,
+            _ => false,
+        };
+        is_encoded.then_some(ENCODED)
     }
 
     /// A part failed with that cause, which lets the message go on.

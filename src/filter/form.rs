@@ -1,10 +1,11 @@
-//! A form whose files are shown one by one: which parts it has.
+//! A form, or another multipart, whose files are shown one by one: which parts it has.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
 use crate::multipart::{Ambiguous, Boundary, Layout, Parser, Part};
+use crate::transfer_encoding::TransferEncoding;
 
 /// A form under scan. All ranges are in bytes of the content: of the body, where no framing stands around that.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(super) struct Placed {
     pub(super) headers: Range<u64>,
     pub(super) body: Range<u64>,
     pub(super) is_file: bool,
+    /// Its body is in a transfer encoding.
+    pub(super) is_encoded: bool,
     /// Of its names: a changed form has to have the same.
     names: u64,
 }
@@ -148,6 +151,7 @@ impl Placed {
             // A browser sends an input in which no file was chosen as one without a name and without bytes.
             is_file: part.is_file()
                 && !(part.body.is_empty() && part.file_name.as_deref() == Some("")),
+            is_encoded: part.encoding != TransferEncoding::Identity,
             names: names(part),
         }
     }

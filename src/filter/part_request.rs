@@ -49,8 +49,10 @@ impl<H: Host> Worker<H> {
             fields.retain(|(name, _)| !OF_THE_MESSAGE.contains(&name.as_slice()));
             let media_type = part.content_type.as_deref().unwrap_or(UNKNOWN_TYPE);
             fields.push((b"content-type".to_vec(), media_type.to_vec()));
-            let disposition = part.content_disposition.clone();
-            fields.push((b"content-disposition".to_vec(), disposition));
+            if !part.content_disposition.is_empty() {
+                let disposition = part.content_disposition.clone();
+                fields.push((b"content-disposition".to_vec(), disposition));
+            }
             fields.extend(length);
         }
         let profile = &exchange.profile;

@@ -1,6 +1,7 @@
 //! Messages that are taken apart: each file of a form is shown on its own, uploads without their framing, and what comes of all
 //! of it decides about the request.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::apart::{Apart, Next, Refused};
@@ -12,11 +13,12 @@ use super::rewrite::all;
 use super::worker::Worker;
 use crate::config::{Cause, ShownForm};
 use crate::connection::UnitId;
-use crate::host::{Fields, Host};
+use crate::host::{Fields, Host, HostError};
 use crate::icap::{Direction, Request};
-use crate::multipart::Boundary;
+use crate::multipart::{Boundary, Part};
 use crate::report::PartName;
-use crate::submission::{Shown, Source, Submission};
+use crate::submission::{Decoded, Decoder, NotDecoded, Shown, Source, Submission};
+use crate::transfer_encoding::{self, TransferEncoding};
 
 /// Why a part can't be shown, for the log.
 pub(super) type Fault = (Cause, String);
@@ -107,9 +109,12 @@ impl<H: Host> Worker<H> {
                 }
                 Next::File(part, runs) => {
                     let name = PartName::new(&part.name, part.file_name.as_deref());
-                    let shown = Shown::Runs(runs.into());
                     self.metrics.part_shown(&exchange.profile);
-                    self.show_runs(id, exchange, index, Head::File(&part), shown, Some(name))
+                    let file = Head::File(&part);
+                    self.file(id, exchange, &part, runs.into())
+                        .and_then(|shown| {
+                            self.show_runs(id, exchange, index, file, shown, Some(name))
+                        })
                 }
                 Next::Fields(runs) => {
                     let shown = Shown::Runs(runs.into());
@@ -144,8 +149,37 @@ impl<H: Host> Worker<H> {
         self.host.enter(id).map_err(internal)?;
         let fields = self.host.headers(Direction::Request).map_err(internal)?;
         let request = Rc::new(self.request_of_part(exchange, &fields, head, length)?);
+        if let Some(apart) = &mut exchange.apart {
+            apart.shows(index, length);
+        }
         self.show_part(id, exchange, index, request, shown, name.map(Rc::new));
         Ok(())
+    }
+
+    /// A file as it is shown: decoded, where it is encoded.
+    fn file(
+        &self,
+        id: u32,
+        exchange: &Exchange,
+        part: &Part,
+        runs: Rc<[Range<u64>]>,
+    ) -> Result<Shown, Fault> {
+        if part.encoding == TransferEncoding::Identity {
+            return Ok(Shown::Runs(runs));
+        }
+        let coded = Shown::Runs(Rc::clone(&runs));
+        let source = Source::Host(&self.host, id, exchange.direction, &coded);
+        let decoder = Decoder::Transfer(transfer_encoding::Decoder::new(part.encoding));
+        let decoded = Decoded::new(runs, decoder, |range, out| source.read(range, out));
+        decoded
+            .map(|decoded| Shown::Decoded(Rc::new(decoded)))
+            .map_err(|e| match e {
+                NotDecoded::Unreadable(e) => unreadable(e),
+                NotDecoded::Undecodable(why) => {
+                    let reason = format!("a part of the form can be decoded in two ways: {why}");
+                    (Cause::BadRequest, reason)
+                }
+            })
     }
 
     fn show_part(
@@ -179,7 +213,11 @@ fn apart(exchange: &Exchange, fields: &Fields) -> Result<Option<Apart>, Refused>
     let form = match exchange.profile.multipart {
         ShownForm::Parts => {
             let media_type = all(fields, "content-type").unwrap_or_default();
-            Boundary::of(&media_type).map_err(Refused::Form)?
+            let form = Boundary::of(&media_type).map_err(Refused::Form)?;
+            match form {
+                None => Boundary::of_related(&media_type).map_err(Refused::Form)?,
+                form => form,
+            }
         }
         ShownForm::Whole => None,
     };
@@ -208,16 +246,17 @@ fn read_on<H: Host>(
     while let Some(range) = apart.unread(available) {
         bytes.clear();
         let read = source.read(range, &mut bytes);
-        read.map_err(|e| {
-            let reason = format!("the body could not be read: {e}");
-            (Cause::Internal, reason)
-        })?;
+        read.map_err(unreadable)?;
         apart.read(&bytes).map_err(refused)?;
     }
     match ended {
         true => apart.end().map_err(refused),
         false => Ok(()),
     }
+}
+
+fn unreadable(e: HostError) -> Fault {
+    (Cause::Internal, format!("the body could not be read: {e}"))
 }
 
 fn refused(why: Refused) -> Fault {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::content::Content;
+use super::decoded::Decoded;
 use crate::host::{Host, HostError};
 use crate::icap::{BodyProgress, Direction};
 
@@ -16,6 +17,8 @@ pub enum Shown {
     Runs(Rc<[Range<u64>]>),
     /// Its content without the framing, as it comes.
     Content(Rc<Content>),
+    /// What an encoded part of it says, all of which has come.
+    Decoded(Rc<Decoded>),
 }
 
 /// How much there is of a body.
@@ -27,22 +30,27 @@ pub struct Extent {
     pub announced: Option<u64>,
 }
 
+impl Extent {
+    /// There are so many bytes, and no more will come.
+    fn all(available: u64) -> Self {
+        Self {
+            progress: BodyProgress {
+                available,
+                ended: true,
+            },
+            announced: Some(available),
+        }
+    }
+}
+
 impl Shown {
     /// How much there is of what is shown, of a message of which there is so much.
     pub fn extent(&self, message: Extent) -> Extent {
         match self {
             Self::Whole => message,
-            Self::Runs(runs) => {
-                let available = runs.iter().map(length).fold(0, u64::saturating_add);
-                Extent {
-                    progress: BodyProgress {
-                        available,
-                        ended: true,
-                    },
-                    announced: Some(available),
-                }
-            }
+            Self::Runs(runs) => Extent::all(runs.iter().map(length).fold(0, u64::saturating_add)),
             Self::Content(content) => content.extent(),
+            Self::Decoded(decoded) => Extent::all(decoded.len()),
         }
     }
 
@@ -50,16 +58,7 @@ impl Shown {
     pub fn announced(&self) -> Option<u64> {
         match self {
             Self::Whole => None,
-            Self::Runs(_) | Self::Content(_) => self.extent(Extent::default()).announced,
-        }
-    }
-
-    /// Where a range of what is shown stands in the message, as far as it reaches.
-    fn places(&self, range: Range<u64>) -> Vec<Range<u64>> {
-        match self {
-            Self::Whole => vec![range],
-            Self::Runs(runs) => within(runs, range).collect(),
-            Self::Content(content) => content.places(&range),
+            _ => self.extent(Extent::default()).announced,
         }
     }
 }
@@ -108,10 +107,19 @@ impl<H: Host> Source<'_, H> {
             }
         };
         match self {
-            Self::Host(host, id, direction, Shown::Whole) => of_host(host, id, direction, range),
-            Self::Host(host, id, direction, shown @ (Shown::Runs(_) | Shown::Content(_))) => {
+            Self::Host(host, id, direction, shown) => {
                 let mut wanted = length(&range);
-                for range in shown.places(range) {
+                let places: Vec<Range<u64>> = match shown {
+                    Shown::Whole => vec![range],
+                    Shown::Runs(runs) => within(runs, range).collect(),
+                    Shown::Content(content) => content.places(&range),
+                    Shown::Decoded(decoded) => {
+                        let coded = Shown::Runs(Rc::clone(decoded.runs()));
+                        let coded = Source::Host(host, id, direction, &coded);
+                        return decoded.read(range, out, |range, out| coded.read(range, out));
+                    }
+                };
+                for range in places {
                     wanted = wanted.saturating_sub(length(&range));
                     of_host(host, id, direction, range)?;
                 }

@@ -60,6 +60,7 @@ mod preview;
 mod products;
 mod reenter;
 mod refused_changes;
+mod related;
 mod replies;
 mod respmod;
 mod response_rules;
