@@ -5,28 +5,36 @@ use std::rc::Rc;
 
 use super::form::{Form, Rest};
 use super::framed::Framed;
+use super::values::Values;
 use crate::aws_chunked;
 use crate::config::Cause;
+use crate::extract::{Unextractable, Value};
 use crate::multipart::{self, Part};
-use crate::submission::{Held, PIECE_BYTES, Shown};
+use crate::submission::{Change, Held, PIECE_BYTES, Record, Shown};
 
 /// Why an upload with framing can't be changed.
 const FRAMED: &str =
     "the server changed an upload in aws-chunked, whose checksums and signatures would be wrong";
 /// Why an encoded part can't be.
 const ENCODED: &str = "the server changed a part that was decoded for it";
+/// Why a value can't be.
+const VALUE: &str = "the server changed a value that stands within the body";
 
 /// A message that is taken apart.
 ///
 /// ```text
 ///  body ──framing taken off──▶ content ──form──▶ files, fields
-///                                      └──────▶ the content as a whole
+///                                      └──────▶ the content as a whole, and the values in it
 /// ```
 #[derive(Debug)]
 pub(super) struct Apart {
     /// The framing that stands around the content.
     framed: Option<Framed>,
     form: Option<Form>,
+    /// The values that are shown beside all else.
+    values: Option<Values>,
+    /// The body has come to its end, and was read to it.
+    ended: bool,
     /// How many bytes of the body were read.
     read: u64,
     /// The content is to be shown as a whole, and was not.
@@ -37,6 +45,8 @@ pub(super) struct Apart {
     running: usize,
     /// What takes the place of what.
     changes: Vec<(Target, Held)>,
+    /// What takes the place of the whole message.
+    whole_change: Option<(Record, Box<Change>)>,
     /// The cause of the first failure that opens the message.
     failed_open: Option<Cause>,
 }
@@ -50,6 +60,8 @@ pub(super) enum Target {
     File(usize),
     /// All parts of the form that are no files, as one form.
     Fields,
+    /// A value within the content.
+    Value,
 }
 
 /// What is to be shown. Ranges are those of the body.
@@ -61,19 +73,26 @@ pub(super) enum Next {
     File(Part, Vec<Range<u64>>),
     /// These ranges, which are a form.
     Fields(Vec<Range<u64>>),
+    /// A value, and where it stands.
+    Value(Value, Vec<Range<u64>>),
 }
 
-/// Why a message can't be taken apart: it can be read in two ways.
+/// Why a message is not taken apart: it can be read in two ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     Upload(aws_chunked::Ambiguous),
     Form(multipart::Ambiguous),
+    /// Several content types, where one decides which values are looked for.
+    ContentTypes,
 }
 
 impl Apart {
-    /// A message of which nothing was read, that is a form, or has framing, or both.
-    pub(super) fn new(framed: Option<Framed>, form: Option<Form>) -> Self {
+    /// A message of which nothing was read: a form, or one with framing, or whose values are looked for, or several of these.
+    pub(super) fn new(framed: Option<Framed>, form: Option<Form>, values: Option<Values>) -> Self {
         Self {
+            values,
+            ended: false,
+            whole_change: None,
             whole_is_due: form.is_none(),
             framed,
             form,
@@ -109,6 +128,9 @@ impl Apart {
 
     /// Reads on in the content.
     fn look(&mut self, content: &[u8]) -> Result<(), Refused> {
+        if let Some(values) = &mut self.values {
+            values.read(content);
+        }
         match &mut self.form {
             Some(form) => form.read(content).map_err(Refused::Form),
             None => Ok(()),
@@ -120,10 +142,19 @@ impl Apart {
         if let Some(framed) = &self.framed {
             framed.end().map_err(Refused::Upload)?;
         }
-        match &mut self.form {
-            Some(form) => form.end().map_err(Refused::Form),
-            None => Ok(()),
+        if let Some(form) = &mut self.form {
+            form.end().map_err(Refused::Form)?;
         }
+        if let Some(values) = &mut self.values {
+            values.end();
+        }
+        self.ended = true;
+        Ok(())
+    }
+
+    /// Why no further values can be looked for; once.
+    pub(super) fn take_fault(&mut self) -> Option<Unextractable> {
+        self.values.as_mut().and_then(Values::take_fault)
     }
 
     /// What is to be shown by the submission of that index, where no more than `parallel` are to run. Each index comes once.
@@ -141,6 +172,10 @@ impl Apart {
     fn take_next(&mut self) -> Option<(Target, Next)> {
         if std::mem::take(&mut self.whole_is_due) {
             return Some((Target::Whole, Next::Whole));
+        }
+        if let Some(value) = self.values.as_mut().and_then(Values::next) {
+            let runs = self.places(std::slice::from_ref(&value.range));
+            return Some((Target::Value, Next::Value(value, runs)));
         }
         let form = self.form.as_mut()?;
         if let Some((place, part)) = form.next_file() {
@@ -166,7 +201,7 @@ impl Apart {
 
     /// Whether there is nothing but a form: one without a file is shown as any other message.
     pub(super) fn is_only_form(&self) -> bool {
-        self.framed.is_none()
+        self.framed.is_none() && self.values.is_none()
     }
 
     /// The content as a whole, as it is shown.
@@ -184,10 +219,10 @@ impl Apart {
 
     /// Whether all was shown, and all that was shown has ended.
     pub(super) fn is_complete(&self) -> bool {
-        let content = |framed: &Framed| framed.content().extent().progress.ended;
         self.running == 0
+            && self.ended
             && !self.whole_is_due
-            && self.framed.as_ref().is_none_or(content)
+            && self.values.as_ref().is_none_or(Values::are_shown)
             && self.form.as_ref().is_none_or(Form::is_shown)
     }
 
@@ -214,12 +249,29 @@ impl Apart {
         if self.framed.is_some() {
             return Some(FRAMED);
         }
-        let (target, _) = self.shown.get(usize::from(index))?;
-        let is_encoded = match (target, &self.form) {
-            (Target::File(place), Some(form)) => form.parts().get(*place)?.is_encoded,
-            _ => false,
-        };
-        is_encoded.then_some(ENCODED)
+        match (self.shown.get(usize::from(index))?, &self.form) {
+            ((Target::Value, _), _) => Some(VALUE),
+            ((Target::File(place), _), Some(form)) => {
+                form.parts().get(*place)?.is_encoded.then_some(ENCODED)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the submission of that index shows the message itself: as a whole, and without anything taken off.
+    pub(super) fn is_message(&self, index: u16) -> bool {
+        let shown = self.shown.get(usize::from(index));
+        self.framed.is_none() && shown.is_some_and(|(target, _)| *target == Target::Whole)
+    }
+
+    /// Notes what takes the place of the message itself, once nothing else decides.
+    pub(super) fn change_whole(&mut self, record: Record, change: Change) {
+        self.whole_change = Some((record, Box::new(change)));
+    }
+
+    /// What takes the place of the message itself.
+    pub(super) fn take_whole_change(&mut self) -> Option<(Record, Box<Change>)> {
+        self.whole_change.take()
     }
 
     /// A part failed with that cause, which lets the message go on.
@@ -262,6 +314,9 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Upload(why) => write!(f, "the aws-chunked upload can be read in two ways: {why}"),
             Self::Form(why) => write!(f, "the form can be read in two ways: {why}"),
+            Self::ContentTypes => f.write_str(
+                "the values in the body can be read in two ways: found several media types in Content-Type, expected one",
+            ),
         }
     }
 }

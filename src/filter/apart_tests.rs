@@ -10,7 +10,7 @@ fn boundary() -> Boundary {
 }
 
 fn apart() -> Apart {
-    Apart::new(None, Some(Form::new(boundary(), false)))
+    Apart::new(None, Some(Form::new(boundary(), false)), None)
 }
 
 /// A file, where there is a file name.
@@ -45,6 +45,7 @@ fn shown(body: &str, form: &mut Apart) -> Vec<(Option<String>, String)> {
             Next::File(part, runs) => (part.file_name, text(body, &runs[0])),
             Next::Fields(runs) => (None, runs.iter().map(|run| text(body, run)).collect()),
             Next::Whole => (None, "whole".to_owned()),
+            Next::Value(value, _) => panic!("{value:?}"),
         });
         form.ended();
     }
@@ -88,7 +89,7 @@ fn an_input_without_a_file_is_a_field() {
 #[test]
 fn what_is_encoded_may_be_no_form_and_is_none_in_part() {
     let read = |bytes: &str| {
-        let mut form = Apart::new(None, Some(Form::new(boundary(), true)));
+        let mut form = Apart::new(None, Some(Form::new(boundary(), true)), None);
         form.read(bytes.as_bytes())?;
         form.end()?;
         Ok::<_, Refused>(form.next(1).map(|(_, next)| next))

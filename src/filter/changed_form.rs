@@ -84,8 +84,8 @@ impl Form {
                     }
                 }
                 Target::Fields => self.field_edits(&held, budget, &mut edits)?,
-                // It is no part of the form.
-                Target::Whole => {}
+                // They are no parts of the form.
+                Target::Whole | Target::Value => {}
             }
         }
         let mut pieces = Vec::new();

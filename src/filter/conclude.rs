@@ -40,7 +40,13 @@ impl<H: Host> Worker<H> {
     }
 
     /// Another message is to take the place of this one.
-    fn change(&mut self, id: u32, exchange: &mut Exchange, mut record: Record, change: Change) {
+    pub(super) fn change(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: Record,
+        change: Change,
+    ) {
         let Change { answer, rest } = change;
         match replacement(&self.host, id, exchange, answer, &self.budget) {
             Ok(replacement) => {

@@ -41,6 +41,7 @@ mod role;
 mod self_test;
 mod service;
 mod units;
+mod values;
 mod view;
 mod worker;
 mod write_log;

@@ -67,6 +67,9 @@ impl<H: Host> Worker<H> {
         let Some(apart) = &mut exchange.apart else {
             return;
         };
+        if apart.is_message(index) {
+            return apart.change_whole(record, change);
+        }
         let Change { answer, rest } = change;
         let shown = apart.shown_bytes(index);
         let fixed = apart.fixed(index);
@@ -124,7 +127,8 @@ impl<H: Host> Worker<H> {
 
     /// All parts have ended, and none of them has decided.
     pub(super) fn conclude_apart(&mut self, id: u32, exchange: &mut Exchange) {
-        let Some(apart) = &exchange.apart else {
+        let monitored = exchange.is_monitored();
+        let Some(apart) = &mut exchange.apart else {
             return;
         };
         if let Some(cause) = apart.failed_open() {
@@ -133,7 +137,10 @@ impl<H: Host> Worker<H> {
                 false => FailAction::Open,
             };
             self.conclude_failure(id, exchange, cause, action, None);
-        } else if apart.is_changed() && !exchange.is_monitored() {
+        } else if let Some((record, change)) = apart.take_whole_change() {
+            exchange.apart = None;
+            self.change(id, exchange, record, *change);
+        } else if apart.is_changed() && !monitored {
             match self.changed_form(id, exchange) {
                 Ok(replacement) => {
                     let record = None;

@@ -28,6 +28,8 @@ const UNKNOWN_TYPE: &[u8] = b"application/octet-stream";
 pub(super) enum Head<'a> {
     /// A file of a form.
     File(&'a Part),
+    /// A value within the content.
+    Value,
     /// The parts of a form that are no files, as one form.
     Fields,
     /// The whole content without its framing.
@@ -44,14 +46,21 @@ impl<H: Host> Worker<H> {
         length: u64,
     ) -> Result<Request, Fault> {
         let mut fields = without_framing(message, length);
-        if let Head::File(part) = head {
+        let of_part = match head {
+            Head::File(part) => Some((
+                part.content_type.as_deref(),
+                part.content_disposition.as_slice(),
+            )),
+            Head::Value => Some((None, b"".as_slice())),
+            Head::Fields | Head::Unframed => None,
+        };
+        if let Some((media_type, disposition)) = of_part {
             let length = fields.pop();
             fields.retain(|(name, _)| !OF_THE_MESSAGE.contains(&name.as_slice()));
-            let media_type = part.content_type.as_deref().unwrap_or(UNKNOWN_TYPE);
-            fields.push((b"content-type".to_vec(), media_type.to_vec()));
-            if !part.content_disposition.is_empty() {
-                let disposition = part.content_disposition.clone();
-                fields.push((b"content-disposition".to_vec(), disposition));
+            let media_type = media_type.unwrap_or(UNKNOWN_TYPE).to_vec();
+            fields.push((b"content-type".to_vec(), media_type));
+            if !disposition.is_empty() {
+                fields.push((b"content-disposition".to_vec(), disposition.to_vec()));
             }
             fields.extend(length);
         }
@@ -69,9 +78,9 @@ impl<H: Host> Worker<H> {
         })?;
         let watched = self.service(profile, exchange.direction);
         let told = Told::of(&self.host, self.now_ms, profile, watched);
-        let told = match head {
-            Head::File(_) => told.about_part(),
-            Head::Fields | Head::Unframed => told,
+        let told = match of_part {
+            Some(_) => told.about_part(),
+            None => told,
         };
         Ok(ask(
             profile,

@@ -10,12 +10,14 @@ use super::form::Form;
 use super::framed::Framed;
 use super::part_request::Head;
 use super::rewrite::all;
+use super::values::Values;
 use super::worker::Worker;
-use crate::config::{Cause, ShownForm};
+use crate::config::{Cause, FailAction, ShownForm};
 use crate::connection::UnitId;
+use crate::extract::{self, Extractors, Limits, Value};
 use crate::host::{Fields, Host, HostError};
 use crate::icap::{Direction, Request};
-use crate::multipart::{Boundary, Part};
+use crate::multipart::{Ambiguous, Boundary, Part};
 use crate::report::PartName;
 use crate::submission::{Decoded, Decoder, NotDecoded, Shown, Source, Submission};
 use crate::transfer_encoding::{self, TransferEncoding};
@@ -75,10 +77,31 @@ impl<H: Host> Worker<H> {
         };
         match read {
             Ok(()) => {
+                self.note_fault(id, exchange);
                 self.step_units(id, exchange);
                 self.go_on_apart(id, exchange);
             }
             Err((cause, reason)) => self.fail(id, exchange, cause, reason),
+        }
+    }
+
+    /// Where no further values can be looked for, that is as if a server had said so. What can't be looked into must not let
+    /// another value pass that is infected, nor the body.
+    fn note_fault(&mut self, id: u32, exchange: &mut Exchange) {
+        let cause = Cause::Unscannable;
+        let monitored = exchange.is_monitored();
+        let Some(apart) = &mut exchange.apart else {
+            return;
+        };
+        let Some(why) = apart.take_fault() else {
+            return;
+        };
+        let reason = format!("the values in the body can't be looked for: {why}");
+        if exchange.profile.fail_action(cause) == FailAction::Open || monitored {
+            apart.fail_open(cause);
+            self.record_failure(id, exchange, cause, &reason);
+        } else {
+            self.fail(id, exchange, cause, reason);
         }
     }
 
@@ -115,6 +138,9 @@ impl<H: Host> Worker<H> {
                         .and_then(|shown| {
                             self.show_runs(id, exchange, index, file, shown, Some(name))
                         })
+                }
+                Next::Value(value, runs) => {
+                    self.show_value(id, exchange, index, &value, runs.into())
                 }
                 Next::Fields(runs) => {
                     let shown = Shown::Runs(runs.into());
@@ -156,6 +182,32 @@ impl<H: Host> Worker<H> {
         Ok(())
     }
 
+    /// Has shown what a value holds, where it holds anything.
+    fn show_value(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        index: u16,
+        value: &Value,
+        runs: Rc<[Range<u64>]>,
+    ) -> Result<(), Fault> {
+        let coded = Shown::Runs(Rc::clone(&runs));
+        let source = Source::Host(&self.host, id, exchange.direction, &coded);
+        let decoder = Decoder::Value(extract::Decoder::new(value.encoding));
+        let decoded = Decoded::new(runs, decoder, |range, out| source.read(range, out));
+        let decoded = decoded.map_err(not_decoded)?;
+        if decoded.is_empty() {
+            if let Some(apart) = &mut exchange.apart {
+                apart.ended();
+            }
+            return Ok(());
+        }
+        self.metrics.part_shown(&exchange.profile);
+        let shown = Shown::Decoded(Rc::new(decoded));
+        let name = PartName::new(&value.name, None);
+        self.show_runs(id, exchange, index, Head::Value, shown, Some(name))
+    }
+
     /// A file as it is shown: decoded, where it is encoded.
     fn file(
         &self,
@@ -173,13 +225,7 @@ impl<H: Host> Worker<H> {
         let decoded = Decoded::new(runs, decoder, |range, out| source.read(range, out));
         decoded
             .map(|decoded| Shown::Decoded(Rc::new(decoded)))
-            .map_err(|e| match e {
-                NotDecoded::Unreadable(e) => unreadable(e),
-                NotDecoded::Undecodable(why) => {
-                    let reason = format!("a part of the form can be decoded in two ways: {why}");
-                    (Cause::BadRequest, reason)
-                }
-            })
+            .map_err(not_decoded)
     }
 
     fn show_part(
@@ -209,20 +255,41 @@ fn apart(exchange: &Exchange, fields: &Fields) -> Result<Option<Apart>, Refused>
     if exchange.direction != Direction::Request || exchange.body.at_end {
         return Ok(None);
     }
+    let profile = &exchange.profile;
     let framed = Framed::of(fields).map_err(Refused::Upload)?;
-    let form = match exchange.profile.multipart {
-        ShownForm::Parts => {
-            let media_type = all(fields, "content-type").unwrap_or_default();
-            let form = Boundary::of(&media_type).map_err(Refused::Form)?;
-            match form {
-                None => Boundary::of_related(&media_type).map_err(Refused::Form)?,
-                form => form,
-            }
-        }
+    let media_type = all(fields, "content-type").unwrap_or_default();
+    let form = match profile.multipart {
+        ShownForm::Parts => boundary(&media_type).map_err(Refused::Form)?,
         ShownForm::Whole => None,
     };
+    let mut extractor = None;
+    if profile.extract != Extractors::default() {
+        if has_comma(&media_type) {
+            return Err(Refused::ContentTypes);
+        }
+        extractor = profile.extract.extractor(&media_type, Limits::default());
+    }
     let form = form.map(|boundary| Form::new(boundary, is_encoded(fields)));
-    Ok((framed.is_some() || form.is_some()).then(|| Apart::new(framed, form)))
+    let values = extractor.map(Values::new);
+    let is_apart = framed.is_some() || form.is_some() || values.is_some();
+    Ok(is_apart.then(|| Apart::new(framed, form, values)))
+}
+
+/// The boundary of a form, or of another multipart that is taken apart.
+fn boundary(media_type: &[u8]) -> Result<Option<Boundary>, Ambiguous> {
+    match Boundary::of(media_type)? {
+        None => Boundary::of_related(media_type),
+        form => Ok(form),
+    }
+}
+
+/// Whether several types were joined: a comma stands outside of quotes.
+fn has_comma(media_type: &[u8]) -> bool {
+    let mut quoted = false;
+    media_type.iter().any(|byte| {
+        quoted ^= *byte == b'"';
+        *byte == b',' && !quoted
+    })
 }
 
 /// Whether the content is said to be encoded. Not every application looks at that: what is a form as it comes is read as one.
@@ -252,6 +319,16 @@ fn read_on<H: Host>(
     match ended {
         true => apart.end().map_err(refused),
         false => Ok(()),
+    }
+}
+
+fn not_decoded(why: NotDecoded) -> Fault {
+    match why {
+        NotDecoded::Unreadable(e) => unreadable(e),
+        NotDecoded::Undecodable(why) => {
+            let reason = format!("a part of the form can be decoded in two ways: {why}");
+            (Cause::BadRequest, reason)
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::source::length;
+use crate::extract;
 use crate::host::HostError;
 use crate::transfer_encoding::{self, Undecodable};
 
@@ -37,6 +38,8 @@ struct Mark {
 pub enum Decoder {
     /// A transfer encoding of MIME.
     Transfer(transfer_encoding::Decoder),
+    /// A value within a body: whatever it is, it holds something.
+    Value(extract::Decoder),
 }
 
 /// Why a part can't be shown decoded.
@@ -58,12 +61,20 @@ impl Decoder {
     fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Undecodable> {
         match self {
             Self::Transfer(decoder) => decoder.decode(bytes, out),
+            Self::Value(decoder) => {
+                decoder.decode(bytes, out);
+                Ok(())
+            }
         }
     }
 
-    fn finish(&mut self, _out: &mut Vec<u8>) -> Result<(), Undecodable> {
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Undecodable> {
         match self {
             Self::Transfer(decoder) => decoder.finish(),
+            Self::Value(decoder) => {
+                decoder.finish(out);
+                Ok(())
+            }
         }
     }
 }

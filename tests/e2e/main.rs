@@ -40,6 +40,7 @@ mod early_replies;
 mod eicar;
 mod encapsulation;
 mod expose;
+mod extract;
 mod farm;
 mod faults;
 mod form_clients;
