@@ -162,6 +162,8 @@ pub(super) enum Kind {
     Ports,
     /// One or a list of HTTP statuses and classes of them.
     Statuses,
+    /// A list, which may be empty, of these words.
+    Words(&'static [&'static str]),
     /// One or a list of these words.
     Choices(&'static [&'static str]),
     /// One or a list of strings (equality) and string matchers.
@@ -201,6 +203,7 @@ impl fmt::Display for Kind {
             Kind::Statuses => {
                 f.write_str("a status from 100 to 599, a class such as \"3xx\", or a list of them")
             }
+            Kind::Words(words) => write!(f, "a list of {}", words.join(", ")),
             Kind::Choices(words) => write!(f, "one or a list of {}", words.join(", ")),
             Kind::Matchers(_) => f.write_str("a string or a string matcher, or a list of them"),
             Kind::Texts => f.write_str("a string, or a list of at least one string"),

@@ -4,6 +4,7 @@ use super::answer_header::AnswerHeader;
 use super::reply_page::ReplyPage;
 use super::secrets::Secrets;
 use super::template::Template;
+use crate::extract::Extractors;
 use crate::product::{ShownAs, Vendor};
 use std::rc::Rc;
 
@@ -245,6 +246,8 @@ pub struct Profile {
     pub multipart: ShownForm,
     /// How many parts of a form are shown at a time.
     pub multipart_parallel: usize,
+    /// Which values within bodies are shown beside them.
+    pub extract: Extractors,
     /// OPTIONS.
     pub options: OptionsConfig,
     /// The self-test.

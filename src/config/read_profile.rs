@@ -14,7 +14,9 @@ use super::reply_page::ReplyPage;
 use super::secrets::Secrets;
 use super::service_url::{same_server, service_url};
 use super::stat_name;
+use super::table::EXTRACTORS;
 use super::value::shown;
+use crate::extract::Extractors;
 use crate::product::{Multipart, Preview, ShownAs, Vendor};
 use std::rc::Rc;
 
@@ -105,6 +107,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let honor_transfer_ignore = honor_transfer_ignore(fields);
     let multipart = shown_form(fields, vendor);
     let multipart_parallel = fields.integer("multipart_parallel");
+    let extract = extractors(fields);
     let options = options(fields);
     let self_test = self_test(fields);
     let block_response = block_response(fields);
@@ -163,6 +166,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         honor_transfer_ignore: honor_transfer_ignore?,
         multipart: multipart?,
         multipart_parallel,
+        extract,
         options: options?,
         self_test: self_test?,
         block_response: block_response?,
@@ -242,6 +246,26 @@ fn shown_form(fields: &Fields<'_>, vendor: Option<Vendor>) -> Option<ShownForm> 
             Multipart::Parts => ShownForm::Parts,
         },
     })
+}
+
+/// Which values are looked for.
+fn extractors(fields: &Fields<'_>) -> Extractors {
+    let mut wanted = Extractors::default();
+    fields.list("extract", |value, word| {
+        let extractor = match word {
+            "json_base64" => &mut wanted.json_base64,
+            "data_url" => &mut wanted.data_url,
+            "urlencoded" => &mut wanted.urlencoded,
+            "grpc_bytes" => &mut wanted.grpc_bytes,
+            _ => {
+                value.wrong(EXTRACTORS.join(", "));
+                return None;
+            }
+        };
+        *extractor = true;
+        Some(())
+    });
+    wanted
 }
 
 fn send_when(fields: &Fields<'_>, name: &str) -> SendWhen {

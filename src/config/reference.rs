@@ -163,6 +163,7 @@ fn describe(kind: Kind) -> Described {
         Kind::Networks => ("string or list", "", "IPv4 and IPv6, `10.0.0.0/8` or `10.0.0.1`".to_owned()),
         Kind::Ports => ("integer or list", "", "1 to 65535".to_owned()),
         Kind::Statuses => ("integer, string or list", "", "100 to 599, `\"1xx\"` to `\"5xx\"`".to_owned()),
+        Kind::Words(choice) => ("list of strings", "", words(choice)),
         Kind::Choices(choice) => ("string or list", "", words(choice)),
         Kind::Matchers(section) => ("string, object or list", "", at(section)),
         Kind::Product => {

@@ -128,6 +128,7 @@ fn value(kind: Kind) -> Value {
             {"type": "integer", "minimum": 100, "maximum": 599},
             {"type": "string", "pattern": "^[1-5]xx$"},
         ]})),
+        Kind::Words(words) => json!({"type": "array", "items": {"enum": words}}),
         Kind::Choices(words) => one_or_list(&json!({"enum": words})),
         Kind::Matchers(section) => {
             one_or_list(&json!({"anyOf": [{"type": "string"}, reference(section)]}))

@@ -477,7 +477,7 @@ impl<H: Host> Worker<H> {
             clock: ServerClock::new(profile.response_timeout_ms),
             slow_said: false,
             outlook: None,
-            form: None,
+            apart: None,
             journal,
             profile,
         }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::form::{Form, Placed, Target, length};
+use super::apart::Target;
+use super::form::{Form, Placed, length};
 use crate::config::Cause;
 use crate::multipart::{Ambiguous, Parser, Part};
 use crate::submission::{Budget, Held, NotKept, OverBudget, PIECE_BYTES};
@@ -59,18 +60,19 @@ impl Edits {
 }
 
 impl Form {
-    /// The changed form, piece by piece. `read` gives a range of the original, which has `available` bytes.
+    /// The form with these changes, piece by piece. `read` gives a range of the original, which has `available` bytes.
     ///
     /// # Errors
     /// A change would give the form other parts, or there is no room for it.
     pub(super) fn changed(
-        &mut self,
+        &self,
+        changes: Vec<(Target, Held)>,
         available: u64,
         budget: &Budget,
         read: impl Fn(Range<u64>) -> Option<Vec<u8>>,
     ) -> Result<Vec<Piece>, Fault> {
         let mut edits = Edits::default();
-        for (target, held) in self.take_changes() {
+        for (target, held) in changes {
             match target {
                 Target::File(place) => {
                     if let Some(part) = self.parts().get(place) {
@@ -82,6 +84,8 @@ impl Form {
                     }
                 }
                 Target::Fields => self.field_edits(&held, budget, &mut edits)?,
+                // They are no parts of the form.
+                Target::Whole | Target::Value => {}
             }
         }
         let mut pieces = Vec::new();

@@ -19,9 +19,9 @@ impl<H: Host> Worker<H> {
         if matches!(step, Step::Pending) {
             return;
         }
-        if exchange.form.is_some() {
+        if exchange.apart.is_some() {
             self.take_part_step(id, exchange, index, step);
-            return self.go_on_with_form(id, exchange);
+            return self.go_on_apart(id, exchange);
         }
         exchange.retire(index);
         self.conclude_step(id, exchange, step);
@@ -41,7 +41,13 @@ impl<H: Host> Worker<H> {
     }
 
     /// Another message is to take the place of this one.
-    fn change(&mut self, id: u32, exchange: &mut Exchange, mut record: Record, change: Change) {
+    pub(super) fn change(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        mut record: Record,
+        change: Change,
+    ) {
         let Change { answer, rest } = change;
         match replacement(&self.host, id, exchange, answer, &self.budget) {
             Ok(replacement) => {
@@ -158,8 +164,8 @@ impl<H: Host> Worker<H> {
         reason: String,
         status: Option<u16>,
     ) {
-        if exchange.form.is_some() {
-            return self.fail_form(id, exchange, (cause, &reason), status);
+        if exchange.apart.is_some() {
+            return self.fail_apart(id, exchange, (cause, &reason), status);
         }
         let running = Self::units_of(exchange).into_iter().find_map(|unit| {
             let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
@@ -319,7 +325,7 @@ impl<H: Host> Worker<H> {
         });
         exchange.journal.note(outcome);
         // With what it holds of changes.
-        exchange.form = None;
+        exchange.apart = None;
         if bug(Bug::LoggedTooLate) && !self.is_inside(id) {
             return;
         }

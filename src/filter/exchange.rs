@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
+use super::apart::Apart;
 use super::clock::ServerClock;
 use super::describe::Journal;
 use super::early_reply::EarlyReply;
-use super::form::Form;
 use super::replacement::Replacement;
 use crate::config::{Cause, Enforcement, Profile};
 use crate::connection::PoolId;
@@ -46,8 +46,8 @@ pub(super) struct Exchange {
     pub(super) slow_said: bool,
     /// The rules that decide about its response; `None`: it goes the way of its request.
     pub(super) outlook: Option<Outlook>,
-    /// The form that it is, where the files are shown one by one.
-    pub(super) form: Option<Box<Form>>,
+    /// What it is taken apart into, where it is not shown as it is.
+    pub(super) apart: Option<Box<Apart>>,
 }
 
 /// An outcome that is to be counted.

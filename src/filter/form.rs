@@ -1,14 +1,13 @@
-//! A form whose files are shown one by one: what of it is to be shown next, and what takes the place of what.
+//! A form, or another multipart, whose files are shown one by one: which parts it has.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
-use crate::config::Cause;
 use crate::multipart::{Ambiguous, Boundary, Layout, Parser, Part};
-use crate::submission::{Held, PIECE_BYTES};
+use crate::transfer_encoding::TransferEncoding;
 
-/// A form under scan.
+/// A form under scan. All ranges are in bytes of the content: of the body, where no framing stands around that.
 #[derive(Debug)]
 pub(super) struct Form {
     parser: Parser,
@@ -16,21 +15,11 @@ pub(super) struct Form {
     boundary: Boundary,
     /// It is said to be encoded: then it may be no form before it is decoded.
     is_encoded: bool,
-    /// How many bytes were read.
-    read: u64,
     /// Where the parts stand that are complete, in their order.
     parts: Vec<Placed>,
     /// Files that are complete and were not shown, with their places in `parts`.
     files: VecDeque<(usize, Part)>,
     stage: Stage,
-    /// What each submission shows, by its index, and how long it is.
-    shown: Vec<(Target, u64)>,
-    /// How many of them have not ended.
-    running: usize,
-    /// What takes the place of what.
-    changes: Vec<(Target, Held)>,
-    /// The cause of the first failure that opens the form.
-    failed_open: Option<Cause>,
 }
 
 /// How far the reading of a form got.
@@ -53,25 +42,16 @@ pub(super) struct Placed {
     pub(super) headers: Range<u64>,
     pub(super) body: Range<u64>,
     pub(super) is_file: bool,
+    /// Its body is in a transfer encoding.
+    pub(super) is_encoded: bool,
     /// Of its names: a changed form has to have the same.
     names: u64,
 }
 
-/// What of a form a submission shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    /// The file in that place.
-    File(usize),
-    /// All parts that are no files, as one form.
-    Fields,
-}
-
-/// What is to be shown.
+/// What is left to be shown of a form beside its files.
 #[derive(Debug)]
-pub(super) enum Next {
-    /// A file.
-    File(Part),
-    /// These ranges, which are a form.
+pub(super) enum Rest {
+    /// These ranges, which are a form of all parts that are no files.
     Fields(Vec<Range<u64>>),
     /// The form as it is: it has no file.
     Whole,
@@ -84,26 +64,14 @@ impl Form {
             is_encoded,
             parser: Parser::new(boundary.clone()),
             boundary,
-            read: 0,
             parts: Vec::new(),
             files: VecDeque::new(),
             stage: Stage::Coming,
-            shown: Vec::new(),
-            running: 0,
-            changes: Vec::new(),
-            failed_open: None,
         }
-    }
-
-    /// The next range to be read, of a body of which `available` bytes have come.
-    pub(super) fn unread(&self, available: u64) -> Option<Range<u64>> {
-        let end = available.min(self.read.saturating_add(PIECE_BYTES as u64));
-        (self.read < end).then_some(self.read..end)
     }
 
     /// Reads on.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Ambiguous> {
-        self.read = self.read.saturating_add(bytes.len() as u64);
         let read = self.parser.push(bytes);
         while let Some(part) = self.parser.next_part() {
             let placed = Placed::of(&part);
@@ -126,33 +94,18 @@ impl Form {
         Ok(())
     }
 
-    /// What is to be shown by the submission of that index, where no more than `parallel` are to run. Each index comes once.
-    pub(super) fn next(&mut self, parallel: usize) -> Option<(u16, Next)> {
-        if self.running >= parallel {
-            return None;
-        }
-        let index = u16::try_from(self.shown.len()).ok()?;
-        let (target, next) = match self.files.pop_front() {
-            Some((place, part)) => (Target::File(place), Next::File(part)),
-            None => (Target::Fields, self.fields()?),
-        };
-        let bytes = match &next {
-            Next::File(part) => length(&part.body),
-            Next::Fields(runs) => runs.iter().map(length).fold(0, u64::saturating_add),
-            Next::Whole => self.read,
-        };
-        self.shown.push((target, bytes));
-        self.running = self.running.saturating_add(1);
-        Some((index, next))
+    /// The next file, with its place among the parts. Each comes once.
+    pub(super) fn next_file(&mut self) -> Option<(usize, Part)> {
+        self.files.pop_front()
     }
 
-    /// What is left to be shown when all files are.
-    fn fields(&mut self) -> Option<Next> {
+    /// What is left when all files were taken and the form is at its end; once.
+    pub(super) fn rest(&mut self) -> Option<Rest> {
         let layout = match &self.stage {
             Stage::Ended(layout) => layout,
             Stage::Opaque => {
                 self.stage = Stage::Shown;
-                return Some(Next::Whole);
+                return Some(Rest::Whole);
             }
             Stage::Coming | Stage::Shown => return None,
         };
@@ -167,53 +120,15 @@ impl Form {
         let files = self.parts.iter().filter(|part| part.is_file).count();
         self.stage = Stage::Shown;
         match files {
-            0 => Some(Next::Whole),
+            0 => Some(Rest::Whole),
             files if files == self.parts.len() => None,
-            _ => Some(Next::Fields(runs)),
+            _ => Some(Rest::Fields(runs)),
         }
     }
 
-    /// A submission has ended.
-    pub(super) fn ended(&mut self) {
-        self.running = self.running.saturating_sub(1);
-    }
-
-    /// Whether all was shown, and all that was shown has ended.
-    pub(super) fn is_complete(&self) -> bool {
-        matches!(self.stage, Stage::Shown) && self.running == 0 && self.files.is_empty()
-    }
-
-    /// How long the body is that the submission of that index shows.
-    pub(super) fn shown_bytes(&self, index: u16) -> u64 {
-        let shown = self.shown.get(usize::from(index));
-        shown.map_or(0, |(_, bytes)| *bytes)
-    }
-
-    /// A part failed with that cause, which lets the form go on.
-    pub(super) fn fail_open(&mut self, cause: Cause) {
-        self.failed_open.get_or_insert(cause);
-    }
-
-    /// The cause of the first such failure.
-    pub(super) fn failed_open(&self) -> Option<Cause> {
-        self.failed_open
-    }
-
-    /// Notes what takes the place of what the submission of that index showed.
-    pub(super) fn change(&mut self, index: u16, body: Held) {
-        if let Some((target, _)) = self.shown.get(usize::from(index)) {
-            self.changes.push((*target, body));
-        }
-    }
-
-    /// Whether anything takes the place of anything.
-    pub(super) fn is_changed(&self) -> bool {
-        !self.changes.is_empty()
-    }
-
-    /// What takes the place of what.
-    pub(super) fn take_changes(&mut self) -> Vec<(Target, Held)> {
-        std::mem::take(&mut self.changes)
+    /// Whether all was taken that is to be shown.
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(self.stage, Stage::Shown) && self.files.is_empty()
     }
 
     /// The parts that are complete, in their order.
@@ -224,12 +139,6 @@ impl Form {
     /// What its delimiters are made of.
     pub(super) fn boundary(&self) -> &Boundary {
         &self.boundary
-    }
-
-    /// How much is held of changes, in bytes.
-    pub(super) fn held_bytes(&self) -> u64 {
-        let held = self.changes.iter().map(|(_, held)| held.len());
-        held.fold(0, u64::saturating_add)
     }
 }
 
@@ -242,6 +151,7 @@ impl Placed {
             // A browser sends an input in which no file was chosen as one without a name and without bytes.
             is_file: part.is_file()
                 && !(part.body.is_empty() && part.file_name.as_deref() == Some("")),
+            is_encoded: part.encoding != TransferEncoding::Identity,
             names: names(part),
         }
     }
@@ -262,7 +172,3 @@ fn names(part: &Part) -> u64 {
 pub(super) fn length(range: &Range<u64>) -> u64 {
     range.end.saturating_sub(range.start)
 }
-
-#[cfg(test)]
-#[path = "form_tests.rs"]
-mod tests;

@@ -1,8 +1,10 @@
 //! The HTTP filter: hold a message, show it to the ICAP server, apply the verdict once.
 
+mod apart;
 mod clock;
 mod file_name;
 mod form;
+mod framed;
 mod instance_record;
 mod placeholders;
 pub mod rewrite;
@@ -29,6 +31,7 @@ mod on_server;
 mod on_tick;
 mod page;
 mod part_outcomes;
+mod part_request;
 mod parts;
 mod probe;
 mod recall;
@@ -38,6 +41,7 @@ mod role;
 mod self_test;
 mod service;
 mod units;
+mod values;
 mod view;
 mod worker;
 mod write_log;

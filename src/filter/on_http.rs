@@ -244,7 +244,7 @@ impl<H: Host> Worker<H> {
                     self.let_go_without_body(id, exchange);
                 }
             }
-            Phase::Scanning if exchange.form.is_some() => self.step_form(id, exchange),
+            Phase::Scanning if exchange.apart.is_some() => self.step_apart(id, exchange),
             Phase::Scanning => self.step_units(id, exchange),
             Phase::Draining(_) => self.drain(id, exchange),
             Phase::Discarding(_) => self.discard(id, exchange),

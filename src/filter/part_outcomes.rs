@@ -1,4 +1,4 @@
-//! What comes of the parts of a form, and of the form by them.
+//! What comes of the parts of a message that is taken apart, and of the message by them.
 
 use super::exchange::{Draining, Exchange};
 use super::replacement::{NewBody, Replacement, new_body};
@@ -14,7 +14,7 @@ use crate::submission::{
 };
 
 /// Why a submission was given up, in icap_log.
-const DECIDED: &str = "given up: another part of the form has decided";
+const DECIDED: &str = "given up: another part of the message has decided";
 
 /// Why there is no changed form, for the log.
 type Fault = (Cause, String);
@@ -32,8 +32,8 @@ impl<H: Host> Worker<H> {
             return;
         }
         exchange.retire(index);
-        if let Some(form) = &mut exchange.form {
-            form.ended();
+        if let Some(apart) = &mut exchange.apart {
+            apart.ended();
         }
         self.note_part(id, exchange, index, step);
     }
@@ -64,15 +64,22 @@ impl<H: Host> Worker<H> {
     ) {
         let limit = exchange.message(id, &[]).answer_limit();
         let is_monitored = exchange.is_monitored();
-        let Some(form) = &mut exchange.form else {
+        let Some(apart) = &mut exchange.apart else {
             return;
         };
+        if apart.is_message(index) {
+            return apart.change_whole(record, change);
+        }
         let Change { answer, rest } = change;
-        let shown = form.shown_bytes(index);
-        let fault = match new_body(answer.body, Some(shown), &self.budget) {
-            Ok(None) => return note_pass(exchange, *record),
-            Ok(Some(body)) if body.is_empty() && shown == 0 => return note_pass(exchange, *record),
-            Ok(Some(body)) if form.held_bytes().saturating_add(body.len()) <= limit => {
+        let shown = apart.shown_bytes(index);
+        let fixed = apart.fixed(index);
+        let fault = match (new_body(answer.body, shown, &self.budget), fixed) {
+            (Ok(None), _) => return note_pass(exchange, *record),
+            (Ok(Some(body)), _) if body.is_empty() && shown == Some(0) => {
+                return note_pass(exchange, *record);
+            }
+            (_, Some(why)) => (Cause::Protocol, why.to_owned()),
+            (Ok(Some(body)), None) if apart.held_bytes().saturating_add(body.len()) <= limit => {
                 record.action = Some(Action::Modified);
                 record.modified_content_length = Some(body.len());
                 exchange.journal.push(*record);
@@ -81,13 +88,23 @@ impl<H: Host> Worker<H> {
                     true => Held::new(&self.budget),
                     false => body,
                 };
-                form.change(index, held);
+                apart.change(index, held);
                 return;
             }
-            Ok(Some(_)) => too_large(),
-            Err(fault) => fault,
+            (Ok(Some(_)), None) => too_large(),
+            (Err(fault), None) => fault,
         };
-        let step = unusable(exchange.change_begun, record, rest, fault);
+        let step = match unusable(exchange.change_begun, record, rest, fault) {
+            Step::Fail(record, failure) if fixed.is_some() => {
+                let may_open = false;
+                let failure = Failure {
+                    may_open,
+                    ..failure
+                };
+                Step::Fail(record, failure)
+            }
+            step => step,
+        };
         self.note_part(id, exchange, index, step);
     }
 
@@ -102,9 +119,9 @@ impl<H: Host> Worker<H> {
     ) {
         let opens = exchange.profile.fail_action(failure.cause) == FailAction::Open;
         let waits = (opens && failure.may_open) || exchange.is_monitored();
-        match &mut exchange.form {
-            Some(form) if waits => {
-                form.fail_open(failure.cause);
+        match &mut exchange.apart {
+            Some(apart) if waits => {
+                apart.fail_open(failure.cause);
                 exchange.journal.push(record);
             }
             _ => {
@@ -115,15 +132,21 @@ impl<H: Host> Worker<H> {
     }
 
     /// All parts have ended, and none of them has decided.
-    pub(super) fn conclude_form(&mut self, id: u32, exchange: &mut Exchange) {
-        let Some(form) = &exchange.form else { return };
-        if let Some(cause) = form.failed_open() {
+    pub(super) fn conclude_apart(&mut self, id: u32, exchange: &mut Exchange) {
+        let monitored = exchange.is_monitored();
+        let Some(apart) = &mut exchange.apart else {
+            return;
+        };
+        if let Some(cause) = apart.failed_open() {
             let action = match exchange.change_begun {
                 true => FailAction::Closed,
                 false => FailAction::Open,
             };
             self.conclude_failure(id, exchange, cause, action, None);
-        } else if form.is_changed() && !exchange.is_monitored() {
+        } else if let Some((record, change)) = apart.take_whole_change() {
+            exchange.apart = None;
+            self.change(id, exchange, record, *change);
+        } else if apart.is_changed() && !monitored {
             match self.changed_form(id, exchange) {
                 Ok(replacement) => {
                     let record = None;
@@ -136,7 +159,7 @@ impl<H: Host> Worker<H> {
                 Err((cause, reason)) => self.fail_closed(id, exchange, cause, &reason),
             }
         } else {
-            let action = match form.is_changed() {
+            let action = match apart.is_changed() {
                 true => Action::Modified,
                 false => Action::Passed,
             };
@@ -150,7 +173,11 @@ impl<H: Host> Worker<H> {
     fn changed_form(&self, id: u32, exchange: &mut Exchange) -> Result<Replacement, Fault> {
         let internal = |e: HostError| (Cause::Internal, e.to_string());
         let limit = exchange.message(id, &[]).answer_limit();
-        let Some(form) = &mut exchange.form else {
+        let changes = exchange
+            .apart
+            .as_mut()
+            .and_then(|apart| apart.take_changes());
+        let Some((form, changes)) = changes else {
             return Err((Cause::Internal, "there is no form".to_owned()));
         };
         let source = Source::Host(&self.host, id, Direction::Request, &Shown::Whole);
@@ -159,7 +186,7 @@ impl<H: Host> Worker<H> {
             source.read(range, &mut bytes).ok().map(|()| bytes)
         };
         let available = exchange.body.available;
-        let body = NewBody::Patched(form.changed(available, &self.budget, read)?);
+        let body = NewBody::Patched(form.changed(changes, available, &self.budget, read)?);
         if body.len() > limit {
             return Err(too_large());
         }
@@ -174,8 +201,8 @@ impl<H: Host> Worker<H> {
         Ok(Replacement { headers, body })
     }
 
-    /// A form comes to nothing for a reason of its own: what the servers of its parts have said by then still counts.
-    pub(super) fn fail_form(
+    /// A message that is taken apart comes to nothing for a reason of its own: what the servers of its parts have said by then still counts.
+    pub(super) fn fail_apart(
         &mut self,
         id: u32,
         exchange: &mut Exchange,

@@ -1,91 +1,150 @@
-//! Forms: each file of a request is shown on its own, and what comes of all of them decides about the request.
+//! Messages that are taken apart: each file of a form is shown on its own, uploads without their framing, and what comes of all
+//! of it decides about the request.
 
+use std::ops::Range;
 use std::rc::Rc;
 
-use super::ask::{Told, ask};
+use super::apart::{Apart, Next, Refused};
 use super::exchange::Exchange;
-use super::form::{Form, Next};
-use super::upload::as_download;
+use super::form::Form;
+use super::framed::Framed;
+use super::part_request::Head;
+use super::rewrite::all;
+use super::values::Values;
 use super::worker::Worker;
-use crate::config::{Cause, ShownForm};
+use crate::config::{Cause, FailAction, ShownForm};
 use crate::connection::UnitId;
+use crate::extract::{self, Extractors, Limits, Value};
 use crate::host::{Fields, Host, HostError};
-use crate::icap::{Direction, Method, Request, encode_request_head};
+use crate::icap::{Direction, Request};
 use crate::multipart::{Ambiguous, Boundary, Part};
-use crate::product::ShownAs;
 use crate::report::PartName;
-use crate::submission::{Shown, Source, Submission};
-
-/// Fields of a form that are not those of its files.
-const OF_THE_FORM: [&[u8]; 5] = [
-    b"content-disposition",
-    b"content-encoding",
-    b"content-length",
-    b"content-type",
-    b"transfer-encoding",
-];
-/// The type of a file that names none (RFC 7578 section 4.4 leaves it open).
-const UNKNOWN_TYPE: &[u8] = b"application/octet-stream";
+use crate::submission::{Decoded, Decoder, NotDecoded, Shown, Source, Submission};
+use crate::transfer_encoding::{self, TransferEncoding};
 
 /// Why a part can't be shown, for the log.
-type Fault = (Cause, String);
+pub(super) type Fault = (Cause, String);
 
 impl<H: Host> Worker<H> {
-    /// Has a message shown, whose fields are given: the files of a form one by one, anything else as it is.
+    /// Has a message shown, whose fields are given: taken apart where it is to be, anything else as it is.
     pub(super) fn show(&mut self, id: u32, exchange: &mut Exchange, fields: &Fields) {
-        match boundary(exchange, fields) {
-            Ok(None) => self.show_whole(id, exchange),
-            Ok(Some(boundary)) => {
-                let form = Form::new(boundary, is_encoded(fields));
-                exchange.form = Some(Box::new(form));
+        let shown = match apart(exchange, fields) {
+            Ok(None) => {
+                self.show_whole(id, exchange);
+                Ok(())
             }
-            Err(why) => {
-                let (cause, reason) = refused(why);
-                self.fail(id, exchange, cause, reason);
-            }
+            Ok(Some(apart)) => self.show_apart(exchange, fields, apart),
+            Err(why) => Err(refused(why)),
+        };
+        if let Err((cause, reason)) = shown {
+            self.fail(id, exchange, cause, reason);
         }
     }
 
-    /// Reads what has come of a form, and has shown what is complete.
-    pub(super) fn step_form(&mut self, id: u32, exchange: &mut Exchange) {
+    /// Has a message shown that is to be taken apart.
+    fn show_apart(
+        &mut self,
+        exchange: &mut Exchange,
+        fields: &Fields,
+        apart: Apart,
+    ) -> Result<(), Fault> {
+        if let Some(length) = apart.whole().announced() {
+            let head = Head::Unframed;
+            exchange.request = Rc::new(self.request_of_part(exchange, fields, head, length)?);
+        }
+        exchange.apart = Some(Box::new(apart));
+        Ok(())
+    }
+
+    /// Reads what has come of a message that is taken apart, and has shown what is complete.
+    pub(super) fn step_apart(&mut self, id: u32, exchange: &mut Exchange) {
         let body = exchange.body.progress();
-        if body.ended && body.available == 0 {
-            exchange.form = None;
+        if body.ended
+            && body.available == 0
+            && exchange
+                .apart
+                .as_ref()
+                .is_some_and(|apart| apart.is_only_form())
+        {
+            exchange.apart = None;
             self.show_whole(id, exchange);
             return self.step_units(id, exchange);
         }
         let source = Source::Host(&self.host, id, exchange.direction, &Shown::Whole);
-        let read = match &mut exchange.form {
-            Some(form) => read_form(form, source, body.available, body.ended),
+        let read = match &mut exchange.apart {
+            Some(apart) => read_on(apart, source, body.available, body.ended),
             None => Ok(()),
         };
         match read {
-            Ok(()) => self.go_on_with_form(id, exchange),
+            Ok(()) => {
+                self.note_fault(id, exchange);
+                self.step_units(id, exchange);
+                self.go_on_apart(id, exchange);
+            }
             Err((cause, reason)) => self.fail(id, exchange, cause, reason),
         }
     }
 
-    /// Has shown what may be, and concludes the form when all has ended.
-    pub(super) fn go_on_with_form(&mut self, id: u32, exchange: &mut Exchange) {
+    /// Where no further values can be looked for, that is as if a server had said so. What can't be looked into must not let
+    /// another value pass that is infected, nor the body.
+    fn note_fault(&mut self, id: u32, exchange: &mut Exchange) {
+        let cause = Cause::Unscannable;
+        let monitored = exchange.is_monitored();
+        let Some(apart) = &mut exchange.apart else {
+            return;
+        };
+        let Some(why) = apart.take_fault() else {
+            return;
+        };
+        let reason = format!("the values in the body can't be looked for: {why}");
+        if exchange.profile.fail_action(cause) == FailAction::Open || monitored {
+            apart.fail_open(cause);
+            self.record_failure(id, exchange, cause, &reason);
+        } else {
+            self.fail(id, exchange, cause, reason);
+        }
+    }
+
+    /// Has shown what may be, and concludes the message when all has ended.
+    pub(super) fn go_on_apart(&mut self, id: u32, exchange: &mut Exchange) {
         let parallel = exchange.profile.multipart_parallel;
         while !exchange.is_decided() {
-            // A form does not overload the pool by its own parts: those that are under way make room.
+            // A message does not overload the pool by its own parts: those that are under way make room.
             if !exchange.units.is_empty() && !self.connections.takes_another(exchange.pool) {
                 break;
             }
-            let next = exchange.form.as_mut();
-            let Some((index, next)) = next.and_then(|form| form.next(parallel)) else {
+            let Some(apart) = &mut exchange.apart else {
+                break;
+            };
+            let Some((index, next)) = apart.next(parallel) else {
                 break;
             };
             let shown = match next {
-                Next::Whole => {
-                    exchange.form = None;
+                Next::Whole if apart.is_only_form() => {
+                    exchange.apart = None;
                     self.show_whole(id, exchange);
                     return self.step_units(id, exchange);
                 }
-                Next::File(part) => self.show_file(id, exchange, index, &part),
+                Next::Whole => {
+                    let (request, shown) = (exchange.request.clone(), apart.whole());
+                    self.show_part(id, exchange, index, request, shown, None);
+                    Ok(())
+                }
+                Next::File(part, runs) => {
+                    let name = PartName::new(&part.name, part.file_name.as_deref());
+                    self.metrics.part_shown(&exchange.profile);
+                    let file = Head::File(&part);
+                    self.file(id, exchange, &part, runs.into())
+                        .and_then(|shown| {
+                            self.show_runs(id, exchange, index, file, shown, Some(name))
+                        })
+                }
+                Next::Value(value, runs) => {
+                    self.show_value(id, exchange, index, &value, runs.into())
+                }
                 Next::Fields(runs) => {
-                    self.show_runs(id, exchange, index, Shown::Runs(runs.into()), None)
+                    let shown = Shown::Runs(runs.into());
+                    self.show_runs(id, exchange, index, Head::Fields, shown, None)
                 }
             };
             if let Err((cause, reason)) = shown {
@@ -93,153 +152,190 @@ impl<H: Host> Worker<H> {
             }
         }
         let is_complete = exchange
-            .form
+            .apart
             .as_ref()
-            .is_some_and(|form| form.is_complete());
+            .is_some_and(|apart| apart.is_complete());
         if is_complete && !exchange.is_decided() {
-            self.conclude_form(id, exchange);
+            self.conclude_apart(id, exchange);
         }
     }
 
-    fn show_file(
-        &mut self,
-        id: u32,
-        exchange: &mut Exchange,
-        index: u16,
-        part: &Part,
-    ) -> Result<(), Fault> {
-        self.metrics.part_shown(&exchange.profile);
-        let body = [part.body.clone()];
-        self.show_runs(id, exchange, index, Shown::Runs(body.into()), Some(part))
-    }
-
-    /// Has ranges of a form shown: a file, or all parts that are no files.
+    /// Has shown what is complete: a file, or all parts of a form that are no files.
     fn show_runs(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
         index: u16,
+        head: Head<'_>,
         shown: Shown,
-        part: Option<&Part>,
+        name: Option<PartName>,
     ) -> Result<(), Fault> {
         let length = shown.extent(exchange.body.extent()).progress.available;
-        let request = Rc::new(self.part_request(id, exchange, part, length)?);
-        let name = part.map(|part| PartName::new(&part.name, part.file_name.as_deref()));
+        let internal = |e| (Cause::Internal, format!("{e}"));
+        self.host.enter(id).map_err(internal)?;
+        let fields = self.host.headers(Direction::Request).map_err(internal)?;
+        let request = Rc::new(self.request_of_part(exchange, &fields, head, length)?);
+        if let Some(apart) = &mut exchange.apart {
+            apart.shows(index, length);
+        }
+        self.show_part(id, exchange, index, request, shown, name.map(Rc::new));
+        Ok(())
+    }
+
+    /// Has shown what a value holds, where it holds anything.
+    fn show_value(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        index: u16,
+        value: &Value,
+        runs: Rc<[Range<u64>]>,
+    ) -> Result<(), Fault> {
+        let coded = Shown::Runs(Rc::clone(&runs));
+        let source = Source::Host(&self.host, id, exchange.direction, &coded);
+        let decoder = Decoder::Value(extract::Decoder::new(value.encoding));
+        let decoded = Decoded::new(runs, decoder, |range, out| source.read(range, out));
+        let decoded = decoded.map_err(not_decoded)?;
+        if decoded.is_empty() {
+            if let Some(apart) = &mut exchange.apart {
+                apart.ended();
+            }
+            return Ok(());
+        }
+        self.metrics.part_shown(&exchange.profile);
+        let shown = Shown::Decoded(Rc::new(decoded));
+        let name = PartName::new(&value.name, None);
+        self.show_runs(id, exchange, index, Head::Value, shown, Some(name))
+    }
+
+    /// A file as it is shown: decoded, where it is encoded.
+    fn file(
+        &self,
+        id: u32,
+        exchange: &Exchange,
+        part: &Part,
+        runs: Rc<[Range<u64>]>,
+    ) -> Result<Shown, Fault> {
+        if part.encoding == TransferEncoding::Identity {
+            return Ok(Shown::Runs(runs));
+        }
+        let coded = Shown::Runs(Rc::clone(&runs));
+        let source = Source::Host(&self.host, id, exchange.direction, &coded);
+        let decoder = Decoder::Transfer(transfer_encoding::Decoder::new(part.encoding));
+        let decoded = Decoded::new(runs, decoder, |range, out| source.read(range, out));
+        decoded
+            .map(|decoded| Shown::Decoded(Rc::new(decoded)))
+            .map_err(not_decoded)
+    }
+
+    fn show_part(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        index: u16,
+        request: Rc<Request>,
+        shown: Shown,
+        name: Option<Rc<PartName>>,
+    ) {
         let unit = UnitId {
             context: id,
             direction: exchange.direction,
             index,
         };
-        let name = name.map(Rc::new);
         let submission = Submission::new(unit, exchange.pool, request, shown, name);
         exchange.units.push(submission);
         if let Some(step) = self.move_unit(exchange, unit, Submission::body) {
             self.take_part_step(id, exchange, index, step);
         }
-        Ok(())
-    }
-
-    /// What is asked about a file of `length` bytes, or about the form that all parts make that are no files.
-    fn part_request(
-        &self,
-        id: u32,
-        exchange: &Exchange,
-        part: Option<&Part>,
-        length: u64,
-    ) -> Result<Request, Fault> {
-        let internal = |e: HostError| (Cause::Internal, e.to_string());
-        self.host.enter(id).map_err(internal)?;
-        let form = self.host.headers(Direction::Request).map_err(internal)?;
-        let mut fields = form.clone();
-        let length = (b"content-length".to_vec(), length.to_string().into_bytes());
-        match part {
-            Some(part) => {
-                fields.retain(|(name, _)| !OF_THE_FORM.contains(&name.as_slice()));
-                let media_type = part.content_type.as_deref().unwrap_or(UNKNOWN_TYPE);
-                fields.push((b"content-type".to_vec(), media_type.to_vec()));
-                let disposition = part.content_disposition.clone();
-                fields.push((b"content-disposition".to_vec(), disposition));
-            }
-            None => fields.retain(|(name, _)| *name != length.0),
-        }
-        fields.push(length);
-        let profile = &exchange.profile;
-        let shown = match profile.scan_requests_as {
-            ShownAs::Request => {
-                encode_request_head(&fields).map(|request| (Method::Reqmod, (Some(request), None)))
-            }
-            ShownAs::Response => as_download(&fields)
-                .map(|(request, response)| (Method::Respmod, (Some(request), Some(response)))),
-        };
-        let (method, heads) = shown.map_err(|e| {
-            let reason = format!("a part of the form has no form for the server: {e}");
-            (Cause::BadRequest, reason)
-        })?;
-        let watched = self.service(profile, exchange.direction);
-        let told = Told::of(&self.host, self.now_ms, profile, watched);
-        let told = match part {
-            Some(_) => told.about_part(),
-            None => told,
-        };
-        Ok(ask(
-            profile,
-            watched,
-            &profile.service,
-            method,
-            (&form, &fields),
-            heads,
-            &told,
-        ))
     }
 }
 
-/// The boundary of a form whose files are to be shown one by one; `None`: the message is shown as it is.
-fn boundary(exchange: &Exchange, fields: &Fields) -> Result<Option<Boundary>, Ambiguous> {
-    let is_asked_for = exchange.direction == Direction::Request
-        && exchange.profile.multipart == ShownForm::Parts
-        && !exchange.body.at_end;
-    if !is_asked_for {
+/// How a message is to be taken apart; `None`: it is shown as it is.
+fn apart(exchange: &Exchange, fields: &Fields) -> Result<Option<Apart>, Refused> {
+    if exchange.direction != Direction::Request || exchange.body.at_end {
         return Ok(None);
     }
-    let types = fields.iter().filter(|(name, _)| name == b"content-type");
-    let types: Vec<&[u8]> = types.map(|(_, value)| value.as_slice()).collect();
-    Boundary::of(&types.join(&b","[..]))
+    let profile = &exchange.profile;
+    let framed = Framed::of(fields).map_err(Refused::Upload)?;
+    let media_type = all(fields, "content-type").unwrap_or_default();
+    let form = match profile.multipart {
+        ShownForm::Parts => boundary(&media_type).map_err(Refused::Form)?,
+        ShownForm::Whole => None,
+    };
+    let mut extractor = None;
+    if profile.extract != Extractors::default() {
+        if has_comma(&media_type) {
+            return Err(Refused::ContentTypes);
+        }
+        extractor = profile.extract.extractor(&media_type, Limits::default());
+    }
+    let form = form.map(|boundary| Form::new(boundary, is_encoded(fields)));
+    let values = extractor.map(Values::new);
+    let is_apart = framed.is_some() || form.is_some() || values.is_some();
+    Ok(is_apart.then(|| Apart::new(framed, form, values)))
 }
 
-/// Whether a body is said to be encoded. Not every application looks at that: what is a form as it comes is read as one.
+/// The boundary of a form, or of another multipart that is taken apart.
+fn boundary(media_type: &[u8]) -> Result<Option<Boundary>, Ambiguous> {
+    match Boundary::of(media_type)? {
+        None => Boundary::of_related(media_type),
+        form => Ok(form),
+    }
+}
+
+/// Whether several types were joined: a comma stands outside of quotes.
+fn has_comma(media_type: &[u8]) -> bool {
+    let mut quoted = false;
+    media_type.iter().any(|byte| {
+        quoted ^= *byte == b'"';
+        *byte == b',' && !quoted
+    })
+}
+
+/// Whether the content is said to be encoded. Not every application looks at that: what is a form as it comes is read as one.
 fn is_encoded(fields: &Fields) -> bool {
-    let mut codings = fields
-        .iter()
-        .filter(|(name, _)| name == b"content-encoding");
-    codings.any(|(_, coding)| !coding.trim_ascii().eq_ignore_ascii_case(b"identity"))
+    let codings = all(fields, "content-encoding").unwrap_or_default();
+    let mut codings = codings.split(|b| *b == b',').map(<[u8]>::trim_ascii);
+    codings.any(|coding| {
+        let known = [&b""[..], b"identity", b"aws-chunked"];
+        !known.iter().any(|plain| coding.eq_ignore_ascii_case(plain))
+    })
 }
 
-/// Reads on in a form.
-fn read_form<H: Host>(
-    form: &mut Form,
+/// Reads on in the body of a message.
+fn read_on<H: Host>(
+    apart: &mut Apart,
     source: Source<'_, H>,
     available: u64,
     ended: bool,
 ) -> Result<(), Fault> {
     let mut bytes = Vec::new();
-    while let Some(range) = form.unread(available) {
+    while let Some(range) = apart.unread(available) {
         bytes.clear();
         let read = source.read(range, &mut bytes);
-        read.map_err(|e| {
-            let reason = format!("the body could not be read: {e}");
-            (Cause::Internal, reason)
-        })?;
-        form.read(&bytes).map_err(refused)?;
+        read.map_err(unreadable)?;
+        apart.read(&bytes).map_err(refused)?;
     }
     match ended {
-        true => form.end().map_err(refused),
+        true => apart.end().map_err(refused),
         false => Ok(()),
     }
 }
 
-fn refused(why: Ambiguous) -> Fault {
-    (
-        Cause::BadRequest,
-        format!("the form can be read in two ways: {why}"),
-    )
+fn not_decoded(why: NotDecoded) -> Fault {
+    match why {
+        NotDecoded::Unreadable(e) => unreadable(e),
+        NotDecoded::Undecodable(why) => {
+            let reason = format!("a part of the form can be decoded in two ways: {why}");
+            (Cause::BadRequest, reason)
+        }
+    }
+}
+
+fn unreadable(e: HostError) -> Fault {
+    (Cause::Internal, format!("the body could not be read: {e}"))
+}
+
+fn refused(why: Refused) -> Fault {
+    (Cause::BadRequest, why.to_string())
 }

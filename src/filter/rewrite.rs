@@ -128,6 +128,15 @@ pub fn find<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {
         .map(|(_, v)| v.as_slice())
 }
 
+/// The values of all fields of that name, joined with commas as Envoy joins them.
+pub(super) fn all(fields: &Fields, name: &str) -> Option<Vec<u8>> {
+    let named = fields
+        .iter()
+        .filter(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
+    let values: Vec<&[u8]> = named.map(|(_, value)| value.as_slice()).collect();
+    (!values.is_empty()).then(|| values.join(&b","[..]))
+}
+
 fn keep(original: &Fields, names: &[&str], new_length: bool, fields: &mut Fields) {
     for (name, value) in original {
         // A body of known length is not chunked.

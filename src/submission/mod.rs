@@ -8,7 +8,9 @@
 
 mod answer;
 mod attempt;
+mod content;
 mod cx;
+mod decoded;
 mod held;
 mod judge;
 mod message;
@@ -20,7 +22,9 @@ mod step;
 
 pub use answer::{Answer, AnswerBody, NotKept, copy};
 pub use attempt::{Attempt, PAGE_BYTES, Progress};
+pub use content::Content;
 pub use cx::Cx;
+pub use decoded::{Decoded, Decoder, NotDecoded};
 pub use held::{Budget, Held, OverBudget, PIECE_BYTES};
 pub use judge::{SHOWN_STATUS, judge_probe};
 pub use message::Message;

@@ -3,16 +3,22 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::content::Content;
+use super::decoded::Decoded;
 use crate::host::{Host, HostError};
 use crate::icap::{BodyProgress, Direction};
 
 /// What of the message's body is shown to a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Shown {
     /// All of it, as it comes.
     Whole,
     /// Ranges of it, one behind the other, all of which have come.
     Runs(Rc<[Range<u64>]>),
+    /// Its content without the framing, as it comes.
+    Content(Rc<Content>),
+    /// What an encoded part of it says, all of which has come.
+    Decoded(Rc<Decoded>),
 }
 
 /// How much there is of a body.
@@ -24,21 +30,35 @@ pub struct Extent {
     pub announced: Option<u64>,
 }
 
+impl Extent {
+    /// There are so many bytes, and no more will come.
+    fn all(available: u64) -> Self {
+        Self {
+            progress: BodyProgress {
+                available,
+                ended: true,
+            },
+            announced: Some(available),
+        }
+    }
+}
+
 impl Shown {
     /// How much there is of what is shown, of a message of which there is so much.
     pub fn extent(&self, message: Extent) -> Extent {
         match self {
             Self::Whole => message,
-            Self::Runs(runs) => {
-                let available = runs.iter().map(length).fold(0, u64::saturating_add);
-                Extent {
-                    progress: BodyProgress {
-                        available,
-                        ended: true,
-                    },
-                    announced: Some(available),
-                }
-            }
+            Self::Runs(runs) => Extent::all(runs.iter().map(length).fold(0, u64::saturating_add)),
+            Self::Content(content) => content.extent(),
+            Self::Decoded(decoded) => Extent::all(decoded.len()),
+        }
+    }
+
+    /// How many bytes will be shown, of a message that is not shown as it is; `None`: that is not known.
+    pub fn announced(&self) -> Option<u64> {
+        match self {
+            Self::Whole => None,
+            _ => self.extent(Extent::default()).announced,
         }
     }
 }
@@ -87,10 +107,19 @@ impl<H: Host> Source<'_, H> {
             }
         };
         match self {
-            Self::Host(host, id, direction, Shown::Whole) => of_host(host, id, direction, range),
-            Self::Host(host, id, direction, Shown::Runs(runs)) => {
+            Self::Host(host, id, direction, shown) => {
                 let mut wanted = length(&range);
-                for range in within(runs, range) {
+                let places: Vec<Range<u64>> = match shown {
+                    Shown::Whole => vec![range],
+                    Shown::Runs(runs) => within(runs, range).collect(),
+                    Shown::Content(content) => content.places(&range),
+                    Shown::Decoded(decoded) => {
+                        let coded = Shown::Runs(Rc::clone(decoded.runs()));
+                        let coded = Source::Host(host, id, direction, &coded);
+                        return decoded.read(range, out, |range, out| coded.read(range, out));
+                    }
+                };
+                for range in places {
                     wanted = wanted.saturating_sub(length(&range));
                     of_host(host, id, direction, range)?;
                 }
@@ -116,7 +145,7 @@ fn within(runs: &[Range<u64>], range: Range<u64>) -> impl Iterator<Item = Range<
     })
 }
 
-fn length(range: &Range<u64>) -> u64 {
+pub(super) fn length(range: &Range<u64>) -> u64 {
     range.end.saturating_sub(range.start)
 }
 

@@ -5,6 +5,7 @@ use icap_filter::config::{
     Cause, ClientIpSource, Config, Enforcement, FailAction, HonorTransferIgnore, Profile,
     ReplyPage, SendWhen, ShownForm, UserEncoding,
 };
+use icap_filter::extract::Extractors;
 use icap_filter::product::{self, ShownAs};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -262,6 +263,7 @@ const OTHERS: &[&str] = &[
     "enforcement",
     "multipart",
     "scan_requests_as",
+    "extract",
     "options",
     "self_test",
 ];
@@ -664,6 +666,41 @@ fn how_forms_are_shown() {
         }
     }
     refuse_types(name, &[json!("Parts"), json!(""), json!(true), json!(null)]);
+    refuse_neighbour(name);
+}
+
+#[test]
+fn which_values_are_looked_for() {
+    let name = "extract";
+    let none = Extractors::default();
+    assert_eq!(profile(&base()).extract, none);
+    for (words, wanted) in [
+        (json!([]), none),
+        (
+            json!(["json_base64"]),
+            Extractors {
+                json_base64: true,
+                ..none
+            },
+        ),
+        (
+            json!(["data_url", "urlencoded", "grpc_bytes", "data_url"]),
+            Extractors {
+                json_base64: false,
+                data_url: true,
+                urlencoded: true,
+                grpc_bytes: true,
+            },
+        ),
+    ] {
+        let config = with(&path(name), words);
+        assert_eq!(profile(&config).extract, wanted);
+    }
+    refuse_types(
+        name,
+        &[json!("data_url"), json!(true), json!(null), json!({})],
+    );
+    refuse_at(&with(&path(name), json!(["json"])), &path("extract[0]"));
     refuse_neighbour(name);
 }
 

@@ -253,7 +253,7 @@ async fn the_first_block_decides_and_the_others_are_given_up() {
     );
     assert_eq!(
         log["request_logs"][0]["reason"],
-        "given up: another part of the form has decided"
+        "given up: another part of the message has decided"
     );
     scene.assert_application_untouched(1).await;
     assert_eq!(scene.envoy.metric("blocked").await, 1);

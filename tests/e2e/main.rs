@@ -24,6 +24,7 @@
 mod support;
 
 mod access_log;
+mod aws_chunked;
 mod block;
 mod bodies;
 mod budget;
@@ -39,6 +40,7 @@ mod early_replies;
 mod eicar;
 mod encapsulation;
 mod expose;
+mod extract;
 mod farm;
 mod faults;
 mod form_clients;
@@ -59,6 +61,7 @@ mod preview;
 mod products;
 mod reenter;
 mod refused_changes;
+mod related;
 mod replies;
 mod respmod;
 mod response_rules;

@@ -11,6 +11,8 @@ pub(super) use plugin::PLUGIN;
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) use sections::SECTIONS;
 
+pub(super) use profile::EXTRACTORS;
+
 use profile::PROFILE;
 use rule::RULE;
 

@@ -5,6 +5,9 @@ use super::NAME_BYTES;
 use super::reply::{BAD_REQUEST_RESPONSE, BLOCK_RESPONSE, FAIL_RESPONSE, TOO_LARGE_RESPONSE};
 use super::rule::{CONTAINS, ENFORCEMENTS, EXACT, IGNORE_CASE, INVERT, PREFIX, REGEX, SUFFIX};
 
+/// What `extract` may name.
+pub(in crate::config) const EXTRACTORS: &[&str] =
+    &["json_base64", "data_url", "urlencoded", "grpc_bytes"];
 const FAIL_ACTIONS: &[&str] = &["fail_closed", "fail_open"];
 
 const fn integer(min: u64, max: u64, unit: &'static str) -> Kind {
@@ -299,7 +302,7 @@ pub(in super::super) static PROFILE: Section = Section::new(
             "multipart",
             Kind::Choice(&["auto", "whole", "parts"]),
             Absent::Text("auto"),
-            "How a form with files (`multipart/form-data`) is shown. `parts`: each file in a transaction of its own, so that the scanner gets the \
+            "How a form with files (`multipart/form-data`, and `multipart/related` and `multipart/mixed`) is shown. `parts`: each file in a transaction of its own, so that the scanner gets the \
              file and not its wrapping, and all other parts as one form. `whole`: the form as it is. `auto`: `parts`, but `whole` for a \
              product that opens forms itself. See [Forms](forms.md).",
         ),
@@ -308,6 +311,14 @@ pub(in super::super) static PROFILE: Section = Section::new(
             integer(1, 32, ""),
             Absent::Integer(4),
             "How many parts of one form are under scan at a time. Each takes a connection of the pool.",
+        ),
+        Attribute::new(
+            "extract",
+            Kind::Words(EXTRACTORS),
+            Absent::Words("`[]`"),
+            "Values in the bodies of requests that are shown beside the whole body, each decoded and in a transaction of its own: Base64 in \
+             JSON, Base64 in `data:` URLs, fields of urlencoded forms, fields of gRPC messages. Values of up to 64 bytes are left \
+             out. A body that can't be looked into, or has more than 1,000 values, is `unscannable`. See [What a scanner sees](wrappings.md#values-within-bodies).",
         ),
         Attribute::new(
             "options",

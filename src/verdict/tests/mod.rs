@@ -81,6 +81,7 @@ pub(crate) fn profile(vendor: &str) -> Profile {
         honor_transfer_ignore: HonorTransferIgnore::Responses,
         multipart: ShownForm::Parts,
         multipart_parallel: 4,
+        extract: crate::extract::Extractors::default(),
         options: OptionsConfig {
             enabled: false,
             default_ttl_s: 60,

@@ -1,6 +1,7 @@
 //! What the tests stand on: the processes and servers around Envoy, and the client in front of it.
 
 pub mod application;
+pub mod aws;
 pub mod c_icap;
 pub mod client;
 pub mod collector;

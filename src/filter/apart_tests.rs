@@ -1,11 +1,16 @@
 use super::*;
 use crate::filter::changed_form::Piece;
+use crate::multipart::Boundary;
 use crate::submission::Budget;
 
 const TYPE: &[u8] = b"multipart/form-data; boundary=b";
 
 fn boundary() -> Boundary {
     Boundary::of(TYPE).unwrap().unwrap()
+}
+
+fn apart() -> Apart {
+    Apart::new(None, Some(Form::new(boundary(), false)), None)
 }
 
 /// A file, where there is a file name.
@@ -19,8 +24,8 @@ fn body(parts: &[String]) -> String {
 }
 
 /// A form that was read to its end, `step` bytes at a time.
-fn read(body: &str, step: usize) -> Form {
-    let mut form = Form::new(boundary(), false);
+fn read(body: &str, step: usize) -> Apart {
+    let mut form = apart();
     for part in body.as_bytes().chunks(step) {
         form.read(part).unwrap();
     }
@@ -34,13 +39,14 @@ fn text(body: &str, range: &Range<u64>) -> String {
 }
 
 /// What is shown of a form, with the file names of files.
-fn shown(body: &str, form: &mut Form) -> Vec<(Option<String>, String)> {
+fn shown(body: &str, form: &mut Apart) -> Vec<(Option<String>, String)> {
     let mut all = Vec::new();
     while let Some((_, next)) = form.next(1) {
         all.push(match next {
-            Next::File(part) => (part.file_name, text(body, &part.body)),
+            Next::File(part, runs) => (part.file_name, text(body, &runs[0])),
             Next::Fields(runs) => (None, runs.iter().map(|run| text(body, run)).collect()),
             Next::Whole => (None, "whole".to_owned()),
+            Next::Value(value, _) => panic!("{value:?}"),
         });
         form.ended();
     }
@@ -84,14 +90,14 @@ fn an_input_without_a_file_is_a_field() {
 #[test]
 fn what_is_encoded_may_be_no_form_and_is_none_in_part() {
     let read = |bytes: &str| {
-        let mut form = Form::new(boundary(), true);
+        let mut form = Apart::new(None, Some(Form::new(boundary(), true)), None);
         form.read(bytes.as_bytes())?;
         form.end()?;
-        Ok::<_, Ambiguous>(form.next(1).map(|(_, next)| next))
+        Ok::<_, Refused>(form.next(1).map(|(_, next)| next))
     };
     assert!(matches!(read("\x1f\u{8b}\x08..."), Ok(Some(Next::Whole))));
     let form = body(&[part("f", Some("x"), "1")]);
-    assert!(matches!(read(&form), Ok(Some(Next::File(_)))));
+    assert!(matches!(read(&form), Ok(Some(Next::File(..)))));
     for hidden in [form.replace("--b--", ""), format!("gzip {form}")] {
         assert!(read(&hidden).is_err(), "{hidden}");
     }
@@ -103,7 +109,7 @@ fn no_more_run_than_may() {
     let mut form = read(&form, 9);
     assert!(form.next(1).is_some());
     assert!(form.next(1).is_none());
-    assert!(matches!(form.next(2), Some((1, Next::File(_)))));
+    assert!(matches!(form.next(2), Some((1, Next::File(..)))));
     assert!(!form.is_complete());
     form.ended();
     form.ended();
@@ -113,7 +119,7 @@ fn no_more_run_than_may() {
 
 #[test]
 fn each_byte_is_read_once() {
-    let mut form = Form::new(boundary(), false);
+    let mut form = apart();
     assert_eq!(form.unread(0), None);
     assert_eq!(form.unread(9), Some(0..9));
     form.read(b"--b\r\n").unwrap();
@@ -134,7 +140,8 @@ fn changed(form: &str, bodies: &[(u16, &str)]) -> Result<String, (Cause, String)
         read.change(*index, held);
     }
     let original = |range: Range<u64>| Some(text(form, &range).into_bytes());
-    let pieces = read.changed(form.len() as u64, &budget, original)?;
+    let (taken, changes) = read.take_changes().unwrap();
+    let pieces = taken.changed(changes, form.len() as u64, &budget, original)?;
     let mut out = Vec::new();
     for piece in &pieces {
         match piece {
@@ -210,7 +217,7 @@ fn a_change_that_makes_another_form_is_refused() {
 
 #[test]
 fn the_first_failure_that_opens_is_kept() {
-    let mut form = Form::new(boundary(), false);
+    let mut form = apart();
     assert_eq!(form.failed_open(), None);
     form.fail_open(Cause::Timeout);
     form.fail_open(Cause::Connection);

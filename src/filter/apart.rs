@@ -1,0 +1,326 @@
+//! A message that is taken apart for scanners: what of it is to be shown next, and what came of what was shown.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::form::{Form, Rest};
+use super::framed::Framed;
+use super::values::Values;
+use crate::aws_chunked;
+use crate::config::Cause;
+use crate::extract::{Unextractable, Value};
+use crate::multipart::{self, Part};
+use crate::submission::{Change, Held, PIECE_BYTES, Record, Shown};
+
+/// Why an upload with framing can't be changed.
+const FRAMED: &str =
+    "the server changed an upload in aws-chunked, whose checksums and signatures would be wrong";
+/// Why an encoded part can't be.
+const ENCODED: &str = "the server changed a part that was decoded for it";
+/// Why a value can't be.
+const VALUE: &str = "the server changed a value that stands within the body";
+
+/// A message that is taken apart.
+///
+/// ```text
+///  body ──framing taken off──▶ content ──form──▶ files, fields
+///                                      └──────▶ the content as a whole, and the values in it
+/// ```
+#[derive(Debug)]
+pub(super) struct Apart {
+    /// The framing that stands around the content.
+    framed: Option<Framed>,
+    form: Option<Form>,
+    /// The values that are shown beside all else.
+    values: Option<Values>,
+    /// The body has come to its end, and was read to it.
+    ended: bool,
+    /// How many bytes of the body were read.
+    read: u64,
+    /// The content is to be shown as a whole, and was not.
+    whole_is_due: bool,
+    /// What each submission shows, by its index, and how long that is, where all of it has come.
+    shown: Vec<(Target, Option<u64>)>,
+    /// How many of them have not ended.
+    running: usize,
+    /// What takes the place of what.
+    changes: Vec<(Target, Held)>,
+    /// What takes the place of the whole message.
+    whole_change: Option<(Record, Box<Change>)>,
+    /// The cause of the first failure that opens the message.
+    failed_open: Option<Cause>,
+}
+
+/// What of a message a submission shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Target {
+    /// The content as it is.
+    Whole,
+    /// The file in that place of the form.
+    File(usize),
+    /// All parts of the form that are no files, as one form.
+    Fields,
+    /// A value within the content.
+    Value,
+}
+
+/// What is to be shown. Ranges are those of the body.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// The content as it is.
+    Whole,
+    /// A file of a form.
+    File(Part, Vec<Range<u64>>),
+    /// These ranges, which are a form.
+    Fields(Vec<Range<u64>>),
+    /// A value, and where it stands.
+    Value(Value, Vec<Range<u64>>),
+}
+
+/// Why a message is not taken apart: it can be read in two ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Upload(aws_chunked::Ambiguous),
+    Form(multipart::Ambiguous),
+    /// Several content types, where one decides which values are looked for.
+    ContentTypes,
+}
+
+impl Apart {
+    /// A message of which nothing was read: a form, or one with framing, or whose values are looked for, or several of these.
+    pub(super) fn new(framed: Option<Framed>, form: Option<Form>, values: Option<Values>) -> Self {
+        Self {
+            values,
+            ended: false,
+            whole_change: None,
+            whole_is_due: form.is_none(),
+            framed,
+            form,
+            read: 0,
+            shown: Vec::new(),
+            running: 0,
+            changes: Vec::new(),
+            failed_open: None,
+        }
+    }
+
+    /// The next range of the body to be read, of which `available` bytes have come.
+    pub(super) fn unread(&self, available: u64) -> Option<Range<u64>> {
+        let end = available.min(self.read.saturating_add(PIECE_BYTES as u64));
+        (self.read < end).then_some(self.read..end)
+    }
+
+    /// Reads on in the body.
+    pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        let start = self.read;
+        self.read = start.saturating_add(bytes.len() as u64);
+        let Some(framed) = &mut self.framed else {
+            return self.look(bytes);
+        };
+        for range in framed.read(bytes).map_err(Refused::Upload)? {
+            let at =
+                |offset: u64| usize::try_from(offset.saturating_sub(start)).unwrap_or_default();
+            let content = bytes.get(at(range.start)..at(range.end));
+            self.look(content.unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// Reads on in the content.
+    fn look(&mut self, content: &[u8]) -> Result<(), Refused> {
+        if let Some(values) = &mut self.values {
+            values.read(content);
+        }
+        match &mut self.form {
+            Some(form) => form.read(content).map_err(Refused::Form),
+            None => Ok(()),
+        }
+    }
+
+    /// The body has come to its end.
+    pub(super) fn end(&mut self) -> Result<(), Refused> {
+        if let Some(framed) = &self.framed {
+            framed.end().map_err(Refused::Upload)?;
+        }
+        if let Some(form) = &mut self.form {
+            form.end().map_err(Refused::Form)?;
+        }
+        if let Some(values) = &mut self.values {
+            values.end();
+        }
+        self.ended = true;
+        Ok(())
+    }
+
+    /// Why no further values can be looked for; once.
+    pub(super) fn take_fault(&mut self) -> Option<Unextractable> {
+        self.values.as_mut().and_then(Values::take_fault)
+    }
+
+    /// What is to be shown by the submission of that index, where no more than `parallel` are to run. Each index comes once.
+    pub(super) fn next(&mut self, parallel: usize) -> Option<(u16, Next)> {
+        if self.running >= parallel {
+            return None;
+        }
+        let index = u16::try_from(self.shown.len()).ok()?;
+        let (target, next) = self.take_next()?;
+        self.shown.push((target, None));
+        self.running = self.running.saturating_add(1);
+        Some((index, next))
+    }
+
+    fn take_next(&mut self) -> Option<(Target, Next)> {
+        if std::mem::take(&mut self.whole_is_due) {
+            return Some((Target::Whole, Next::Whole));
+        }
+        if let Some(value) = self.values.as_mut().and_then(Values::next) {
+            let runs = self.places(std::slice::from_ref(&value.range));
+            return Some((Target::Value, Next::Value(value, runs)));
+        }
+        let form = self.form.as_mut()?;
+        if let Some((place, part)) = form.next_file() {
+            let runs = self.places(std::slice::from_ref(&part.body));
+            return Some((Target::File(place), Next::File(part, runs)));
+        }
+        match form.rest()? {
+            Rest::Whole => Some((Target::Whole, Next::Whole)),
+            Rest::Fields(runs) => Some((Target::Fields, Next::Fields(self.places(&runs)))),
+        }
+    }
+
+    /// Where ranges of the content stand in the body.
+    fn places(&self, ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+        match &self.framed {
+            None => ranges.to_vec(),
+            Some(framed) => {
+                let places = ranges.iter().map(|range| framed.content().places(range));
+                places.flatten().collect()
+            }
+        }
+    }
+
+    /// Whether there is nothing but a form: one without a file is shown as any other message.
+    pub(super) fn is_only_form(&self) -> bool {
+        self.framed.is_none() && self.values.is_none()
+    }
+
+    /// The content as a whole, as it is shown.
+    pub(super) fn whole(&self) -> Shown {
+        match &self.framed {
+            None => Shown::Whole,
+            Some(framed) => Shown::Content(Rc::clone(framed.content())),
+        }
+    }
+
+    /// A submission has ended.
+    pub(super) fn ended(&mut self) {
+        self.running = self.running.saturating_sub(1);
+    }
+
+    /// Whether all was shown, and all that was shown has ended.
+    pub(super) fn is_complete(&self) -> bool {
+        self.running == 0
+            && self.ended
+            && !self.whole_is_due
+            && self.values.as_ref().is_none_or(Values::are_shown)
+            && self.form.as_ref().is_none_or(Form::is_shown)
+    }
+
+    /// Notes how long the body is that the submission of that index shows.
+    pub(super) fn shows(&mut self, index: u16, length: u64) {
+        if let Some((_, bytes)) = self.shown.get_mut(usize::from(index)) {
+            *bytes = Some(length);
+        }
+    }
+
+    /// How long the body is that the submission of that index shows; `None`: more of it is to come.
+    pub(super) fn shown_bytes(&self, index: u16) -> Option<u64> {
+        match (self.shown.get(usize::from(index))?, &self.framed) {
+            ((Target::Whole, _), Some(framed)) => {
+                let content = framed.content().extent().progress;
+                content.ended.then_some(content.available)
+            }
+            ((_, bytes), _) => *bytes,
+        }
+    }
+
+    /// Why nothing can take the place of what the submission of that index shows; `None`: it can.
+    pub(super) fn fixed(&self, index: u16) -> Option<&'static str> {
+        if self.framed.is_some() {
+            return Some(FRAMED);
+        }
+        match (self.shown.get(usize::from(index))?, &self.form) {
+            ((Target::Value, _), _) => Some(VALUE),
+            ((Target::File(place), _), Some(form)) => {
+                form.parts().get(*place)?.is_encoded.then_some(ENCODED)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the submission of that index shows the message itself: as a whole, and without anything taken off.
+    pub(super) fn is_message(&self, index: u16) -> bool {
+        let shown = self.shown.get(usize::from(index));
+        self.framed.is_none() && shown.is_some_and(|(target, _)| *target == Target::Whole)
+    }
+
+    /// Notes what takes the place of the message itself, once nothing else decides.
+    pub(super) fn change_whole(&mut self, record: Record, change: Change) {
+        self.whole_change = Some((record, Box::new(change)));
+    }
+
+    /// What takes the place of the message itself.
+    pub(super) fn take_whole_change(&mut self) -> Option<(Record, Box<Change>)> {
+        self.whole_change.take()
+    }
+
+    /// A part failed with that cause, which lets the message go on.
+    pub(super) fn fail_open(&mut self, cause: Cause) {
+        self.failed_open.get_or_insert(cause);
+    }
+
+    /// The cause of the first such failure.
+    pub(super) fn failed_open(&self) -> Option<Cause> {
+        self.failed_open
+    }
+
+    /// Notes what takes the place of what the submission of that index showed.
+    pub(super) fn change(&mut self, index: u16, body: Held) {
+        if let Some((target, _)) = self.shown.get(usize::from(index)) {
+            self.changes.push((*target, body));
+        }
+    }
+
+    /// Whether anything takes the place of anything.
+    pub(super) fn is_changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// The form, and what takes the place of what in it.
+    pub(super) fn take_changes(&mut self) -> Option<(&Form, Vec<(Target, Held)>)> {
+        let changes = std::mem::take(&mut self.changes);
+        self.form.as_ref().map(|form| (form, changes))
+    }
+
+    /// How much is held of changes, in bytes.
+    pub(super) fn held_bytes(&self) -> u64 {
+        let held = self.changes.iter().map(|(_, held)| held.len());
+        held.fold(0, u64::saturating_add)
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Upload(why) => write!(f, "the aws-chunked upload can be read in two ways: {why}"),
+            Self::Form(why) => write!(f, "the form can be read in two ways: {why}"),
+            Self::ContentTypes => f.write_str(
+                "the values in the body can be read in two ways: found several media types in Content-Type, expected one",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "apart_tests.rs"]
+mod tests;

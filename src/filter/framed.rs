@@ -1,0 +1,114 @@
+//! Uploads in the content encoding `aws-chunked`: their content, without the framing.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::rewrite::all;
+use crate::aws_chunked::{self, Ambiguous, Deframer, Framing};
+use crate::host::Fields;
+use crate::submission::Content;
+
+/// An upload whose framing is read as it comes.
+#[derive(Debug)]
+pub(super) struct Framed {
+    deframer: Deframer,
+    content: Rc<Content>,
+}
+
+impl Framed {
+    /// An upload of which nothing was read; `None`: these fields announce no framing.
+    pub(super) fn of(fields: &Fields) -> Result<Option<Self>, Ambiguous> {
+        let [encoding, payload, length] = [
+            "content-encoding",
+            "x-amz-content-sha256",
+            "x-amz-decoded-content-length",
+        ]
+        .map(|name| all(fields, name));
+        let framing = Framing::of(aws_chunked::Fields {
+            content_encoding: encoding.as_deref(),
+            content_sha256: payload.as_deref(),
+            decoded_length: length.as_deref(),
+        })?;
+        Ok(framing.map(|framing| Self {
+            deframer: Deframer::new(framing),
+            content: Rc::new(Content::new(framing.decoded_length())),
+        }))
+    }
+
+    /// The content, as it comes.
+    pub(super) fn content(&self) -> &Rc<Content> {
+        &self.content
+    }
+
+    /// Reads on. The ranges of the body that are content, all of which are in `bytes`.
+    pub(super) fn read(&mut self, bytes: &[u8]) -> Result<Vec<Range<u64>>, Ambiguous> {
+        let read = self.deframer.push(bytes);
+        let mut ranges = Vec::new();
+        while let Some(range) = self.deframer.next_content() {
+            self.content.push(range.clone());
+            ranges.push(range);
+        }
+        read.map(|()| ranges)
+    }
+
+    /// The body has come to its end.
+    pub(super) fn end(&self) -> Result<(), Ambiguous> {
+        self.deframer.finish()?;
+        self.content.end();
+        Ok(())
+    }
+}
+
+/// The fields of an upload as they are without the framing.
+pub(super) fn without_framing(fields: &Fields, length: u64) -> Fields {
+    let mut bare = Fields::new();
+    for (name, value) in fields {
+        match name.as_slice() {
+            b"content-length" | b"transfer-encoding" => {}
+            b"content-encoding" => {
+                let codings = value.split(|b| *b == b',').map(<[u8]>::trim_ascii);
+                let others: Vec<&[u8]> = codings
+                    .filter(|coding| !coding.eq_ignore_ascii_case(b"aws-chunked"))
+                    .filter(|coding| !coding.is_empty())
+                    .collect();
+                if !others.is_empty() {
+                    bare.push((name.clone(), others.join(&b", "[..])));
+                }
+            }
+            _ => bare.push((name.clone(), value.clone())),
+        }
+    }
+    bare.push((b"content-length".to_vec(), length.to_string().into_bytes()));
+    bare
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bare(encoding: &str) -> Option<String> {
+        let fields = [
+            ("content-encoding", encoding),
+            ("content-length", "99"),
+            ("x", "y"),
+        ];
+        let fields = fields.map(|(name, value)| (name.into(), value.into()));
+        let bare = without_framing(&fields.to_vec(), 7);
+        assert_eq!(all(&bare, "content-length").as_deref(), Some(&b"7"[..]));
+        assert_eq!(all(&bare, "x").as_deref(), Some(&b"y"[..]));
+        all(&bare, "content-encoding").map(|value| String::from_utf8(value).unwrap())
+    }
+
+    #[test]
+    fn only_the_framing_is_taken_from_the_encodings() {
+        for (encoding, left) in [
+            ("aws-chunked", None),
+            ("AWS-chunked,", None),
+            ("aws-chunked,gzip", Some("gzip")),
+            ("gzip , Aws-Chunked , br", Some("gzip, br")),
+            ("gzip", Some("gzip")),
+        ] {
+            assert_eq!(bare(encoding).as_deref(), left, "{encoding}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What is asked about what a message was taken apart into.
+
+use super::ask::{Told, ask};
+use super::exchange::Exchange;
+use super::framed::without_framing;
+use super::parts::Fault;
+use super::upload::as_download;
+use super::worker::Worker;
+use crate::config::Cause;
+use crate::host::{Fields, Host};
+use crate::icap::{Method, Request, encode_request_head};
+use crate::multipart::Part;
+use crate::product::ShownAs;
+
+/// Fields of a message that are not those of its parts.
+const OF_THE_MESSAGE: [&[u8]; 5] = [
+    b"content-disposition",
+    b"content-encoding",
+    b"content-length",
+    b"content-type",
+    b"transfer-encoding",
+];
+/// The type of a file that names none (RFC 7578 section 4.4 leaves it open).
+const UNKNOWN_TYPE: &[u8] = b"application/octet-stream";
+
+/// What the HTTP head of a part is made of, beside the message's own.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Head<'a> {
+    /// A file of a form.
+    File(&'a Part),
+    /// A value within the content.
+    Value,
+    /// The parts of a form that are no files, as one form.
+    Fields,
+    /// The whole content without its framing.
+    Unframed,
+}
+
+impl<H: Host> Worker<H> {
+    /// What is asked about a part with `length` bytes, of a message with these fields. The message's context was entered.
+    pub(super) fn request_of_part(
+        &self,
+        exchange: &Exchange,
+        message: &Fields,
+        head: Head<'_>,
+        length: u64,
+    ) -> Result<Request, Fault> {
+        let mut fields = without_framing(message, length);
+        let of_part = match head {
+            Head::File(part) => Some((
+                part.content_type.as_deref(),
+                part.content_disposition.as_slice(),
+            )),
+            Head::Value => Some((None, b"".as_slice())),
+            Head::Fields | Head::Unframed => None,
+        };
+        if let Some((media_type, disposition)) = of_part {
+            let length = fields.pop();
+            fields.retain(|(name, _)| !OF_THE_MESSAGE.contains(&name.as_slice()));
+            let media_type = media_type.unwrap_or(UNKNOWN_TYPE).to_vec();
+            fields.push((b"content-type".to_vec(), media_type));
+            if !disposition.is_empty() {
+                fields.push((b"content-disposition".to_vec(), disposition.to_vec()));
+            }
+            fields.extend(length);
+        }
+        let profile = &exchange.profile;
+        let shown = match profile.scan_requests_as {
+            ShownAs::Request => {
+                encode_request_head(&fields).map(|request| (Method::Reqmod, (Some(request), None)))
+            }
+            ShownAs::Response => as_download(&fields)
+                .map(|(request, response)| (Method::Respmod, (Some(request), Some(response)))),
+        };
+        let (method, heads) = shown.map_err(|e| {
+            let reason = format!("a part of the message has no form for the server: {e}");
+            (Cause::BadRequest, reason)
+        })?;
+        let watched = self.service(profile, exchange.direction);
+        let told = Told::of(&self.host, self.now_ms, profile, watched);
+        let told = match of_part {
+            Some(_) => told.about_part(),
+            None => told,
+        };
+        Ok(ask(
+            profile,
+            watched,
+            &profile.service,
+            method,
+            (message, &fields),
+            heads,
+            &told,
+        ))
+    }
+}

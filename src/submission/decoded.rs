@@ -1,0 +1,262 @@
+//! A part of a body that is encoded, decoded as it is read.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::source::length;
+use crate::extract;
+use crate::host::HostError;
+use crate::transfer_encoding::{self, Undecodable};
+
+/// How much of the encoded bytes is read at once. Marks are so far apart: whoever reads on somewhere decodes no more anew.
+const CODED_BYTES: u64 = 64 * 1024;
+
+/// What a part of a body says. The bytes are read from the body and decoded each time, and never kept.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Where the encoded bytes stand, one range behind the other.
+    runs: Rc<[Range<u64>]>,
+    /// How many of them there are.
+    coded: u64,
+    /// How many bytes they say.
+    length: u64,
+    /// Places from which on can be decoded, in their order.
+    marks: Vec<Mark>,
+}
+
+#[derive(Debug)]
+struct Mark {
+    /// How many bytes were decoded before.
+    decoded: u64,
+    /// Of how many encoded ones.
+    coded: u64,
+    decoder: Decoder,
+}
+
+/// Decodes one part, in order.
+#[derive(Clone, Debug)]
+pub enum Decoder {
+    /// A transfer encoding of MIME.
+    Transfer(transfer_encoding::Decoder),
+    /// A value within a body: whatever it is, it holds something.
+    Value(extract::Decoder),
+}
+
+/// Why a part can't be shown decoded.
+#[derive(Clone, Copy, Debug)]
+pub enum NotDecoded {
+    /// The body can't be read.
+    Unreadable(HostError),
+    /// It is not encoded as it says, or not in one way only.
+    Undecodable(Undecodable),
+}
+
+impl From<HostError> for NotDecoded {
+    fn from(e: HostError) -> Self {
+        Self::Unreadable(e)
+    }
+}
+
+impl Decoder {
+    fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Undecodable> {
+        match self {
+            Self::Transfer(decoder) => decoder.decode(bytes, out),
+            Self::Value(decoder) => {
+                decoder.decode(bytes, out);
+                Ok(())
+            }
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Undecodable> {
+        match self {
+            Self::Transfer(decoder) => decoder.finish(),
+            Self::Value(decoder) => {
+                decoder.finish(out);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Decoded {
+    /// Decodes all of it once, to know how much it is. `read` appends a range of what the runs are, one behind the other.
+    ///
+    /// # Errors
+    /// It can't be read or decoded.
+    pub fn new(
+        runs: Rc<[Range<u64>]>,
+        mut decoder: Decoder,
+        mut read: impl FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), HostError>,
+    ) -> Result<Self, NotDecoded> {
+        let coded = runs.iter().map(length).fold(0, u64::saturating_add);
+        let mut marks = Vec::new();
+        let (mut at, mut decoded) = (0_u64, 0_u64);
+        let (mut bytes, mut out) = (Vec::new(), Vec::new());
+        loop {
+            marks.push(Mark {
+                decoded,
+                coded: at,
+                decoder: decoder.clone(),
+            });
+            let end = coded.min(at.saturating_add(CODED_BYTES));
+            bytes.clear();
+            out.clear();
+            read(at..end, &mut bytes)?;
+            let told = decoder.decode(&bytes, &mut out);
+            told.map_err(NotDecoded::Undecodable)?;
+            at = end;
+            if at == coded {
+                let told = decoder.finish(&mut out);
+                told.map_err(NotDecoded::Undecodable)?;
+            }
+            decoded = decoded.saturating_add(out.len() as u64);
+            if at == coded {
+                break;
+            }
+        }
+        Ok(Self {
+            runs,
+            coded,
+            length: decoded,
+            marks,
+        })
+    }
+
+    /// How many bytes it is.
+    pub fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Where the encoded bytes stand.
+    pub(super) fn runs(&self) -> &Rc<[Range<u64>]> {
+        &self.runs
+    }
+
+    /// Appends a range of it. `read` appends a range of what the runs are.
+    ///
+    /// # Errors
+    /// What `read` gave; or there is less.
+    pub(super) fn read(
+        &self,
+        wanted: Range<u64>,
+        out: &mut Vec<u8>,
+        mut read: impl FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), HostError>,
+    ) -> Result<(), HostError> {
+        let short = HostError {
+            call: "get_buffer_bytes",
+            status: HostError::UNUSABLE,
+        };
+        let before = self
+            .marks
+            .partition_point(|mark| mark.decoded <= wanted.start);
+        let mark = before.checked_sub(1).and_then(|last| self.marks.get(last));
+        let mark = mark.ok_or(short)?;
+        let mut decoder = mark.decoder.clone();
+        let (mut at, mut coded) = (mark.decoded, mark.coded);
+        let (mut bytes, mut piece) = (Vec::new(), Vec::new());
+        while at < wanted.end {
+            if coded >= self.coded {
+                return Err(short);
+            }
+            let end = self.coded.min(coded.saturating_add(CODED_BYTES));
+            bytes.clear();
+            piece.clear();
+            read(coded..end, &mut bytes)?;
+            decoder.decode(&bytes, &mut piece).map_err(|_| short)?;
+            coded = end;
+            if coded == self.coded {
+                decoder.finish(&mut piece).map_err(|_| short)?;
+            }
+            let within = |offset: u64| {
+                let offset = usize::try_from(offset.saturating_sub(at));
+                offset.map_or(piece.len(), |offset| offset.min(piece.len()))
+            };
+            let part = piece.get(within(wanted.start)..within(wanted.end));
+            out.extend_from_slice(part.unwrap_or_default());
+            at = at.saturating_add(piece.len() as u64);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "one run is a list too")]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
+    use crate::transfer_encoding::TransferEncoding;
+
+    fn base64() -> Decoder {
+        Decoder::Transfer(transfer_encoding::Decoder::new(TransferEncoding::Base64))
+    }
+
+    /// What a body has in these runs, one behind the other.
+    fn reader<'a>(
+        body: &'a [u8],
+        runs: &'a [Range<u64>],
+    ) -> impl FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), HostError> + 'a {
+        let whole: Vec<u8> = runs
+            .iter()
+            .flat_map(|run| body[run.start as usize..run.end as usize].to_vec())
+            .collect();
+        move |range, out| {
+            out.extend_from_slice(&whole[range.start as usize..range.end as usize]);
+            Ok(())
+        }
+    }
+
+    fn decoded(body: &[u8], runs: Vec<Range<u64>>) -> Result<Decoded, NotDecoded> {
+        Decoded::new(runs.clone().into(), base64(), reader(body, &runs))
+    }
+
+    #[test]
+    fn any_range_can_be_read() {
+        let content: Vec<u8> = (0..300_000_u32).map(|n| (n * 7 / 3) as u8).collect();
+        let mut body = b"before ".to_vec();
+        let text = STANDARD.encode(&content);
+        for line in text.as_bytes().chunks(76) {
+            body.extend_from_slice(line);
+            body.extend_from_slice(b"\r\n");
+        }
+        let runs = vec![7..1000, 1000..1001, 1001..body.len() as u64];
+        let found = decoded(&body, runs.clone()).unwrap();
+        assert_eq!(found.len(), content.len() as u64);
+        assert!(found.marks.len() > 3);
+        let length = content.len();
+        for range in [
+            0..length,
+            0..1,
+            5..5,
+            100_000..200_000,
+            49_150..49_160,
+            length - 1..length,
+            length..length,
+        ] {
+            let mut out = b"kept".to_vec();
+            let wanted = range.start as u64..range.end as u64;
+            found.read(wanted, &mut out, reader(&body, &runs)).unwrap();
+            assert_eq!(&out[4..], &content[range.clone()], "{range:?}");
+        }
+        let past = found.len()..found.len() + 1;
+        let read = found.read(past, &mut Vec::new(), reader(&body, &runs));
+        assert!(read.is_err());
+    }
+
+    #[test]
+    fn nothing_and_what_is_not_encoded() {
+        assert!(decoded(b"", vec![]).unwrap().is_empty());
+        assert!(decoded(b"\r\n", vec![0..2]).unwrap().is_empty());
+        let refused = decoded(b"a-b=", vec![0..4]);
+        assert!(matches!(refused, Err(NotDecoded::Undecodable(_))));
+        let refused = decoded(b"YQ=", vec![0..3]);
+        assert!(matches!(refused, Err(NotDecoded::Undecodable(_))));
+    }
+}
