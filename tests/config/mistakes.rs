@@ -280,9 +280,24 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             ]),
             ERROR,
             &[
-                "with 1 MiB of room above the profile's buffer",
+                "1 MiB of room above the profile's buffer",
                 "request_body_buffer_limit: 53608448",
             ],
+        ),
+        (
+            "no room for one read in monitor mode",
+            replaced(&[
+                (
+                    "vendor: c_icap",
+                    "vendor: c_icap\n                      enforcement: monitor",
+                ),
+                (
+                    "request_body_buffer_limit: 54525952",
+                    "request_body_buffer_limit: 53477376",
+                ),
+            ]),
+            ERROR,
+            &["1 MiB of room above the profile's buffer"],
         ),
         (
             "no room for one read, and no limit of the route's",
@@ -302,7 +317,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
                 ),
             ]),
             WARNING,
-            &["with 2 MiB of room above the profile's buffer"],
+            &["2 MiB of room above the profile's buffer"],
         ),
         (
             "large limit for everything",

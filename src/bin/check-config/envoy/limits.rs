@@ -3,7 +3,7 @@
 use super::{Connection, size};
 use crate::document::Node;
 use crate::finding::Finding;
-use icap_filter::config::{Cause, Config, FailAction};
+use icap_filter::config::{Cause, Config, Enforcement, FailAction};
 
 /// Envoy's own limit where a listener has none.
 const DEFAULT_BUFFER: u64 = 1 << 20;
@@ -27,7 +27,9 @@ pub(super) fn check(connection: &Connection, whole: bool) -> Vec<Finding> {
     };
     let longest = profiles().map(|p| p.response_timeout_ms).max();
     let mut found = sizes(connection, whole, largest);
-    let opening = profiles().filter(|p| p.fail_action(Cause::Oversize) == FailAction::Open);
+    let opening = profiles().filter(|p| {
+        p.fail_action(Cause::Oversize) == FailAction::Open || p.enforcement == Enforcement::Monitor
+    });
     if let Some(largest) = opening.map(|profile| profile.request_buffer_bytes).max() {
         found.extend(room_to_open(connection, largest));
     }
@@ -49,7 +51,7 @@ fn room_to_open(connection: &Connection, largest: u64) -> Vec<Finding> {
     let needed = largest.saturating_add(read).saturating_add(ONE_READ);
     let what = |limit: u64| {
         format!(
-            "large_upload_fail_action: fail_open with {} of room above the profile's buffer",
+            "{} of room above the profile's buffer, though larger uploads are to go on",
             size(limit.saturating_sub(largest))
         )
     };
