@@ -142,6 +142,8 @@ impl Parts {
 }
 
 /// Every filter of ours that scans stands directly after one of Envoy's own that looks up the route.
+///
+/// In a chain the filter that comes first.
 pub fn check_route_lookup(config: &Value) {
     let lookup =
         "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation";
@@ -151,7 +153,7 @@ pub fn check_route_lookup(config: &Value) {
             return;
         };
         for (place, filter) in filters.iter().enumerate() {
-            if ["icap_filter", "icap-filter"]
+            if ["icap_filter", "icap-filter", "icap_antivirus"]
                 .iter()
                 .all(|name| filter["name"] != *name)
             {
