@@ -292,10 +292,10 @@ pub fn check_agreement(config: &Value) {
         }
     });
     assert!(!profiles.is_empty() && !checks.is_empty() && !limits.is_empty());
-    assert!(
-        machines.len() == 2 && machines[0] != machines[1],
-        "{machines:?}"
-    );
+    // Filters in a chain share a machine, and so do the ways to their servers.
+    machines.sort_by_key(Value::to_string);
+    machines.dedup();
+    assert_eq!(machines.len(), 2, "{machines:?}");
     assert_eq!(idle.len(), 1, "{idle:?}");
     let idle: u64 = idle[0]
         .as_str()
