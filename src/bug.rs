@@ -21,8 +21,6 @@ pub enum Bug {
     EditFailureIgnored,
     /// A second outcome of a message is counted too.
     OutcomeCountedTwice,
-    /// A client is answered in the callback of another's message.
-    ForeignReply,
     /// Something is sent on a connection in the callback that brings its bytes.
     SendWhileReceiving,
     /// What was handed on is served in the callback that brings bytes.
@@ -45,10 +43,6 @@ pub enum Bug {
     ClockRunsDuringUpload,
     /// What is given up is ended as if it were whole.
     LastChunkWhenGivenUp,
-    /// A connection that is handed to a message that is gone is forgotten.
-    HandOverLost,
-    /// A message that is over goes on waiting for a connection.
-    WaiterNotForgotten,
     /// The queue calls back once and never again.
     CallLost,
     /// What Envoy refuses within an edit is not logged before.
@@ -97,14 +91,13 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 39] = [
         Self::EmptyBodyIsNone,
         Self::UndefinedStatusPasses,
         Self::CutOffPageOpens,
         Self::FailedChangeOpens,
         Self::EditFailureIgnored,
         Self::OutcomeCountedTwice,
-        Self::ForeignReply,
         Self::SendWhileReceiving,
         Self::SettledWhileReceiving,
         Self::SecondFailingOpen,
@@ -116,8 +109,6 @@ impl Bug {
         Self::NoIeof,
         Self::ClockRunsDuringUpload,
         Self::LastChunkWhenGivenUp,
-        Self::HandOverLost,
-        Self::WaiterNotForgotten,
         Self::CallLost,
         Self::NestedRefusalUnlogged,
         Self::NoTickForHeld,

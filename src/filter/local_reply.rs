@@ -99,7 +99,7 @@ impl<H: Host> Worker<H> {
     /// Gives the answer now, or where the callback of another message is running as soon as that is over: Envoy stops whichever
     /// message's callback is running when an answer is given, and that one would lose a part of its body.
     pub(super) fn reply(&mut self, id: u32, reply: LocalReply) {
-        if self.inside.is_some_and(|running| running != id) && !bug(Bug::ForeignReply) {
+        if self.inside.is_some_and(|running| running != id) {
             self.reply_later(id, reply);
         } else if let Err(e) = reply.give(&self.host, id) {
             log::debug!("context {id}: {e}");

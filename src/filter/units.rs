@@ -2,7 +2,6 @@
 
 use super::exchange::Exchange;
 use super::worker::Worker;
-use crate::bug::{Bug, bug};
 use crate::connection::{Owner, PoolId, Released, StreamToken, UnitId};
 use crate::host::Host;
 use crate::submission::{Cx, Effect, Loss, Prospect, Shown, Step, Submission};
@@ -112,7 +111,6 @@ impl<H: Host> Worker<H> {
                 Owner::Unit(unit) if self.has_unit(unit) => {
                     self.with_unit(unit, |submission, cx| submission.got(token, cx));
                 }
-                Owner::Unit(_) if bug(Bug::HandOverLost) => {}
                 Owner::Unit(_) => self.release(token),
                 Owner::Options(_) | Owner::SelfTest(_) => self.probe_connected(owner, token),
             }

@@ -210,7 +210,6 @@ impl Submission {
     /// not come to its end must not look as if it had.
     pub fn give_up<H: Host>(&mut self, cx: &mut Cx<'_, H>) {
         match mem::replace(&mut self.state, State::Done) {
-            State::Waiting if bug(Bug::WaiterNotForgotten) => {}
             State::Waiting => cx.connections.forget(self.pool, Owner::Unit(self.id)),
             State::Open(attempt) | State::Rest(attempt) => {
                 if bug(Bug::LastChunkWhenGivenUp) {
