@@ -21,7 +21,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="bench-peers", description=__doc__.split("\n\n")[0])
     parser.add_argument("--out", type=pathlib.Path, required=True, help="where the results go")
     parser.add_argument("--rounds", type=int, default=5, help="how often each pair is measured")
-    parser.add_argument("--seconds", type=float, default=4, help="how long each measurement takes")
+    parser.add_argument("--seconds", type=int, default=4, help="how long each measurement takes")
     parser.add_argument("--only", action="append", default=[], help="a scenario by its name; may be repeated")
     parser.add_argument("--peer", action="append", default=[], help="a peer by its name; may be repeated")
     return parser.parse_args()

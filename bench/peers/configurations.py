@@ -151,7 +151,7 @@ def plugin(variant, scenario):
         "name": "bench",
         "cluster": "icap_pool",
         "service_url": "icap://127.0.0.1:1344/echo",
-        "preview_bytes": 1024,
+        "preview_size_bytes": 1024,
         "request_buffer_size_kb": 51200,
         "max_connections": 256,
         "max_pending": 1024,

@@ -46,7 +46,7 @@ def run(peer, scenario, seconds):
 
 def raw(client, port, scenario, seconds):
     """The same figures of an ICAP client without a proxy, on one connection to the server itself."""
-    command = [client, str(port), str(scenario.body_bytes), str(max(1, round(seconds)))]
+    command = [client, str(port), str(scenario.body_bytes), str(seconds)]
     said = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60, check=True).stdout
     requests, duration_us, p50, p99 = (int(number) for number in said.split())
     return {

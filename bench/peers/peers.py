@@ -54,11 +54,12 @@ def free_port():
         return it.getsockname()[1]
 
 
-def wait_for(port, process):
+def wait_for(port, process, directory):
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args[0]} ended with {process.returncode}")
+            log = (directory / "log").read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"{process.args[0]} ended with {process.returncode}: {log}")
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
@@ -91,6 +92,8 @@ class Ground:
 
     def __init__(self, directory):
         self.directory = directory
+        # Squid that is started as root writes as another user.
+        directory.chmod(0o777)
         self.lasting = []
         self.of_scenario = []
 
@@ -111,12 +114,12 @@ class Ground:
     def spawn(self, among, name, text, port, command):
         directory = self.directory / f"{name}-{port}"
         directory.mkdir(exist_ok=True)
-        file = directory / "configuration"
+        file = directory / "configuration.json"  # Envoy goes by the ending.
         file.write_text(text)
         log = (directory / "log").open("wb")
         process = subprocess.Popen([*command, str(file)], stdout=log, stderr=log, cwd=directory, start_new_session=True)
         among.append(process)
-        wait_for(port, process)
+        wait_for(port, process, directory)
         return directory, process
 
     def start(self, peer, scenario):
@@ -126,9 +129,10 @@ class Ground:
             icap = free_port()
             script = pathlib.Path(__file__).with_name("delay.py")
             command = [sys.executable, str(script), str(icap), str(self.icap), str(scenario.delay_ms)]
-            process = subprocess.Popen(command, start_new_session=True)
+            log = (self.directory / "log").open("wb")
+            process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
             self.of_scenario.append(process)
-            wait_for(icap, process)
+            wait_for(icap, process, self.directory)
         if peer.kind == "squid":
             text = conf.squid(self.directory, port, self.application, icap, scenario, peer.variant == "logging")
             directory, process = self.spawn(self.of_scenario, "squid", text, port, ["squid", "-N", "-f"])
