@@ -90,7 +90,7 @@ test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAss
 .PHONY: e2e
 e2e: build icap-server envoy pyicap requests chart-tools ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
 	@scripts/install-packages $(RUN_PACKAGES) $(E2E_PACKAGES)
-	@cargo test $(addprefix --test ,$(E2E_TESTS))
+	@cargo test --no-fail-fast $(addprefix --test ,$(E2E_TESTS))
 
 .PHONY: applications
 applications: build icap-server envoy ## Test applications with their own clients: S3, WebDAV, registries, gRPC and others

@@ -53,7 +53,7 @@ async fn both_proxies_come_to_the_same_outcomes() {
     for seed in 0..seeds {
         let plan = plans::of(seed, release);
         let simulated = simulated::run(&plan);
-        let real = real::run(&plan).await;
+        let real = real::run(&plan, &simulated.counters).await;
         exchanges += plan.messages.len();
         differences.extend(simulated.differences(&real, &plan));
     }

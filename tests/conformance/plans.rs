@@ -44,16 +44,24 @@ pub fn of(seed: u64, release: Release) -> Plan {
         message.leaves_us = None;
         message.idle_timeout_us = None;
         message.route = Route::Silent;
-        for body in [&mut message.request, &mut message.response] {
-            settle(body);
+        let limits = [plan.profile.request_kb, plan.profile.response_kb];
+        for (body, limit_kb) in [&mut message.request, &mut message.response]
+            .into_iter()
+            .zip(limits)
+        {
+            settle(body, limit_kb * 1024);
         }
     }
     plan
 }
 
-/// A body as a client over HTTP/1.1 sends it.
-fn settle(body: &mut Body) {
+/// A body as a client over HTTP/1.1 sends it. One over the limit says so beforehand: else the server may decide by its
+/// first part, or not in time.
+fn settle(body: &mut Body, limit: usize) {
     body.pace_us = 0;
+    if body.size > limit && body.framing != Framing::None {
+        body.framing = Framing::Length;
+    }
     body.end_apart = body.framing != Framing::Length;
     if body.framing == Framing::Length && body.size == 0 {
         // Envoy tells its end with its headers.

@@ -1,6 +1,7 @@
 //! A plan in Envoy itself.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt;
 use hyper::Request;
@@ -18,8 +19,12 @@ use crate::support::envoy::Envoy;
 use crate::support::envoy_config::Setup;
 use crate::support::eventually;
 
-/// Runs it.
-pub async fn run(plan: &Plan) -> Seen {
+/// How long a worker may take to tell Envoy what it counted.
+const COUNTERS_WITHIN: Duration = Duration::from_secs(10);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// Runs it, and waits until the worker has told Envoy the counters that are expected, or gives those that it did tell.
+pub async fn run(plan: &Plan, expected: &[(&'static str, i64)]) -> Seen {
     let shared = Arc::new(plan.clone());
     let mut servers = Vec::new();
     for server in &plan.servers {
@@ -43,11 +48,24 @@ pub async fn run(plan: &Plan) -> Seen {
         seen.exchanges
             .push(exchange(plan, message, n, &envoy, &origin).await);
     }
-    for name in COUNTERS {
-        let value = envoy.metric(name).await;
-        seen.counters.push((name, i64::try_from(value).unwrap()));
-    }
+    seen.counters = counters(&envoy, expected).await;
     seen
+}
+
+/// The counters, as soon as they are the expected ones: a worker tells Envoy at its next tick what no scan's end told before.
+async fn counters(envoy: &Envoy, expected: &[(&'static str, i64)]) -> Vec<(&'static str, i64)> {
+    let deadline = Instant::now() + COUNTERS_WITHIN;
+    loop {
+        let mut counters = Vec::new();
+        for name in COUNTERS {
+            let value = envoy.metric(name).await;
+            counters.push((name, i64::try_from(value).unwrap()));
+        }
+        if counters == expected || Instant::now() > deadline {
+            return counters;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
 }
 
 /// Waits until the worker, and the main thread, have asked every service for its OPTIONS.
