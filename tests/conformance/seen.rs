@@ -41,6 +41,8 @@ pub struct Exchange {
     /// The details of the response code.
     pub details: String,
     pub log: Log,
+    /// The filter's callbacks about it, in their order; several of a kind in a row count once.
+    pub callbacks: Vec<String>,
 }
 
 /// Some bytes, in short.
