@@ -41,7 +41,8 @@ REPORT_PACKAGES := $(if $(shell command -v google-chrome),,chromium:chromium) ch
 # What the end-to-end tests start beside these.
 E2E_PACKAGES := e2guardian:e2guardian clamav-testfiles
 # Servers and clients of the applications that are tested; those in Python are in tests/applications/requirements.txt.
-APPLICATION_PACKAGES := docker-registry:docker-registry skopeo:skopeo rclone:rclone cadaver:cadaver curl:curl wget:wget
+APPLICATION_PACKAGES := docker-registry:docker-registry skopeo:skopeo rclone:rclone cadaver:cadaver curl:curl wget:wget \
+	nginx:nginx-light h2load:nghttp2-client
 # These tests are a step of their own, for they need the built module and the servers.
 E2E_TESTS := e2e deploy neighbours conformance
 NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) applications report simulation soak,\

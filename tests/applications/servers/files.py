@@ -33,4 +33,6 @@ class Files(BaseHTTPRequestHandler):
         return b"".join(pieces)
 
 
+# A client may begin many uploads at once.
+ThreadingHTTPServer.request_queue_size = 512
 ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Files).serve_forever()
