@@ -22,6 +22,10 @@
 #[path = "../e2e/support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "shared with the tests of the reports' page")]
+#[path = "../report/browser.rs"]
+mod browser;
+
 mod git;
 mod grpc;
 mod lab;
@@ -32,6 +36,7 @@ mod program;
 mod registry;
 mod rules;
 mod s3;
+mod scripts;
 mod tus;
 mod uploads;
 mod web_server;
