@@ -264,7 +264,7 @@ impl<H: Host> Worker<H> {
 
     /// Writes icap_log of a failure that is about to be an outcome, or is not.
     pub(super) fn log_outcome(&self, id: u32, exchange: &mut Exchange, significance: Significance) {
-        let outcome = Outcome::done(Action::Failed, significance);
+        let outcome = exchange.outcome(Action::Failed, significance);
         let outcome = exchange.journal.with(outcome);
         self.write_log(id, exchange, outcome);
     }

@@ -50,6 +50,7 @@ mod log;
 mod metrics;
 mod modify;
 mod monitor;
+mod monitor_ended;
 mod options;
 mod overload;
 mod oversize;
