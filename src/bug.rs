@@ -87,11 +87,27 @@ pub enum Bug {
     LoggedTooLate,
     /// Bytes that nobody asked for count as an answer.
     StrayAnswerTaken,
+    /// What is monitored is blocked.
+    MonitorBlocks,
+    /// What is monitored is changed.
+    MonitorChanges,
+    /// What Envoy or its client ends of what is monitored is logged as done by the filter.
+    MonitoredEndEnforced,
+    /// Of a form's files those behind the first are not shown.
+    FileUnshown,
+    /// The fields of a form with files are not shown.
+    FieldsUnshown,
+    /// The first part that passes lets its form go on.
+    FirstPartDecides,
+    /// A form that can be read in two ways is shown as it is.
+    AmbiguousFormShown,
+    /// A form goes on as it came though a part of it was changed.
+    ChangedPartIgnored,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 47] = [
         Self::EmptyBodyIsNone,
         Self::UndefinedStatusPasses,
         Self::CutOffPageOpens,
@@ -131,6 +147,14 @@ impl Bug {
         Self::StallNotNoticed,
         Self::LoggedTooLate,
         Self::StrayAnswerTaken,
+        Self::MonitorBlocks,
+        Self::MonitorChanges,
+        Self::MonitoredEndEnforced,
+        Self::FileUnshown,
+        Self::FieldsUnshown,
+        Self::FirstPartDecides,
+        Self::AmbiguousFormShown,
+        Self::ChangedPartIgnored,
     ];
 }
 

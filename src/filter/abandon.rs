@@ -2,6 +2,7 @@
 
 use super::exchange::{Exchange, Phase};
 use super::worker::Worker;
+use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
 use crate::icap::Direction;
@@ -131,7 +132,8 @@ impl<H: Host> Worker<H> {
         self.give_up_units(exchange);
         exchange.phase = Phase::Answered;
         let significance = Significance::of(Action::Failed, Some(cause), false);
-        let outcome = exchange.outcome(Action::Failed, significance);
+        let mut outcome = exchange.outcome(Action::Failed, significance);
+        outcome.enforced |= bug(Bug::MonitoredEndEnforced);
         self.conclude_failed(id, exchange, outcome, (cause, false));
     }
 

@@ -53,7 +53,7 @@ impl<H: Host> Worker<H> {
             Ok(replacement) => {
                 let length = replacement.body.as_ref().map(NewBody::len);
                 record.modified_content_length = Some(length.unwrap_or(exchange.body.available));
-                if exchange.is_monitored() {
+                if exchange.is_monitored() && !bug(Bug::MonitorChanges) {
                     return self.let_go_as(id, exchange, *record, Action::Modified, None);
                 }
                 record.action = Some(Action::Modified);
@@ -135,7 +135,7 @@ impl<H: Host> Worker<H> {
         (with, answer): (BlockWith, Answer),
         cause: Option<Cause>,
     ) {
-        if exchange.is_monitored() {
+        if exchange.is_monitored() && !bug(Bug::MonitorBlocks) {
             return self.let_go_as(id, exchange, record, Action::Blocked, cause);
         }
         let page = server_page(&self.host, id, exchange, with, answer);

@@ -3,6 +3,7 @@
 use super::exchange::{Draining, Exchange};
 use super::replacement::{NewBody, Replacement, new_body};
 use super::worker::Worker;
+use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};
 use crate::connection::UnitId;
 use crate::host::{Host, HostError};
@@ -146,7 +147,7 @@ impl<H: Host> Worker<H> {
         } else if let Some((record, change)) = apart.take_whole_change() {
             exchange.apart = None;
             self.change(id, exchange, record, *change);
-        } else if apart.is_changed() && !monitored {
+        } else if apart.is_changed() && !monitored && !bug(Bug::ChangedPartIgnored) {
             match self.changed_form(id, exchange) {
                 Ok(replacement) => {
                     let record = None;

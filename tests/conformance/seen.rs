@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::plan::Plan;
 
 /// The counters that say the same wherever they are counted.
-pub const COUNTERS: [&str; 15] = [
+pub const COUNTERS: [&str; 20] = [
     "requests",
     "passed",
     "modified",
@@ -20,6 +20,11 @@ pub const COUNTERS: [&str; 15] = [
     "failed.overload",
     "failed.internal",
     "failed.oversize",
+    "failed.bad_request",
+    "would_block",
+    "would_modify",
+    "would_fail",
+    "parts",
     "retries",
 ];
 

@@ -1,5 +1,7 @@
 //! Which failures a run may have: none without a reason in its plan.
 
+use icap_filter::icap::Direction;
+
 use super::delivery::Exchange;
 use crate::parties::transaction::Said;
 use crate::plan::{MessagePlan, Plan, Route};
@@ -8,7 +10,7 @@ impl Plan {
     /// Everybody is fast, and there are connections enough.
     fn is_swift(&self) -> bool {
         let messages = self.messages.len() as u64;
-        let needed = messages * 2 + 2;
+        let needed = messages * (1 + u64::from(self.profile.parallel)) + 2;
         self.profile.timeout_ms >= 300
             && u64::from(self.profile.max_connections) >= needed
             && self.faults.late_tick == 0
@@ -82,6 +84,7 @@ impl Exchange<'_> {
             "protocol" => faults.garbage > 0 || faults.status > 0 || faults.leftover > 0,
             "server_error" => faults.status > 0 || faults.busy > 0 || sleeps,
             "overload" => !plan.is_swift(),
+            "bad_request" => plan.is_ambiguous(self.it),
             "internal" => {
                 faults.host > 0
                     || !plan.envoy.stop_iteration
@@ -110,6 +113,16 @@ impl Exchange<'_> {
             .request_kb
             .min(self.plan.profile.response_kb)
             * 1024;
+        let of_form: usize = self
+            .scans(Direction::Request)
+            .map(|it| match &it.said {
+                Said::Change(changed) => changed.body.len().saturating_sub(it.body.len()),
+                _ => 0,
+            })
+            .sum();
+        if self.it.request.form.is_some() && self.it.request.size + of_form > longest {
+            return true;
+        }
         self.scanner.transactions.iter().any(|it| match &it.said {
             Said::Change(changed) => changed.body.len() > longest,
             // A page in the place of a response is held like one.

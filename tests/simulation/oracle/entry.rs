@@ -8,6 +8,8 @@ use crate::envoy::message::{Logged, Message};
 #[derive(Debug)]
 pub struct Entry {
     pub action: String,
+    /// That is what was done, and not what would have been.
+    pub enforced: bool,
     pub significance: Vec<String>,
     /// Method, action and reason of each transaction.
     pub records: Vec<Record>,
@@ -48,6 +50,7 @@ impl Entry {
         }
         Ok(Self {
             action,
+            enforced: value["enforced"].as_bool().unwrap_or(true),
             significance: list(&value["significance"]).iter().map(text).collect(),
             records: list(&value["request_logs"])
                 .iter()

@@ -2,6 +2,7 @@
 
 use super::content::{Body, Framing, Label};
 use super::faults::Faults;
+use super::form::{Flaw, Form, Part};
 use super::profile::{CAUSES, ProfilePlan, Responses};
 use super::{EnvoyPlan, MessagePlan, Plan, Release, Route, ServerPlan};
 use crate::random::Dice;
@@ -56,7 +57,7 @@ impl Plan {
     fn calm(&mut self) {
         self.faults = Faults::default();
         self.envoy.stop_iteration = true;
-        self.profile.max_connections = 32;
+        self.profile.max_connections = 64;
         self.profile.timeout_ms = self.profile.timeout_ms.max(300);
         for server in &mut self.servers {
             server.connect_us = server.connect_us.min(200);
@@ -111,6 +112,10 @@ fn profile(dice: &Dice) -> ProfilePlan {
         server_page: !dice.one_in(3),
         expose: dice.one_in(4),
         self_test: dice.one_in(16),
+        parts: !dice.one_in(5),
+        parallel: dice.pick(&[1, 2, 4]),
+        monitor: dice.one_in(5),
+        as_download: dice.one_in(6),
     }
 }
 
@@ -152,7 +157,7 @@ fn message(
         _ => 200,
     };
     let request = match method {
-        "POST" | "PUT" => body(&dice, id * 2, profile.request_kb * KIB),
+        "POST" | "PUT" => upload(seed, &dice, id, profile.request_kb * KIB),
         _ => Body::none(),
     };
     let response = match status {
@@ -226,8 +231,57 @@ fn body(dice: &Dice, id: u64, limit: usize) -> Body {
         .max(size / 24 + 1),
         pace_us: dice.pick(&[0, 0, 100, 3_000, 40_000]),
         end_apart: dice.one_in(2),
+        form: None,
     }
     .fitted()
+}
+
+/// A body of a request, which in a third of all runs is as likely a form as not.
+fn upload(seed: u64, dice: &Dice, id: u64, limit: usize) -> Body {
+    let mut body = body(dice, id * 2, limit);
+    let dice = Dice::new(seed, "form", id);
+    if Dice::new(seed, "forms", 0).one_in(3) && dice.one_in(2) {
+        let form = form(&dice);
+        body.piece = body.piece.max(form.size() / 24 + 1);
+        body.form = Some(form);
+    }
+    body.fitted()
+}
+
+fn form(dice: &Dice) -> Form {
+    let count = dice.pick(&[1, 1, 2, 2, 3, 4, 6]);
+    let parts = (0..count).map(|_| part(dice)).collect();
+    let flaw = dice.one_in(6).then(|| {
+        dice.pick(&[
+            Flaw::NoEnd,
+            Flaw::BareLineFeed,
+            Flaw::NoName,
+            Flaw::TwoTypes,
+            Flaw::AfterTheEnd,
+            Flaw::SecondBoundary,
+        ])
+    });
+    Form { parts, flaw }
+}
+
+fn part(dice: &Dice) -> Part {
+    let size = match dice.below(6) {
+        0 => 0,
+        1 | 2 => dice.range(1, 40),
+        3 | 4 => dice.range(40, 300),
+        _ => dice.range(300, 1200),
+    };
+    let at = dice.below(size.max(1)) as usize;
+    let label = match dice.below(8) {
+        0 => Label::Infected(at),
+        1 | 2 => Label::Edited(at),
+        _ => Label::Clean,
+    };
+    Part {
+        is_file: !dice.one_in(3),
+        size: size as usize,
+        label,
+    }
 }
 
 fn faults(dice: &Dice) -> Faults {

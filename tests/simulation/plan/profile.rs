@@ -50,6 +50,14 @@ pub struct ProfilePlan {
     pub expose: bool,
     /// `self_test`, and with it `fail_profile`.
     pub self_test: bool,
+    /// `multipart: parts`; else `whole`.
+    pub parts: bool,
+    /// `multipart_parallel`.
+    pub parallel: u32,
+    /// `enforcement: monitor`.
+    pub monitor: bool,
+    /// `scan_requests_as: respmod`.
+    pub as_download: bool,
 }
 
 /// The causes that `fail_action_by_cause` knows.
@@ -86,7 +94,8 @@ impl ProfilePlan {
              \"large_upload_fail_action\":\"{}\",\"max_connections\":{},\"max_pending\":{},\
              \"connection_idle_timeout_ms\":{},\"max_requests_per_connection\":{},\"options\":{{\"enabled\":{}}},\
              \"require_content_length\":{},\"block_response\":{{\"use_server_response\":{}}},\
-             \"self_test\":{{\"enabled\":{},\"fail_profile\":true}},\"send_client_ip\":true",
+             \"self_test\":{{\"enabled\":{},\"fail_profile\":true}},\"send_client_ip\":true,\
+             \"multipart\":\"{}\",\"multipart_parallel\":{},\"enforcement\":\"{}\",\"scan_requests_as\":\"{}\"",
             self.request_kb,
             self.response_kb,
             self.allow_204,
@@ -102,6 +111,14 @@ impl ProfilePlan {
             self.require_length,
             self.server_page,
             self.self_test,
+            if self.parts { "parts" } else { "whole" },
+            self.parallel,
+            if self.monitor { "monitor" } else { "enforce" },
+            if self.as_download {
+                "respmod"
+            } else {
+                "reqmod"
+            },
         );
         let written = match self.preview {
             Some(bytes) => write!(json, ",\"preview_size_bytes\":{bytes}"),
