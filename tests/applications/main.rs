@@ -26,6 +26,7 @@ mod support;
 #[path = "../report/browser.rs"]
 mod browser;
 
+mod certificate;
 mod git;
 mod grpc;
 mod lab;
@@ -41,3 +42,4 @@ mod tus;
 mod uploads;
 mod web_server;
 mod webdav;
+mod wrappings;
