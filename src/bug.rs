@@ -103,11 +103,17 @@ pub enum Bug {
     AmbiguousFormShown,
     /// A form goes on as it came though a part of it was changed.
     ChangedPartIgnored,
+    /// An answer that waits for the rest of a body keeps its connection.
+    RestKeepsConnection,
+    /// No connection is taken from an upload that its client delays.
+    UploadPinsPool,
+    /// An upload whose connection was taken is sent anew before it has come in whole.
+    ParkedTooShort,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 50] = [
         Self::EmptyBodyIsNone,
         Self::UndefinedStatusPasses,
         Self::CutOffPageOpens,
@@ -155,6 +161,9 @@ impl Bug {
         Self::FirstPartDecides,
         Self::AmbiguousFormShown,
         Self::ChangedPartIgnored,
+        Self::RestKeepsConnection,
+        Self::UploadPinsPool,
+        Self::ParkedTooShort,
     ];
 }
 

@@ -198,6 +198,8 @@ pub struct Profile {
     pub response_timeout_ms: u64,
     /// How long a held message may wait for the next part of its body, in milliseconds; 0: for ever.
     pub body_progress_timeout_ms: u64,
+    /// How long others wait before a connection is taken from a message whose body comes slowly, in milliseconds; 0: for ever.
+    pub upload_preempt_ms: u64,
     /// From where on a scan counts as slow, in milliseconds.
     pub slow_threshold_ms: u64,
     /// What to do on failure, by cause: see [`Profile::fail_action`].

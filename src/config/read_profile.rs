@@ -72,6 +72,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let allow_204 = fields.bool("allow_204");
     let response_timeout_ms = fields.integer("response_timeout_ms");
     let body_progress_timeout_ms = fields.integer("body_progress_timeout_ms");
+    let upload_preempt_ms = fields.integer("upload_preempt_ms");
     let slow_threshold_ms = fields.integer("slow_response_warning_threshold_ms");
     let fail_actions = fail_actions(fields);
     let enforcement = enforcement(fields);
@@ -142,6 +143,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         allow_204,
         response_timeout_ms,
         body_progress_timeout_ms,
+        upload_preempt_ms,
         slow_threshold_ms,
         fail_actions: fail_actions?,
         enforcement: enforcement?,

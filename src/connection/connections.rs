@@ -87,11 +87,11 @@ impl Connections {
     }
 
     /// Asks for a connection: see [`Pool::checkout`].
-    pub fn checkout(&mut self, id: PoolId, owner: Owner, wish: Wish) -> Checkout {
+    pub fn checkout(&mut self, id: PoolId, owner: Owner, wish: Wish, now_ms: u64) -> Checkout {
         let Some((_, pool)) = self.pools.get_mut(id.0) else {
             return Checkout::Overloaded;
         };
-        let checkout = pool.checkout(owner, wish);
+        let checkout = pool.checkout(owner, wish, now_ms);
         if matches!(checkout, Checkout::Kept(_)) {
             self.streams.count(id, |turnover| &mut turnover.reused);
         }
@@ -283,6 +283,13 @@ impl Connections {
     /// Whether requests wait in that pool that can have no connection before another is done with its own.
     pub fn starves(&self, id: PoolId) -> bool {
         self.pools.get(id.0).is_some_and(|(_, pool)| pool.starves())
+    }
+
+    /// Whether a message has waited in that pool for so long that others are to make room: see [`Pool::is_overdue`].
+    pub fn is_overdue(&self, id: PoolId, patience_ms: u64, now_ms: u64) -> bool {
+        self.pools
+            .get(id.0)
+            .is_some_and(|(_, pool)| pool.is_overdue(patience_ms, now_ms))
     }
 
     /// Opens no connection in that pool before that time.

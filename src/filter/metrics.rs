@@ -103,6 +103,11 @@ impl Metrics {
         self.count(Some(profile), Counter::Retries);
     }
 
+    /// A connection was taken from a message whose body comes slowly.
+    pub(super) fn preempted(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::Preempted);
+    }
+
     /// A client left before the verdict.
     pub(super) fn aborted(&mut self, profile: &Profile) {
         self.count(Some(profile), Counter::Aborted);

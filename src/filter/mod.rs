@@ -33,6 +33,7 @@ mod page;
 mod part_outcomes;
 mod part_request;
 mod parts;
+mod preempt;
 mod probe;
 mod recall;
 mod repeated;

@@ -32,6 +32,7 @@ impl<H: Host> Worker<H> {
         self.tend_probes();
         self.watch_holding();
         self.warn_of_slow_scans();
+        self.preempt_slow_bodies();
         self.expire();
         self.expire_stalled();
         self.give_early_replies();

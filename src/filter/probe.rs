@@ -117,7 +117,8 @@ impl<H: Host> Worker<H> {
         if let Some(probe) = self.probe_mut(owner) {
             *probe = Probe::Waiting { until_ms };
         }
-        match self.connections.checkout(pool, owner, Wish::default()) {
+        let wish = Wish::default();
+        match self.connections.checkout(pool, owner, wish, self.now_ms) {
             Checkout::Kept(token) => self.probe_connected(owner, token),
             Checkout::Waiting => {}
             Checkout::Overloaded => self.probe_failed(owner, "too many requests are waiting"),

@@ -73,6 +73,7 @@ impl<H: Host> Worker<H> {
         match effect {
             Effect::Record(record) => exchange.journal.push(*record),
             Effect::Retried => self.metrics.retried(&exchange.profile),
+            Effect::Preempted => self.metrics.preempted(&exchange.profile),
             Effect::PreviewDecided => self.metrics.preview_decided(&exchange.profile),
             Effect::Istag { peer, tag } => {
                 self.notice_istag(&exchange.profile, exchange.direction, &peer, &tag);

@@ -40,6 +40,10 @@ pub struct Attempt {
     used: bool,
     /// The bytes that came begin no answer.
     stray: bool,
+    /// It has no connection any more: its answer is complete.
+    parted: bool,
+    /// Then, the address of the server.
+    peer: Option<String>,
 }
 
 /// How far the reading of an answer got.
@@ -87,6 +91,8 @@ impl Attempt {
             budget: budget.clone(),
             used,
             stray: false,
+            parted: false,
+            peer: None,
         }
     }
 
@@ -100,6 +106,25 @@ impl Attempt {
         Self {
             transaction: Transaction::of_options(Rc::clone(request), Limits::default()),
             ..Self::new(token, request, now_ms, budget, false)
+        }
+    }
+
+    /// Its answer is complete, and its connection is for others. `peer`: the address of the server.
+    pub(super) fn part(&mut self, peer: Option<String>) {
+        self.parted = true;
+        self.peer = peer;
+    }
+
+    /// The connection that it is on, if it still is.
+    pub(super) fn connection(&self) -> Option<StreamToken> {
+        (!self.parted).then_some(self.token)
+    }
+
+    /// The address of the server that it is with, or was.
+    pub(super) fn server<'a>(&'a self, connections: &'a Connections) -> Option<&'a str> {
+        match self.parted {
+            true => self.peer.as_deref(),
+            false => connections.peer(self.token),
         }
     }
 

@@ -56,6 +56,13 @@ const INTEGERS: &[(&str, Read<u64>, u64, u64, u64)] = &[
         0,
         3_600_000,
     ),
+    (
+        "upload_preempt_ms",
+        |p| p.upload_preempt_ms,
+        200,
+        0,
+        3_600_000,
+    ),
     ("max_connections", |p| p.max_connections.into(), 32, 1, 4096),
     (
         "multipart_parallel",

@@ -68,6 +68,7 @@ mod respmod;
 mod response_rules;
 mod secrets;
 mod servers;
+mod slow_clients;
 mod steering;
 mod tls;
 mod tracing;

@@ -134,6 +134,14 @@ pub(in super::super) static PROFILE: Section = Section::new(
              for without end.",
         ),
         Attribute::new(
+            "upload_preempt_ms",
+            integer(0, 3_600_000, "ms"),
+            Absent::Integer(200),
+            "How long others wait for a connection, all being in use, before one is taken from a message whose body comes slowly and \
+             whose scan waits for nothing else. That scan starts anew once the body is there in whole; at most once for each. \
+             0: connections are kept.",
+        ),
+        Attribute::new(
             "slow_response_warning_threshold_ms",
             integer(50, 3_600_000, "ms"),
             Absent::Integer(10_000),

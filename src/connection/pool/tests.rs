@@ -1,4 +1,5 @@
 use super::*;
+use crate::icap::Direction;
 
 const LIMITS: PoolLimits = PoolLimits {
     max_connections: 2,
@@ -19,7 +20,7 @@ fn message(context: u32) -> Owner {
 /// A request asks for a connection, and there is none yet.
 #[track_caller]
 fn wait(pool: &mut Pool, id: u32) {
-    let checkout = pool.checkout(message(id), Wish::default());
+    let checkout = pool.checkout(message(id), Wish::default(), 0);
     assert_eq!(checkout, Checkout::Waiting, "{id}");
 }
 
@@ -42,7 +43,7 @@ fn a_kept_connection_is_handed_out_again() {
     assert_eq!(open_all(&mut pool, 10), [(message(1), 10)]);
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert_eq!(
-        pool.checkout(message(2), Wish::default()),
+        pool.checkout(message(2), Wish::default(), 0),
         Checkout::Kept(10)
     );
     assert_eq!(pool.owner(10), Some(message(2)));
@@ -58,7 +59,7 @@ fn the_connection_used_last_is_reused_first() {
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert_eq!(pool.release(11, 1), Released::Kept);
     assert_eq!(
-        pool.checkout(message(3), Wish::default()),
+        pool.checkout(message(3), Wish::default(), 0),
         Checkout::Kept(11)
     );
 }
@@ -78,7 +79,7 @@ fn those_who_wait_are_served_in_order_and_nobody_overtakes_them() {
     assert_eq!(pool.release(10, 0), Released::HandedTo(message(4)));
     assert_eq!(pool.release(11, 0), Released::Kept);
     assert_eq!(
-        pool.checkout(message(5), Wish::default()),
+        pool.checkout(message(5), Wish::default(), 0),
         Checkout::Kept(11)
     );
 }
@@ -92,12 +93,12 @@ fn past_max_pending_it_is_overload_and_room_does_not_count_as_pending() {
     }
     assert!(!pool.takes_another());
     assert_eq!(
-        pool.checkout(message(5), Wish::default()),
+        pool.checkout(message(5), Wish::default(), 0),
         Checkout::Overloaded
     );
     open_all(&mut pool, 10);
     assert_eq!(
-        pool.checkout(message(5), Wish::default()),
+        pool.checkout(message(5), Wish::default(), 0),
         Checkout::Overloaded
     );
     pool.forget(message(3));
@@ -117,7 +118,7 @@ fn an_idle_connection_takes_another_where_nobody_may_wait() {
     assert!(!pool.takes_another());
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert!(pool.takes_another());
-    let kept = pool.checkout(message(2), Wish::default());
+    let kept = pool.checkout(message(2), Wish::default(), 0);
     assert_eq!(kept, Checkout::Kept(10));
 }
 
@@ -129,7 +130,7 @@ fn a_connection_is_retired_after_its_last_request() {
     for id in [2, 3] {
         assert_eq!(pool.release(10, 0), Released::Kept);
         assert_eq!(
-            pool.checkout(message(id), Wish::default()),
+            pool.checkout(message(id), Wish::default(), 0),
             Checkout::Kept(10)
         );
     }
@@ -145,7 +146,7 @@ fn a_retry_waits_in_front_for_a_fresh_connection_and_an_idle_one_makes_room() {
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(10, 0), Released::Kept);
-    assert_eq!(pool.checkout(message(3), Wish::FRESH), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(3), Wish::FRESH, 0), Checkout::Waiting);
     assert_eq!(pool.next_to_open(0, 0), None);
     assert!(pool.can_open(0));
     assert_eq!(pool.evict(0), Some(10));
@@ -159,9 +160,10 @@ fn a_request_that_has_to_wait_a_while_holds_nobody_up() {
     let mut pool = Pool::new(LIMITS);
     let later = Wish {
         fresh: true,
+        again: false,
         not_before_ms: 50,
     };
-    assert_eq!(pool.checkout(message(1), later), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(1), later, 0), Checkout::Waiting);
     assert!(!pool.can_open(49));
     wait(&mut pool, 2);
     assert_eq!(pool.next_to_open(0, 49), Some(message(2)));
@@ -175,7 +177,7 @@ fn a_kept_connection_does_not_go_to_a_retry() {
     let mut pool = Pool::new(LIMITS);
     wait(&mut pool, 1);
     open_all(&mut pool, 10);
-    assert_eq!(pool.checkout(message(2), Wish::FRESH), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(2), Wish::FRESH, 0), Checkout::Waiting);
     assert_eq!(pool.release(10, 0), Released::Kept);
 }
 
@@ -186,11 +188,11 @@ fn a_retry_that_waits_keeps_nobody_from_a_kept_connection() {
         wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
-    assert_eq!(pool.checkout(message(4), Wish::FRESH), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(4), Wish::FRESH, 0), Checkout::Waiting);
     assert_eq!(pool.release(10, 0), Released::HandedTo(message(3)));
     assert_eq!(pool.release(11, 0), Released::Kept);
     assert_eq!(
-        pool.checkout(message(5), Wish::default()),
+        pool.checkout(message(5), Wish::default(), 0),
         Checkout::Kept(11)
     );
     assert_eq!(pool.waiting(), [message(4)]);
@@ -278,7 +280,7 @@ fn what_the_server_allows_goes_before_the_limit() {
     assert_eq!(pool.release(11, 0), Released::Kept);
     pool.allow(Some(0));
     assert_eq!(
-        pool.checkout(message(3), Wish::default()),
+        pool.checkout(message(3), Wish::default(), 0),
         Checkout::Kept(11),
         "at least one"
     );
@@ -340,6 +342,53 @@ fn two_users_of_a_pool_share_the_stricter_bounds() {
     assert_eq!(other.strictest(LIMITS), both);
 }
 
+#[test]
+fn who_waits_is_overdue_once_it_waited_that_long_and_finds_no_room() {
+    let mut pool = Pool::new(LIMITS);
+    for id in [1, 2] {
+        wait(&mut pool, id);
+    }
+    assert!(!pool.is_overdue(0, 1_000), "there is room");
+    open_all(&mut pool, 10);
+    let probe = Owner::Options(0);
+    let waits = pool.checkout(probe, Wish::default(), 0);
+    assert_eq!(waits, Checkout::Waiting);
+    assert!(!pool.is_overdue(200, 1_000), "it is no message");
+    let waits = pool.checkout(message(3), Wish::default(), 1_000);
+    assert_eq!(waits, Checkout::Waiting);
+    assert!(!pool.is_overdue(200, 1_199));
+    assert!(pool.is_overdue(200, 1_200));
+    pool.remove(10);
+    assert!(!pool.is_overdue(200, 1_200), "there is room again");
+    let later = Wish {
+        not_before_ms: 2_000,
+        ..Wish::default()
+    };
+    let waits = pool.checkout(message(4), later, 1_000);
+    assert_eq!(waits, Checkout::Waiting);
+    assert!(!pool.is_overdue(200, 2_199), "for this one there is none");
+    assert!(pool.is_overdue(200, 2_200));
+    pool.pause(3_000);
+    assert!(
+        !pool.is_overdue(200, 2_200),
+        "the server has too much to do"
+    );
+}
+
+#[test]
+fn whose_connection_was_taken_waits_in_front_however_many_wait() {
+    let mut pool = Pool::new(LIMITS);
+    for id in 1..=4 {
+        wait(&mut pool, id);
+    }
+    open_all(&mut pool, 10);
+    let last = pool.checkout(message(5), Wish::default(), 0);
+    assert_eq!(last, Checkout::Overloaded);
+    let again = pool.checkout(message(1), Wish::AGAIN, 0);
+    assert_eq!(again, Checkout::Waiting);
+    assert_eq!(pool.release(10, 0), Released::HandedTo(message(1)));
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 mod in_any_order {
     use super::*;
@@ -359,7 +408,7 @@ mod in_any_order {
                 match (event, picked) {
                     (0 | 1, _) => {
                         next_owner += 1;
-                        if let Checkout::Kept(token) = pool.checkout(message(next_owner), Wish { fresh: event == 1, not_before_ms: now + u64::from(pick) }) {
+                        if let Checkout::Kept(token) = pool.checkout(message(next_owner), Wish { fresh: event == 1, again: pick == 0, not_before_ms: now + u64::from(pick) }, now) {
                             prop_assert!(owned.insert(token, message(next_owner)).is_none());
                         }
                     }

@@ -7,7 +7,7 @@ use super::super::record::record;
 use super::super::source::{Extent, Source};
 use super::super::step::Record;
 use super::{State, Submission};
-use crate::connection::{StreamToken, UnitId};
+use crate::connection::{PoolId, StreamToken, UnitId};
 use crate::host::Host;
 
 impl Submission {
@@ -20,7 +20,7 @@ impl Submission {
     pub fn record<H: Host>(&self, cx: &Cx<'_, H>) -> Record {
         let attempt = match &self.state {
             State::Open(attempt) | State::Rest(attempt) => Some(&**attempt),
-            State::Collecting | State::Waiting | State::Done => None,
+            State::Collecting | State::Waiting | State::Parked | State::Done => None,
         };
         self.record_of(attempt, cx)
     }
@@ -49,20 +49,34 @@ impl Submission {
                 let extent = self.shown.extent(message);
                 attempt.transaction.waits_for_server(extent.progress)
             }
-            State::Collecting | State::Rest(_) | State::Done => false,
+            State::Collecting | State::Rest(_) | State::Parked | State::Done => false,
         }
+    }
+
+    /// Since when it is on a connection where it has nothing to do now but wait for more of the body, in milliseconds; `None`: it
+    /// has none, or waits for the server. `message`: how much there is of the body of its message.
+    pub fn waits_for_body(&self, message: Extent) -> Option<u64> {
+        match &self.state {
+            State::Open(attempt) if !self.waits_for_server(message) => Some(attempt.started_ms),
+            _ => None,
+        }
+    }
+
+    /// The pool that its connections come from.
+    pub fn pool(&self) -> PoolId {
+        self.pool
     }
 
     /// The connection that it is on.
     pub fn connection(&self) -> Option<StreamToken> {
         match &self.state {
-            State::Open(attempt) | State::Rest(attempt) => Some(attempt.token),
-            State::Collecting | State::Waiting | State::Done => None,
+            State::Open(attempt) | State::Rest(attempt) => attempt.connection(),
+            State::Collecting | State::Waiting | State::Parked | State::Done => None,
         }
     }
 
     pub(super) fn record_of<H: Host>(&self, attempt: Option<&Attempt>, cx: &Cx<'_, H>) -> Record {
-        let attempt = attempt.map(|attempt| (attempt, cx.connections.peer(attempt.token)));
+        let attempt = attempt.map(|attempt| (attempt, attempt.server(cx.connections)));
         let mut record = record(&cx.message, &self.request, attempt);
         record.part.clone_from(&self.part);
         Box::new(record)

@@ -4,7 +4,7 @@ use icap_filter::icap::Direction;
 
 use super::delivery::Exchange;
 use crate::parties::transaction::Said;
-use crate::plan::{MessagePlan, Plan, Route};
+use crate::plan::{MessagePlan, Plan, Route, ServerPlan};
 
 impl Plan {
     /// Everybody is fast, and there are connections enough.
@@ -26,6 +26,18 @@ impl Plan {
             })
     }
 
+    /// Connections are few and some clients slow, but nothing else goes wrong: a connection is taken from those that delay others.
+    pub fn makes_room(&self) -> bool {
+        let profile = &self.profile;
+        self.faults.are_none()
+            && (1..=20).contains(&profile.preempt_ms)
+            && profile.timeout_ms >= 2000
+            && u64::from(profile.max_pending) >= 2 * self.messages.len() as u64 + 2
+            && self.servers.iter().all(|server| {
+                server.is_quick() && server.outage_ms.is_none() && server.max_connections.is_none()
+            })
+    }
+
     fn lets_wait(&self, message: &MessagePlan) -> bool {
         let limit_us = self.profile.progress_timeout_ms * 1000;
         limit_us == 0
@@ -38,11 +50,7 @@ impl Plan {
 impl Plan {
     /// Nothing goes wrong, and nobody but the clients is slow.
     pub fn is_calm(&self) -> bool {
-        self.faults.are_none()
-            && self.is_swift()
-            && self.servers.iter().all(|it| {
-                it.split == 0 && it.work_us <= 500 && it.latency_us <= 50 && it.connect_us <= 200
-            })
+        self.faults.are_none() && self.is_swift() && self.servers.iter().all(ServerPlan::is_quick)
     }
 
     /// A connection may be lost.
@@ -60,6 +68,12 @@ impl Plan {
     }
 }
 
+impl ServerPlan {
+    fn is_quick(&self) -> bool {
+        self.split == 0 && self.work_us <= 500 && self.latency_us <= 50 && self.connect_us <= 200
+    }
+}
+
 impl Exchange<'_> {
     /// Whether a failure with that cause has a reason.
     pub fn may_fail_by(&self, cause: &str) -> bool {
@@ -72,7 +86,7 @@ impl Exchange<'_> {
         match cause {
             "connection" => loses,
             "timeout" => {
-                !plan.is_swift()
+                !(plan.is_swift() || plan.makes_room())
                     || faults.slow > 0
                     || faults.silence > 0
                     || loses
@@ -83,8 +97,8 @@ impl Exchange<'_> {
             }
             "protocol" => faults.garbage > 0 || faults.status > 0 || faults.leftover > 0,
             "server_error" => faults.status > 0 || faults.busy > 0 || sleeps,
-            "overload" => !plan.is_swift(),
             "bad_request" => plan.is_ambiguous(self.it),
+            "overload" => !plan.is_swift() && !plan.makes_room(),
             "internal" => {
                 faults.host > 0
                     || !plan.envoy.stop_iteration

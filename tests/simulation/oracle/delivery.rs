@@ -262,10 +262,16 @@ impl Exchange<'_> {
         const SLACK_MS: u64 = 150;
         /// How long a scan may take where nobody is slow: less than a tick of the clock.
         const CALM_MS: u64 = 40;
+        /// How long it may take until a connection is taken from a body that is slow, and opened for another.
+        const ROOM_MS: u64 = 100;
         let faults = &self.plan.faults;
         let late = u64::from(faults.late_tick > 0 || faults.late_wake_up > 0);
         let longest_us = match self.plan.is_calm() {
             true => CALM_MS * 1000,
+            false if self.plan.makes_room() => {
+                let bodies = 2 * self.plan.messages.len() as u64;
+                (bodies * ROOM_MS + SLACK_MS) * 1000
+            }
             false => (self.plan.profile.timeout_ms + SLACK_MS + late * 100) * 1000,
         };
         for of in [Direction::Request, Direction::Response] {
@@ -305,6 +311,10 @@ impl Exchange<'_> {
         }
         let application_has_it =
             self.message.application.head.is_some() && !self.plan.profile.monitor;
+        let taken = entry.records.iter().filter(|it| it.was_preempted());
+        if taken.count() > 1 + usize::from(self.plan.profile.responses != Responses::No) {
+            return Err("its connection was taken more than once".to_owned());
+        }
         let one_way = self.plan.profile.responses == Responses::No;
         match entry.action.as_str() {
             "ICAP_PASSED" => {

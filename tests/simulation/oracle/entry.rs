@@ -18,6 +18,7 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Record {
     pub action: String,
+    pub reason: String,
 }
 
 /// The causes, by what an entry says of them.
@@ -32,6 +33,13 @@ const CAUSES: [(&str, &[&str]); 9] = [
     ("ADF_ICAP_FAILED", &["internal"]),
     ("ADF_ICAP_SERVER_HIGH_RESPONSE_TIME", &[]),
 ];
+
+impl Record {
+    /// Whether it was given up for others.
+    pub fn was_preempted(&self) -> bool {
+        self.reason.starts_with("the connection was taken")
+    }
+}
 
 impl Entry {
     /// The entry of an exchange that is over.
@@ -56,6 +64,7 @@ impl Entry {
                 .iter()
                 .map(|record| Record {
                     action: text(&record["action"]),
+                    reason: text(&record["reason"]),
                 })
                 .collect(),
         })

@@ -49,6 +49,8 @@ impl Plan {
         };
         if dice.one_in(4) {
             plan.calm();
+        } else if dice.one_in(6) {
+            plan.crowd();
         }
         plan
     }
@@ -67,6 +69,21 @@ impl Plan {
             server.outage_ms = None;
             server.split = 0;
             server.close_one_in = 0;
+        }
+    }
+}
+
+impl Plan {
+    /// The same, but there is one connection for all, and half of the clients are slow: nobody is to wait behind them for long.
+    fn crowd(&mut self) {
+        self.calm();
+        self.profile.max_connections = 1;
+        self.profile.max_pending = 100;
+        self.profile.timeout_ms = 2000;
+        self.profile.progress_timeout_ms = 60_000;
+        self.profile.preempt_ms = 20;
+        for message in self.messages.iter_mut().filter(|it| it.id % 2 == 0) {
+            message.request.pace_us = 100_000;
         }
     }
 }
@@ -116,6 +133,7 @@ fn profile(dice: &Dice) -> ProfilePlan {
         parallel: dice.pick(&[1, 2, 4]),
         monitor: dice.one_in(5),
         as_download: dice.one_in(6),
+        preempt_ms: dice.pick(&[0, 20, 50, 200]),
     }
 }
 
