@@ -208,6 +208,8 @@ pub struct Profile {
     pub enforcement: Enforcement,
     /// Connections per worker.
     pub max_connections: u32,
+    /// A connection rests after each answer.
+    pub quarantine: bool,
     /// Requests per worker that may wait for a connection.
     pub max_pending: u32,
     /// How long a kept connection may idle, in milliseconds.

@@ -77,6 +77,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let fail_actions = fail_actions(fields);
     let enforcement = enforcement(fields);
     let max_connections = fields.integer("max_connections");
+    let quarantine = fields.bool("quarantine");
     let max_pending = fields.integer("max_pending");
     let idle_timeout_ms = fields.integer("connection_idle_timeout_ms");
     let max_requests_per_connection = fields.integer("max_requests_per_connection");
@@ -148,6 +149,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         fail_actions: fail_actions?,
         enforcement: enforcement?,
         max_connections,
+        quarantine,
         max_pending,
         idle_timeout_ms,
         max_requests_per_connection,

@@ -219,11 +219,31 @@ impl Connections {
         };
         let released = pool.release(token, now_ms);
         match released {
-            Released::Kept => {}
+            Released::Kept | Released::Resting => {}
             Released::HandedTo(_) => self.streams.count(id, |turnover| &mut turnover.reused),
             Released::Retired => self.streams.hang_up(host, token, now_ms),
         }
         released
+    }
+
+    /// A tick has come: connections that have rested work for those who wait, who are given with them.
+    pub fn end_rests(&mut self, now_ms: u64) -> Vec<(Owner, StreamToken)> {
+        let mut handed = Vec::new();
+        for (index, (_, pool)) in self.pools.iter_mut().enumerate() {
+            while let Some((token, released)) = pool.end_rest(now_ms) {
+                if let Released::HandedTo(owner) = released {
+                    self.streams
+                        .count(PoolId(index), |turnover| &mut turnover.reused);
+                    handed.push((owner, token));
+                }
+            }
+        }
+        handed
+    }
+
+    /// Whether connections rest.
+    pub fn any_rests(&self) -> bool {
+        self.pools.iter().any(|(_, pool)| pool.rests())
     }
 
     /// Closes a connection, whatever state it is in.
@@ -364,6 +384,7 @@ impl PoolLimits {
             idle_timeout_ms: profile.idle_timeout_ms,
             max_requests: profile.max_requests_per_connection,
             max_age_ms: profile.max_connection_age_ms,
+            quarantine: profile.quarantine,
         }
     }
 }

@@ -161,6 +161,7 @@ const INTEGERS: &[(&str, Read<u64>, u64, u64, u64)] = &[
 const BOOLEANS: &[(&str, Read<bool>, bool)] = &[
     ("enable_preview", |p| p.preview_bytes.is_some(), true),
     ("allow_204", |p| p.allow_204, true),
+    ("quarantine", |p| p.quarantine, false),
     ("options.enabled", |p| p.options.enabled, true),
     ("self_test.enabled", |p| p.self_test.enabled, false),
     (

@@ -46,6 +46,7 @@ mod faults;
 mod form_clients;
 mod forms;
 mod holding;
+mod late_bytes;
 mod log;
 mod metrics;
 mod modify;

@@ -185,6 +185,14 @@ pub(in super::super) static PROFILE: Section = Section::new(
             "Connections per worker. The server's Max-Connections may lower it.",
         ),
         Attribute::new(
+            "quarantine",
+            Kind::Bool,
+            Absent::Bool(false),
+            "A connection rests for a turn of Envoy's loop, some milliseconds, after each answer: if the server sends more behind it, the \
+             connection is closed, and what came late is nobody's verdict. For servers that are known to do that: without a kept \
+             connection at hand another is opened, up to `max_connections`.",
+        ),
+        Attribute::new(
             "max_pending",
             integer(0, 65_536, ""),
             Absent::Integer(1024),

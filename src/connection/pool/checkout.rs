@@ -47,6 +47,8 @@ pub enum Checkout {
 pub enum Released {
     /// It idles.
     Kept,
+    /// It rests, to be called on by [`Pool::end_rest`](super::Pool::end_rest).
+    Resting,
     /// It works for this request now.
     HandedTo(Owner),
     /// It is no longer in the pool: close it.

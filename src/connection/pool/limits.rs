@@ -13,6 +13,8 @@ pub struct PoolLimits {
     pub max_requests: u32,
     /// How old a connection may become, in milliseconds.
     pub max_age_ms: u64,
+    /// Whether a connection rests after an answer, before it works for another.
+    pub quarantine: bool,
 }
 
 impl PoolLimits {
@@ -24,6 +26,7 @@ impl PoolLimits {
             idle_timeout_ms: self.idle_timeout_ms.min(other.idle_timeout_ms),
             max_requests: self.max_requests.min(other.max_requests),
             max_age_ms: self.max_age_ms.min(other.max_age_ms),
+            quarantine: self.quarantine || other.quarantine,
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct Pool {
     connections: HashMap<StreamToken, Connection>,
     /// Oldest first, with the time from which on each idles. The newest is reused first, so that the others can expire.
     idle: VecDeque<(StreamToken, u64)>,
+    /// Connections that have just served, and whether a tick has come since.
+    resting: VecDeque<(StreamToken, bool)>,
     waiting: VecDeque<Waiter>,
     /// Connections that the server allows this worker, as far as it has said.
     allowed: Option<u32>,
@@ -56,6 +58,7 @@ impl Pool {
             limits,
             connections: HashMap::new(),
             idle: VecDeque::new(),
+            resting: VecDeque::new(),
             waiting: VecDeque::new(),
             allowed: None,
             first_peer: None,
@@ -219,6 +222,38 @@ impl Pool {
             self.connections.remove(&token);
             return Released::Retired;
         }
+        if self.limits.quarantine {
+            connection.owner = None;
+            self.resting.push_back((token, false));
+            return Released::Resting;
+        }
+        self.put_to_use(token, now_ms)
+    }
+
+    /// A tick has come. Those that rested at the last one have rested long enough: call until there is none. Within one turn of
+    /// the proxy's loop a tick may follow the answer, between two there has been a whole one, which would have brought what a
+    /// server sent behind its answer.
+    pub fn end_rest(&mut self, now_ms: u64) -> Option<(StreamToken, Released)> {
+        let rested = self.resting.iter().position(|(_, ticked)| *ticked);
+        let Some((token, _)) = rested.and_then(|at| self.resting.remove(at)) else {
+            for (_, ticked) in &mut self.resting {
+                *ticked = true;
+            }
+            return None;
+        };
+        Some((token, self.put_to_use(token, now_ms)))
+    }
+
+    /// Whether connections rest.
+    pub fn rests(&self) -> bool {
+        !self.resting.is_empty()
+    }
+
+    /// A connection works for the next one, or idles.
+    fn put_to_use(&mut self, token: StreamToken, now_ms: u64) -> Released {
+        let Some(connection) = self.connections.get_mut(&token) else {
+            return Released::Retired;
+        };
         let next = self.waiting.iter().position(|waiter| !waiter.wish.fresh);
         if let Some(waiter) = next.and_then(|next| self.waiting.remove(next)) {
             connection.owner = Some(waiter.owner);
@@ -234,6 +269,7 @@ impl Pool {
     pub fn remove(&mut self, token: StreamToken) -> Option<ClosedConnection> {
         let connection = self.connections.remove(&token)?;
         self.idle.retain(|(idle, _)| *idle != token);
+        self.resting.retain(|(resting, _)| *resting != token);
         Some(ClosedConnection {
             owner: connection.owner,
             was_connected: connection.peer.is_some(),
@@ -271,14 +307,14 @@ impl Pool {
         self.waiting.len()
     }
 
-    /// Connections that idle.
+    /// Connections that idle, or rest.
     pub fn idle(&self) -> usize {
-        self.idle.len()
+        self.idle.len().saturating_add(self.resting.len())
     }
 
     /// Connections that work for a request.
     pub fn active(&self) -> usize {
-        self.connections.len().saturating_sub(self.idle.len())
+        self.connections.len().saturating_sub(self.idle())
     }
 
     /// Whether something can be done now for a request that waits: it wants a tick soon.

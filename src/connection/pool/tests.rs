@@ -7,6 +7,7 @@ const LIMITS: PoolLimits = PoolLimits {
     idle_timeout_ms: 1_000,
     max_requests: 3,
     max_age_ms: 10_000,
+    quarantine: false,
 };
 
 fn message(context: u32) -> Owner {
@@ -330,6 +331,7 @@ fn two_users_of_a_pool_share_the_stricter_bounds() {
         idle_timeout_ms: 10,
         max_requests: 99,
         max_age_ms: 20_000,
+        quarantine: true,
     };
     let both = PoolLimits {
         max_connections: 2,
@@ -337,6 +339,7 @@ fn two_users_of_a_pool_share_the_stricter_bounds() {
         idle_timeout_ms: 10,
         max_requests: 3,
         max_age_ms: 10_000,
+        quarantine: true,
     };
     assert_eq!(LIMITS.strictest(other), both);
     assert_eq!(other.strictest(LIMITS), both);
@@ -376,6 +379,28 @@ fn who_waits_is_overdue_once_it_waited_that_long_and_finds_no_room() {
 }
 
 #[test]
+fn a_connection_rests_for_a_whole_turn_and_then_works_for_the_first_who_waits() {
+    let mut pool = Pool::new(PoolLimits {
+        quarantine: true,
+        ..LIMITS
+    });
+    for id in 1..=3 {
+        wait(&mut pool, id);
+    }
+    open_all(&mut pool, 10);
+    for token in [10, 11] {
+        assert_eq!(pool.release(token, 0), Released::Resting);
+        assert_eq!(pool.owner(token), None);
+    }
+    assert_eq!(pool.end_rest(0), None, "the turn may be the same");
+    assert_eq!(pool.remove(11).map(|it| it.owner), Some(None));
+    let handed = Released::HandedTo(message(3));
+    assert_eq!(pool.end_rest(0), Some((10, handed)));
+    assert_eq!(pool.end_rest(0), None);
+    assert!(!pool.rests());
+}
+
+#[test]
 fn whose_connection_was_taken_waits_in_front_however_many_wait() {
     let mut pool = Pool::new(LIMITS);
     for id in 1..=4 {
@@ -397,8 +422,8 @@ mod in_any_order {
     proptest! {
         /// Whatever happens: no more connections than allowed, none that two own, none idle and owned at once.
         #[test]
-        fn the_bounds_hold_in_any_order_of_events(events in prop::collection::vec((0_u8..6, 0_u32..12), 0..200)) {
-            let limits = PoolLimits { max_connections: 3, max_pending: 4, idle_timeout_ms: 5, max_requests: 4, max_age_ms: 30 };
+        fn the_bounds_hold_in_any_order_of_events(rests: bool, events in prop::collection::vec((0_u8..6, 0_u32..12), 0..200)) {
+            let limits = PoolLimits { max_connections: 3, max_pending: 4, idle_timeout_ms: 5, max_requests: 4, max_age_ms: 30, quarantine: rests };
             let mut pool = Pool::new(limits);
             let mut owned: HashMap<StreamToken, Owner> = HashMap::new();
             let (mut next_token, mut next_owner) = (0, 0);
@@ -432,9 +457,17 @@ mod in_any_order {
                         let closed = pool.remove(token).unwrap();
                         prop_assert_eq!(closed.owner, owned.remove(&token));
                     }
-                    _ => while let Some(token) = pool.expire(now) {
-                        prop_assert!(!owned.contains_key(&token));
-                    },
+                    _ => {
+                        while let Some(token) = pool.expire(now) {
+                            prop_assert!(!owned.contains_key(&token));
+                        }
+                        while let Some((token, released)) = pool.end_rest(now) {
+                            prop_assert!(!owned.contains_key(&token));
+                            if let Released::HandedTo(owner) = released {
+                                owned.insert(token, owner);
+                            }
+                        }
+                    }
                 }
                 prop_assert_eq!(pool.active(), owned.len());
                 prop_assert!(pool.active() + pool.idle() <= 3);

@@ -134,6 +134,7 @@ fn profile(dice: &Dice) -> ProfilePlan {
         monitor: dice.one_in(5),
         as_download: dice.one_in(6),
         preempt_ms: dice.pick(&[0, 20, 50, 200]),
+        quarantine: dice.one_in(4),
     }
 }
 

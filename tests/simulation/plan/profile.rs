@@ -30,6 +30,8 @@ pub struct ProfilePlan {
     pub progress_timeout_ms: u64,
     /// `upload_preempt_ms`.
     pub preempt_ms: u64,
+    /// `quarantine`.
+    pub quarantine: bool,
     /// The causes that are open, by their names; `oversize` among them.
     pub open: Vec<&'static str>,
     /// What becomes of responses.
@@ -92,7 +94,7 @@ impl ProfilePlan {
         let mut json = format!(
             "{{\"profiles\":[{{\"name\":\"av\",\"cluster\":\"icap\",\"service_url\":\"icap://icap.test/scan\",\
              \"request_buffer_size_kb\":{},\"response_buffer_size_kb\":{},\"allow_204\":{},\
-             \"response_timeout_ms\":{},\"body_progress_timeout_ms\":{},\"upload_preempt_ms\":{},\"fail_action_by_cause\":{{{}}},\
+             \"response_timeout_ms\":{},\"body_progress_timeout_ms\":{},\"upload_preempt_ms\":{},\"quarantine\":{},\"fail_action_by_cause\":{{{}}},\
              \"large_upload_fail_action\":\"{}\",\"max_connections\":{},\"max_pending\":{},\
              \"connection_idle_timeout_ms\":{},\"max_requests_per_connection\":{},\"options\":{{\"enabled\":{}}},\
              \"require_content_length\":{},\"block_response\":{{\"use_server_response\":{}}},\
@@ -104,6 +106,7 @@ impl ProfilePlan {
             self.timeout_ms,
             self.progress_timeout_ms,
             self.preempt_ms,
+            self.quarantine,
             causes.join(","),
             action("oversize"),
             self.max_connections,
