@@ -109,11 +109,15 @@ pub enum Bug {
     UploadPinsPool,
     /// An upload whose connection was taken is sent anew before it has come in whole.
     ParkedTooShort,
+    /// The end of a large change overwrites what of it is in place.
+    PlacedOverwritten,
+    /// What of the original stays in a changed body is lost on its way to the buffer's end.
+    TurnedPieceLost,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 52] = [
         Self::EmptyBodyIsNone,
         Self::UndefinedStatusPasses,
         Self::CutOffPageOpens,
@@ -164,6 +168,8 @@ impl Bug {
         Self::RestKeepsConnection,
         Self::UploadPinsPool,
         Self::ParkedTooShort,
+        Self::PlacedOverwritten,
+        Self::TurnedPieceLost,
     ];
 }
 

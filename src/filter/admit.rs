@@ -474,6 +474,7 @@ impl<H: Host> Worker<H> {
             phase: Phase::Scanning,
             units: Vec::new(),
             change_begun: false,
+            layout: None,
             clock: ServerClock::new(profile.response_timeout_ms),
             slow_said: false,
             outlook: None,

@@ -31,6 +31,10 @@ impl<H: Host> Worker<H> {
     fn conclude_step(&mut self, id: u32, exchange: &mut Exchange, step: Step) {
         match step {
             Step::Pending => {}
+            Step::Pass(_) if exchange.layout.is_some() => {
+                let reason = "the server has first sent another body and then let the message pass";
+                self.fail_closed(id, exchange, Cause::Protocol, reason);
+            }
             Step::Pass(record) => self.let_go_as(id, exchange, *record, Action::Passed, None),
             Step::Change(record, change) => self.change(id, exchange, record, *change),
             Step::Block(record, with, answer) => {
@@ -100,7 +104,7 @@ impl<H: Host> Worker<H> {
             return self.conclude_unscannable(id, exchange, record);
         }
         exchange.journal.push(record);
-        let action = match may_open {
+        let action = match may_open && exchange.layout.is_none() {
             true if bug(Bug::EveryFailureOpens) => FailAction::Open,
             true => exchange.profile.fail_action(cause),
             false => FailAction::Closed,
@@ -117,7 +121,7 @@ impl<H: Host> Worker<H> {
     ) {
         let cause = Cause::Unscannable;
         let action = exchange.profile.fail_action(cause);
-        if action == FailAction::Open {
+        if action == FailAction::Open && exchange.layout.is_none() {
             exchange.journal.push(record);
             return self.conclude_failure(id, exchange, cause, action, None);
         }

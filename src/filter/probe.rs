@@ -8,7 +8,7 @@ use super::worker::Worker;
 use crate::connection::{Checkout, Owner, StreamToken, Wish};
 use crate::host::Host;
 use crate::icap::{BodyProgress, Request};
-use crate::submission::{Attempt, Budget, PAGE_BYTES, Progress, Source};
+use crate::submission::{A_PAGE, Attempt, Budget, Progress, Source};
 
 /// How long a probe may take, the wait for a connection included, in milliseconds.
 const PROBE_TIMEOUT_MS: u64 = 5_000;
@@ -176,12 +176,11 @@ impl<H: Host> Worker<H> {
             },
             _ => return,
         };
-        let limit = PAGE_BYTES;
         let progress = attempt.drive(
             &self.host,
             Source::Memory(&body),
             whole,
-            limit,
+            A_PAGE,
             &self.connections,
         );
         let token = attempt.token;

@@ -27,6 +27,10 @@ pub struct Held {
     pieces: Vec<Vec<u8>>,
     len: u64,
     reserved: u64,
+    /// How many bytes of these stand elsewhere by now.
+    placed: u64,
+    /// How they begin, where they do.
+    beginning: Option<Vec<u8>>,
 }
 
 impl Budget {
@@ -53,6 +57,12 @@ impl Budget {
     }
 }
 
+impl Budget {
+    fn give_back(&self, bytes: u64) {
+        self.used.set(self.used.get().saturating_sub(bytes));
+    }
+}
+
 impl Held {
     /// No bytes, out of that budget.
     pub fn new(budget: &Budget) -> Self {
@@ -61,6 +71,8 @@ impl Held {
             pieces: Vec::new(),
             len: 0,
             reserved: 0,
+            placed: 0,
+            beginning: None,
         }
     }
 
@@ -74,7 +86,32 @@ impl Held {
         self.len == 0
     }
 
-    /// The bytes, piece by piece.
+    /// How many of them were taken out.
+    pub fn placed(&self) -> u64 {
+        self.placed
+    }
+
+    /// Takes out those that are here, for another place.
+    pub fn take_out(&mut self) -> Vec<Vec<u8>> {
+        let pieces = std::mem::take(&mut self.pieces);
+        self.placed = self.len;
+        if self.beginning.is_none() {
+            self.beginning = pieces.first().cloned();
+        }
+        let kept = self.beginning.as_ref().map_or(0, Vec::len) as u64;
+        let kept = kept.min(self.reserved);
+        self.budget.give_back(self.reserved.saturating_sub(kept));
+        self.reserved = kept;
+        pieces
+    }
+
+    /// The first of them, at most as many as a piece has.
+    pub fn beginning(&self) -> &[u8] {
+        let here = self.pieces.first().filter(|_| self.placed == 0);
+        here.or(self.beginning.as_ref()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The bytes that are here, piece by piece.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         self.pieces.iter().map(Vec::as_slice)
     }
@@ -141,8 +178,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let used = self.budget.used.get();
-        self.budget.used.set(used.saturating_sub(self.reserved));
+        self.budget.give_back(self.reserved);
     }
 }
 
@@ -200,6 +236,27 @@ mod tests {
         assert_eq!(budget.used(), 0);
         second.extend(&[2; 500]).unwrap();
         drop(second);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn what_was_taken_out_counts_and_is_not_held() {
+        let budget = Budget::new(3 * PIECE_BYTES as u64);
+        let mut held = Held::new(&budget);
+        let bytes: Vec<u8> = (0..2 * PIECE_BYTES).map(|n| n as u8).collect();
+        let mut elsewhere = Vec::new();
+        for _ in 0..8 {
+            held.extend(&bytes).unwrap();
+            elsewhere.extend(held.take_out().concat());
+            assert_eq!(budget.used(), PIECE_BYTES as u64, "its beginning");
+        }
+        assert!(elsewhere == bytes.repeat(8));
+        assert_eq!(held.len(), elsewhere.len() as u64);
+        assert_eq!(held.placed(), held.len());
+        held.extend(b"more").unwrap();
+        assert_eq!(bytes_of(&held), b"more");
+        assert_eq!(held.beginning(), &bytes[..PIECE_BYTES]);
+        drop(held);
         assert_eq!(budget.used(), 0);
     }
 

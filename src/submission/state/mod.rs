@@ -8,7 +8,7 @@ use std::mem;
 use std::rc::Rc;
 
 use super::answer::AnswerBody;
-use super::attempt::{Attempt, PAGE_BYTES, Progress};
+use super::attempt::{A_PAGE, Attempt, PAGE_BYTES, Progress};
 use super::cx::Cx;
 use super::judge::{Meaning, judge_answer, judge_rest};
 use super::record::reason_only;
@@ -284,8 +284,8 @@ impl Submission {
             cx.message.direction,
             &self.shown,
         );
-        let limit = cx.message.answer_limit();
-        match attempt.drive(cx.host, source, body, limit, cx.connections) {
+        let keep = cx.message.keep(&self.shown);
+        match attempt.drive(cx.host, source, body, keep, cx.connections) {
             Progress::Open => Step::Pending,
             Progress::Recall => {
                 cx.effects.push(Effect::WakeUp(self.id));
@@ -314,7 +314,7 @@ impl Submission {
             false => attempt.answer.complete(
                 self.source(cx),
                 body.available,
-                cx.message.answer_limit(),
+                cx.message.keep(&self.shown),
                 cx.budget,
             ),
         };
@@ -352,7 +352,7 @@ impl Submission {
                 let held = match answer.body {
                     // The body stays as it is.
                     AnswerBody::Same(len) if body.ended && len == body.available => Ok(()),
-                    _ => answer.hold(self.source(cx), cx.budget),
+                    _ => answer.hold(self.source(cx), cx.message.keep(&self.shown), cx.budget),
                 };
                 match held {
                     Ok(()) => Step::Change(record, Box::new(Change { answer, rest })),
@@ -362,7 +362,7 @@ impl Submission {
             Verdict::Block(with) => {
                 let mut answer = attempt.answer;
                 if let AnswerBody::Same(0..=PAGE_BYTES) = answer.body
-                    && let Err((_, reason)) = answer.hold(self.source(cx), cx.budget)
+                    && let Err((_, reason)) = answer.hold(self.source(cx), A_PAGE, cx.budget)
                 {
                     log::debug!("context {}: the page: {reason}", self.id.context);
                 }

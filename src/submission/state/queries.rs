@@ -1,10 +1,11 @@
 //! What there is to know of a submission.
 
+use super::super::answer::OwnBody;
 use super::super::attempt::Attempt;
 use super::super::cx::Cx;
 use super::super::judge::Original;
 use super::super::record::record;
-use super::super::source::{Extent, Source};
+use super::super::source::{Extent, Shown, Source};
 use super::super::step::Record;
 use super::{State, Submission};
 use crate::connection::{PoolId, StreamToken, UnitId};
@@ -60,6 +61,22 @@ impl Submission {
             State::Open(attempt) if !self.waits_for_server(message) => Some(attempt.started_ms),
             _ => None,
         }
+    }
+
+    /// What the server has sent so far in the place of a body that is shown whole, where nothing is needed any more of what has come
+    /// of that. `message`: how much there is of it.
+    pub fn own_body(&mut self, message: Extent) -> Option<&mut OwnBody> {
+        match (&mut self.state, &self.shown) {
+            (State::Open(attempt), Shown::Whole | Shown::Rest { .. }) => {
+                attempt.own_body(message.progress)
+            }
+            _ => None,
+        }
+    }
+
+    /// What comes of the body from `from` on stands at `at` in the host's buffer, and nothing else of it does.
+    pub fn moved(&mut self, from: u64, at: u64) {
+        self.shown = Shown::Rest { from, at };
     }
 
     /// The pool that its connections come from.

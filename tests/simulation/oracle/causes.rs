@@ -113,6 +113,7 @@ impl Exchange<'_> {
                 largest > plan.profile.request_kb.min(plan.profile.response_kb) * 1024
                     || largest + 400 > plan.envoy.buffer_limit
                     || told(Said::TooLong)
+                    || self.both_are_too_much()
                     || self.grows()
             }
             _ => false,
@@ -143,6 +144,19 @@ impl Exchange<'_> {
             Said::Block => it.statement as usize > longest,
             _ => false,
         })
+    }
+
+    /// Envoy's buffer is smaller than the profile's, and has no room for a message and for what takes its place, while both come.
+    fn both_are_too_much(&self) -> bool {
+        let profile = &self.plan.profile;
+        let room = self.plan.envoy.buffer_limit;
+        let largest = self.it.request.size.max(self.it.response.size);
+        let changes = |said: &Said| match said {
+            Said::Change(changed) => changed.body.len() + largest > room,
+            _ => false,
+        };
+        room < profile.request_kb.max(profile.response_kb) * 1024
+            && self.scanner.transactions.iter().any(|it| changes(&it.said))
     }
 
     /// A server has put a body where there was none.
