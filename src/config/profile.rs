@@ -5,6 +5,7 @@ use super::reply_page::ReplyPage;
 use super::secrets::Secrets;
 use super::template::Template;
 use crate::extract::Extractors;
+use crate::policy::{ClientIpSource, Enforcement};
 use crate::product::{ShownAs, Vendor};
 use std::rc::Rc;
 
@@ -63,24 +64,6 @@ pub enum FailAction {
     Closed,
     /// The request is forwarded unscanned.
     Open,
-}
-
-/// Whether what comes of a scan is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enforcement {
-    /// It is.
-    Enforce,
-    /// It is logged and counted, and every message goes on as it came.
-    Monitor,
-}
-
-/// Which address is the client's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientIpSource {
-    /// The downstream address that Envoy trusts, which may come from `X-Forwarded-For`.
-    Downstream,
-    /// The address of the connection itself.
-    Peer,
 }
 
 /// For which messages the server's `Transfer-Ignore` counts (RFC 3507 section 4.10.2).

@@ -5,9 +5,8 @@ use super::authorization::authorization;
 use super::header;
 use super::json::Json;
 use super::profile::{
-    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
-    HonorTransferIgnore, OptionsConfig, Profile, SelfTestConfig, SendWhen, ServiceUrl, ShownForm,
-    UserEncoding,
+    BlockResponse, FailAction, FailActions, FailResponse, HonorTransferIgnore, OptionsConfig,
+    Profile, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, UserEncoding,
 };
 use super::reader::Fields;
 use super::reply_page::ReplyPage;
@@ -17,6 +16,7 @@ use super::stat_name;
 use super::table::EXTRACTORS;
 use super::value::shown;
 use crate::extract::Extractors;
+use crate::policy::{ClientIpSource, Enforcement};
 use crate::product::{Multipart, Preview, ShownAs, Vendor};
 use std::rc::Rc;
 

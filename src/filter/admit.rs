@@ -78,9 +78,9 @@ impl<H: Host> Worker<H> {
             };
             let choice = route_choice(&self.host);
             if choice == RouteChoice::None {
-                outlook = Outlook::of(&self.config, &view);
+                outlook = Outlook::of(&*self.config, &view);
             }
-            decide(&self.config, &view, choice)
+            decide(&*self.config, &view, choice)
         };
         if let Decision::Skip { rule: Some(rule) }
         | Decision::Scan {
@@ -271,7 +271,7 @@ impl<H: Host> Worker<H> {
         rule: Option<Rc<str>>,
         outlook: Outlook,
     ) -> Option<Exchange> {
-        let profile = Rc::clone(outlook.profile(&self.config)?);
+        let profile = Rc::clone(outlook.profile(&*self.config)?);
         Some(self.wait_for_response(fields, profile, rule, Some(outlook)))
     }
 
@@ -310,7 +310,7 @@ impl<H: Host> Worker<H> {
         let (profile, rule, enforcement) = match &exchange.outlook {
             None => as_request(),
             Some(outlook) => match self.host.headers(Direction::Response) {
-                Ok(fields) => match outlook.decide(&self.config, &ResponseFields(&fields)) {
+                Ok(fields) => match outlook.decide(&*self.config, &ResponseFields(&fields)) {
                     Decision::Scan {
                         profile,
                         rule,

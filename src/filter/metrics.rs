@@ -257,7 +257,7 @@ impl Metrics {
 }
 
 impl RuleCounter {
-    fn define<H: Host>(host: &H, rule: &Rule) -> Self {
+    fn define<H: Host>(host: &H, rule: &Rule<Profile>) -> Self {
         let id = host.define_metric(MetricKind::Counter, &StatNames::of_rule(&rule.name));
         if let Err(e) = &id {
             log::error!("the matches of the rule {} are not counted: {e}", rule.name);
