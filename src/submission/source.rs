@@ -121,7 +121,8 @@ impl<H: Host> Source<'_, H> {
                     Shown::Rest { from, .. } if range.start < *from => return Err(short),
                     Shown::Rest { from, at } => {
                         let moved = |offset: u64| offset.saturating_sub(*from).saturating_add(*at);
-                        vec![moved(range.start)..moved(range.end)]
+                        let range = moved(range.start)..moved(range.end);
+                        vec![range]
                     }
                     Shown::Runs(runs) => within(runs, range).collect(),
                     Shown::Content(content) => content.places(&range),
