@@ -48,8 +48,8 @@ pub(super) struct Apart {
     changes: Vec<(Target, Held)>,
     /// What takes the place of the whole message.
     whole_change: Option<(Record, Box<Change>)>,
-    /// The cause of the first failure that opens the message.
-    failed_open: Option<Cause>,
+    /// The cause of the failure that the message goes on with, and whether it would not, were it not monitored.
+    failed_open: Option<(Cause, bool)>,
 }
 
 /// What of a message a submission shows.
@@ -275,13 +275,17 @@ impl Apart {
         self.whole_change.take()
     }
 
-    /// A part failed with that cause, which lets the message go on.
-    pub(super) fn fail_open(&mut self, cause: Cause) {
-        self.failed_open.get_or_insert(cause);
+    /// A part failed with that cause, and the message goes on: because that opens it or, where it `closes`, because the message is
+    /// monitored. The first that closes counts, else the first.
+    pub(super) fn fail_open(&mut self, cause: Cause, closes: bool) {
+        match self.failed_open {
+            Some((_, closed)) if closed || !closes => {}
+            _ => self.failed_open = Some((cause, closes)),
+        }
     }
 
-    /// The cause of the first such failure.
-    pub(super) fn failed_open(&self) -> Option<Cause> {
+    /// The cause of the failure that counts, and whether it closes.
+    pub(super) fn failed_open(&self) -> Option<(Cause, bool)> {
         self.failed_open
     }
 

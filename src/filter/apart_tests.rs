@@ -219,7 +219,12 @@ fn a_change_that_makes_another_form_is_refused() {
 fn the_first_failure_that_opens_is_kept() {
     let mut form = apart();
     assert_eq!(form.failed_open(), None);
-    form.fail_open(Cause::Timeout);
-    form.fail_open(Cause::Connection);
-    assert_eq!(form.failed_open(), Some(Cause::Timeout));
+    form.fail_open(Cause::Timeout, false);
+    form.fail_open(Cause::Connection, false);
+    assert_eq!(form.failed_open(), Some((Cause::Timeout, false)));
+    // What is monitored goes on with what would have closed it.
+    form.fail_open(Cause::Unscannable, true);
+    form.fail_open(Cause::ServerError, true);
+    form.fail_open(Cause::Overload, false);
+    assert_eq!(form.failed_open(), Some((Cause::Unscannable, true)));
 }

@@ -130,6 +130,20 @@ impl<H: Host> Worker<H> {
         self.block(id, exchange, record, own, Some(cause));
     }
 
+    /// The server can't look into a part of what is monitored: the record of that is noted, and it would have been blocked.
+    pub(super) fn note_unscannable(&mut self, id: u32, exchange: &mut Exchange) {
+        let cause = Cause::Unscannable;
+        self.metrics.failed(&exchange.profile, cause, false);
+        let slow = self.is_slow(exchange);
+        let significance = Significance::of(Action::Blocked, Some(cause), slow);
+        self.conclude(
+            id,
+            exchange,
+            exchange.outcome(Action::Blocked, significance),
+        );
+        self.let_go(id, exchange);
+    }
+
     /// Nothing of the message goes on: the client gets a page. `cause`: of the failure that it is for.
     pub(super) fn block(
         &mut self,

@@ -115,14 +115,17 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        record: ScanRecord<'static>,
+        mut record: ScanRecord<'static>,
         failure: Failure,
     ) {
         let opens = exchange.profile.fail_action(failure.cause) == FailAction::Open;
         let waits = (opens && failure.may_open) || exchange.is_monitored();
         match &mut exchange.apart {
             Some(apart) if waits => {
-                apart.fail_open(failure.cause);
+                apart.fail_open(failure.cause, !opens);
+                if failure.cause == Cause::Unscannable && !opens {
+                    record.action = Some(Action::Blocked);
+                }
                 exchange.journal.push(record);
             }
             _ => {
@@ -138,7 +141,9 @@ impl<H: Host> Worker<H> {
         let Some(apart) = &mut exchange.apart else {
             return;
         };
-        if let Some(cause) = apart.failed_open() {
+        if let Some((Cause::Unscannable, true)) = apart.failed_open() {
+            self.note_unscannable(id, exchange);
+        } else if let Some((cause, _)) = apart.failed_open() {
             let action = match exchange.change_begun {
                 true => FailAction::Closed,
                 false => FailAction::Open,

@@ -18,7 +18,7 @@ use crate::extract::{self, Extractors, Limits, Value};
 use crate::host::{Fields, Host, HostError};
 use crate::icap::{Direction, Request};
 use crate::multipart::{Ambiguous, Boundary, Part};
-use crate::report::PartName;
+use crate::report::{Action, PartName};
 use crate::submission::{Decoded, Decoder, NotDecoded, Shown, Source, Submission};
 use crate::transfer_encoding::{self, TransferEncoding};
 
@@ -97,9 +97,14 @@ impl<H: Host> Worker<H> {
             return;
         };
         let reason = format!("the values in the body can't be looked for: {why}");
-        if exchange.profile.fail_action(cause) == FailAction::Open || monitored {
-            apart.fail_open(cause);
-            self.record_failure(id, exchange, cause, &reason);
+        let opens = exchange.profile.fail_action(cause) == FailAction::Open;
+        if opens || monitored {
+            apart.fail_open(cause, !opens);
+            let mut record = self.failed_record(id, exchange, cause, &reason);
+            if !opens {
+                record.action = Some(Action::Blocked);
+            }
+            exchange.journal.push(*record);
         } else {
             self.fail(id, exchange, cause, reason);
         }

@@ -52,6 +52,7 @@ mod metrics;
 mod modify;
 mod monitor;
 mod monitor_ended;
+mod monitor_forms;
 mod options;
 mod overload;
 mod oversize;

@@ -54,6 +54,7 @@ impl Exchange<'_> {
         match &entry {
             Some(entry) if !self.message.host_fault => {
                 self.check_monitored(entry)?;
+                self.check_refused(entry)?;
                 self.check_entry(entry)
             }
             _ => Ok(()),
@@ -239,15 +240,18 @@ impl Exchange<'_> {
         Ok(())
     }
 
+    /// The status that the client has got.
+    pub fn status(&self) -> Option<String> {
+        let head = self.message.client.head.as_ref()?;
+        let found = head.iter().find(|(name, _)| name == b":status");
+        found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+    }
+
     /// The client gets an answer, unless it leaves.
     fn check_end(&self) -> Result<(), String> {
         let client = &self.message.client;
         let left = self.it.leaves_us.is_some();
-        let status = client.head.as_ref().and_then(|head| {
-            let found = head.iter().find(|(name, _)| name == b":status");
-            found.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
-        });
-        if status.is_none() && !left {
+        if self.status().is_none() && !left {
             return Err("the client got no answer".to_owned());
         }
         if !client.complete && !left {

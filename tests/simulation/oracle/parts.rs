@@ -3,10 +3,20 @@
 use icap_filter::icap::Direction;
 
 use super::delivery::{Exchange, Got};
+use super::entry::Entry;
 use crate::parties::transaction::{Said, Subject};
 use crate::plan::Shown;
 
 impl Exchange<'_> {
+    /// Who sends what can be read in two ways is told that it is at fault.
+    pub fn check_refused(&self, entry: &Entry) -> Result<(), String> {
+        let refused = self.message.details == "icap_failed" && entry.causes() == ["bad_request"];
+        match self.status().filter(|status| refused && status != "400") {
+            Some(status) => Err(format!("it is a bad request, and its client got {status}")),
+            None => Ok(()),
+        }
+    }
+
     /// Which parts of a form that has arrived were changed: it is what the servers made of these, and the original else.
     pub fn got_form(&self, received: &[u8]) -> Result<Got<'_>, String> {
         let request = &self.it.request;
