@@ -66,6 +66,7 @@ fn entries(c: &mut Criterion) {
             outcome: Outcome::done(action, significance),
             rule_name: Some("scan-uploads"),
             profile: Some("upload-av"),
+            reason: None,
             request_logs: &records,
             others: None,
         };

@@ -33,8 +33,8 @@ pub use error::ConfigError;
 pub(crate) use json::Json;
 pub use profile::{
     BlockResponse, Cause, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
-    HonorTransferIgnore, OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl,
-    ShownForm, UserEncoding,
+    HonorTransferIgnore, OptionsConfig, Profile, RangeRequests, Secret, SelfTestConfig, SendWhen,
+    ServiceUrl, ShownForm, UserEncoding,
 };
 pub use reply_page::{PageValues, ReplyPage};
 pub use route_metadata::route_choice;

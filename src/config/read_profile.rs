@@ -6,8 +6,8 @@ use super::header;
 use super::json::Json;
 use super::profile::{
     BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
-    HonorTransferIgnore, OptionsConfig, Profile, SelfTestConfig, SendWhen, ServiceUrl, ShownForm,
-    UserEncoding,
+    HonorTransferIgnore, OptionsConfig, Profile, RangeRequests, SelfTestConfig, SendWhen,
+    ServiceUrl, ShownForm, UserEncoding,
 };
 use super::reader::Fields;
 use super::reply_page::ReplyPage;
@@ -105,6 +105,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let pass_requires = answer_headers(fields, "pass_requires");
     let require_content_length = fields.bool("require_content_length");
     let honor_transfer_ignore = honor_transfer_ignore(fields);
+    let range_requests = range_requests(fields);
     let multipart = shown_form(fields, vendor);
     let multipart_parallel = fields.integer("multipart_parallel");
     let extract = extractors(fields);
@@ -164,6 +165,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         pass_requires,
         require_content_length,
         honor_transfer_ignore: honor_transfer_ignore?,
+        range_requests: range_requests?,
         multipart: multipart?,
         multipart_parallel,
         extract,
@@ -234,6 +236,13 @@ fn honor_transfer_ignore(fields: &Fields<'_>) -> Option<HonorTransferIgnore> {
             "always" => HonorTransferIgnore::Always,
             _ => HonorTransferIgnore::Responses,
         })
+}
+
+fn range_requests(fields: &Fields<'_>) -> Option<RangeRequests> {
+    fields.choice("range_requests").map(|word| match word {
+        "strip" => RangeRequests::Strip,
+        _ => RangeRequests::Pass,
+    })
 }
 
 /// How forms are shown; `auto` is what suits the product.

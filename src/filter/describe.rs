@@ -118,6 +118,7 @@ impl Journal {
             outcome,
             rule_name: self.rule.as_deref(),
             profile: Some(profile).filter(|name| !name.is_empty()),
+            reason: None,
             request_logs: &self.records,
             others: None,
         };

@@ -34,6 +34,7 @@ mod part_outcomes;
 mod part_request;
 mod parts;
 mod probe;
+mod range;
 mod recall;
 mod repeated;
 mod replacement;

@@ -144,6 +144,19 @@ impl Outlook {
             })
     }
 
+    /// Each profile that may scan the response, and whether what comes of it is done.
+    pub fn scanners<'c>(
+        &self,
+        config: &'c Config,
+    ) -> impl Iterator<Item = (&'c Rc<Profile>, Enforcement)> {
+        self.rules(config).filter_map(|rule| match &rule.action {
+            Action::Scan(profile) => {
+                Some((profile, rule.enforcement.unwrap_or(profile.enforcement)))
+            }
+            Action::Bypass => None,
+        })
+    }
+
     /// Decides about the response.
     pub fn decide(&self, config: &Config, response: &dyn ResponseView) -> Decision {
         let Some(rule) = self

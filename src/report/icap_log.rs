@@ -89,6 +89,8 @@ pub struct IcapLog<'a> {
     pub rule_name: Option<&'a str>,
     /// The profile that scanned.
     pub profile: Option<&'a str>,
+    /// Why nothing was scanned, where no rule says so.
+    pub reason: Option<&'static str>,
     /// The transactions in order, retries included.
     pub request_logs: &'a [ScanRecord<'a>],
     /// In a chain: what the other filters have logged.
@@ -102,8 +104,17 @@ impl<'a> IcapLog<'a> {
             outcome: Outcome::done(Action::Disabled, Significance::NONE),
             rule_name,
             profile: None,
+            reason: None,
             request_logs: &[],
             others: None,
+        }
+    }
+
+    /// The entry for a request that opens a tunnel, whose bytes are no HTTP message.
+    pub fn tunnel() -> Self {
+        Self {
+            reason: Some("tunnel"),
+            ..Self::disabled(None)
         }
     }
 
@@ -146,6 +157,9 @@ impl<'a> IcapLog<'a> {
         }
         entry.add_text("rule_name", rule_name);
         entry.add_text("profile", profile);
+        if outcome.action == Action::Disabled {
+            entry.add_text("reason", self.reason);
+        }
         if !outcome.significance.is_empty() {
             entry.texts("significance", outcome.significance.names());
         }

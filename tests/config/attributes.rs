@@ -3,7 +3,7 @@
 use crate::{accept, base, refuse_at, set, with};
 use icap_filter::config::{
     Cause, ClientIpSource, Config, Enforcement, FailAction, HonorTransferIgnore, Profile,
-    ReplyPage, SendWhen, ShownForm, UserEncoding,
+    RangeRequests, ReplyPage, SendWhen, ShownForm, UserEncoding,
 };
 use icap_filter::extract::Extractors;
 use icap_filter::product::{self, ShownAs};
@@ -261,6 +261,7 @@ const OTHERS: &[&str] = &[
     "client_ip_source",
     "honor_transfer_ignore",
     "enforcement",
+    "range_requests",
     "multipart",
     "scan_requests_as",
     "extract",
@@ -477,6 +478,20 @@ fn when_transfer_ignore_is_honored() {
         &[json!("requests"), json!(true), json!(null)],
     );
     refuse_neighbour("honor_transfer_ignore");
+}
+
+#[test]
+fn what_becomes_of_requests_for_ranges() {
+    for (word, what) in [
+        ("pass", RangeRequests::Pass),
+        ("strip", RangeRequests::Strip),
+    ] {
+        let profile = profile(&with("profiles[0].range_requests", json!(word)));
+        assert_eq!(profile.range_requests, what);
+    }
+    assert_eq!(profile(&base()).range_requests, RangeRequests::Pass);
+    refuse_types("range_requests", &[json!("drop"), json!(true), json!(null)]);
+    refuse_neighbour("range_requests");
 }
 
 #[test]

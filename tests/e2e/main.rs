@@ -59,6 +59,7 @@ mod policy;
 mod pool;
 mod preview;
 mod products;
+mod ranges;
 mod reenter;
 mod refused_changes;
 mod related;

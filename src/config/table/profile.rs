@@ -299,6 +299,14 @@ pub(in super::super) static PROFILE: Section = Section::new(
              scanned. A client chooses the path of its request; with `always` it chooses by it whether an upload is scanned.",
         ),
         Attribute::new(
+            "range_requests",
+            Kind::Choice(&["pass", "strip"]),
+            Absent::Text("pass"),
+            "What becomes of a request for a range of a resource, where this profile may scan the response. `pass`: it goes on, and the \
+             scanner sees the range alone. `strip`: without `Range` and `If-Range`, so that the application answers with the whole, which \
+             is scanned and given to the client. Nothing is taken out in monitor mode.",
+        ),
+        Attribute::new(
             "multipart",
             Kind::Choice(&["auto", "whole", "parts"]),
             Absent::Text("auto"),

@@ -18,6 +18,7 @@ fn entry<'a>(
         outcome: Outcome::done(action, significance),
         rule_name: Some("scan-uploads"),
         profile: Some("upload-av"),
+        reason: None,
         request_logs,
         others: None,
     }
@@ -32,6 +33,10 @@ fn disabled() {
     assert_eq!(
         IcapLog::disabled(Some("health-checks")).to_json(),
         r#"{"action":"ICAP_DISABLED","rule_name":"health-checks"}"#
+    );
+    assert_eq!(
+        IcapLog::tunnel().to_json(),
+        r#"{"action":"ICAP_DISABLED","reason":"tunnel"}"#
     );
 }
 

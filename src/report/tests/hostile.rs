@@ -151,6 +151,7 @@ proptest! {
             outcome: Outcome::done(Action::Blocked, Significance::BLOCKED),
             rule_name: Some(&rule_name),
             profile: Some("upload-av"),
+            reason: None,
             request_logs: &records,
             others: None,
         };
