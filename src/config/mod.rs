@@ -34,7 +34,7 @@ pub(crate) use json::Json;
 pub use profile::{
     BlockResponse, Cause, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
     HonorTransferIgnore, OptionsConfig, Profile, RangeRequests, Secret, SelfTestConfig, SendWhen,
-    ServiceUrl, ShownForm, UserEncoding,
+    ServiceUrl, ShownForm, Trailers, UserEncoding,
 };
 pub use reply_page::{PageValues, ReplyPage};
 pub use route_metadata::route_choice;

@@ -368,8 +368,10 @@ impl<H: Host> Worker<H> {
         // What is monitored may be as long as it will.
         let is_watched = !request.body.at_end && !request.is_monitored();
         let request_body = is_watched.then_some(request.body);
+        let request_was_scanned = request.journal.outcome().action != Action::Disabled;
         let journal = request.journal.going_on(&profile, rule);
         let mut exchange = self.open(id, profile, journal, message);
+        exchange.request_was_scanned = request_was_scanned;
         exchange.request_body = request_body;
         exchange.http_method = request.http_method;
         Admission::Scan(Box::new(exchange))
@@ -468,7 +470,9 @@ impl<H: Host> Worker<H> {
                 progress_ms: self.now_ms,
                 ..Body::default()
             },
+            has_trailers: false,
             request_body: None,
+            request_was_scanned: false,
             uncounted: None,
             counted: false,
             held_back_ms: None,
@@ -486,7 +490,7 @@ impl<H: Host> Worker<H> {
 }
 
 /// The fields of a request as the server was shown it.
-fn fields_of(head: Option<&[u8]>) -> Fields {
+pub(super) fn fields_of(head: Option<&[u8]>) -> Fields {
     let Some(head) = head.and_then(RequestHead::parse) else {
         return Fields::new();
     };

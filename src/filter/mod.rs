@@ -41,6 +41,7 @@ mod replacement;
 mod role;
 mod self_test;
 mod service;
+mod trailers;
 mod units;
 mod values;
 mod view;

@@ -64,6 +64,14 @@ impl Host for MemoryHost {
         missing("remove_header")
     }
 
+    fn trailers(&self, _: Direction) -> HostResult<Fields> {
+        missing("trailers")
+    }
+
+    fn remove_trailer(&self, _: Direction, _: &str) -> HostResult {
+        missing("remove_trailer")
+    }
+
     fn read_body(&self, _: Direction, _: usize, _: usize, _: &mut Vec<u8>) -> HostResult {
         missing("read_body")
     }

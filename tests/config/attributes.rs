@@ -3,7 +3,7 @@
 use crate::{accept, base, refuse_at, set, with};
 use icap_filter::config::{
     Cause, ClientIpSource, Config, Enforcement, FailAction, HonorTransferIgnore, Profile,
-    RangeRequests, ReplyPage, SendWhen, ShownForm, UserEncoding,
+    RangeRequests, ReplyPage, SendWhen, ShownForm, Trailers, UserEncoding,
 };
 use icap_filter::extract::Extractors;
 use icap_filter::product::{self, ShownAs};
@@ -261,6 +261,7 @@ const OTHERS: &[&str] = &[
     "client_ip_source",
     "honor_transfer_ignore",
     "enforcement",
+    "trailers",
     "range_requests",
     "multipart",
     "scan_requests_as",
@@ -478,6 +479,21 @@ fn when_transfer_ignore_is_honored() {
         &[json!("requests"), json!(true), json!(null)],
     );
     refuse_neighbour("honor_transfer_ignore");
+}
+
+#[test]
+fn what_becomes_of_trailers() {
+    for (word, what) in [
+        ("forward", Trailers::Forward),
+        ("drop", Trailers::Drop),
+        ("scan", Trailers::Scan),
+    ] {
+        let profile = profile(&with("profiles[0].trailers", json!(word)));
+        assert_eq!(profile.trailers, what);
+    }
+    assert_eq!(profile(&base()).trailers, Trailers::Forward);
+    refuse_types("trailers", &[json!("pass"), json!(true), json!(null)]);
+    refuse_neighbour("trailers");
 }
 
 #[test]

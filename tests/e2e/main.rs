@@ -71,6 +71,7 @@ mod servers;
 mod steering;
 mod tls;
 mod tracing;
+mod trailers;
 mod unreadable;
 mod update;
 mod uploads_as_downloads;

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::super::{Action, IcapLog, Others, Outcome, PartName, ScanRecord, Significance};
+use super::super::{
+    Action, IcapLog, Others, Outcome, PartName, ScanRecord, Significance, TrailerNames,
+};
 use super::record;
 use crate::config::Cause;
 use crate::product::{Vendor, names};
@@ -19,6 +21,7 @@ fn entry<'a>(
         rule_name: Some("scan-uploads"),
         profile: Some("upload-av"),
         reason: None,
+        trailers: TrailerNames::default(),
         request_logs,
         others: None,
     }

@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use crate::config::{LogForms, Secrets};
 
-use super::super::{Action, IcapLog, Outcome, ScanRecord, Significance, redact_headers};
+use super::super::{
+    Action, IcapLog, Outcome, ScanRecord, Significance, TrailerNames, redact_headers,
+};
 use super::record;
 use super::struct_decoder::decode;
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
@@ -152,6 +154,7 @@ proptest! {
             rule_name: Some(&rule_name),
             profile: Some("upload-av"),
             reason: None,
+trailers: TrailerNames::default(),
             request_logs: &records,
             others: None,
         };

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::config::{
     BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
     HonorTransferIgnore, OptionsConfig, Profile, RangeRequests, ReplyPage, Secrets, SelfTestConfig,
-    SendWhen, ServiceUrl, ShownForm, UserEncoding,
+    SendWhen, ServiceUrl, ShownForm, Trailers, UserEncoding,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 use crate::product::{ShownAs, Vendor};
@@ -79,6 +79,7 @@ pub(crate) fn profile(vendor: &str) -> Profile {
         pass_requires: Vec::new(),
         require_content_length: false,
         honor_transfer_ignore: HonorTransferIgnore::Responses,
+        trailers: Trailers::Forward,
         range_requests: RangeRequests::Pass,
         multipart: ShownForm::Parts,
         multipart_parallel: 4,

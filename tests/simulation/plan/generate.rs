@@ -111,6 +111,7 @@ fn profile(dice: &Dice) -> ProfilePlan {
         server_page: !dice.one_in(3),
         expose: dice.one_in(4),
         self_test: dice.one_in(16),
+        drops_trailers: dice.one_in(4),
     }
 }
 
