@@ -34,7 +34,8 @@ pub use error::ConfigError;
 pub(crate) use json::Json;
 pub use profile::{
     BlockResponse, Cause, FailAction, FailActions, FailResponse, HonorTransferIgnore,
-    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, UserEncoding,
+    OptionsConfig, Profile, RangeRequests, Secret, SelfTestConfig, SendWhen, ServiceUrl, ShownForm,
+    Trailers, UserEncoding,
 };
 pub use reply_page::{PageValues, ReplyPage};
 pub use route_metadata::route_choice;

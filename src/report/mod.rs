@@ -17,7 +17,7 @@ mod redact;
 mod tests;
 
 pub use chain::Others;
-pub use icap_log::{IcapLog, PartName, ScanRecord};
+pub use icap_log::{IcapLog, PartName, ScanRecord, TrailerNames};
 pub use limiter::{INTERVAL_MS, Limiter};
 pub use line::{MAX_FOREIGN_BYTES, MAX_LINE_BYTES, fit_for_log, foreign, keep_out_of_lines};
 pub use metrics::{

@@ -315,6 +315,24 @@ pub(in super::super) static PROFILE: Section = Section::new(
              scanned. A client chooses the path of its request; with `always` it chooses by it whether an upload is scanned.",
         ),
         Attribute::new(
+            "trailers",
+            Kind::Choice(&["forward", "drop", "scan"]),
+            Absent::Text("forward"),
+            "What becomes of the trailer fields of a message that is scanned. `forward`: they go on. `drop`: they do not, but for gRPC's own in a response. \
+             `scan`: once they are there they are shown to the server, too, as fields of the message's head in a transaction of their own \
+             without a body; a message whose head does not end it is then held to its end, also where its preview was enough. In any case fields \
+             are taken out that must not be trailers ([protocol](protocol.md#trailers)), and both are told in icap_log. In monitor \
+             mode all go on.",
+        ),
+        Attribute::new(
+            "range_requests",
+            Kind::Choice(&["pass", "strip"]),
+            Absent::Text("pass"),
+            "What becomes of a request for a range of a resource, where this profile may scan the response. `pass`: it goes on, and the \
+             scanner sees the range alone. `strip`: without `Range` and `If-Range`, so that the application answers with the whole, which \
+             is scanned and given to the client. Nothing is taken out in monitor mode.",
+        ),
+        Attribute::new(
             "multipart",
             Kind::Choice(&["auto", "whole", "parts"]),
             Absent::Text("auto"),
