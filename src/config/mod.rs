@@ -11,6 +11,7 @@ mod header;
 mod json;
 mod profile;
 mod protobuf_struct;
+mod read_matcher;
 mod read_profile;
 mod read_rule;
 mod reader;
