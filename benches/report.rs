@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use criterion::{Criterion, black_box, criterion_group, criterion_main};
 use icap_filter::config::{LogForms, Secrets};
 use icap_filter::product::Vendor;
-use icap_filter::report::{Action, IcapLog, Outcome, ScanRecord, Significance, redact_headers};
+use icap_filter::report::{
+    Action, IcapLog, Outcome, ScanRecord, Significance, TrailerNames, redact_headers,
+};
 use icap_filter::verdict::{Findings, Scan};
 
 const SENT: &[u8] =
@@ -66,6 +68,8 @@ fn entries(c: &mut Criterion) {
             outcome: Outcome::done(action, significance),
             rule_name: Some("scan-uploads"),
             profile: Some("upload-av"),
+            reason: None,
+            trailers: TrailerNames::default(),
             request_logs: &records,
             others: None,
         };

@@ -28,6 +28,14 @@ pub(crate) const fn map(of: Direction) -> u32 {
     }
 }
 
+/// Trailer fields, among the ABI's maps.
+pub(crate) const fn trailer_map(of: Direction) -> u32 {
+    match of {
+        Direction::Request => 1,
+        Direction::Response => 3,
+    }
+}
+
 /// A direction, among the ABI's streams.
 pub(crate) const fn stream(of: Direction) -> u32 {
     match of {
@@ -82,22 +90,25 @@ mod tests {
             MAP_GRPC_INITIAL_METADATA,
             MapType::GrpcReceiveInitialMetadata as u32
         );
-        for (of, body, headers, stream_type) in [
+        for (of, body, headers, trailers, stream_type) in [
             (
                 Direction::Request,
                 BufferType::HttpRequestBody,
                 MapType::HttpRequestHeaders,
+                MapType::HttpRequestTrailers,
                 StreamType::HttpRequest,
             ),
             (
                 Direction::Response,
                 BufferType::HttpResponseBody,
                 MapType::HttpResponseHeaders,
+                MapType::HttpResponseTrailers,
                 StreamType::HttpResponse,
             ),
         ] {
             assert_eq!(buffer(of), body as u32);
             assert_eq!(map(of), headers as u32);
+            assert_eq!(trailer_map(of), trailers as u32);
             assert_eq!(stream(of), stream_type as u32);
         }
     }

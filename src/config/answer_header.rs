@@ -1,7 +1,7 @@
 //! Headers of an answer that a profile asks for: `verdict_headers`, `pass_requires`.
 
 use super::header::{ORDINARY, TOKEN, is_token, name};
-use super::read_rule::{TESTS, value_matcher};
+use super::read_matcher::{TESTS, value_matcher};
 use super::reader::Fields;
 use super::value::shown;
 use crate::policy::StringMatcher;

@@ -11,6 +11,7 @@ mod header;
 mod json;
 mod profile;
 mod protobuf_struct;
+mod read_matcher;
 mod read_profile;
 mod read_rule;
 mod reader;
@@ -34,7 +35,8 @@ pub use error::ConfigError;
 pub(crate) use json::Json;
 pub use profile::{
     BlockResponse, Cause, FailAction, FailActions, FailResponse, HonorTransferIgnore,
-    OptionsConfig, Profile, Secret, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, UserEncoding,
+    OptionsConfig, Profile, RangeRequests, Secret, SelfTestConfig, SendWhen, ServiceUrl, ShownForm,
+    Trailers, UserEncoding,
 };
 pub use reply_page::{PageValues, ReplyPage};
 pub use route_metadata::route_choice;

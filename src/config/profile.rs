@@ -77,6 +77,26 @@ pub enum HonorTransferIgnore {
     Always,
 }
 
+/// What becomes of the trailer fields of a message (RFC 9110 section 6.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trailers {
+    /// They go on, but for those that must not be trailers.
+    Forward,
+    /// They are taken out.
+    Drop,
+    /// They are shown to the server before they go on.
+    Scan,
+}
+
+/// What becomes of a request for a range of a resource (RFC 9110 section 14.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RangeRequests {
+    /// It goes on.
+    Pass,
+    /// It goes on as one for the whole.
+    Strip,
+}
+
 /// How a form (`multipart/form-data`) is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShownForm {
@@ -229,6 +249,10 @@ pub struct Profile {
     pub require_content_length: bool,
     /// For which messages the server's `Transfer-Ignore` counts.
     pub honor_transfer_ignore: HonorTransferIgnore,
+    /// What becomes of trailers.
+    pub trailers: Trailers,
+    /// What becomes of a request for a range, where the response may be scanned.
+    pub range_requests: RangeRequests,
     /// How a form is shown.
     pub multipart: ShownForm,
     /// How many parts of a form are shown at a time.

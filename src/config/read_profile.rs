@@ -6,7 +6,8 @@ use super::header;
 use super::json::Json;
 use super::profile::{
     BlockResponse, FailAction, FailActions, FailResponse, HonorTransferIgnore, OptionsConfig,
-    Profile, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, UserEncoding,
+    Profile, RangeRequests, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, Trailers,
+    UserEncoding,
 };
 use super::reader::Fields;
 use super::reply_page::ReplyPage;
@@ -107,6 +108,8 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let pass_requires = answer_headers(fields, "pass_requires");
     let require_content_length = fields.bool("require_content_length");
     let honor_transfer_ignore = honor_transfer_ignore(fields);
+    let trailers = trailers(fields);
+    let range_requests = range_requests(fields);
     let multipart = shown_form(fields, vendor);
     let multipart_parallel = fields.integer("multipart_parallel");
     let extract = extractors(fields);
@@ -168,6 +171,8 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         pass_requires,
         require_content_length,
         honor_transfer_ignore: honor_transfer_ignore?,
+        trailers: trailers?,
+        range_requests: range_requests?,
         multipart: multipart?,
         multipart_parallel,
         extract,
@@ -238,6 +243,21 @@ fn honor_transfer_ignore(fields: &Fields<'_>) -> Option<HonorTransferIgnore> {
             "always" => HonorTransferIgnore::Always,
             _ => HonorTransferIgnore::Responses,
         })
+}
+
+fn trailers(fields: &Fields<'_>) -> Option<Trailers> {
+    fields.choice("trailers").map(|word| match word {
+        "drop" => Trailers::Drop,
+        "scan" => Trailers::Scan,
+        _ => Trailers::Forward,
+    })
+}
+
+fn range_requests(fields: &Fields<'_>) -> Option<RangeRequests> {
+    fields.choice("range_requests").map(|word| match word {
+        "strip" => RangeRequests::Strip,
+        _ => RangeRequests::Pass,
+    })
 }
 
 /// How forms are shown; `auto` is what suits the product.

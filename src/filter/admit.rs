@@ -66,10 +66,11 @@ impl<H: Host> Worker<H> {
             return self.refuse(id, NOT_UPSTREAM);
         }
         self.unexpose(&mut fields);
+        if is_tunnel(&fields) {
+            return self.skip(id, IcapLog::tunnel());
+        }
         let mut outlook = None;
-        let decision = if is_tunnel(&fields) {
-            Decision::Skip { rule: None }
-        } else {
+        let decision = {
             let view = View {
                 host: &self.host,
                 now_ms: self.now_ms,
@@ -89,9 +90,10 @@ impl<H: Host> Worker<H> {
         {
             self.metrics.rule_matched(rule);
         }
+        self.ask_for_the_whole(&mut fields, &decision, outlook.as_ref());
         match decision {
             Decision::Skip { rule } => {
-                let admission = self.skip(id, rule.as_deref());
+                let admission = self.skip(id, IcapLog::disabled(rule.as_deref()));
                 match outlook.and_then(|outlook| self.wait_by_rules(&fields, rule, outlook)) {
                     Some(exchange) => Admission::Scan(Box::new(exchange)),
                     None => admission,
@@ -108,7 +110,7 @@ impl<H: Host> Worker<H> {
                     "context {id}: the service of {} ignores its kind",
                     profile.name
                 );
-                self.skip(id, rule.as_deref())
+                self.skip(id, IcapLog::disabled(rule.as_deref()))
             }
             Decision::Scan {
                 profile,
@@ -206,10 +208,9 @@ impl<H: Host> Worker<H> {
     }
 
     /// Lets a request pass unscanned.
-    fn skip(&mut self, id: u32, rule: Option<&str>) -> Admission {
+    fn skip(&mut self, id: u32, entry: IcapLog<'_>) -> Admission {
         self.metrics.disabled();
         let mut chain = Chain::default();
-        let entry = IcapLog::disabled(rule);
         let outcome = entry.outcome;
         if let Err(e) = write_log(&self.host, id, &self.config, &mut chain, entry) {
             log::debug!("context {id}: {e}");
@@ -242,7 +243,7 @@ impl<H: Host> Worker<H> {
         scanner: Scanner,
         outlook: Option<Outlook>,
     ) -> Admission {
-        let admission = self.skip(id, scanner.rule.as_deref());
+        let admission = self.skip(id, IcapLog::disabled(scanner.rule.as_deref()));
         let Scanner {
             profile,
             rule,
@@ -367,8 +368,10 @@ impl<H: Host> Worker<H> {
         // What is monitored may be as long as it will.
         let is_watched = !request.body.at_end && !request.is_monitored();
         let request_body = is_watched.then_some(request.body);
+        let request_was_scanned = request.journal.outcome().action != Action::Disabled;
         let journal = request.journal.going_on(&profile, rule);
         let mut exchange = self.open(id, profile, journal, message);
+        exchange.request_was_scanned = request_was_scanned;
         exchange.request_body = request_body;
         exchange.http_method = request.http_method;
         Admission::Scan(Box::new(exchange))
@@ -467,7 +470,9 @@ impl<H: Host> Worker<H> {
                 progress_ms: self.now_ms,
                 ..Body::default()
             },
+            has_trailers: false,
             request_body: None,
+            request_was_scanned: false,
             uncounted: None,
             counted: false,
             held_back_ms: None,
@@ -486,7 +491,7 @@ impl<H: Host> Worker<H> {
 }
 
 /// The fields of a request as the server was shown it.
-fn fields_of(head: Option<&[u8]>) -> Fields {
+pub(super) fn fields_of(head: Option<&[u8]>) -> Fields {
     let Some(head) = head.and_then(RequestHead::parse) else {
         return Fields::new();
     };

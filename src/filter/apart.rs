@@ -10,6 +10,7 @@ use crate::aws_chunked;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::extract::{Unextractable, Value};
+use crate::host::Fields;
 use crate::multipart::{self, Part};
 use crate::submission::{Change, Held, PIECE_BYTES, Record, Shown};
 
@@ -20,6 +21,9 @@ const FRAMED: &str =
 const ENCODED: &str = "the server changed a part that was decoded for it";
 /// Why a value can't be.
 const VALUE: &str = "the server changed a value that stands within the body";
+
+/// Why trailers can't be.
+const TRAILERS: &str = "the server added a body to trailers";
 
 /// A message that is taken apart.
 ///
@@ -34,6 +38,7 @@ pub(super) struct Apart {
     form: Option<Form>,
     /// The values that are shown beside all else.
     values: Option<Values>,
+    trailers: TrailerScan,
     /// The body has come to its end, and was read to it.
     ended: bool,
     /// How many bytes of the body were read.
@@ -52,6 +57,17 @@ pub(super) struct Apart {
     failed_open: Option<(Cause, bool)>,
 }
 
+/// Whether trailers are to be shown.
+#[derive(Debug)]
+enum TrailerScan {
+    /// They are not.
+    Unwanted,
+    /// None have come, or they were shown.
+    Wanted,
+    /// These are.
+    Due(Fields),
+}
+
 /// What of a message a submission shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
@@ -63,6 +79,8 @@ pub(super) enum Target {
     Fields,
     /// A value within the content.
     Value,
+    /// The trailers.
+    Trailers,
 }
 
 /// What is to be shown. Ranges are those of the body.
@@ -76,6 +94,8 @@ pub(super) enum Next {
     Fields(Vec<Range<u64>>),
     /// A value, and where it stands.
     Value(Value, Vec<Range<u64>>),
+    /// Trailers.
+    Trailers(Fields),
 }
 
 /// Why a message is not taken apart: it can be read in two ways.
@@ -92,6 +112,7 @@ impl Apart {
     pub(super) fn new(framed: Option<Framed>, form: Option<Form>, values: Option<Values>) -> Self {
         Self {
             values,
+            trailers: TrailerScan::Unwanted,
             ended: false,
             whole_change: None,
             whole_is_due: form.is_none(),
@@ -105,8 +126,26 @@ impl Apart {
         }
     }
 
+    /// The same, or a message as a whole, with its trailers.
+    pub(super) fn with_trailers(self) -> Self {
+        Self {
+            trailers: TrailerScan::Wanted,
+            ..self
+        }
+    }
+
+    /// Trailers have come.
+    pub(super) fn take_trailers(&mut self, fields: Fields) {
+        if matches!(self.trailers, TrailerScan::Wanted) && !fields.is_empty() {
+            self.trailers = TrailerScan::Due(fields);
+        }
+    }
+
     /// The next range of the body to be read, of which `available` bytes have come.
     pub(super) fn unread(&self, available: u64) -> Option<Range<u64>> {
+        if self.framed.is_none() && self.form.is_none() && self.values.is_none() {
+            return None;
+        }
         let end = available.min(self.read.saturating_add(PIECE_BYTES as u64));
         (self.read < end).then_some(self.read..end)
     }
@@ -178,6 +217,11 @@ impl Apart {
             let runs = self.places(std::slice::from_ref(&value.range));
             return Some((Target::Value, Next::Value(value, runs)));
         }
+        if let TrailerScan::Due(fields) = &mut self.trailers {
+            let fields = std::mem::take(fields);
+            self.trailers = TrailerScan::Wanted;
+            return Some((Target::Trailers, Next::Trailers(fields)));
+        }
         let form = self.form.as_mut()?;
         if let Some((place, part)) = form.next_file() {
             let runs = self.places(std::slice::from_ref(&part.body));
@@ -202,7 +246,9 @@ impl Apart {
 
     /// Whether there is nothing but a form: one without a file is shown as any other message.
     pub(super) fn is_only_form(&self) -> bool {
-        self.framed.is_none() && self.values.is_none()
+        self.framed.is_none()
+            && self.values.is_none()
+            && matches!(self.trailers, TrailerScan::Unwanted)
     }
 
     /// The content as a whole, as it is shown.
@@ -223,6 +269,7 @@ impl Apart {
         (self.running == 0 || bug(Bug::FirstPartDecides))
             && self.ended
             && !self.whole_is_due
+            && !matches!(self.trailers, TrailerScan::Due(_))
             && self.values.as_ref().is_none_or(Values::are_shown)
             && self.form.as_ref().is_none_or(Form::is_shown)
     }
@@ -252,6 +299,7 @@ impl Apart {
         }
         match (self.shown.get(usize::from(index))?, &self.form) {
             ((Target::Value, _), _) => Some(VALUE),
+            ((Target::Trailers, _), _) => Some(TRAILERS),
             ((Target::File(place), _), Some(form)) => {
                 form.parts().get(*place)?.is_encoded.then_some(ENCODED)
             }

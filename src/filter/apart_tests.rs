@@ -47,6 +47,7 @@ fn shown(body: &str, form: &mut Apart) -> Vec<(Option<String>, String)> {
             Next::Fields(runs) => (None, runs.iter().map(|run| text(body, run)).collect()),
             Next::Whole => (None, "whole".to_owned()),
             Next::Value(value, _) => panic!("{value:?}"),
+            Next::Trailers(fields) => panic!("{fields:?}"),
         });
         form.ended();
     }

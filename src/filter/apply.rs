@@ -3,6 +3,7 @@
 use super::exchange::{Draining, Exchange, Phase};
 use super::layout::Layout;
 use super::replacement::{NewBody, append};
+use super::trailers::without_length;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
@@ -152,7 +153,17 @@ impl<H: Host> Worker<H> {
             }
             None => entered,
         }
-        .and_then(|()| self.host.set_headers(direction, &replacement.headers));
+        .and_then(|()| {
+            // Beside a length there are no trailers in HTTP/1.
+            let has_length = !exchange.has_trailers || exchange.body.announced.is_some();
+            match has_length {
+                true => self.host.set_headers(direction, &replacement.headers),
+                false => {
+                    let fields = without_length(&replacement.headers);
+                    self.host.set_headers(direction, &fields)
+                }
+            }
+        });
         if self.inbox.has_ended(id) {
             return self.refused_by_envoy(id, exchange);
         }
@@ -174,6 +185,9 @@ impl<H: Host> Worker<H> {
             replacement,
             record,
         } = *draining;
+        if exchange.has_trailers && replacement.body.is_some() {
+            self.drop_digests(id, exchange);
+        }
         let length = replacement
             .body
             .as_ref()

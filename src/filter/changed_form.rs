@@ -85,7 +85,7 @@ impl Form {
                 }
                 Target::Fields => self.field_edits(&held, budget, &mut edits)?,
                 // They are no parts of the form.
-                Target::Whole | Target::Value => {}
+                Target::Whole | Target::Value | Target::Trailers => {}
             }
         }
         let mut pieces = Vec::new();

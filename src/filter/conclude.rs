@@ -287,6 +287,11 @@ impl<H: Host> Worker<H> {
         self.write_log(id, exchange, outcome);
     }
 
+    /// Writes icap_log again, of an outcome about which more is known by now.
+    pub(super) fn log_again(&self, id: u32, exchange: &mut Exchange) {
+        self.write_log(id, exchange, exchange.journal.outcome());
+    }
+
     fn write_log(&self, id: u32, exchange: &mut Exchange, outcome: Outcome) {
         let profile = &exchange.profile.name;
         let journal = &mut exchange.journal;

@@ -7,11 +7,14 @@ use super::chain::Chain;
 use super::write_log::write_log;
 use crate::config::{Config, Profile, Secrets};
 use crate::host::{Host, HostResult};
-use crate::report::{Action, IcapLog, Outcome, ScanRecord, Significance};
-use crate::verdict::{Findings, Violation};
+use crate::report::{Action, IcapLog, Outcome, ScanRecord, Significance, TrailerNames};
+use crate::verdict::{Findings, Violation, clean};
 
 /// From how many transactions on those that passed are left out of icap_log: a form may have a thousand files.
 const MAX_RECORDS: usize = 100;
+
+/// How many names of trailers are logged.
+const MAX_TRAILERS: usize = 32;
 
 /// What is to be logged of an HTTP exchange: the transactions so far, of request and response.
 #[derive(Debug)]
@@ -20,6 +23,10 @@ pub(super) struct Journal {
     secrets: Secrets,
     outcome: Option<Outcome>,
     records: Vec<ScanRecord<'static>>,
+    /// The names of trailers that went on.
+    trailers: Vec<String>,
+    /// The names of those that did not.
+    removed_trailers: Vec<String>,
     /// What the other filters of a chain have logged.
     chain: Chain,
 }
@@ -32,6 +39,8 @@ impl Journal {
             secrets: Secrets::default(),
             outcome: None,
             records: Vec::new(),
+            trailers: Vec::new(),
+            removed_trailers: Vec::new(),
             chain: Chain::default(),
         }
     }
@@ -56,6 +65,19 @@ impl Journal {
         }
         record.findings = without_secrets(record.findings, &self.secrets);
         self.records.push(record);
+    }
+
+    /// Notes a trailer field, and whether it goes on.
+    pub(super) fn note_trailer(&mut self, name: &[u8], goes_on: bool) {
+        let name = clean(name);
+        self.trailers.retain(|noted| *noted != name);
+        let names = match goes_on {
+            true => &mut self.trailers,
+            false => &mut self.removed_trailers,
+        };
+        if names.len() < MAX_TRAILERS && !names.contains(&name) {
+            names.push(name);
+        }
     }
 
     /// Notes an outcome: of request and response the graver one stands.
@@ -118,6 +140,11 @@ impl Journal {
             outcome,
             rule_name: self.rule.as_deref(),
             profile: Some(profile).filter(|name| !name.is_empty()),
+            reason: None,
+            trailers: TrailerNames {
+                forwarded: &self.trailers,
+                removed: &self.removed_trailers,
+            },
             request_logs: &self.records,
             others: None,
         };

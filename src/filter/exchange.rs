@@ -27,6 +27,10 @@ pub(super) struct Exchange {
     pub(super) request: Rc<Request>,
     pub(super) http_method: String,
     pub(super) body: Body,
+    /// Trailers have come.
+    pub(super) has_trailers: bool,
+    /// Of a response: its request was scanned.
+    pub(super) request_was_scanned: bool,
     /// Of a response: the body of its request, where that has not come to its end yet.
     pub(super) request_body: Option<Body>,
     /// Since when the host is known to hold its body back.

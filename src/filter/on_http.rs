@@ -146,17 +146,13 @@ impl<H: Host> Worker<H> {
 
     /// Trailers end the body.
     pub(super) fn on_trailers(&mut self, id: u32, direction: Direction) -> Next {
-        if self
-            .under_scan(id, direction)
-            .is_none_or(|exchange| matches!(exchange.phase, Phase::Released))
-        {
+        if !self.exchanges.contains_key(&id) {
             return Next::Continue;
         }
         self.begin(Some(id));
-        if let Some(exchange) = self.under_scan(id, direction) {
-            exchange.body.at_end = !bug(Bug::TrailersDoNotEnd);
-            self.drive(id);
-        }
+        self.with_message(id, |worker, exchange| {
+            worker.take_trailers(id, exchange, direction);
+        });
         self.leave(id, direction)
     }
 

@@ -12,7 +12,7 @@ use super::part_request::Head;
 use super::rewrite::all;
 use super::values::Values;
 use super::worker::Worker;
-use crate::config::{Cause, FailAction, ShownForm};
+use crate::config::{Cause, FailAction, ShownForm, Trailers};
 use crate::connection::UnitId;
 use crate::extract::{self, Extractors, Limits, Value};
 use crate::host::{Fields, Host, HostError};
@@ -147,6 +147,7 @@ impl<H: Host> Worker<H> {
                 Next::Value(value, runs) => {
                     self.show_value(id, exchange, index, &value, runs.into())
                 }
+                Next::Trailers(fields) => self.show_trailers(id, exchange, index, fields),
                 Next::Fields(runs) => {
                     let shown = Shown::Runs(runs.into());
                     self.show_runs(id, exchange, index, Head::Fields, shown, None)
@@ -233,7 +234,7 @@ impl<H: Host> Worker<H> {
             .map_err(not_decoded)
     }
 
-    fn show_part(
+    pub(super) fn show_part(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -257,10 +258,14 @@ impl<H: Host> Worker<H> {
 
 /// How a message is to be taken apart; `None`: it is shown as it is.
 fn apart(exchange: &Exchange, fields: &Fields) -> Result<Option<Apart>, Refused> {
-    if exchange.direction != Direction::Request || exchange.body.at_end {
+    let profile = &exchange.profile;
+    let trailers = profile.trailers == Trailers::Scan;
+    if exchange.body.at_end {
         return Ok(None);
     }
-    let profile = &exchange.profile;
+    if exchange.direction != Direction::Request {
+        return Ok(trailers.then(|| Apart::new(None, None, None).with_trailers()));
+    }
     let framed = Framed::of(fields).map_err(Refused::Upload)?;
     let media_type = all(fields, "content-type").unwrap_or_default();
     let form = match profile.multipart {
@@ -276,8 +281,14 @@ fn apart(exchange: &Exchange, fields: &Fields) -> Result<Option<Apart>, Refused>
     }
     let form = form.map(|boundary| Form::new(boundary, is_encoded(fields)));
     let values = extractor.map(Values::new);
-    let is_apart = framed.is_some() || form.is_some() || values.is_some();
-    Ok(is_apart.then(|| Apart::new(framed, form, values)))
+    let is_apart = framed.is_some() || form.is_some() || values.is_some() || trailers;
+    Ok(is_apart.then(|| {
+        let apart = Apart::new(framed, form, values);
+        match trailers {
+            true => apart.with_trailers(),
+            false => apart,
+        }
+    }))
 }
 
 /// The boundary of a form, or of another multipart that is taken apart.

@@ -171,7 +171,7 @@ fn take_over(headers: &Headers, fields: &mut Fields) {
 }
 
 /// Whether a field, by its name in lower case, is one of [`ENVOYS`].
-fn is_envoys(name: &[u8]) -> bool {
+pub(super) fn is_envoys(name: &[u8]) -> bool {
     ENVOYS.iter().any(|known| known.as_bytes() == name)
         || ENVOYS_BEGIN
             .iter()

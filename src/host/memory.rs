@@ -71,6 +71,14 @@ impl Host for MemoryHost {
         Ok(())
     }
 
+    fn trailers(&self, _: Direction) -> HostResult<Fields> {
+        missing("trailers")
+    }
+
+    fn remove_trailer(&self, _: Direction, _: &str) -> HostResult {
+        missing("remove_trailer")
+    }
+
     fn edit_body(&self, _: Direction, edit: BodyEdit<'_>) -> HostResult {
         let mut body = self.body.borrow_mut();
         match edit {

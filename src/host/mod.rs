@@ -132,6 +132,10 @@ pub trait Host: std::fmt::Debug {
     fn set_header(&self, of: Direction, name: &str, value: &[u8]) -> HostResult;
     /// Takes out every field of that name.
     fn remove_header(&self, of: Direction, name: &str) -> HostResult;
+    /// The trailer fields, once they have come.
+    fn trailers(&self, of: Direction) -> HostResult<Fields>;
+    /// Takes out every trailer field of that name.
+    fn remove_trailer(&self, of: Direction, name: &str) -> HostResult;
     /// Appends bytes of the body that is held or just arriving; fewer than asked for where there are fewer.
     fn read_body(&self, of: Direction, start: usize, len: usize, out: &mut Vec<u8>) -> HostResult;
     /// Changes the body that is held or just arriving. An edit past the host's own limit has the host answer the client: from a

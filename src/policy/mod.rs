@@ -172,6 +172,20 @@ impl Outlook {
             })
     }
 
+    /// Each profile that may scan the response, and whether what comes of it is done.
+    pub fn scanners<'c, C: Policy>(
+        &self,
+        policy: &'c C,
+    ) -> impl Iterator<Item = (&'c Rc<C::Profile>, Enforcement)> {
+        self.rules(policy).filter_map(|rule| match &rule.action {
+            Action::Scan(profile) => {
+                let enforcement = rule.enforcement.unwrap_or(profile.enforcement());
+                Some((profile, enforcement))
+            }
+            Action::Bypass => None,
+        })
+    }
+
     /// Decides about the response.
     pub fn decide<C: Policy>(
         &self,

@@ -80,6 +80,15 @@ impl PartName {
     }
 }
 
+/// The names of trailer fields, cut and cleaned as texts of servers are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrailerNames<'a> {
+    /// Of those that went on.
+    pub forwarded: &'a [String],
+    /// Of those that were taken out.
+    pub removed: &'a [String],
+}
+
 /// The entry for one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IcapLog<'a> {
@@ -89,6 +98,10 @@ pub struct IcapLog<'a> {
     pub rule_name: Option<&'a str>,
     /// The profile that scanned.
     pub profile: Option<&'a str>,
+    /// Why nothing was scanned, where no rule says so.
+    pub reason: Option<&'static str>,
+    /// The names of trailer fields that went on, and of those that did not.
+    pub trailers: TrailerNames<'a>,
     /// The transactions in order, retries included.
     pub request_logs: &'a [ScanRecord<'a>],
     /// In a chain: what the other filters have logged.
@@ -102,8 +115,18 @@ impl<'a> IcapLog<'a> {
             outcome: Outcome::done(Action::Disabled, Significance::NONE),
             rule_name,
             profile: None,
+            reason: None,
+            trailers: TrailerNames::default(),
             request_logs: &[],
             others: None,
+        }
+    }
+
+    /// The entry for a request that opens a tunnel, whose bytes are no HTTP message.
+    pub fn tunnel() -> Self {
+        Self {
+            reason: Some("tunnel"),
+            ..Self::disabled(None)
         }
     }
 
@@ -146,8 +169,19 @@ impl<'a> IcapLog<'a> {
         }
         entry.add_text("rule_name", rule_name);
         entry.add_text("profile", profile);
+        if outcome.action == Action::Disabled {
+            entry.add_text("reason", self.reason);
+        }
         if !outcome.significance.is_empty() {
             entry.texts("significance", outcome.significance.names());
+        }
+        for (name, fields) in [
+            ("trailers", self.trailers.forwarded),
+            ("removed_trailers", self.trailers.removed),
+        ] {
+            if !fields.is_empty() {
+                entry.texts(name, fields.iter().map(String::as_str));
+            }
         }
         if let Some(others) = self.others {
             let entries = others.entries(self.request_logs);

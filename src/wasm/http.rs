@@ -1,7 +1,7 @@
 //! The HTTP message of the effective context: headers, body, properties, and what becomes of it.
 
 use super::{abi, check, fetch, found, landing, map_value, wire};
-use crate::abi::{buffer, map, stream};
+use crate::abi::{buffer, map, stream, trailer_map};
 use crate::host::{BodyEdit, Fields, HostError, HostResult, LocalResponse};
 use crate::icap::Direction;
 
@@ -30,9 +30,18 @@ pub(super) fn edit_body(of: Direction, edit: BodyEdit<'_>) -> HostResult {
 
 /// All header fields.
 pub(super) fn headers(of: Direction) -> HostResult<Fields> {
+    fields(map(of))
+}
+
+/// All trailer fields.
+pub(super) fn trailers(of: Direction) -> HostResult<Fields> {
+    fields(trailer_map(of))
+}
+
+fn fields(map: u32) -> HostResult<Fields> {
     // SAFETY: the host writes one pointer and one size.
     let map = fetch("get_header_map_pairs", |data, size| unsafe {
-        abi::proxy_get_header_map_pairs(map(of), data, size)
+        abi::proxy_get_header_map_pairs(map, data, size)
     })?;
     wire::decode_map(&map).ok_or(HostError {
         call: "get_header_map_pairs",
@@ -70,9 +79,18 @@ pub(super) fn set_header(of: Direction, name: &str, value: &[u8]) -> HostResult 
 
 /// Takes out every field of that name.
 pub(super) fn remove_header(of: Direction, name: &str) -> HostResult {
+    remove(map(of), name)
+}
+
+/// Takes out every trailer field of that name.
+pub(super) fn remove_trailer(of: Direction, name: &str) -> HostResult {
+    remove(trailer_map(of), name)
+}
+
+fn remove(map: u32, name: &str) -> HostResult {
     // SAFETY: `name` outlives the call.
     check("remove_header_map_value", unsafe {
-        abi::proxy_remove_header_map_value(map(of), name.as_ptr(), name.len())
+        abi::proxy_remove_header_map_value(map, name.as_ptr(), name.len())
     })
 }
 

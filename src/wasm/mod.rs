@@ -78,6 +78,14 @@ impl Host for Wasm {
         http::remove_header(of, name)
     }
 
+    fn trailers(&self, of: Direction) -> HostResult<Fields> {
+        http::trailers(of)
+    }
+
+    fn remove_trailer(&self, of: Direction, name: &str) -> HostResult {
+        http::remove_trailer(of, name)
+    }
+
     fn read_body(&self, of: Direction, start: usize, len: usize, out: &mut Vec<u8>) -> HostResult {
         http::read_body(of, start, len, out)
     }

@@ -3,7 +3,7 @@
 use crate::{accept, base, refuse_at, set, with};
 use icap_filter::config::{
     Cause, ClientIpSource, Config, Enforcement, FailAction, HonorTransferIgnore, Profile,
-    ReplyPage, SendWhen, ShownForm, UserEncoding,
+    RangeRequests, ReplyPage, SendWhen, ShownForm, Trailers, UserEncoding,
 };
 use icap_filter::extract::Extractors;
 use icap_filter::product::{self, ShownAs};
@@ -269,6 +269,8 @@ const OTHERS: &[&str] = &[
     "client_ip_source",
     "honor_transfer_ignore",
     "enforcement",
+    "trailers",
+    "range_requests",
     "multipart",
     "scan_requests_as",
     "extract",
@@ -485,6 +487,35 @@ fn when_transfer_ignore_is_honored() {
         &[json!("requests"), json!(true), json!(null)],
     );
     refuse_neighbour("honor_transfer_ignore");
+}
+
+#[test]
+fn what_becomes_of_trailers() {
+    for (word, what) in [
+        ("forward", Trailers::Forward),
+        ("drop", Trailers::Drop),
+        ("scan", Trailers::Scan),
+    ] {
+        let profile = profile(&with("profiles[0].trailers", json!(word)));
+        assert_eq!(profile.trailers, what);
+    }
+    assert_eq!(profile(&base()).trailers, Trailers::Forward);
+    refuse_types("trailers", &[json!("pass"), json!(true), json!(null)]);
+    refuse_neighbour("trailers");
+}
+
+#[test]
+fn what_becomes_of_requests_for_ranges() {
+    for (word, what) in [
+        ("pass", RangeRequests::Pass),
+        ("strip", RangeRequests::Strip),
+    ] {
+        let profile = profile(&with("profiles[0].range_requests", json!(word)));
+        assert_eq!(profile.range_requests, what);
+    }
+    assert_eq!(profile(&base()).range_requests, RangeRequests::Pass);
+    refuse_types("range_requests", &[json!("drop"), json!(true), json!(null)]);
+    refuse_neighbour("range_requests");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::callbacks;
-use crate::parties::client::{Part, TRAILER};
+use crate::parties::client::{NO_TRAILER, Part, TRAILER};
 use crate::plan::{Body as BodyPlan, Framing, MessagePlan, Plan};
 use crate::seen::{Application, COUNTERS, Digest, Exchange, Log, Seen};
 use crate::server::Server;
@@ -140,6 +140,7 @@ fn request(plan: &Plan, message: &MessagePlan) -> Request<Body> {
         .collect();
     if message.request.framing == Framing::Trailers {
         others.push(("trailer", TRAILER));
+        others.push(("trailer", NO_TRAILER));
     }
     let method = message.method.parse().unwrap();
     request_with(method, &path.1, &others, body(plan, &message.request))
@@ -206,7 +207,9 @@ fn response(plan: &Plan, message: &MessagePlan) -> Vec<u8> {
     }
     wire.extend_from_slice(b"0\r\n");
     if message.response.framing == Framing::Trailers {
-        wire.extend_from_slice(format!("{TRAILER}: {}\r\n", message.response.id).as_bytes());
+        for trailer in [TRAILER, NO_TRAILER] {
+            wire.extend_from_slice(format!("{trailer}: {}\r\n", message.response.id).as_bytes());
+        }
     }
     wire.extend_from_slice(b"\r\n");
     wire

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::support::client::{Version, fed, post, sized};
-use crate::support::eventually;
 use crate::support::form::FormBody;
 use crate::support::icap_answers;
 use crate::support::icap_message::IcapRequest;
 use crate::support::icap_server::{Behaviour, Connection, IcapServer};
 use crate::support::payload::{MIB, assert_same_bytes, pattern};
 use crate::support::scene::{PREVIEW, Scene, plugin};
+use crate::support::{POLL, eventually};
 
 /// Requests at once.
 const REQUESTS: usize = 24;
@@ -161,11 +161,17 @@ async fn sanitise_uploads(scene: &Scene, count: usize, size: usize) {
         bytes::Bytes::from(upload)
     });
     let expected = [&first, &last].map(|upload| sanitised(upload));
+    let ended = async || scene.envoy.metric("modified").await + scene.envoy.metric("failed").await;
+    let before = ended().await;
     let mut uploads = Vec::new();
     for n in 0..count {
         let upload = if n % 2 == 0 { &first } else { &last };
         let upload = post("/upload", sized(upload.clone()));
         uploads.push(scene.send_in_background(upload).await);
+    }
+    // So much takes its time, on a busy machine more than a test may: each ends by the filter's own clock at the latest.
+    while ended().await < before + count as u64 {
+        tokio::time::sleep(POLL).await;
     }
     for upload in uploads {
         assert_eq!(upload.answer().await.status, 200);

@@ -125,6 +125,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     add(&|it| it.envoy.keeps_copy = false);
     add(&|it| it.profile.options = false);
     add(&|it| it.profile.self_test = false);
+    add(&|it| it.profile.drops_trailers = false);
     add(&|it| it.profile.expose = false);
     add(&|it| it.profile.as_download = false);
     add(&|it| it.profile.monitor = false);

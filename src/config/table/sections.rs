@@ -2,11 +2,12 @@
 
 use super::super::attribute::Section;
 use super::plugin::{EXPOSE, ICAP_LOG, PLUGIN};
-use super::profile::{
-    ANSWER_HEADER, AUTHORIZATION, BASIC, FAIL_ACTION_BY_CAUSE, OPTIONS, PROFILE, SELF_TEST,
-};
+use super::profile::PROFILE;
 use super::reply::{BAD_REQUEST_RESPONSE, BLOCK_RESPONSE, FAIL_RESPONSE, TOO_LARGE_RESPONSE};
 use super::rule::{MATCH, NAMED_MATCHER, RESPONSE_SIZE, RULE, STRING_MATCHER};
+use super::within_profile::{
+    ANSWER_HEADER, AUTHORIZATION, BASIC, FAIL_ACTION_BY_CAUSE, OPTIONS, SELF_TEST,
+};
 
 /// Every section.
 pub(in super::super) static SECTIONS: &[&Section] = &[

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::super::{Action, IcapLog, Others, Outcome, PartName, ScanRecord, Significance};
+use super::super::{
+    Action, IcapLog, Others, Outcome, PartName, ScanRecord, Significance, TrailerNames,
+};
 use super::record;
 use crate::config::Cause;
 use crate::product::{Vendor, names};
@@ -18,6 +20,8 @@ fn entry<'a>(
         outcome: Outcome::done(action, significance),
         rule_name: Some("scan-uploads"),
         profile: Some("upload-av"),
+        reason: None,
+        trailers: TrailerNames::default(),
         request_logs,
         others: None,
     }
@@ -32,6 +36,10 @@ fn disabled() {
     assert_eq!(
         IcapLog::disabled(Some("health-checks")).to_json(),
         r#"{"action":"ICAP_DISABLED","rule_name":"health-checks"}"#
+    );
+    assert_eq!(
+        IcapLog::tunnel().to_json(),
+        r#"{"action":"ICAP_DISABLED","reason":"tunnel"}"#
     );
 }
 

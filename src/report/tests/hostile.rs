@@ -6,7 +6,9 @@ use proptest::prelude::*;
 
 use crate::config::{LogForms, Secrets};
 
-use super::super::{Action, IcapLog, Outcome, ScanRecord, Significance, redact_headers};
+use super::super::{
+    Action, IcapLog, Outcome, ScanRecord, Significance, TrailerNames, redact_headers,
+};
 use super::record;
 use super::struct_decoder::decode;
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
@@ -151,6 +153,8 @@ proptest! {
             outcome: Outcome::done(Action::Blocked, Significance::BLOCKED),
             rule_name: Some(&rule_name),
             profile: Some("upload-av"),
+            reason: None,
+trailers: TrailerNames::default(),
             request_logs: &records,
             others: None,
         };

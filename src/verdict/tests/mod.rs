@@ -9,8 +9,8 @@ use std::rc::Rc;
 
 use crate::config::{
     BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
-    HonorTransferIgnore, OptionsConfig, Profile, ReplyPage, Secrets, SelfTestConfig, SendWhen,
-    ServiceUrl, ShownForm, UserEncoding,
+    HonorTransferIgnore, OptionsConfig, Profile, RangeRequests, ReplyPage, Secrets, SelfTestConfig,
+    SendWhen, ServiceUrl, ShownForm, Trailers, UserEncoding,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 use crate::product::{ShownAs, Vendor};
@@ -81,6 +81,8 @@ pub(crate) fn profile(vendor: &str) -> Profile {
         pass_requires: Vec::new(),
         require_content_length: false,
         honor_transfer_ignore: HonorTransferIgnore::Responses,
+        trailers: Trailers::Forward,
+        range_requests: RangeRequests::Pass,
         multipart: ShownForm::Parts,
         multipart_parallel: 4,
         extract: crate::extract::Extractors::default(),

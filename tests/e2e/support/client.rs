@@ -76,6 +76,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
+    /// Its trailer fields.
+    pub trailers: HeaderMap,
 }
 
 impl Answer {
@@ -139,10 +141,12 @@ impl Client {
             }
         };
         let (parts, body) = response.into_parts();
+        let body = body.collect().await?;
         Ok(Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,
-            body: body.collect().await?.to_bytes(),
+            trailers: body.trailers().cloned().unwrap_or_default(),
+            body: body.to_bytes(),
         })
     }
 

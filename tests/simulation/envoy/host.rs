@@ -103,6 +103,17 @@ impl Host for SimHost {
         Ok(found.map(|(_, value)| value))
     }
 
+    fn trailers(&self, of: Direction) -> HostResult<Fields> {
+        self.sim().trailers(self.vm, of)
+    }
+
+    fn remove_trailer(&self, of: Direction, name: &str) -> HostResult {
+        self.call(
+            || format!("remove {of:?} trailer {name}"),
+            |sim| sim.remove_trailer(self.vm, of, name),
+        )
+    }
+
     fn set_headers(&self, of: Direction, fields: &Fields) -> HostResult {
         self.call(
             || format!("set {of:?} headers"),

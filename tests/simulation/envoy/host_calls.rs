@@ -96,6 +96,41 @@ impl Sim {
         }
     }
 
+    /// The trailer fields that can be reached.
+    pub fn trailers(&self, vm: usize, of: Direction) -> HostResult<Fields> {
+        let missing = || refused("get_header_map_pairs", HostError::BAD_ARGUMENT);
+        match self.effective(vm) {
+            (Target::Message(_), _) if self.host_fails(vm) => missing(),
+            (Target::Message(message), _) => self.message(message, |it| {
+                let half = it.half(of);
+                match &half.trailers {
+                    Some(trailers) if !half.done => Ok(trailers.clone()),
+                    _ => missing(),
+                }
+            }),
+            (Target::Root | Target::Connection(_), _) => missing(),
+        }
+    }
+
+    /// Takes a trailer field out.
+    pub fn remove_trailer(&self, vm: usize, of: Direction, name: &str) -> HostResult {
+        let missing = || refused("remove_header_map_value", HostError::BAD_ARGUMENT);
+        match self.effective(vm) {
+            (Target::Message(_), _) if self.host_fails(vm) => missing(),
+            (Target::Message(message), _) => self.message(message, |it| {
+                let half = it.half(of);
+                match &mut half.trailers {
+                    Some(trailers) if !half.done => {
+                        trailers.retain(|(n, _)| n != name.as_bytes());
+                        Ok(())
+                    }
+                    _ => missing(),
+                }
+            }),
+            (Target::Root | Target::Connection(_), _) => missing(),
+        }
+    }
+
     fn reach(&self, message: usize, of: Direction) -> Reach {
         let own = match self.running().map(|frame| frame.about) {
             Some(About::Message(running, direction)) => running == message && direction == of,

@@ -4,7 +4,7 @@ use icap_filter::icap::Direction;
 
 use super::entry::Entry;
 use crate::envoy::message::{Message, Received};
-use crate::parties::client::TRAILER;
+use crate::parties::client::{NO_TRAILER, TRAILER};
 use crate::parties::scanner::Scanner;
 use crate::parties::transaction::{Changed, Said, Transaction};
 use crate::plan::{Body, Framing, MessagePlan, Plan, Responses, Route, Shown};
@@ -231,11 +231,25 @@ impl Exchange<'_> {
         }
         let is_local = of == Direction::Response && self.message.local_body.is_some();
         let trailers = self.body(of).framing == Framing::Trailers && !is_local;
-        let has = |trailers: &Vec<(Vec<u8>, Vec<u8>)>| {
-            trailers.iter().any(|(name, _)| name == TRAILER.as_bytes())
+        let has = |trailer: &str| {
+            let mut fields = received.trailers.iter().flatten();
+            fields.any(|(name, _)| name == trailer.as_bytes())
         };
-        if received.complete && trailers && !received.trailers.as_ref().is_some_and(has) {
-            return Err(format!("{of:?} has lost its trailers"));
+        // That there is no body to show as a download is known once its trailers are there.
+        let is_empty_download =
+            of == Direction::Request && self.plan.profile.as_download && self.body(of).size == 0;
+        if !received.complete || !trailers || is_empty_download {
+            return Ok(());
+        }
+        let is_scanned = self.is_scanned(of) && !self.plan.profile.monitor;
+        let are_wanted = !(is_scanned && self.plan.profile.drops_trailers);
+        if has(TRAILER) != are_wanted {
+            return Err(format!("{of:?} has lost its trailers, or kept them"));
+        }
+        if is_scanned == has(NO_TRAILER) {
+            return Err(format!(
+                "{of:?} has kept or lost what must not be a trailer"
+            ));
         }
         Ok(())
     }

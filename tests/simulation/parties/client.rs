@@ -13,6 +13,9 @@ use crate::world::{Event, Sim};
 /// The trailer that bodies have which have trailers.
 pub const TRAILER: &str = "x-checksum";
 
+/// Another that must not be one.
+pub const NO_TRAILER: &str = "x-envoy-max-retries";
+
 /// What comes next of a body: its bytes, and whether they are the last.
 pub enum Part {
     Bytes(Vec<u8>, bool),
@@ -42,7 +45,8 @@ impl Body {
                 Part::Bytes(Vec::new(), true)
             }
             step if step == pieces && !ends => {
-                Part::Trailers(vec![field(TRAILER, &self.id.to_string())])
+                let id = self.id.to_string();
+                Part::Trailers(vec![field(TRAILER, &id), field(NO_TRAILER, &id)])
             }
             _ => Part::Nothing,
         }

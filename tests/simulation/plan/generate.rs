@@ -135,6 +135,7 @@ fn profile(dice: &Dice) -> ProfilePlan {
         as_download: dice.one_in(6),
         preempt_ms: dice.pick(&[0, 20, 50, 200]),
         quarantine: dice.one_in(4),
+        drops_trailers: dice.one_in(4),
     }
 }
 

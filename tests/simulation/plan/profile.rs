@@ -52,6 +52,8 @@ pub struct ProfilePlan {
     pub server_page: bool,
     /// `expose.client` and `expose.application`.
     pub expose: bool,
+    /// `trailers: drop`.
+    pub drops_trailers: bool,
     /// `self_test`, and with it `fail_profile`.
     pub self_test: bool,
     /// `multipart: parts`; else `whole`.
@@ -131,6 +133,9 @@ impl ProfilePlan {
             None => write!(json, ",\"enable_preview\":false"),
         };
         written.unwrap();
+        if self.drops_trailers {
+            json.push_str(",\"trailers\":\"drop\"");
+        }
         match self.responses {
             Responses::No => {}
             Responses::SameServers => json.push_str(",\"response_service_url\":\"/respond\""),

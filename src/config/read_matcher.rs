@@ -1,0 +1,178 @@
+//! The string matchers of rules: read and compiled.
+
+use super::header;
+use super::json::Json;
+use super::reader::Fields;
+use super::unmatchable::{Compared, Subject};
+use super::value::{Value, shown};
+use crate::policy::{
+    MAX_REGEX_BYTES, NamedMatcher, NamedTest, RegexFault, StringMatcher, StringTest,
+};
+
+pub(super) fn strings(
+    fields: &Fields<'_>,
+    name: &str,
+    any_case: bool,
+) -> Option<Vec<StringMatcher>> {
+    let subject = Subject::of(name);
+    fields.one_or_list(name, |value| match value.json {
+        Json::Text(text) => {
+            can_match(value, subject, Compared::Exact, text)?;
+            let test = StringTest::Exact(vec![text.clone()]);
+            Some(StringMatcher::new(test, any_case, false))
+        }
+        Json::Object(_) => matcher(&value.matcher()?, subject, any_case),
+        _ => {
+            value.wrong("a string or a string matcher");
+            None
+        }
+    })
+}
+
+pub(super) const TESTS: [&str; 5] = ["exact", "prefix", "suffix", "contains", "regex"];
+
+/// Notes a text that no request can have.
+pub(super) fn can_match(
+    value: Value<'_>,
+    subject: Subject,
+    how: Compared,
+    text: &str,
+) -> Option<()> {
+    match subject.instead_of(how, text) {
+        None => Some(()),
+        Some(instead) => {
+            // It may repeat the text.
+            let instead: String = instead
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect();
+            value.fault(
+                format!("{}, which matches no request", shown(text)),
+                instead,
+            );
+            None
+        }
+    }
+}
+
+/// The string matcher in an object about a header of an answer.
+pub(super) fn value_matcher(fields: &Fields<'_>) -> Option<StringMatcher> {
+    matcher(fields, Subject::Header, false)
+}
+
+fn matcher(fields: &Fields<'_>, subject: Subject, any_case: bool) -> Option<StringMatcher> {
+    if !exactly_one(fields, &TESTS) {
+        return None;
+    }
+    let ignore_case = fields.bool("ignore_case") || any_case;
+    let invert = fields.bool("invert");
+    let test = test(fields, subject, ignore_case)?;
+    Some(StringMatcher::new(test, ignore_case, invert))
+}
+
+fn test(fields: &Fields<'_>, subject: Subject, ignore_case: bool) -> Option<StringTest> {
+    let texts = |name, how| {
+        fields.one_or_list(name, |value| {
+            let text = value.text()?;
+            // An empty text is in every value: a slip that would make a rule match all.
+            if text.is_empty() && how != Compared::Exact {
+                value.wrong("a string that is not empty");
+                return None;
+            }
+            can_match(value, subject, how, text)?;
+            Some(text.to_owned())
+        })
+    };
+    if fields.has("exact") {
+        texts("exact", Compared::Exact).map(StringTest::Exact)
+    } else if fields.has("prefix") {
+        texts("prefix", Compared::Prefix).map(StringTest::Prefix)
+    } else if fields.has("suffix") {
+        texts("suffix", Compared::Suffix).map(StringTest::Suffix)
+    } else if fields.has("contains") {
+        texts("contains", Compared::Contains).map(StringTest::Contains)
+    } else {
+        fields
+            .one_or_list("regex", |value| regex(value, ignore_case))
+            .map(StringTest::Regex)
+    }
+}
+
+fn regex(value: Value<'_>, ignore_case: bool) -> Option<regex_lite::Regex> {
+    let pattern = value.text()?;
+    match StringMatcher::compile_regex(pattern, ignore_case) {
+        Ok(regex) => Some(regex),
+        Err(RegexFault::TooLong) => {
+            value.fault(
+                format!("{} bytes", pattern.len()),
+                format!("a regular expression of at most {MAX_REGEX_BYTES} bytes"),
+            );
+            None
+        }
+        Err(RegexFault::Invalid(reason)) => {
+            value.fault(
+                format!("{}: {}", shown(pattern), reason.escape_debug()),
+                "a regular expression within the bounds of size",
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn named(fields: &Fields<'_>, is_header: bool) -> Option<NamedMatcher> {
+    let name = if is_header {
+        header::name(fields, "name")
+    } else {
+        cookie_name(fields)
+    };
+    let [exact, prefix, suffix, contains, regex] = TESTS;
+    if !exactly_one(fields, &["present", exact, prefix, suffix, contains, regex]) {
+        return None;
+    }
+    let test = match fields.optional_bool("present") {
+        Some(present) => {
+            for name in ["ignore_case", "invert"] {
+                if fields.has(name) {
+                    fields.fault(
+                        name,
+                        "it beside present",
+                        "it with a kind of string matcher",
+                    );
+                }
+            }
+            NamedTest::Present(present)
+        }
+        None => {
+            let subject = if is_header {
+                Subject::Header
+            } else {
+                Subject::Cookie
+            };
+            NamedTest::Value(matcher(fields, subject, false)?)
+        }
+    };
+    Some(NamedMatcher { name: name?, test })
+}
+
+/// Names of cookies are tokens whose case counts (RFC 6265 section 4.1.1).
+fn cookie_name(fields: &Fields<'_>) -> Option<String> {
+    let name = fields.text("name")?;
+    if !header::is_token(name) {
+        fields.fault("name", shown(name), "the name of a cookie");
+        return None;
+    }
+    Some(name.to_owned())
+}
+
+pub(super) fn exactly_one(fields: &Fields<'_>, names: &[&str]) -> bool {
+    let given: Vec<_> = names.iter().filter(|n| fields.has(n)).copied().collect();
+    if given.len() == 1 {
+        return true;
+    }
+    let found = match given.as_slice() {
+        [] => "none".to_owned(),
+        given => given.join(" and "),
+    };
+    fields.fault_here(found, format!("exactly one of {}", names.join(", ")));
+    false
+}

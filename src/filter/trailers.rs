@@ -1,0 +1,294 @@
+//! Trailers (RFC 9110 section 6.5): which of them go on, and what a server is shown of them.
+
+use std::rc::Rc;
+
+use super::admit::fields_of;
+use super::ask::{Told, ask};
+use super::exchange::{Exchange, Phase};
+use super::parts::Fault;
+use super::rewrite::is_envoys;
+use super::upload::as_download;
+use super::worker::Worker;
+use crate::bug::{Bug, bug};
+use crate::config::{Cause, Trailers};
+use crate::host::{Fields, Host, HostResult};
+use crate::icap::{
+    Direction, Method, Request, encode_request_head, encode_response_head, is_hop_by_hop,
+};
+use crate::product::ShownAs;
+use crate::report::{Action, PartName};
+use crate::submission::Shown;
+
+/// Fields that must not be trailers, beside those of one hop and Envoy's own: framing, routing, modifiers of the request,
+/// credentials, control data, and how to process the content (RFC 9110 section 6.5.1). Whoever adds trailers to the head would
+/// take for its own what no scanner has seen there.
+const NEVER_TRAILERS: &[&str] = &[
+    "age",
+    "authorization",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "cookie",
+    "date",
+    "expect",
+    "expires",
+    "host",
+    "location",
+    "max-forwards",
+    "pragma",
+    "range",
+    "retry-after",
+    "set-cookie",
+    "vary",
+    "warning",
+    "www-authenticate",
+    "x-icap-action",
+    "x-icap-threat",
+];
+/// Digests of a body (RFC 9530): of another body they are wrong.
+const OF_THE_BODY: &[&str] = &["content-digest", "content-md5", "digest", "repr-digest"];
+/// Fields that are about the length of a body.
+const FRAMING: &[&str] = &["content-length", "transfer-encoding"];
+/// What the transaction about trailers is called in icap_log.
+const PART_NAME: &str = "trailers";
+/// Why there is no verdict on them.
+const UNREADABLE: &str = "the trailers could not be read";
+
+fn is_one_of(name: &[u8], names: &[&str]) -> bool {
+    names
+        .iter()
+        .any(|of| of.as_bytes().eq_ignore_ascii_case(name))
+}
+
+/// Whether a field may be a trailer. `user`: the one whose value tells the server who the user is.
+fn may_be_trailer(name: &[u8], user: Option<&str>) -> bool {
+    let is_condition = name
+        .get(..3)
+        .is_some_and(|start| start.eq_ignore_ascii_case(b"if-"));
+    !(is_condition
+        || is_hop_by_hop(name)
+        || is_envoys(&name.to_ascii_lowercase())
+        || is_one_of(name, NEVER_TRAILERS)
+        || user.is_some_and(|user| user.as_bytes().eq_ignore_ascii_case(name)))
+}
+
+/// The fields of a message without what is about the length of its body.
+pub(super) fn without_length(fields: &Fields) -> Fields {
+    let kept = |(name, _): &&(Vec<u8>, Vec<u8>)| !is_one_of(name, FRAMING);
+    fields.iter().filter(kept).cloned().collect()
+}
+
+impl Exchange {
+    /// Whether trailers of it are what the profile says something about: it was scanned, or is.
+    fn has_say_on_trailers(&self) -> bool {
+        !self.is_decided() || self.journal.outcome().action != Action::Disabled
+    }
+
+    /// Whether a trailer of that direction goes on.
+    fn forwards_trailer(&self, of: Direction, name: &[u8]) -> bool {
+        let dropped = self.profile.trailers == Trailers::Drop
+            // A call without its status is none.
+            && !(of == Direction::Response && name.starts_with(b"grpc-"));
+        let user = self.profile.authenticated_user_header.as_deref();
+        self.is_monitored() || (!dropped && may_be_trailer(name, user))
+    }
+}
+
+impl<H: Host> Worker<H> {
+    /// The trailers of a message have come, which end its body.
+    pub(super) fn take_trailers(&mut self, id: u32, exchange: &mut Exchange, of: Direction) {
+        if exchange.direction != of {
+            // A request that went on while its response is under scan.
+            if exchange.request_was_scanned {
+                let _ = self.sort_trailers(id, exchange, of);
+            }
+            return;
+        }
+        exchange.has_trailers = true;
+        let is_released = matches!(exchange.phase, Phase::Released);
+        if !exchange.is_refused() && exchange.has_say_on_trailers() {
+            let sorted = self.sort_trailers(id, exchange, of);
+            if matches!(exchange.phase, Phase::Released | Phase::Cleared) {
+                self.log_again(id, exchange);
+            }
+            match sorted {
+                Ok(trailers) => {
+                    if let Some(apart) = &mut exchange.apart {
+                        apart.take_trailers(trailers);
+                    }
+                }
+                Err(e) if !exchange.is_decided() => {
+                    let reason = format!("{UNREADABLE}: {e}");
+                    self.fail_closed(id, exchange, Cause::Internal, &reason);
+                }
+                Err(e) => log::debug!("context {id}: {e}"),
+            }
+        }
+        if !is_released {
+            exchange.body.at_end = !bug(Bug::TrailersDoNotEnd);
+            self.step(id, exchange);
+        }
+    }
+
+    /// Takes out what does not go on, and notes both; the trailers that are left.
+    fn sort_trailers(&self, id: u32, exchange: &mut Exchange, of: Direction) -> HostResult<Fields> {
+        self.host.enter(id)?;
+        let mut trailers = self.host.trailers(of)?;
+        let mut removed = Ok(());
+        trailers.retain(|(name, _)| {
+            let goes_on = exchange.forwards_trailer(of, name);
+            exchange.journal.note_trailer(name, goes_on);
+            if !goes_on {
+                let name = String::from_utf8_lossy(name);
+                removed = removed.and(self.host.remove_trailer(of, &name));
+            }
+            goes_on
+        });
+        removed.map(|()| trailers)
+    }
+
+    /// Takes out trailers that were about the original body, which another has taken the place of.
+    pub(super) fn drop_digests(&self, id: u32, exchange: &mut Exchange) {
+        let of = exchange.direction;
+        let dropped = self.host.enter(id).and_then(|()| {
+            let trailers = self.host.trailers(of)?;
+            let wrong = trailers
+                .iter()
+                .filter(|(name, _)| is_one_of(name, OF_THE_BODY));
+            for (name, _) in wrong {
+                exchange.journal.note_trailer(name, false);
+                self.host
+                    .remove_trailer(of, &String::from_utf8_lossy(name))?;
+            }
+            Ok(())
+        });
+        if let Err(e) = dropped {
+            log::debug!("context {id}: {e}");
+        }
+    }
+
+    /// Has trailers shown, as fields of the message's head.
+    pub(super) fn show_trailers(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        index: u16,
+        trailers: Fields,
+    ) -> Result<(), Fault> {
+        let request = Rc::new(self.request_about_trailers(id, exchange, trailers)?);
+        if let Some(apart) = &mut exchange.apart {
+            apart.shows(index, 0);
+        }
+        let nothing = Shown::Runs(Rc::from([]));
+        let name = Some(Rc::new(PartName::new(PART_NAME, None)));
+        self.show_part(id, exchange, index, request, nothing, name);
+        Ok(())
+    }
+
+    fn request_about_trailers(
+        &self,
+        id: u32,
+        exchange: &Exchange,
+        trailers: Fields,
+    ) -> Result<Request, Fault> {
+        let internal = |e| (Cause::Internal, format!("{e}"));
+        let (profile, direction) = (&exchange.profile, exchange.direction);
+        self.host.enter(id).map_err(internal)?;
+        let fields = self.host.headers(direction).map_err(internal)?;
+        let mut head = without_length(&fields);
+        head.extend(trailers);
+        let request_head = exchange.request.request_head.clone();
+        let requested = match direction {
+            Direction::Request => None,
+            Direction::Response => Some(fields_of(request_head.as_deref())),
+        };
+        let (service, shown) = match (direction, &profile.response_service) {
+            (Direction::Response, Some(service)) => {
+                let response = encode_response_head(&head);
+                let heads = response.map(|head| (Method::Respmod, (request_head, Some(head))));
+                (service, heads)
+            }
+            _ if profile.scan_requests_as == ShownAs::Response => {
+                let heads = as_download(&head);
+                let heads = heads.map(|(request, response)| (Some(request), Some(response)));
+                let shown = heads.map(|heads| (Method::Respmod, heads));
+                (&profile.service, shown)
+            }
+            _ => {
+                let request = encode_request_head(&head);
+                let shown = request.map(|head| (Method::Reqmod, (Some(head), None)));
+                (&profile.service, shown)
+            }
+        };
+        let (method, heads) = shown.map_err(|e| {
+            let reason = format!("the trailers have no form for the server: {e}");
+            let cause = match direction {
+                Direction::Request => Cause::BadRequest,
+                Direction::Response => Cause::Internal,
+            };
+            (cause, reason)
+        })?;
+        let watched = self.service(profile, direction);
+        let told = Told::of(&self.host, self.now_ms, profile, watched);
+        let both = (requested.as_ref().unwrap_or(&fields), &fields);
+        Ok(ask(profile, watched, service, method, both, heads, &told))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_head_would_not_be_allowed_is_no_trailer() {
+        for name in [
+            "content-length",
+            "Transfer-Encoding",
+            "host",
+            "authorization",
+            "cookie",
+            "Set-Cookie",
+            "if-none-match",
+            "range",
+            "content-type",
+            "Content-Encoding",
+            "content-disposition",
+            "trailer",
+            "te",
+            "connection",
+            "x-envoy-retry-on",
+            "X-Forwarded-For",
+            "x-request-id",
+            "x-icap-action",
+            "x-user",
+        ] {
+            assert!(!may_be_trailer(name.as_bytes(), Some("x-user")), "{name}");
+        }
+        for name in [
+            "grpc-status",
+            "grpc-message",
+            "x-checksum",
+            "content-digest",
+            "server-timing",
+            "x-user",
+            "if",
+            "",
+        ] {
+            assert!(may_be_trailer(name.as_bytes(), None), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_length_is_left_out() {
+        let field = |name: &str| (name.as_bytes().to_vec(), b"1".to_vec());
+        let fields = vec![
+            field("a"),
+            field("content-length"),
+            field("Transfer-Encoding"),
+        ];
+        assert_eq!(without_length(&fields), [field("a")]);
+    }
+}

@@ -1,0 +1,302 @@
+//! The counters, as data.
+
+use super::Action;
+use super::metrics::{Metric, row};
+use crate::config::Cause;
+
+/// The counters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "COUNTERS says what each means")]
+pub enum Counter {
+    Requests,
+    Passed,
+    Modified,
+    Blocked,
+    Failed,
+    Disabled,
+    FailedOpen,
+    FailedConnection,
+    FailedTimeout,
+    FailedProtocol,
+    FailedServerError,
+    FailedOverload,
+    FailedInternal,
+    FailedOversize,
+    Slow,
+    Oversize,
+    Retries,
+    ConnectionsOpened,
+    ConnectionsReused,
+    ConnectionsClosed,
+    PreviewDecided,
+    OptionsFailed,
+    Aborted,
+    IstagChanged,
+    SelftestFailed,
+    FailedBadRequest,
+    FailedUnscannable,
+    WouldBlock,
+    WouldModify,
+    WouldFail,
+    Parts,
+    Preempted,
+}
+
+impl Counter {
+    /// The counter of an outcome, which was done or, `enforced` being false, would have been.
+    pub fn of_action(action: Action, enforced: bool) -> Self {
+        match (action, enforced) {
+            (Action::Disabled, _) => Self::Disabled,
+            (Action::Passed, _) => Self::Passed,
+            (Action::Modified, true) => Self::Modified,
+            (Action::Modified, false) => Self::WouldModify,
+            (Action::Blocked, true) => Self::Blocked,
+            (Action::Blocked, false) => Self::WouldBlock,
+            (Action::Failed, true) => Self::Failed,
+            (Action::Failed, false) => Self::WouldFail,
+        }
+    }
+
+    /// The counter of a failure cause.
+    pub fn of_cause(cause: Cause) -> Self {
+        match cause {
+            Cause::Connection => Self::FailedConnection,
+            Cause::Timeout => Self::FailedTimeout,
+            Cause::Protocol => Self::FailedProtocol,
+            Cause::ServerError => Self::FailedServerError,
+            Cause::Overload => Self::FailedOverload,
+            Cause::Internal => Self::FailedInternal,
+            Cause::Oversize => Self::FailedOversize,
+            Cause::BadRequest => Self::FailedBadRequest,
+            Cause::Unscannable => Self::FailedUnscannable,
+        }
+    }
+}
+
+/// Every counter, in the order of [`Counter`].
+pub const COUNTERS: [Metric<Counter>; 32] = [
+    row(
+        Counter::Requests,
+        "requests",
+        "requests",
+        "A request was given to a profile to be scanned.",
+        "Zero while the listener has traffic: no rule matches any more.",
+    ),
+    row(
+        Counter::Passed,
+        "passed",
+        "requests",
+        "Found clean and forwarded as it came.",
+        "",
+    ),
+    row(
+        Counter::Modified,
+        "modified",
+        "requests",
+        "Forwarded as the ICAP server changed it.",
+        "Sudden growth: the server sanitizes or echoes in a changed form.",
+    ),
+    row(
+        Counter::Blocked,
+        "blocked",
+        "requests",
+        "Not forwarded, by the ICAP server's verdict.",
+        "Sudden growth: an attack, or a new signature with false positives.",
+    ),
+    row(
+        Counter::Failed,
+        "failed",
+        "requests",
+        "No verdict; the profile's failure action decided.",
+        "Over 1 % of `requests` for five minutes.",
+    ),
+    row(
+        Counter::Disabled,
+        "disabled",
+        "requests",
+        "Not scanned: no rule matched, a rule or a route said so. It has no profile.",
+        "Growth where everything should be scanned.",
+    ),
+    row(
+        Counter::FailedOpen,
+        "failed_open",
+        "requests",
+        "Failed, and forwarded unscanned because the profile says so.",
+        "Any growth: unscanned content reaches the application.",
+    ),
+    row(
+        Counter::FailedConnection,
+        "failed.connection",
+        "requests",
+        "Failed: no connection to the ICAP server, or it was lost.",
+        "Any lasting growth: the server or the way to it is down.",
+    ),
+    row(
+        Counter::FailedTimeout,
+        "failed.timeout",
+        "requests",
+        "Failed: the server took longer than `response_timeout_ms`.",
+        "Any lasting growth: the server is too slow or has too few workers.",
+    ),
+    row(
+        Counter::FailedProtocol,
+        "failed.protocol",
+        "requests",
+        "Failed: the server's answer could not be read.",
+        "Any growth: what answers is no ICAP server, or it has a fault.",
+    ),
+    row(
+        Counter::FailedServerError,
+        "failed.server_error",
+        "requests",
+        "Failed: the server answered with an error that is no verdict.",
+        "Any lasting growth: see the reason in icap_log.",
+    ),
+    row(
+        Counter::FailedOverload,
+        "failed.overload",
+        "requests",
+        "Failed: more than `max_pending` requests waited for a connection.",
+        "Any growth: raise `max_connections` or add servers.",
+    ),
+    row(
+        Counter::FailedInternal,
+        "failed.internal",
+        "requests",
+        "Failed: a fault of the filter or of its set-up.",
+        "Any growth: see Envoy's log.",
+    ),
+    row(
+        Counter::FailedOversize,
+        "failed.oversize",
+        "requests",
+        "Failed: the body is larger than the profile's buffer.",
+        "Growth: uploads are refused or unscanned for their size.",
+    ),
+    row(
+        Counter::Slow,
+        "slow",
+        "scans",
+        "A scan took longer than `slow_response_warning_threshold_ms`.",
+        "Over 5 % of `requests` for five minutes.",
+    ),
+    row(
+        Counter::Oversize,
+        "oversize",
+        "bodies",
+        "A body was found to be larger than the profile's buffer.",
+        "Growth: compare the buffer with what the application takes.",
+    ),
+    row(
+        Counter::Retries,
+        "retries",
+        "scans",
+        "A kept connection was dead and the scan was repeated on a fresh one.",
+        "Steady growth: the server closes idle connections sooner than `connection_idle_timeout_ms`.",
+    ),
+    row(
+        Counter::ConnectionsOpened,
+        "connections_opened",
+        "connections",
+        "A connection to the ICAP server was opened.",
+        "Close to `requests`: connections are not reused.",
+    ),
+    row(
+        Counter::ConnectionsReused,
+        "connections_reused",
+        "scans",
+        "A scan went over a connection that had carried one before.",
+        "",
+    ),
+    row(
+        Counter::ConnectionsClosed,
+        "connections_closed",
+        "connections",
+        "A connection ended, by either side.",
+        "",
+    ),
+    row(
+        Counter::PreviewDecided,
+        "preview_decided",
+        "scans",
+        "The server decided on the preview and did not ask for the rest of the body.",
+        "Zero with previews on: the server always wants everything, a preview only costs time.",
+    ),
+    row(
+        Counter::OptionsFailed,
+        "options_failed",
+        "requests",
+        "An OPTIONS request got no usable answer.",
+        "Any lasting growth: wrong service path, or the server is down.",
+    ),
+    row(
+        Counter::Aborted,
+        "aborted",
+        "requests",
+        "The client left before the verdict; the connection to the ICAP server was closed.",
+        "A rise with `slow`: clients give up on slow scans.",
+    ),
+    row(
+        Counter::IstagChanged,
+        "istag_changed",
+        "changes",
+        "An answer carried another ISTag than the one known: new signatures or another configuration at the server.",
+        "None for days: the server's signatures may be old.",
+    ),
+    row(
+        Counter::SelftestFailed,
+        "selftest_failed",
+        "tests",
+        "The server did not block the EICAR test file of the self-test.",
+        "Any: the scanner does not scan.",
+    ),
+    row(
+        Counter::FailedBadRequest,
+        "failed.bad_request",
+        "requests",
+        "Refused with 400: what the client sent can't be shown to a scanner.",
+        "Growth: a broken client, or an attack.",
+    ),
+    row(
+        Counter::FailedUnscannable,
+        "failed.unscannable",
+        "requests",
+        "The server can't look into the content: blocked, unless `fail_action_by_cause` opens this cause.",
+        "Growth: users who send protected files, or an attack that hides in archives.",
+    ),
+    row(
+        Counter::WouldBlock,
+        "would_block",
+        "requests",
+        "Forwarded as it came, for `enforcement` is `monitor`: would have been blocked.",
+        "Look at each before `enforcement` becomes `enforce`.",
+    ),
+    row(
+        Counter::WouldModify,
+        "would_modify",
+        "requests",
+        "Likewise: would have been forwarded as the ICAP server changed it.",
+        "",
+    ),
+    row(
+        Counter::WouldFail,
+        "would_fail",
+        "requests",
+        "Likewise: no verdict, the profile's failure action would have decided. `failed.…` counts the cause here too.",
+        "Over 1 % of `requests`: users would notice once it is enforced.",
+    ),
+    row(
+        Counter::Parts,
+        "parts",
+        "files",
+        "A file of a form was shown to the ICAP server on its own.",
+        "",
+    ),
+    row(
+        Counter::Preempted,
+        "preempted",
+        "scans",
+        "A connection was taken from a scan whose client sends slowly, for others waited (`upload_preempt_ms`). It is scanned anew.",
+        "Steady growth: more clients send slowly than there are connections (`max_connections`).",
+    ),
+];
