@@ -27,9 +27,13 @@ impl<H: Host> Worker<H> {
         let extent = exchange.body.extent();
         let is_large =
             |own: &mut OwnBody| own.held.len().saturating_sub(own.held.placed()) >= large;
+        let is_shown_as_download = exchange.is_shown_as_download();
         let [submission] = exchange.units.as_mut_slice() else {
             return;
         };
+        if is_shown_as_download && submission.may_bring_page() {
+            return;
+        }
         if !submission.own_body(extent).is_some_and(is_large) {
             return;
         }

@@ -52,6 +52,13 @@ impl ResponseHead {
             HttpHead::Request(_) => None,
         }
     }
+
+    /// Whether its content is HTML, by its `Content-Type`.
+    pub fn is_html(&self) -> bool {
+        let value = self.headers.get("content-type").unwrap_or_default();
+        let media_type = value.split(|b| *b == b';').next().unwrap_or_default();
+        media_type.trim_ascii().eq_ignore_ascii_case(b"text/html")
+    }
 }
 
 fn parse(kind: HeadKind, bytes: &[u8]) -> Option<HttpHead> {

@@ -217,15 +217,10 @@ impl AnswerView<'_> {
 
     /// Whether this brings a page for a person in the place of an upload of another type.
     fn is_page_for_upload(&self) -> bool {
-        let is_html = |head: &ResponseHead| {
-            let value = head.headers.get("content-type").unwrap_or_default();
-            let media_type = value.split(|b| *b == b';').next().unwrap_or_default();
-            media_type.trim_ascii().eq_ignore_ascii_case(b"text/html")
-        };
         self.scan == Scan::Upload
             && self.body == BodyChange::Changed
-            && self.response().is_some_and(is_html)
-            && !self.original_response.is_some_and(is_html)
+            && self.response().is_some_and(ResponseHead::is_html)
+            && !self.original_response.is_some_and(ResponseHead::is_html)
     }
 
     /// Whether the message that is to go on ends early.

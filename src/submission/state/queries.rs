@@ -74,6 +74,11 @@ impl Submission {
         }
     }
 
+    /// Whether the answer to an upload that is shown as a download may be a page for the client, and so a block.
+    pub fn may_bring_page(&self) -> bool {
+        matches!(&self.state, State::Open(attempt) if attempt.may_be_page())
+    }
+
     /// What comes of the body from `from` on stands at `at` in the host's buffer, and nothing else of it does.
     pub fn moved(&mut self, from: u64, at: u64) {
         self.shown = Shown::Rest { from, at };

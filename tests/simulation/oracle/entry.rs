@@ -72,7 +72,10 @@ impl Entry {
 
     /// Whether it failed after it had a verdict.
     pub fn had_verdict(&self) -> bool {
-        let is_verdict = |it: &Record| it.action != "ICAP_FAILED" && it.action != "ICAP_BLOCKED";
+        // What is blocked has its end with that, unless it is only monitored.
+        let is_verdict = |it: &Record| {
+            it.action != "ICAP_FAILED" && (it.action != "ICAP_BLOCKED" || !self.enforced)
+        };
         self.action == "ICAP_FAILED" && self.records.iter().any(is_verdict)
     }
 
