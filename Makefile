@@ -157,6 +157,10 @@ lint: rust-target-$(MODULE_TARGET) ## Check formatting, lints, shell scripts and
 bench: ## Run the benchmarks
 	@cargo bench --profile benchmark --bench '*'
 
+.PHONY: budget
+budget: ## Count what a request costs: host calls, allocations, bytes, and with valgrind instructions
+	@scripts/budget
+
 .PHONY: bench-peers
 bench-peers: build envoy ## Measure beside Envoy alone and Squid, into bench/results; BENCH="--rounds 5 --seconds 4"
 	@scripts/install-packages $(RUN_PACKAGES) c-icap:c-icap squid:squid nginx:nginx-light wrk:wrk
