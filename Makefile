@@ -168,6 +168,11 @@ bench-peers: build envoy ## Measure beside Envoy alone and Squid, into bench/res
 	@cargo build --release --example raw_icap
 	@RAW_ICAP_CLIENT=$(CURDIR)/target/release/examples/raw_icap $(PYTHON_BIN) -m bench.peers --out bench/results $(BENCH)
 
+# A run takes some 40 minutes; it is looked at before its table goes into the page.
+.PHONY: performance-page
+performance-page: ## Put the table of the last `make bench-peers` into docs/performance.md
+	@$(PYTHON_BIN) -m bench.peers.page bench/results/results.json docs/performance.md
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)
 	@scripts/fuzz $(FUZZ_SECONDS)
