@@ -157,12 +157,21 @@ lint: rust-target-$(MODULE_TARGET) ## Check formatting, lints, shell scripts and
 bench: ## Run the benchmarks
 	@cargo bench --profile benchmark --bench '*'
 
+.PHONY: budget
+budget: ## Count what a request costs: host calls, allocations, bytes, and with valgrind instructions
+	@scripts/budget
+
 .PHONY: bench-peers
 bench-peers: build envoy ## Measure beside Envoy alone and Squid, into bench/results; BENCH="--rounds 5 --seconds 4"
 	@scripts/install-packages $(RUN_PACKAGES) c-icap:c-icap squid:squid nginx:nginx-light wrk:wrk
 	@scripts/install-python-package matplotlib $(MATPLOTLIB_VERSION) $(VENV)
 	@cargo build --release --example raw_icap
 	@RAW_ICAP_CLIENT=$(CURDIR)/target/release/examples/raw_icap $(PYTHON_BIN) -m bench.peers --out bench/results $(BENCH)
+
+# A run takes some 40 minutes; it is looked at before its table goes into the page.
+.PHONY: performance-page
+performance-page: ## Put the table of the last `make bench-peers` into docs/performance.md
+	@$(PYTHON_BIN) -m bench.peers.page bench/results/results.json docs/performance.md
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)

@@ -37,7 +37,7 @@ def measure(asked, ground):
         running = {peer.name: ground.start(peer, scenario) for peer in peers if peer.can(scenario)}
         for peer in running.values():
             load.warm_up(peer, scenario)
-        has_floor = RAW_CLIENT and scenario.connections == 1 and not scenario.delay_ms
+        has_floor = RAW_CLIENT and scenario.connections == 1 and not scenario.delay_ms and not scenario.tls
         for number in range(asked.rounds):
             if has_floor:
                 samples.setdefault("raw", []).append(load.raw(RAW_CLIENT, ground.icap, scenario, asked.seconds))

@@ -23,8 +23,9 @@ def body(directory, scenario):
     return file, f"multipart/form-data; boundary={BOUNDARY}"
 
 
-def nginx(directory, port):
-    """Answers without reading the body."""
+def nginx(directory, port, reading):
+    """Answers without reading the body; at `reading` when it has read all. An answer that comes before a large upload has ended would
+    reach the client early by way of Squid, which then closes the connection."""
     return f"""
 daemon off; worker_processes 1; pid {directory}/nginx.pid; error_log stderr crit;
 events {{ worker_connections 4096; }}
@@ -33,14 +34,20 @@ http {{
   client_body_temp_path {directory}/nginx-body; proxy_temp_path {directory}/nginx-proxy;
   fastcgi_temp_path {directory}/nginx-fastcgi; uwsgi_temp_path {directory}/nginx-uwsgi; scgi_temp_path {directory}/nginx-scgi;
   server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ return 200 "ok"; }} }}
+  server {{
+    listen 127.0.0.1:{reading} backlog=4096; client_body_buffer_size 16m;
+    location / {{ proxy_pass http://127.0.0.1:{port}; proxy_pass_request_body off; proxy_set_header Content-Length ""; }}
+  }}
 }}
 """
 
 
-def c_icap(directory, port):
+def c_icap(directory, port, tls_port, certificate):
+    """Its services: `echo`, which changes nothing, and `url_check`, which blocks all."""
     modules = next(pathlib.Path("/usr/lib").glob("**/c_icap/srv_echo.so")).parent
     return f"""
 Port 127.0.0.1:{port}
+TlsPort 127.0.0.1:{tls_port} cert={certificate} key={certificate}
 PidFile {directory}/c-icap.pid
 CommandsSocket {directory}/c-icap.ctl
 TmpDir {directory}
@@ -59,6 +66,8 @@ Timeout 300
 ModulesDir {modules}
 ServicesDir {modules}
 Service echo srv_echo.so
+Service url_check srv_url_check.so
+url_check.Profile default block ALL
 """
 
 
@@ -67,6 +76,9 @@ def squid(directory, port, application, icap, scenario, logs):
     name = f"{directory}/squid-{port}"
     log = f"access_log stdio:{name}.access.log" if logs else "access_log none"
     preview = "icap_preview_enable on\nicap_preview_size 1024"
+    service = f"icap://127.0.0.1:{icap}/{scenario.service}"
+    if scenario.tls:
+        service = f"icaps://127.0.0.1:{icap}/{scenario.service} tls-flags=DONT_VERIFY_PEER,DONT_VERIFY_DOMAIN"
     offers = "icap_206_enable off" if scenario.verdict == "204" else "icap_206_enable off\nadaptation_send_client_ip off"
     return f"""
 http_port 127.0.0.1:{port} accel defaultsite=app no-vhost
@@ -88,7 +100,7 @@ icap_service_failure_limit -1
 adaptation_uses_indirect_client on
 {preview}
 {offers}
-icap_service scan reqmod_precache bypass=off icap://127.0.0.1:{icap}/echo
+icap_service scan reqmod_precache bypass=off {service}
 adaptation_access scan allow all
 workers {scenario.workers}
 """
@@ -139,10 +151,20 @@ def envoy(variant, port, application, icap, scenario, module):
     }
     clusters = [cluster("application", application)]
     if variant != "bare":
-        clusters.append(icap_cluster("icap" if variant == "spike" else "icap_pool", icap, module, variant))
+        pool = icap_cluster("icap" if variant == "spike" else "icap_pool", icap, module, variant)
+        clusters.append({**pool, **TLS} if scenario.tls else pool)
     return json.dumps({"static_resources": {"listeners": [listener], "clusters": clusters}}, indent=1)
 
 
+# Nobody's certificate is checked here.
+TLS = {
+    "transport_socket": {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+        },
+    }
+}
 HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager"
 
 
@@ -151,7 +173,7 @@ def plugin(variant, scenario):
     profile = {
         "name": "bench",
         "cluster": "icap_pool",
-        "service_url": "icap://127.0.0.1:1344/echo",
+        "service_url": f"icap://127.0.0.1:1344/{scenario.service}",
         "preview_size_bytes": 1024,
         "request_buffer_size_kb": 51200,
         "max_connections": 256,

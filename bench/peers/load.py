@@ -15,8 +15,8 @@ local file = io.open("%(body)s", "rb")
 wrk.body = file:read("*a")
 file:close()
 done = function(summary, latency)
-  io.write(string.format("RESULT %%d %%d %%d %%d %%d\\n", summary.requests, summary.duration,
-    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
+  io.write(string.format("RESULT %%d %%d %%d %%d %%d %%d\\n", summary.requests, summary.duration, summary.errors.status,
+    summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout,
     latency:percentile(50), latency:percentile(99)))
 end
 """
@@ -38,10 +38,13 @@ def run(peer, scenario, seconds):
     threads = min(scenario.connections, 2)
     command = ["wrk", f"-t{threads}", f"-c{scenario.connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(script)]
     said = subprocess.run([*command, peer.url], capture_output=True, text=True, timeout=seconds + 60, check=True).stdout
-    found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", said)
+    found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", said)
     if not found:
         raise RuntimeError(f"wrk said: {said}")
-    return [int(number) for number in found.groups()]
+    requests, duration_us, refused, failed, p50, p99 = (int(number) for number in found.groups())
+    # What is to be blocked and is not has gone wrong.
+    wrong = requests - refused if scenario.verdict == "block" else refused
+    return requests, duration_us, wrong + failed, p50, p99
 
 
 def raw(client, port, scenario, seconds):

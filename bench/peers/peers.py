@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 from . import configurations as conf
@@ -34,9 +35,14 @@ class Peer:
         return self.variant != "spike" or bool(SPIKE)
 
     def can(self, scenario: Scenario):
-        """The spike reads no body that is empty, and knows no answer but 204. Only forms are shown in several ways."""
+        """Only forms are shown in several ways. Debian's Squid can't be told to trust a certificate of one's own. Without a scan nothing
+        is blocked. The spike reads no body that is empty, and knows no answer but 204."""
         if self.variant == "whole":
             return scenario.files > 0
+        if self.kind == "squid" and scenario.tls:
+            return False
+        if scenario.verdict == "block" and self.variant in ("bare", "bypassing"):
+            return False
         return self.variant != "spike" or (scenario.verdict == "204" and 0 < scenario.body_bytes < 1024 * 1024)
 
 
@@ -101,15 +107,27 @@ class Ground:
         self.of_scenario = []
 
     def __enter__(self):
-        self.application = free_port()
-        self.spawn(self.lasting, "nginx", conf.nginx(self.directory, self.application), self.application, ["nginx", "-c"])
-        self.icap = free_port()
-        self.spawn(self.lasting, "c-icap", conf.c_icap(self.directory, self.icap), self.icap, ["c-icap", "-N", "-f"])
+        self.application, self.reading_application = free_port(), free_port()
+        text = conf.nginx(self.directory, self.application, self.reading_application)
+        self.spawn(self.lasting, "nginx", text, self.application, ["nginx", "-c"])
+        self.icap, self.icaps = free_port(), free_port()
+        text = conf.c_icap(self.directory, self.icap, self.icaps, self.certificate())
+        self.spawn(self.lasting, "c-icap", text, self.icap, ["c-icap", "-N", "-f"])
         return self
 
     def __exit__(self, *_):
         self.stop_peers()
         end(self.lasting)
+
+    def certificate(self):
+        """A certificate of the ICAP server's own, and its key."""
+        file = self.directory / "certificate.pem"
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=icap"]
+        subprocess.run([*command, "-keyout", file, "-out", f"{file}.crt"], check=True, capture_output=True)
+        file.write_text(file.read_text() + pathlib.Path(f"{file}.crt").read_text())
+        # c-icap that is started as root reads it as another user.
+        file.chmod(0o644)
+        return file
 
     def stop_peers(self):
         end(self.of_scenario)
@@ -127,21 +145,22 @@ class Ground:
 
     def start(self, peer, scenario):
         port = free_port()
-        icap = self.icap
+        icap = self.icaps if scenario.tls else self.icap
         if scenario.delay_ms:
-            icap = free_port()
+            target, icap = icap, free_port()
             script = pathlib.Path(__file__).with_name("delay.py")
-            command = [sys.executable, str(script), str(icap), str(self.icap), str(scenario.delay_ms)]
+            command = [sys.executable, str(script), str(icap), str(target), str(scenario.delay_ms)]
             log = (self.directory / "log").open("wb")
             process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
             self.of_scenario.append(process)
             wait_for(icap, process, self.directory)
+        application = self.reading_application if scenario.is_large else self.application
         if peer.kind == "squid":
-            text = conf.squid(self.directory, port, self.application, icap, scenario, peer.variant == "logging")
+            text = conf.squid(self.directory, port, application, icap, scenario, peer.variant == "logging")
             directory, process = self.spawn(self.of_scenario, "squid", text, port, ["squid", "-N", "-f"])
         else:
             module = SPIKE if peer.variant == "spike" else MODULE
-            text = conf.envoy(peer.variant, port, self.application, icap, scenario, module)
+            text = conf.envoy(peer.variant, port, application, icap, scenario, module)
             command = [ENVOY, "--concurrency", str(scenario.workers), "--use-dynamic-base-id", "--log-level", "error", "-c"]
             directory, process = self.spawn(self.of_scenario, "envoy", text, port, command)
         body, content_type = conf.body(directory, scenario)
@@ -158,6 +177,11 @@ def until_it_answers(running):
         try:
             urllib.request.urlopen(request, timeout=10).read()
             return
+        except urllib.error.HTTPError as refused:
+            # What is blocked is answered too.
+            if refused.code == 403:
+                return
+            time.sleep(0.1)
         except OSError:
             time.sleep(0.1)
     raise RuntimeError(f"{running.url} gives no answer")

@@ -54,6 +54,29 @@ def ratios(rows):
             if figure in ours and figure in theirs and theirs[figure]["median"]
         ]
         yield f"- scanning / {peer}: " + ", ".join(parts)
+    bypassing = quotient(by_peer, "bypassing", "envoy", "cpu_us")
+    if bypassing:
+        yield f"- bypassing / envoy: {FIGURES['cpu_us'][0]} {bypassing:.2f}"
+    added = added_latency(by_peer)
+    if added:
+        yield f"- what scanning adds to the median latency / the round trip to the ICAP server: {added:.2f}"
+
+
+def quotient(by_peer, one, other, figure):
+    """The median of a figure of one peer over that of another, where both have it."""
+    medians = [by_peer.get(peer, {}).get(figure, {}).get("median") for peer in (one, other)]
+    return medians[0] / medians[1] if all(medians) else None
+
+
+def added_latency(by_peer):
+    """What scanning adds to the median latency of Envoy alone, over a round trip to the ICAP server: of a client of its own, or of
+    what was added to the way."""
+    medians = [by_peer.get(peer, {}).get("p50_us", {}).get("median") for peer in ("scanning", "envoy", "raw")]
+    if not medians[0] or not medians[1]:
+        return None
+    delay_ms = next(it.delay_ms for it in SCENARIOS if it.name == by_peer["scanning"]["scenario"])
+    round_trip = 2_000 * delay_ms or medians[2]
+    return (medians[0] - medians[1]) / round_trip if round_trip else None
 
 
 def plots(rows, out):

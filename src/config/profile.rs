@@ -23,13 +23,13 @@ pub struct ServiceUrl {
 impl ServiceUrl {
     /// The absolute URI for the request line (RFC 3507 section 4.2).
     pub fn uri(&self) -> String {
-        format!("{}://{}{}", self.scheme, self.authority, self.path)
+        [self.scheme, "://", &self.authority, &self.path].concat()
     }
 
     /// The URI without its query, which may hold a secret: for logs.
     pub fn without_query(&self) -> String {
         let path = self.path.split('?').next().unwrap_or_default();
-        format!("{}://{}{path}", self.scheme, self.authority)
+        [self.scheme, "://", &self.authority, path].concat()
     }
 }
 

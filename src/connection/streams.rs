@@ -82,7 +82,6 @@ impl Streams {
     }
 
     pub(super) fn send<H: Host>(&self, host: &H, token: StreamToken, bytes: &[u8]) -> HostResult {
-        host.enter(self.root)?;
         host.send(token, bytes)
     }
 
@@ -186,7 +185,7 @@ impl Streams {
 
     /// Makes the host drop the stream at once.
     pub(super) fn reset<H: Host>(&self, host: &H, token: StreamToken) {
-        if let Err(e) = host.enter(self.root).and_then(|()| host.cancel(token)) {
+        if let Err(e) = host.cancel(token) {
             log::debug!("stream {token}: {e}");
         }
     }

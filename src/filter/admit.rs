@@ -1,5 +1,6 @@
 //! The way in: which messages are scanned, and by which profile.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::ask::{Told, ask, path, request_path};
@@ -129,7 +130,7 @@ impl<H: Host> Worker<H> {
                 rule,
                 enforcement,
             } => {
-                let journal = Journal::new(rule).hiding(&profile);
+                let journal = Journal::new(rule, &profile.secrets);
                 let message = Message {
                     direction: Direction::Request,
                     fields: &fields,
@@ -197,7 +198,7 @@ impl<H: Host> Worker<H> {
             at_end,
             enforcement: self.config.strictest_enforcement(),
         };
-        let journal = Journal::new(None).hiding(&profile);
+        let journal = Journal::new(None, &profile.secrets);
         let mut exchange = self.open(id, profile, journal, message);
         if closed && !exchange.is_refused() {
             self.fail_closed(id, &mut exchange, Cause::Internal, &reason);
@@ -284,7 +285,7 @@ impl<H: Host> Worker<H> {
         rule: Option<Rc<str>>,
         outlook: Option<Outlook>,
     ) -> Exchange {
-        let mut journal = Journal::new(rule).hiding(&profile);
+        let mut journal = Journal::new(rule, &profile.secrets);
         journal.note(Outcome::done(Action::Disabled, Significance::NONE));
         let head = encode_request_head(fields).ok();
         let both = (fields, fields);
@@ -465,7 +466,7 @@ impl<H: Host> Worker<H> {
             enforcement: profile.enforcement,
             pool: self.connections.pool_of(cluster),
             request: Rc::new(request),
-            http_method: String::from_utf8_lossy(http_method).into_owned(),
+            http_method: method_text(http_method),
             body: Body {
                 progress_ms: self.now_ms,
                 ..Body::default()
@@ -490,25 +491,30 @@ impl<H: Host> Worker<H> {
     }
 }
 
+/// A method as text; the usual ones need no memory of their own.
+fn method_text(method: &[u8]) -> Cow<'static, str> {
+    match method {
+        b"GET" => "GET".into(),
+        b"POST" => "POST".into(),
+        b"PUT" => "PUT".into(),
+        b"PATCH" => "PATCH".into(),
+        other => String::from_utf8_lossy(other).into_owned().into(),
+    }
+}
+
 /// The fields of a request as the server was shown it.
 pub(super) fn fields_of(head: Option<&[u8]>) -> Fields {
     let Some(head) = head.and_then(RequestHead::parse) else {
         return Fields::new();
     };
-    let authority = head.headers.get("host").unwrap_or_default().to_vec();
-    let pseudo = [
-        (b":method".to_vec(), head.method.into_bytes()),
-        (b":path".to_vec(), head.target),
-        (b":authority".to_vec(), authority),
-    ];
-    let named = head.headers.iter();
-    let named = named.map(|field| {
-        (
-            field.name.to_ascii_lowercase().into_bytes(),
-            field.value.clone(),
-        )
-    });
-    pseudo.into_iter().chain(named).collect()
+    let mut fields = Fields::new();
+    fields.push(":method", head.method);
+    fields.push(":path", head.target);
+    fields.push(":authority", head.headers.get("host").unwrap_or_default());
+    for field in head.headers.iter() {
+        fields.push(field.name.to_ascii_lowercase(), &field.value);
+    }
+    fields
 }
 
 /// What one callback brings of a message.

@@ -67,10 +67,11 @@ impl<H: Host> Worker<H> {
     }
 
     /// Sees to it that `content-length` is right when a message with a body goes on. A filter before this one may have changed it
-    /// while the body came (Lua's `setBytes` on a chunk does): whoever gets it would take what is over for another message.
+    /// while the body came (Lua's `setBytes` on a chunk does): whoever gets it would take what is over for another message. Of a
+    /// body that came at once, as long as its headers had announced, such a filter can have said nothing else.
     pub(super) fn keep_length(&self, id: u32, exchange: &Exchange) {
         let body = exchange.body;
-        if body.available == 0 {
+        if body.available == 0 || body.came_whole() {
             return;
         }
         let kept = self
@@ -193,6 +194,8 @@ impl<H: Host> Worker<H> {
             .as_ref()
             .map_or(exchange.body.available, NewBody::len);
         exchange.body.available = length;
+        // Its length is looked at.
+        exchange.body.callbacks = 0;
         exchange.body.announced = exchange.body.announced.map(|_| length);
         if let Some(record) = record {
             exchange.journal.push(*record);

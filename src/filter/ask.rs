@@ -1,6 +1,7 @@
 //! What is asked of the ICAP server about a message.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::net::IpAddr;
 
 use base64::Engine;
@@ -95,8 +96,8 @@ pub(super) fn ask<H: Host>(
             headers.push((name.to_owned(), value));
         }
     };
-    add("X-Client-IP", told.client.map(|ip| ip.to_string()));
-    add("X-Server-IP", told.server.map(|ip| ip.to_string()));
+    add("X-Client-IP", told.client.map(ip_text));
+    add("X-Server-IP", told.server.map(ip_text));
     if let Some(name) = &profile.authenticated_user_header {
         let user = find(requested, name).filter(|user| !user.is_empty());
         add(
@@ -136,6 +137,15 @@ pub(super) fn ask<H: Host>(
         request_head,
         response_head,
     }
+}
+
+/// An address as text, which is allocated once.
+fn ip_text(ip: IpAddr) -> String {
+    const LONGEST: usize = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255".len();
+    let mut text = String::with_capacity(LONGEST);
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{ip}");
+    text
 }
 
 /// The name of a user as the profile has it written. `None`: it can't be.
@@ -241,8 +251,8 @@ fn unforwarded_address<H: Host>(host: &H) -> Option<IpAddr> {
     }
     let address = host.property(&["source", "address"]).ok()??;
     let fields = host.headers(Direction::Request).ok()?;
-    let named = |(_, value): &(Vec<u8>, Vec<u8>)| memchr::memmem::find(value, &address).is_some();
-    if fields.iter().any(named) {
+    let mut values = fields.iter().map(|(_, value)| value);
+    if values.any(|value| memchr::memmem::find(value, &address).is_some()) {
         return None;
     }
     parse_address(&address)

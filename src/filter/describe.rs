@@ -32,23 +32,17 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Nothing has happened yet. `rule`: the one that matched.
-    pub(super) fn new(rule: Option<Rc<str>>) -> Self {
+    /// Nothing has happened yet. `rule`: the one that matched. `secrets` are left out of what is logged.
+    pub(super) fn new(rule: Option<Rc<str>>, secrets: &Secrets) -> Self {
         Self {
             rule,
-            secrets: Secrets::default(),
+            secrets: secrets.clone(),
             outcome: None,
             records: Vec::new(),
             trailers: Vec::new(),
             removed_trailers: Vec::new(),
             chain: Chain::default(),
         }
-    }
-
-    /// From now on the secrets of that profile are left out.
-    pub(super) fn hiding(mut self, profile: &Profile) -> Self {
-        self.secrets = profile.secrets.clone();
-        self
     }
 
     /// Goes on with the response, which another profile may scan, because a rule says so.
@@ -64,6 +58,9 @@ impl Journal {
             return;
         }
         record.findings = without_secrets(record.findings, &self.secrets);
+        // One is the rule.
+        self.records
+            .reserve_exact(usize::from(self.records.is_empty()));
         self.records.push(record);
     }
 

@@ -104,14 +104,7 @@ impl<H: Host> Worker<H> {
     /// Gives the answers that have waited long enough.
     pub(super) fn give_early_replies(&mut self) {
         let now_ms = self.now_ms;
-        let owed = |(_, exchange): &(&u32, &Exchange)| exchange.owes_reply(now_ms);
-        let owed: Vec<u32> = self
-            .exchanges
-            .iter()
-            .filter(owed)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in owed {
+        for id in self.those(|exchange| exchange.owes_reply(now_ms)) {
             self.drive(id);
         }
     }

@@ -1,5 +1,6 @@
 //! One HTTP message under scan: where it stands, and what of it is shown to servers.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::apart::Apart;
@@ -25,7 +26,7 @@ pub(super) struct Exchange {
     pub(super) pool: PoolId,
     /// What is asked of the ICAP server.
     pub(super) request: Rc<Request>,
-    pub(super) http_method: String,
+    pub(super) http_method: Cow<'static, str>,
     pub(super) body: Body,
     /// Trailers have come.
     pub(super) has_trailers: bool,
@@ -76,6 +77,8 @@ pub(super) struct Body {
     pub(super) at_end: bool,
     /// When the last byte came, or the headers did.
     pub(super) progress_ms: u64,
+    /// In how many callbacks it came.
+    pub(super) callbacks: u32,
 }
 
 /// Where a message stands.
@@ -134,6 +137,7 @@ impl Body {
     pub(super) fn grow_to(&mut self, size: u64, at_end: bool, now_ms: u64) {
         if size > self.available {
             self.progress_ms = now_ms;
+            self.callbacks = self.callbacks.saturating_add(1);
         }
         self.available = size;
         self.at_end = at_end;
@@ -143,6 +147,12 @@ impl Body {
     pub(super) fn pass(&mut self, size: u64, at_end: bool) {
         self.available = self.available.saturating_add(size);
         self.at_end = at_end;
+    }
+
+    /// It came in one callback, to its end, and as long as was announced: whoever changes bodies on their way has had no part of it
+    /// to take for the whole.
+    pub(super) fn came_whole(self) -> bool {
+        self.at_end && self.callbacks == 1 && self.is_as_announced()
     }
 
     /// As many bytes have come as `content-length` says.

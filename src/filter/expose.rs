@@ -42,7 +42,6 @@ pub(super) fn exposed_fields(outcome: Outcome, threat: Option<&str>) -> Fields {
     [action]
         .into_iter()
         .chain(threat.map(|threat| (THREAT_HEADER, threat)))
-        .map(|(name, value)| (name.as_bytes().to_vec(), value.into_bytes()))
         .collect()
 }
 
@@ -89,7 +88,7 @@ impl<H: Host> Worker<H> {
             if bug(Bug::ClientSaysOutcome) {
                 continue;
             }
-            fields.retain(|(field, _)| !field.eq_ignore_ascii_case(name.as_bytes()));
+            fields.retain(|field| !field.eq_ignore_ascii_case(name.as_bytes()));
             if let Err(e) = self.host.remove_header(Direction::Request, name) {
                 log::error!("icap: {e}");
             }

@@ -62,8 +62,8 @@ impl Framed {
 /// The fields of an upload as they are without the framing.
 pub(super) fn without_framing(fields: &Fields, length: u64) -> Fields {
     let mut bare = Fields::new();
-    for (name, value) in fields {
-        match name.as_slice() {
+    for (name, value) in fields.iter() {
+        match name {
             b"content-length" | b"transfer-encoding" => {}
             b"content-encoding" => {
                 let codings = value.split(|b| *b == b',').map(<[u8]>::trim_ascii);
@@ -72,13 +72,13 @@ pub(super) fn without_framing(fields: &Fields, length: u64) -> Fields {
                     .filter(|coding| !coding.is_empty())
                     .collect();
                 if !others.is_empty() {
-                    bare.push((name.clone(), others.join(&b", "[..])));
+                    bare.push(name, others.join(&b", "[..]));
                 }
             }
-            _ => bare.push((name.clone(), value.clone())),
+            _ => bare.push(name, value),
         }
     }
-    bare.push((b"content-length".to_vec(), length.to_string().into_bytes()));
+    bare.push("content-length", length.to_string());
     bare
 }
 
@@ -92,11 +92,10 @@ mod tests {
             ("content-length", "99"),
             ("x", "y"),
         ];
-        let fields = fields.map(|(name, value)| (name.into(), value.into()));
-        let bare = without_framing(&fields.to_vec(), 7);
+        let bare = without_framing(&fields.into_iter().collect(), 7);
         assert_eq!(all(&bare, "content-length").as_deref(), Some(&b"7"[..]));
         assert_eq!(all(&bare, "x").as_deref(), Some(&b"y"[..]));
-        all(&bare, "content-encoding").map(|value| String::from_utf8(value).unwrap())
+        all(&bare, "content-encoding").map(|value| String::from_utf8(value.into_owned()).unwrap())
     }
 
     #[test]

@@ -37,16 +37,11 @@ impl<H: Host> Worker<H> {
 
     /// The requests of which nothing has come but the headers.
     fn without_body(&self) -> Vec<u32> {
-        let waits = |(_, exchange): &(&u32, &Exchange)| {
+        self.those(|exchange| {
             exchange.direction == Direction::Request
                 && exchange.is_collecting()
                 && exchange.body.available == 0
-        };
-        self.exchanges
-            .iter()
-            .filter(waits)
-            .map(|(id, _)| *id)
-            .collect()
+        })
     }
 
     fn watch(&mut self, id: u32, exchange: &mut Exchange) {
@@ -80,9 +75,8 @@ fn bytes_received<H: Host>(host: &H) -> u64 {
     let total = total.and_then(|size| Some(u64::from_le_bytes(size.try_into().ok()?)));
     // What the host counts with the body: names and values of the headers.
     let head = host.headers(Direction::Request).map(|fields| {
-        let size = |(name, value): &(Vec<u8>, Vec<u8>)| {
-            (name.len() as u64).saturating_add(value.len() as u64)
-        };
+        let size =
+            |(name, value): (&[u8], &[u8])| (name.len() as u64).saturating_add(value.len() as u64);
         fields.iter().map(size).fold(0, u64::saturating_add)
     });
     match (total, head) {

@@ -8,7 +8,7 @@ use super::page::Page;
 use super::repeated::say;
 use super::worker::{TICK_OPENING_MS, Worker};
 use crate::bug::{Bug, bug};
-use crate::config::Cause;
+use crate::config::{Cause, Secrets};
 use crate::host::{BodyEdit, Fields, Host, HostResult, LocalResponse, Next};
 use crate::icap::Direction;
 use crate::report::{Action, Outcome, Significance};
@@ -86,7 +86,7 @@ impl<H: Host> Worker<H> {
         // set there. In place of a response they do not.
         if exchange.direction == Direction::Response && self.config.expose.client {
             let (outcome, threat) = exchange.journal.told();
-            page.fields.extend(exposed_fields(outcome, threat));
+            page.fields.extend(exposed_fields(outcome, threat).iter());
         }
         let reply = LocalReply {
             page,
@@ -146,12 +146,12 @@ impl<H: Host> Worker<H> {
             format_args!("icap: a request is refused: {reason}"),
         );
         self.metrics.refused();
-        let mut journal = Journal::new(None);
+        let mut journal = Journal::new(None, &Secrets::default());
         journal.note(Outcome::done(
             Action::Failed,
             Significance::of(Action::Failed, Some(Cause::Internal), false),
         ));
-        let fields = vec![(b"content-type".to_vec(), b"text/plain".to_vec())];
+        let fields = Fields::from_iter([("content-type", "text/plain")]);
         let outcome = journal.outcome();
         let logged = journal.write(&self.host, id, &self.config, "", outcome);
         // Whatever became of the log: without an answer the client would wait for ever.

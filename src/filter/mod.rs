@@ -64,5 +64,5 @@ pub const LOG_PROPERTY: &str = "icap_log";
 pub const LOG_STRUCT_PROPERTY: &str = "icap_log_struct";
 /// Property that becomes the filter state `wasm.icap_action`: the outcome alone, such as `ICAP_PASSED`.
 pub const ACTION_PROPERTY: &str = "icap_action";
-/// Property that becomes the filter state `wasm.icap_significant`: `true` where the entry has a significance, else `false`.
+/// Property that becomes the filter state `wasm.icap_significant`: `true` where the entry has a significance, else not set.
 pub const SIGNIFICANT_PROPERTY: &str = "icap_significant";

@@ -32,7 +32,7 @@ impl<H: Host> Worker<H> {
         match admission {
             Admission::Pass => {}
             Admission::Scan(exchange) => {
-                self.exchanges.insert(id, *exchange);
+                self.exchanges.insert(id, exchange);
                 self.drive(id);
             }
             Admission::Refused => {
@@ -195,6 +195,7 @@ impl<H: Host> Worker<H> {
     fn under_scan(&mut self, id: u32, direction: Direction) -> Option<&mut Exchange> {
         self.exchanges
             .get_mut(&id)
+            .map(|exchange| &mut **exchange)
             .filter(|exchange| exchange.direction == direction)
     }
 

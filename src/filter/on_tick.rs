@@ -65,14 +65,9 @@ impl<H: Host> Worker<H> {
 
     /// Says of each scan that takes too long so far, once, where it is.
     fn warn_of_slow_scans(&mut self) {
-        let slow: Vec<u32> = self
-            .exchanges
-            .iter()
-            .filter(|(_, exchange)| {
-                !exchange.slow_said && !exchange.is_decided() && self.is_slow(exchange)
-            })
-            .map(|(id, _)| *id)
-            .collect();
+        let slow = self.those(|exchange| {
+            !exchange.slow_said && !exchange.is_decided() && self.is_slow(exchange)
+        });
         for id in slow {
             self.with_message(id, Self::warn_of_slow_scan);
         }
@@ -104,16 +99,11 @@ impl<H: Host> Worker<H> {
 
     /// Fails what has been waited for too long.
     fn expire(&mut self) {
-        let expired: Vec<u32> = self
-            .exchanges
-            .iter()
-            .filter(|(_, exchange)| {
-                !exchange.is_decided()
-                    && exchange.clock.expired(self.now_ms)
-                    && !bug(Bug::StallNotNoticed)
-            })
-            .map(|(id, _)| *id)
-            .collect();
+        let expired = self.those(|exchange| {
+            !exchange.is_decided()
+                && exchange.clock.expired(self.now_ms)
+                && !bug(Bug::StallNotNoticed)
+        });
         for id in expired {
             self.with_message(id, |worker, exchange| {
                 let limit_ms = exchange.profile.response_timeout_ms;

@@ -1,9 +1,8 @@
 //! What a client is told in the application's stead: status, fields and body of a local reply.
 
 use super::exchange::Exchange;
-use super::rewrite::Fields;
 use crate::config::{Cause, PageValues, ReplyPage};
-use crate::host::Host;
+use crate::host::{Fields, Host};
 use crate::icap::{Direction, RequestHead};
 
 /// Statuses of gRPC (its core documentation, "Status codes and their use").
@@ -115,7 +114,7 @@ impl Exchange {
             true => self.grpc_page(refusal, &request_id, page.status),
             false => Page {
                 status: page.status,
-                fields: vec![field("content-type", &page.content_type)],
+                fields: Fields::from_iter([("content-type", &page.content_type)]),
                 body: page
                     .render(&PageValues {
                         threat: self.journal.threat().unwrap_or_default(),
@@ -127,8 +126,7 @@ impl Exchange {
         };
         own.status = status.unwrap_or(own.status);
         if retry_after_s > 0 {
-            own.fields
-                .push(field("retry-after", &retry_after_s.to_string()));
+            own.fields.push("retry-after", retry_after_s.to_string());
         }
         own
     }
@@ -150,11 +148,11 @@ impl Exchange {
         }
         Page {
             status: http_status,
-            fields: vec![
-                field("content-type", "text/plain"),
-                field("grpc-status", &status.to_string()),
-                field("grpc-message", &percent_encoded(&message)),
-            ],
+            fields: Fields::from_iter([
+                ("content-type", "text/plain"),
+                ("grpc-status", &status.to_string()),
+                ("grpc-message", &percent_encoded(&message)),
+            ]),
             body: message.into_bytes(),
         }
     }
@@ -176,10 +174,6 @@ fn percent_encoded(message: &str) -> String {
         }
     }
     text
-}
-
-fn field(name: &str, value: &str) -> (Vec<u8>, Vec<u8>) {
-    (name.as_bytes().to_vec(), value.as_bytes().to_vec())
 }
 
 #[cfg(test)]

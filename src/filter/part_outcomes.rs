@@ -2,6 +2,7 @@
 
 use super::exchange::{Draining, Exchange};
 use super::replacement::{NewBody, Replacement, held_body};
+use super::rewrite::find;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};
@@ -198,10 +199,9 @@ impl<H: Host> Worker<H> {
         }
         self.host.enter(id).map_err(internal)?;
         let mut headers = self.host.headers(Direction::Request).map_err(internal)?;
-        for (name, value) in &mut headers {
-            if name == b"content-length" {
-                *value = body.len().to_string().into_bytes();
-            }
+        if find(&headers, "content-length").is_some() {
+            headers.retain(|name| name != b"content-length");
+            headers.push("content-length", body.len().to_string());
         }
         let body = Some(body);
         Ok(Replacement { headers, body })

@@ -55,14 +55,12 @@ impl<H: Host> Worker<H> {
             Head::Fields | Head::Unframed => None,
         };
         if let Some((media_type, disposition)) = of_part {
-            let length = fields.pop();
-            fields.retain(|(name, _)| !OF_THE_MESSAGE.contains(&name.as_slice()));
-            let media_type = media_type.unwrap_or(UNKNOWN_TYPE).to_vec();
-            fields.push((b"content-type".to_vec(), media_type));
+            fields.retain(|name| !OF_THE_MESSAGE.contains(&name));
+            fields.push("content-type", media_type.unwrap_or(UNKNOWN_TYPE));
             if !disposition.is_empty() {
-                fields.push((b"content-disposition".to_vec(), disposition.to_vec()));
+                fields.push("content-disposition", disposition);
             }
-            fields.extend(length);
+            fields.push("content-length", length.to_string());
         }
         let profile = &exchange.profile;
         let shown = match profile.scan_requests_as {

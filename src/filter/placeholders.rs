@@ -1,8 +1,9 @@
 //! What the operators in `icap_headers` stand for in one message.
 
 use super::file_name::file_name;
-use super::rewrite::{Fields, find};
+use super::rewrite::find;
 use crate::config::{Operator, Values};
+use crate::host::Fields;
 
 /// What is known of a message.
 pub struct MessageValues<'a> {
@@ -41,10 +42,7 @@ mod tests {
     use super::*;
 
     fn fields(fields: &[(&str, &str)]) -> Fields {
-        fields
-            .iter()
-            .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
-            .collect()
+        fields.iter().copied().collect()
     }
 
     #[test]

@@ -3,10 +3,8 @@
 use std::borrow::Cow;
 
 use crate::bug::{Bug, bug};
+use crate::host::Fields;
 use crate::icap::{Header, Headers, RequestHead, ResponseHead, is_hop_by_hop};
-
-/// Header fields as the host has them, pseudo headers among them.
-pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Fields by which Envoy is told what to do, or tells others where a message comes from: those of the original stay, whatever a
 /// server makes of them.
@@ -73,12 +71,11 @@ pub fn request_fields(
     if authority != find(original, ":authority") && !authority.is_some_and(is_authority) {
         return Err("the server changed the authority to one that can't be");
     }
-    let mut fields = vec![
-        (b":method".to_vec(), method.to_vec()),
-        (b":path".to_vec(), path.into_owned()),
-    ];
+    let mut fields = Fields::new();
+    fields.push(":method", method);
+    fields.push(":path", path);
     if let Some(authority) = authority {
-        fields.push((b":authority".to_vec(), authority.to_vec()));
+        fields.push(":authority", authority);
     }
     keep(original, KEPT_FROM_ORIGINAL, length.is_some(), &mut fields);
     take_over(&head.headers, &mut fields);
@@ -98,7 +95,8 @@ pub fn response_fields(
     if head.status < 200 {
         return Err("the server changed a response to one that is not final");
     }
-    let mut fields = vec![(b":status".to_vec(), head.status.to_string().into_bytes())];
+    let mut fields = Fields::new();
+    fields.push(":status", head.status.to_string());
     let bare = has_no_body(head.status);
     let framing: &[&str] = match bare {
         true => &[],
@@ -116,7 +114,7 @@ pub fn response_fields(
 pub fn local_response_fields(head: &ResponseHead) -> Fields {
     let mut fields = Fields::new();
     take_over(&head.headers, &mut fields);
-    fields.retain(|(name, _)| name != b"server" && name != b"via");
+    fields.retain(|name| name != b"server" && name != b"via");
     fields
 }
 
@@ -125,25 +123,31 @@ pub fn find<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {
     fields
         .iter()
         .find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
-        .map(|(_, v)| v.as_slice())
+        .map(|(_, value)| value)
 }
 
 /// The values of all fields of that name, joined with commas as Envoy joins them.
-pub(super) fn all(fields: &Fields, name: &str) -> Option<Vec<u8>> {
-    let named = fields
+pub(super) fn all<'a>(fields: &'a Fields, name: &str) -> Option<Cow<'a, [u8]>> {
+    let mut values = fields
         .iter()
-        .filter(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()));
-    let values: Vec<&[u8]> = named.map(|(_, value)| value.as_slice()).collect();
-    (!values.is_empty()).then(|| values.join(&b","[..]))
+        .filter(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, value)| value);
+    let mut joined = Cow::Borrowed(values.next()?);
+    for value in values {
+        let joined = joined.to_mut();
+        joined.push(b',');
+        joined.extend_from_slice(value);
+    }
+    Some(joined)
 }
 
 fn keep(original: &Fields, names: &[&str], new_length: bool, fields: &mut Fields) {
-    for (name, value) in original {
+    for (name, value) in original.iter() {
         // A body of known length is not chunked.
         let stale = new_length && name == b"transfer-encoding";
-        let kept = names.iter().any(|n| n.as_bytes() == name.as_slice()) || is_envoys(name);
+        let kept = names.iter().any(|n| n.as_bytes() == name) || is_envoys(name);
         if kept && !stale {
-            fields.push((name.clone(), value.clone()));
+            fields.push(name, value);
         }
     }
 }
@@ -161,11 +165,11 @@ fn take_over(headers: &Headers, fields: &mut Fields) {
             || is_envoys(name.as_bytes())
             || named.iter().any(|n| *n == name.as_bytes());
         if !hop && is_sound(&name, value) {
-            let value = value
+            let value: Vec<u8> = value
                 .iter()
                 .map(|b| if *b == b'\n' { b' ' } else { *b })
                 .collect();
-            fields.push((name.into_bytes(), value));
+            fields.push(name, value);
         }
     }
 }
@@ -238,7 +242,7 @@ fn set_length(original: &Fields, length: Option<u64>, fields: &mut Fields) {
         _ => find(original, "content-length").map(<[u8]>::to_vec),
     };
     if let Some(value) = value {
-        fields.push((b"content-length".to_vec(), value));
+        fields.push("content-length", value);
     }
 }
 

@@ -99,10 +99,7 @@ impl Service {
 }
 
 fn fields(fields: &[(&str, &str)]) -> Fields {
-    fields
-        .iter()
-        .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
-        .collect()
+    fields.iter().copied().collect()
 }
 
 impl<H: Host> Worker<H> {

@@ -16,6 +16,7 @@ impl<H: Host> Worker<H> {
         };
         let request = exchange.request.clone();
         let whole = Submission::new(unit, exchange.pool, request, Shown::Whole, None);
+        exchange.units.reserve_exact(1);
         exchange.units.push(whole);
     }
 
@@ -86,10 +87,17 @@ impl<H: Host> Worker<H> {
 
     /// Moves the submissions of a message on, of which more has come.
     pub(super) fn step_units(&mut self, id: u32, exchange: &mut Exchange) {
+        if let [only] = exchange.units.as_slice() {
+            return self.step_unit(id, exchange, only.id());
+        }
         for unit in Self::units_of(exchange) {
-            if let Some(step) = self.move_unit(exchange, unit, Submission::body) {
-                self.take_step(id, exchange, unit.index, step);
-            }
+            self.step_unit(id, exchange, unit);
+        }
+    }
+
+    fn step_unit(&mut self, id: u32, exchange: &mut Exchange, unit: UnitId) {
+        if let Some(step) = self.move_unit(exchange, unit, Submission::body) {
+            self.take_step(id, exchange, unit.index, step);
         }
         self.place_large_change(id, exchange);
     }

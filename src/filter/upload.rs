@@ -3,7 +3,8 @@
 //! What the server is shown is the response to a GET of the same URL, with the upload's body and the fields that say what that
 //! is.
 
-use super::rewrite::{Fields, find};
+use super::rewrite::find;
+use crate::host::Fields;
 use crate::icap::{EncodeError, encode_request_head, encode_response_head};
 
 /// The fields of an upload that its response has.
@@ -23,21 +24,17 @@ const OF_CONTENT: [&str; 6] = [
 /// The upload has no form for the server.
 pub(super) fn as_download(upload: &Fields) -> Result<(Vec<u8>, Vec<u8>), EncodeError> {
     let mut request = Fields::new();
-    for (name, value) in upload {
-        let value = match name.as_slice() {
-            b":method" => b"GET".to_vec(),
-            name if name.starts_with(b"content-") => continue,
-            _ => value.clone(),
-        };
-        request.push((name.clone(), value));
+    for (name, value) in upload.iter() {
+        match name {
+            b":method" => request.push(name, "GET"),
+            name if name.starts_with(b"content-") => {}
+            _ => request.push(name, value),
+        }
     }
-    let is_of_content = |(name, _): &&(Vec<u8>, Vec<u8>)| {
-        OF_CONTENT.iter().any(|of| of.as_bytes() == name.as_slice())
-    };
-    let status = (b":status".to_vec(), b"200".to_vec());
-    let response: Fields = std::iter::once(status)
-        .chain(upload.iter().filter(is_of_content).cloned())
-        .collect();
+    let is_of_content = |name: &[u8]| OF_CONTENT.iter().any(|of| of.as_bytes() == name);
+    let mut response = Fields::new();
+    response.push(":status", "200");
+    response.extend(upload.iter().filter(|(name, _)| is_of_content(name)));
     Ok((
         encode_request_head(&request)?,
         encode_response_head(&response)?,
@@ -66,12 +63,9 @@ pub(super) fn with_new_body(
         return Ok(upload.clone());
     };
     let framing = |name: &[u8]| name == b"content-length" || name == b"transfer-encoding";
-    let mut fields: Fields = upload
-        .iter()
-        .filter(|(name, _)| !framing(name))
-        .cloned()
-        .collect();
-    fields.push((b"content-length".to_vec(), length.to_string().into_bytes()));
+    let mut fields = upload.clone();
+    fields.retain(|name| !framing(name));
+    fields.push("content-length", length.to_string());
     Ok(fields)
 }
 
@@ -80,9 +74,7 @@ mod tests {
     use super::*;
 
     fn fields(fields: &[(&str, &str)]) -> Fields {
-        let of =
-            |(name, value): &(&str, &str)| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
-        fields.iter().map(of).collect()
+        fields.iter().copied().collect()
     }
 
     fn upload(more: &[(&str, &str)]) -> Fields {
@@ -135,7 +127,7 @@ mod tests {
             let original = upload(&[(before, "7")]);
             let changed = with_new_body(&original, None, Some(12)).unwrap();
             let mut expected = upload(&[]);
-            expected.extend(fields(&[("content-length", "12")]));
+            expected.push("content-length", "12");
             assert_eq!(changed, expected);
             assert_eq!(with_new_body(&original, None, None).unwrap(), original);
         }

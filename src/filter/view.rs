@@ -25,7 +25,7 @@ impl ResponseView for ResponseFields<'_> {
     }
 
     fn header(&self, name: &str, visit: &mut dyn FnMut(&[u8]) -> bool) {
-        let mut values = self.0.iter().filter(|(n, _)| n == name.as_bytes());
+        let mut values = self.0.iter().filter(|(n, _)| *n == name.as_bytes());
         values.all(|(_, value)| visit(value));
     }
 }
@@ -99,7 +99,7 @@ impl<H: Host> RequestView for View<'_, H> {
     }
 
     fn header(&self, name: &str, visit: &mut dyn FnMut(&[u8]) -> bool) {
-        for (_, value) in self.fields.iter().filter(|(n, _)| n == name.as_bytes()) {
+        for (_, value) in self.fields.iter().filter(|(n, _)| *n == name.as_bytes()) {
             if !visit(value) {
                 return;
             }

@@ -50,7 +50,7 @@ pub(super) struct Worker<H> {
     pub(super) is_upstream: bool,
     /// This instance among the others.
     pub(super) instances: Instances,
-    pub(super) exchanges: BTreeMap<u32, Exchange>,
+    pub(super) exchanges: BTreeMap<u32, Box<Exchange>>,
     /// Connections that were handed on and messages that they were handed to.
     pub(super) handed: VecDeque<(Owner, StreamToken)>,
     /// Empty between transitions; kept for its room.
@@ -115,13 +115,13 @@ impl<H: Host> Worker<H> {
     }
 
     /// Takes out a message, to be put back.
-    pub(super) fn take(&mut self, id: u32) -> Option<Exchange> {
+    pub(super) fn take(&mut self, id: u32) -> Option<Box<Exchange>> {
         self.exchanges.remove(&id)
     }
 
     /// Puts back what was taken. Its outcome is counted once the host holds it no longer: one that waits for its own next
     /// callback may still come to another end.
-    pub(super) fn put_back(&mut self, id: u32, mut exchange: Exchange) {
+    pub(super) fn put_back(&mut self, id: u32, mut exchange: Box<Exchange>) {
         if !exchange.is_held() || matches!(exchange.phase, Phase::Cleared) {
             self.count_outcome(&mut exchange);
         }
@@ -176,10 +176,15 @@ impl<H: Host> Worker<H> {
 
     /// Whether a message is held, or an answer waits.
     pub(super) fn any_waits(&self) -> bool {
-        let waits = |exchange: &Exchange| {
-            exchange.is_held() || matches!(exchange.phase, Phase::Discarding(_))
-        };
-        self.exchanges.values().any(waits)
+        let mut exchanges = self.exchanges.values();
+        exchanges
+            .any(|exchange| exchange.is_held() || matches!(exchange.phase, Phase::Discarding(_)))
+    }
+
+    /// The contexts of the messages of which that is true.
+    pub(super) fn those(&self, is: impl Fn(&Exchange) -> bool) -> Vec<u32> {
+        let found = self.exchanges.iter().filter(|(_, exchange)| is(exchange));
+        found.map(|(id, _)| *id).collect()
     }
 
     /// How often the root context is woken.

@@ -27,10 +27,6 @@ pub(super) fn write_log<H: Host>(
         ..wanted
     });
     let outcome = entry.whole_outcome();
-    let significant: &[u8] = match outcome.significance.is_empty() {
-        true => b"false",
-        false => b"true",
-    };
     if let Some(json) = json {
         if wanted.text {
             host.set_property(LOG_PROPERTY, json.as_bytes())?;
@@ -43,5 +39,9 @@ pub(super) fn write_log<H: Host>(
         host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
     }
     host.set_property(ACTION_PROPERTY, outcome.action.as_str().as_bytes())?;
-    host.set_property(SIGNIFICANT_PROPERTY, significant)
+    // Nothing takes a significance back that an entry has once had.
+    match outcome.significance.is_empty() {
+        true => Ok(()),
+        false => host.set_property(SIGNIFICANT_PROPERTY, b"true"),
+    }
 }

@@ -4,10 +4,12 @@
 //! [entered](Host::enter) since. Every call can fail, and none panics: a client may leave at any moment.
 
 mod counter;
+mod fields;
 #[cfg(test)]
 mod memory;
 
 pub use counter::{add_shared, create_shared};
+pub use fields::Fields;
 #[cfg(test)]
 pub(crate) use memory::MemoryHost;
 
@@ -48,9 +50,6 @@ impl std::error::Error for HostError {}
 
 /// Result of a host call.
 pub type HostResult<T = ()> = Result<T, HostError>;
-
-/// Header fields in order, pseudo headers among them.
-pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// What the host is to do with the HTTP message that a callback was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,9 +155,9 @@ pub trait Host: std::fmt::Debug {
     /// Opens a stream to a cluster, which the root context owns. Where the host knows of no server it fails, and must not be
     /// called again in that callback: the worker would never come to an end.
     fn open_stream(&self, cluster: &str) -> HostResult<u32>;
-    /// Sends a message on a stream.
+    /// Sends a message on a stream, whatever context has been entered: the root context owns all.
     fn send(&self, stream: u32, message: &[u8]) -> HostResult;
-    /// Drops a stream; its close is never reported.
+    /// Drops a stream, likewise; its close is never reported.
     fn cancel(&self, stream: u32) -> HostResult;
     /// The message of `len` bytes that the running callback is about.
     fn stream_message(&self, len: usize) -> HostResult<Vec<u8>>;

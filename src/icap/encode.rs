@@ -13,7 +13,7 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 pub const LAST_CHUNK_IEOF: &[u8] = b"0; ieof\r\n\r\n";
 
 /// What an ICAP head is likely to need, in bytes.
-const LIKELY_HEAD_BYTES: usize = 512;
+pub(super) const LIKELY_HEAD_BYTES: usize = 512;
 
 /// Headers whose value follows from the other fields of a request.
 const OWN_HEADERS: [&str; 4] = ["host", "allow", "preview", "encapsulated"];

@@ -8,8 +8,17 @@ use std::fmt;
 use super::error::Snippet;
 use super::fields::is_token;
 
-/// One entry of Envoy's header map: name and value. `:method` and the like are plain entries.
-type Field = (Vec<u8>, Vec<u8>);
+/// Header fields, as Envoy's header map has them: `:method` and the like are plain entries.
+pub trait FieldList {
+    /// Names and values, in order.
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone;
+}
+
+impl FieldList for Vec<(Vec<u8>, Vec<u8>)> {
+    fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        self.iter().map(|(name, value)| (&**name, &**value))
+    }
+}
 
 /// Fields about one connection (RFC 9110 section 7.6.1), which is not the one to the ICAP server, and credentials meant for a
 /// proxy; lower case.
@@ -91,7 +100,7 @@ impl Error for EncodeError {}
 /// Left out: hop-by-hop fields and those that `Connection` names, `Proxy-Authorization`, `Expect`, the `host` field where
 /// there is an `:authority`, further pseudo headers, and a `Content-Length` that is no single number or stands beside
 /// `Transfer-Encoding`.
-pub fn encode_request_head(fields: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<u8>, EncodeError> {
+pub fn encode_request_head(fields: &impl FieldList) -> Result<Vec<u8>, EncodeError> {
     let method = required(fields, ":method")?;
     if !is_token(method) {
         return Err(bad_value(":method", method));
@@ -122,7 +131,7 @@ pub fn encode_request_head(fields: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<u8>, Enc
 
 /// The HTTP/1.1 head of a response: status line, then the fields in their order. The same fields are left out as with
 /// [`encode_request_head`].
-pub fn encode_response_head(fields: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<u8>, EncodeError> {
+pub fn encode_response_head(fields: &impl FieldList) -> Result<Vec<u8>, EncodeError> {
     let status = required(fields, ":status")?;
     if !matches!(status, [b'1'..=b'5', b, c] if b.is_ascii_digit() && c.is_ascii_digit()) {
         return Err(bad_value(":status", status));
@@ -155,13 +164,13 @@ pub fn with_length(head: &[u8], length: Option<u64>) -> Cow<'_, [u8]> {
 
 fn push_fields(
     out: &mut Vec<u8>,
-    fields: &[Field],
+    fields: &impl FieldList,
     left_out: impl Fn(&[u8]) -> bool,
 ) -> Result<(), EncodeError> {
     let named = named_by_connection(fields);
     let mut length = content_length(fields);
     let mut cookies_done = false;
-    for (name, value) in fields {
+    for (name, value) in fields.fields() {
         if name.first() == Some(&b':') {
             continue;
         }
@@ -200,7 +209,7 @@ fn check(name: &[u8], value: &[u8]) -> Result<(), EncodeError> {
 
 /// The field names in `Connection`, lower case. What describes the message itself cannot be hidden from the scanner by
 /// naming it there, as the application will see it all the same.
-fn named_by_connection(fields: &[Field]) -> BTreeSet<Vec<u8>> {
+fn named_by_connection(fields: &impl FieldList) -> BTreeSet<Vec<u8>> {
     all(fields, b"connection")
         .flat_map(|value| value.split(|b| *b == b','))
         .map(|name| name.trim_ascii().to_ascii_lowercase())
@@ -213,7 +222,7 @@ fn named_by_connection(fields: &[Field]) -> BTreeSet<Vec<u8>> {
 }
 
 /// The value of `Content-Length`, if it is one number (the same one, where it is repeated).
-fn content_length(fields: &[Field]) -> Option<&[u8]> {
+fn content_length(fields: &impl FieldList) -> Option<&[u8]> {
     if all(fields, b"transfer-encoding").next().is_some() {
         return None;
     }
@@ -224,19 +233,22 @@ fn content_length(fields: &[Field]) -> Option<&[u8]> {
 }
 
 /// HTTP/2 may split the cookies over several fields, HTTP/1.1 may not (RFC 9113 section 8.2.3).
-fn joined_cookies(fields: &[Field]) -> Vec<u8> {
+fn joined_cookies(fields: &impl FieldList) -> Vec<u8> {
     let cookies: Vec<&[u8]> = all(fields, b"cookie").collect();
     cookies.join(b"; ".as_slice())
 }
 
-fn all<'a>(fields: &'a [Field], name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+fn all<'a>(fields: &'a impl FieldList, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     fields
-        .iter()
+        .fields()
         .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_slice())
+        .map(|(_, value)| value)
 }
 
-fn pseudo<'a>(fields: &'a [Field], name: &'static str) -> Result<Option<&'a [u8]>, EncodeError> {
+fn pseudo<'a>(
+    fields: &'a impl FieldList,
+    name: &'static str,
+) -> Result<Option<&'a [u8]>, EncodeError> {
     let mut values = all(fields, name.as_bytes());
     let first = values.next();
     if values.next().is_some() {
@@ -245,7 +257,7 @@ fn pseudo<'a>(fields: &'a [Field], name: &'static str) -> Result<Option<&'a [u8]
     Ok(first)
 }
 
-fn required<'a>(fields: &'a [Field], name: &'static str) -> Result<&'a [u8], EncodeError> {
+fn required<'a>(fields: &'a impl FieldList, name: &'static str) -> Result<&'a [u8], EncodeError> {
     pseudo(fields, name)?.ok_or(EncodeError::Missing { name })
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::icap::testing::test;
 
-fn fields(fields: &[(&str, &str)]) -> Vec<Field> {
+fn fields(fields: &[(&str, &str)]) -> Vec<(Vec<u8>, Vec<u8>)> {
     let owned = fields
         .iter()
         .map(|(n, v)| (n.as_bytes().to_vec(), v.as_bytes().to_vec()));
@@ -125,7 +125,7 @@ fn only_a_valid_content_length_is_kept() {
 
 #[test]
 fn values_are_bytes() {
-    let head = [
+    let head = vec![
         (b":method".to_vec(), b"PUT".to_vec()),
         (b":path".to_vec(), b"/\xe4".to_vec()),
         (b"x".to_vec(), b"\xc3\xa4\t\x1b".to_vec()),
@@ -229,6 +229,6 @@ fn messages_are_short_and_escaped() {
         error.to_string(),
         "found header name \"x\\n\", expected a token"
     );
-    let missing = encode_response_head(&[]).unwrap_err();
+    let missing = encode_response_head(&fields(&[])).unwrap_err();
     assert_eq!(missing.to_string(), "found no :status, expected one");
 }

@@ -7,6 +7,9 @@ use super::input::{Input, trim_line_end};
 use super::start_line::{ICAP_START, http_request, http_status, icap_status};
 use super::{Headers, HttpHead, Limits, RequestHead, ResponseHead};
 
+/// What the lines of an ICAP head are likely to need, in bytes.
+const LIKELY_BYTES: usize = 512;
+
 /// An ICAP head as read.
 #[derive(Clone, Debug)]
 pub(super) struct IcapHead {
@@ -63,6 +66,7 @@ impl IcapHeadReader {
             if self.start.is_none() {
                 refuse_other_protocols(input.unread())?;
             }
+            let unread = input.unread().len();
             let Ok(line) = input.take_line(self.budget) else {
                 return Err(AnswerError::Limit {
                     what: LimitKind::HeadBytes,
@@ -100,7 +104,11 @@ impl IcapHeadReader {
                     self.start = start;
                     self.fields.line(text)?;
                     let room = self.max_raw.saturating_sub(self.raw.len());
-                    self.raw.extend(line.iter().take(room));
+                    if self.raw.is_empty() {
+                        // As a rule all of it has come.
+                        self.raw.reserve(room.min(unread).min(LIKELY_BYTES));
+                    }
+                    self.raw.extend_from_slice(line.get(..room).unwrap_or(line));
                 }
             }
         }

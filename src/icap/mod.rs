@@ -39,7 +39,7 @@ pub use direction::Direction;
 pub use encapsulated::Announced;
 pub use encode::{IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Method, chunk_header};
 pub use encode_http::{
-    EncodeError, encode_request_head, encode_response_head, is_hop_by_hop, with_length,
+    EncodeError, FieldList, encode_request_head, encode_response_head, is_hop_by_hop, with_length,
 };
 pub use error::{AnswerError, LimitKind, Snippet};
 pub use headers::{Header, Headers};

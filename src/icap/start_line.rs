@@ -19,7 +19,10 @@ pub(super) fn icap_status(line: &[u8]) -> Option<(u16, String)> {
     }
     let proper = status_and_reason(rest).filter(|_| *major == b'1');
     let (status, reason) = proper.or_else(|| odd_error(rest))?;
-    let reason = String::from_utf8_lossy(reason).replace(char::is_control, " ");
+    let mut reason = String::from_utf8_lossy(reason);
+    if reason.contains(char::is_control) {
+        reason = reason.replace(char::is_control, " ").into();
+    }
     Some((status, reason.trim().to_owned()))
 }
 

@@ -54,7 +54,7 @@ impl<H: Host> Cx<'_, H> {
         if let Some(tag) = head.and_then(|head| istag(&head.headers))
             && let Some(peer) = self.connections.peer(attempt.token)
         {
-            let peer = peer.to_owned();
+            let (peer, tag) = (peer.to_owned(), tag.into_owned());
             self.effects.push(Effect::Istag { peer, tag });
         }
     }

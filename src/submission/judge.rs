@@ -1,5 +1,6 @@
 //! What an answer means for what was shown.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::answer::{Answer, AnswerBody, Keep, NotKept, OwnBody, copy};
@@ -220,11 +221,12 @@ fn with_view<T>(
     act: impl FnOnce(&AnswerView<'_>) -> T,
 ) -> Option<T> {
     let head = answer.head.as_ref()?;
-    let mut headers = head.headers.clone();
+    let mut headers = Cow::Borrowed(&head.headers);
     for trailer in answer.trailers.iter() {
         if bug(Bug::VerdictTrailersIgnored) {
             break;
         }
+        let headers = headers.to_mut();
         headers.push(trailer.name.clone(), trailer.value.clone());
     }
     let original_response = original

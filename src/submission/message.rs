@@ -1,5 +1,7 @@
 //! What a submission knows of the HTTP message that it is about.
 
+use std::borrow::Cow;
+
 use super::answer::Keep;
 use super::attempt::PAGE_BYTES;
 use super::source::{Extent, Shown};
@@ -17,7 +19,7 @@ pub struct Message<'a> {
     /// By which it is scanned.
     pub profile: &'a Profile,
     /// The method of the HTTP request.
-    pub http_method: &'a str,
+    pub http_method: &'a Cow<'static, str>,
     /// ICAP headers whose values are not logged.
     pub redacted: &'a [String],
     /// How much there is of its body.

@@ -25,7 +25,7 @@ pub fn record(
         profile: None,
         icap_response_code: head.map(|head| head.status),
         icap_method: message.scan_kind(request),
-        http_method: Cow::Owned(message.http_method.to_owned()),
+        http_method: message.http_method.clone(),
         http_response_code: None,
         icap_absolute_uri: Cow::Owned(without_query(&request.uri)),
         complete_body_sent: attempt.is_some_and(|attempt| attempt.transaction.complete_body_sent()),

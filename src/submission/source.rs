@@ -117,12 +117,12 @@ impl<H: Host> Source<'_, H> {
             Self::Host(host, id, direction, shown) => {
                 let mut wanted = length(&range);
                 let places: Vec<Range<u64>> = match shown {
-                    Shown::Whole => vec![range],
+                    Shown::Whole => return of_host(host, id, direction, range),
                     Shown::Rest { from, .. } if range.start < *from => return Err(short),
                     Shown::Rest { from, at } => {
                         let moved = |offset: u64| offset.saturating_sub(*from).saturating_add(*at);
                         let range = moved(range.start)..moved(range.end);
-                        vec![range]
+                        return of_host(host, id, direction, range);
                     }
                     Shown::Runs(runs) => within(runs, range).collect(),
                     Shown::Content(content) => content.places(&range),

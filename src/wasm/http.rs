@@ -43,7 +43,7 @@ fn fields(map: u32) -> HostResult<Fields> {
     let map = fetch("get_header_map_pairs", |data, size| unsafe {
         abi::proxy_get_header_map_pairs(map, data, size)
     })?;
-    wire::decode_map(&map).ok_or(HostError {
+    wire::decode_map(map).ok_or(HostError {
         call: "get_header_map_pairs",
         status: HostError::UNUSABLE,
     })
@@ -51,7 +51,7 @@ fn fields(map: u32) -> HostResult<Fields> {
 
 /// Replaces all header fields.
 pub(super) fn set_headers(of: Direction, fields: &Fields) -> HostResult {
-    let encoded = wire::encode_map(fields.iter().map(|(n, v)| (n.as_slice(), v.as_slice())));
+    let encoded = wire::encode_map(fields.iter());
     // SAFETY: `encoded` outlives the call.
     check("set_header_map_pairs", unsafe {
         abi::proxy_set_header_map_pairs(map(of), encoded.as_ptr(), encoded.len())
@@ -155,7 +155,7 @@ pub(super) fn respond(response: &LocalResponse<'_>) -> HostResult {
         fields,
         body,
     } = response;
-    let headers = wire::encode_map(fields.iter().map(|(n, v)| (n.as_slice(), v.as_slice())));
+    let headers = wire::encode_map(fields.iter());
     // SAFETY: all outlive the call.
     check("send_local_response", unsafe {
         abi::proxy_send_local_response(

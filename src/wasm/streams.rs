@@ -49,7 +49,7 @@ pub(super) fn open_stream(cluster: &str) -> HostResult<u32> {
     .map(|()| token)
 }
 
-/// Sends a message on a stream of the effective context.
+/// Sends a message on a stream of the root context, whichever context is the effective one.
 pub(super) fn send(token: u32, message: &[u8]) -> HostResult {
     // SAFETY: `message` outlives the call.
     check("grpc_send", unsafe {
@@ -57,7 +57,7 @@ pub(super) fn send(token: u32, message: &[u8]) -> HostResult {
     })
 }
 
-/// Resets a stream of the effective context.
+/// Resets a stream of the root context, likewise.
 pub(super) fn cancel(token: u32) -> HostResult {
     // SAFETY: no pointers.
     check("grpc_cancel", unsafe { abi::proxy_grpc_cancel(token) })

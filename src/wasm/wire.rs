@@ -32,7 +32,7 @@ pub(super) fn encode_map<'a>(
 }
 
 /// The map that the host wrote; `None` where it is not readable.
-pub(super) fn decode_map(map: &[u8]) -> Option<Fields> {
+pub(super) fn decode_map(map: Vec<u8>) -> Option<Fields> {
     if map.is_empty() {
         return Some(Fields::new());
     }
@@ -43,18 +43,18 @@ pub(super) fn decode_map(map: &[u8]) -> Option<Fields> {
     let count = number(0)?;
     let mut sizes = 4_usize;
     let mut at = count.checked_mul(8)?.checked_add(4)?;
-    let mut fields = Fields::with_capacity(count.min(map.len()));
+    let mut places = Vec::with_capacity(count.min(map.len()));
     for _ in 0..count {
         let (name_len, value_len) = (number(sizes)?, number(sizes.checked_add(4)?)?);
         sizes = sizes.checked_add(8)?;
         let name_end = at.checked_add(name_len)?;
         let value_at = name_end.checked_add(1)?;
         let value_end = value_at.checked_add(value_len)?;
-        fields.push((
-            map.get(at..name_end)?.to_vec(),
-            map.get(value_at..value_end)?.to_vec(),
-        ));
+        if value_end > map.len() {
+            return None;
+        }
+        places.push((at..name_end, value_at..value_end));
         at = value_end.checked_add(1)?;
     }
-    Some(fields)
+    Some(Fields::within(map, places.into_iter()))
 }

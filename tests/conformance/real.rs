@@ -169,7 +169,7 @@ fn body(plan: &Plan, body: &BodyPlan) -> Body {
     fed.boxed()
 }
 
-fn map(fields: &icap_filter::host::Fields) -> HeaderMap {
+fn map(fields: &crate::envoy::Fields) -> HeaderMap {
     let pairs = fields.iter().map(|(name, value)| {
         let name = HeaderName::from_bytes(name).unwrap();
         (name, HeaderValue::from_bytes(value).unwrap())

@@ -1,6 +1,6 @@
 //! A plan in the simulated proxy.
 
-use icap_filter::host::Fields;
+use crate::envoy::Fields;
 use serde_json::Value;
 
 use crate::envoy::message::{Logged, Message};

@@ -98,7 +98,7 @@ async fn the_span_of_a_request_shows_its_scan() {
         ]
     };
     for (path, tags) in [
-        ("/passed", scanned("ICAP_PASSED", "false", "")),
+        ("/passed", scanned("ICAP_PASSED", "", "")),
         ("/blocked", scanned("ICAP_BLOCKED", "true", "EICAR")),
         ("/failed", scanned("ICAP_FAILED", "true", "")),
     ] {

@@ -4,7 +4,7 @@ mod checkout;
 mod limits;
 mod owner;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 pub use checkout::{Checkout, ClosedConnection, Released, Wish};
 pub use limits::PoolLimits;
@@ -34,7 +34,7 @@ struct Waiter {
 #[derive(Debug)]
 pub struct Pool {
     limits: PoolLimits,
-    connections: HashMap<StreamToken, Connection>,
+    connections: BTreeMap<StreamToken, Connection>,
     /// Oldest first, with the time from which on each idles. The newest is reused first, so that the others can expire.
     idle: VecDeque<(StreamToken, u64)>,
     /// Connections that have just served, and whether a tick has come since.
@@ -56,7 +56,7 @@ impl Pool {
     pub fn new(limits: PoolLimits) -> Self {
         Self {
             limits,
-            connections: HashMap::new(),
+            connections: BTreeMap::new(),
             idle: VecDeque::new(),
             resting: VecDeque::new(),
             waiting: VecDeque::new(),

@@ -425,7 +425,7 @@ mod in_any_order {
         fn the_bounds_hold_in_any_order_of_events(rests: bool, events in prop::collection::vec((0_u8..6, 0_u32..12), 0..200)) {
             let limits = PoolLimits { max_connections: 3, max_pending: 4, idle_timeout_ms: 5, max_requests: 4, max_age_ms: 30, quarantine: rests };
             let mut pool = Pool::new(limits);
-            let mut owned: HashMap<StreamToken, Owner> = HashMap::new();
+            let mut owned: BTreeMap<StreamToken, Owner> = BTreeMap::new();
             let (mut next_token, mut next_owner) = (0, 0);
             for (now, (event, pick)) in events.into_iter().enumerate() {
                 let now = now as u64;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::encode::LIKELY_HEAD_BYTES;
 use super::{
     AnswerError, AnswerHead, AnswerParser, Event, Headers, IcapRequest, LAST_CHUNK,
     LAST_CHUNK_IEOF, Limits, Method, chunk_header, with_length,
@@ -185,6 +186,12 @@ impl Transaction {
         });
         let heads = self.request.heads(whole);
         let head = self.request.encodable(&heads, preview, has_body);
+        let shown = preview.filter(|_| has_body).unwrap_or_default() as usize;
+        out.reserve(
+            LIKELY_HEAD_BYTES
+                .saturating_add(heads.len())
+                .saturating_add(shown),
+        );
         let lines = head.encode(out);
         self.headers_sent = out.get(lines).unwrap_or_default().to_vec();
         Ok(match preview {
@@ -354,6 +361,14 @@ impl Request {
 struct Heads<'a> {
     request: Option<Cow<'a, [u8]>>,
     response: Option<Cow<'a, [u8]>>,
+}
+
+impl Heads<'_> {
+    /// Bytes of both.
+    fn len(&self) -> usize {
+        let len = |head: &Option<Cow<'_, [u8]>>| head.as_ref().map_or(0, |head| head.len());
+        len(&self.request).saturating_add(len(&self.response))
+    }
 }
 
 fn append_chunk<E>(

@@ -7,6 +7,7 @@ use icap_filter::host::{
 };
 use icap_filter::icap::Direction;
 
+use super::host_calls::owned;
 use crate::world::{Event, Sim};
 
 /// The host of one virtual machine.
@@ -94,7 +95,8 @@ impl Host for SimHost {
     }
 
     fn headers(&self, of: Direction) -> HostResult<Fields> {
-        self.sim().headers(self.vm, of)
+        let fields = self.sim().headers(self.vm, of)?;
+        Ok(fields.into_iter().collect())
     }
 
     fn header(&self, of: Direction, name: &str) -> HostResult<Option<Vec<u8>>> {
@@ -117,7 +119,7 @@ impl Host for SimHost {
     fn set_headers(&self, of: Direction, fields: &Fields) -> HostResult {
         self.call(
             || format!("set {of:?} headers"),
-            |sim| sim.edit_headers(self.vm, of, |it| it.clone_from(fields)),
+            |sim| sim.edit_headers(self.vm, of, |it| *it = owned(fields)),
         )
     }
 

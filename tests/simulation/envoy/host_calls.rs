@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use icap_filter::host::{BodyEdit, Fields, HostError, HostResult, LocalResponse, STREAM_FIELD};
+use icap_filter::host::{BodyEdit, HostError, HostResult, LocalResponse, STREAM_FIELD};
 use icap_filter::icap::Direction;
 
+use super::Fields;
 use super::host::refused;
 use super::message::Half;
 use super::vm::{About, PutOff, Reply, Role, Target};
@@ -294,7 +295,7 @@ impl Sim {
                     Reply {
                         status: response.status,
                         details: response.details.to_owned(),
-                        fields: response.fields.clone(),
+                        fields: owned(response.fields),
                         body: response.body.to_vec(),
                     },
                 )
@@ -349,6 +350,12 @@ impl Sim {
         });
         Ok(())
     }
+}
+
+/// Fields that the module has set.
+pub fn owned(fields: &icap_filter::host::Fields) -> Fields {
+    let owned = |(name, value): (&[u8], &[u8])| (name.to_vec(), value.to_vec());
+    fields.iter().map(owned).collect()
 }
 
 /// Changes a buffer as Envoy does.

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use icap_filter::host::Fields;
 use icap_filter::icap::Direction;
 
+use super::Fields;
 use super::vm::Reply;
 use crate::world::Sim;
 

@@ -1,5 +1,8 @@
 //! A proxy that behaves as Envoy's host was measured to behave, and fails the run where that is undefined.
 
+/// Header fields, pseudo headers among them.
+pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
+
 pub mod connection;
 pub mod host;
 mod host_calls;

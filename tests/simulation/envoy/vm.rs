@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use icap_filter::host::Fields;
 use icap_filter::icap::Direction;
 use icap_filter::instance::Instance;
 
+use super::Fields;
 use super::host::SimHost;
 use crate::world::{Event, Sim};
 

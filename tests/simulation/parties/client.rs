@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use icap_filter::host::Fields;
+use crate::envoy::Fields;
 use icap_filter::icap::Direction;
 
 use crate::envoy::message::{Message, Stage};

@@ -4,9 +4,10 @@ mod bytes;
 
 use std::rc::Rc;
 
-use icap_filter::host::{Fields, HostError, HostResult};
+use icap_filter::host::{HostError, HostResult};
 use icap_filter::icap::Direction;
 
+use super::Fields;
 use super::host::refused;
 use super::vm::{About, PutOff, ROOT, Target};
 use crate::random::Dice;

@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use icap_filter::host::{Fields, Next};
+use icap_filter::host::Next;
 use icap_filter::icap::Direction;
 
+use super::super::Fields;
 use super::super::vm::{About, Target};
 use super::{Logged, Message, Stage};
 use crate::plan::Release;

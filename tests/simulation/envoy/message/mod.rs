@@ -4,8 +4,9 @@ mod flow;
 
 use std::collections::BTreeMap;
 
-use icap_filter::host::Fields;
 use icap_filter::icap::Direction;
+
+use super::Fields;
 
 /// An exchange.
 #[derive(Debug)]
