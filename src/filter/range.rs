@@ -39,7 +39,7 @@ impl<H: Host> Worker<H> {
             return;
         }
         for name in RANGE_FIELDS {
-            fields.retain(|(field, _)| !field.eq_ignore_ascii_case(name.as_bytes()));
+            fields.retain(|field| !field.eq_ignore_ascii_case(name.as_bytes()));
             if let Err(e) = self.host.remove_header(Direction::Request, name) {
                 log::error!("icap: {e}");
             }

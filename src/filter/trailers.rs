@@ -77,8 +77,9 @@ fn may_be_trailer(name: &[u8], user: Option<&str>) -> bool {
 
 /// The fields of a message without what is about the length of its body.
 pub(super) fn without_length(fields: &Fields) -> Fields {
-    let kept = |(name, _): &&(Vec<u8>, Vec<u8>)| !is_one_of(name, FRAMING);
-    fields.iter().filter(kept).cloned().collect()
+    let mut kept = fields.clone();
+    kept.retain(|name| !is_one_of(name, FRAMING));
+    kept
 }
 
 impl Exchange {
@@ -138,7 +139,7 @@ impl<H: Host> Worker<H> {
         self.host.enter(id)?;
         let mut trailers = self.host.trailers(of)?;
         let mut removed = Ok(());
-        trailers.retain(|(name, _)| {
+        trailers.retain(|name| {
             let goes_on = exchange.forwards_trailer(of, name);
             exchange.journal.note_trailer(name, goes_on);
             if !goes_on {
@@ -199,7 +200,7 @@ impl<H: Host> Worker<H> {
         self.host.enter(id).map_err(internal)?;
         let fields = self.host.headers(direction).map_err(internal)?;
         let mut head = without_length(&fields);
-        head.extend(trailers);
+        head.extend(trailers.iter());
         let request_head = exchange.request.request_head.clone();
         let requested = match direction {
             Direction::Request => None,
@@ -283,12 +284,9 @@ mod tests {
 
     #[test]
     fn a_length_is_left_out() {
-        let field = |name: &str| (name.as_bytes().to_vec(), b"1".to_vec());
-        let fields = vec![
-            field("a"),
-            field("content-length"),
-            field("Transfer-Encoding"),
-        ];
-        assert_eq!(without_length(&fields), [field("a")]);
+        let names = ["a", "content-length", "Transfer-Encoding"];
+        let fields = names.map(|name| (name, "1")).into_iter().collect();
+        let kept = [("a", "1")].into_iter().collect();
+        assert_eq!(without_length(&fields), kept);
     }
 }

@@ -43,6 +43,11 @@ impl Fields {
         Self { bytes, places }
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Adds a field behind the others.
     pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         let name = self.append(name.as_ref());

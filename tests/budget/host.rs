@@ -177,6 +177,14 @@ impl Host for CountingHost {
         self.call("replace_header_map_value", |_| Ok(()))
     }
 
+    fn trailers(&self, _: Direction) -> HostResult<Fields> {
+        self.call("get_header_map_pairs", |_| Ok(Fields::new()))
+    }
+
+    fn remove_trailer(&self, _: Direction, _: &str) -> HostResult {
+        self.call("remove_header_map_value", |_| Ok(()))
+    }
+
     fn remove_header(&self, _: Direction, _: &str) -> HostResult {
         self.call("remove_header_map_value", |_| Ok(()))
     }

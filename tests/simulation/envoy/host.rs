@@ -106,7 +106,8 @@ impl Host for SimHost {
     }
 
     fn trailers(&self, of: Direction) -> HostResult<Fields> {
-        self.sim().trailers(self.vm, of)
+        let fields = self.sim().trailers(self.vm, of)?;
+        Ok(fields.into_iter().collect())
     }
 
     fn remove_trailer(&self, of: Direction, name: &str) -> HostResult {
