@@ -181,6 +181,28 @@ async fn a_page_and_a_verdict_header_block() {
     }
 }
 
+/// Larger than what Envoy holds: were it put in the upload's place while it comes, Envoy would answer 413.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_page_blocks_as_well() {
+    let page = "n".repeat(50 * 1024);
+    let server = IcapServer::serving(Behaviour::Answer(block_page("", &page))).await;
+    let changes = json!({"request_buffer_size_kb": 64, "response_buffer_size_kb": 64});
+    let scene = Scene::with(server.address(), settings(changes), |setup| {
+        setup.buffer_limit = 32 * 1024;
+    })
+    .await;
+    for (sent, version) in VERSIONS.into_iter().enumerate() {
+        let mut client = scene.client(version).await;
+        let got = client
+            .send(post("/upload", sized(pattern(3 * PREVIEW))))
+            .await;
+        assert_eq!(got.status, 403, "{version:?}");
+        assert_eq!(got.text(), page);
+        assert_eq!(scene.icap_log(sent).await["action"], "ICAP_BLOCKED");
+    }
+    scene.assert_application_untouched(2).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_gives_no_verdict_fails_as_the_profile_says() {
     for (fail_action, status) in [("fail_closed", 503), ("fail_open", 200)] {
