@@ -1,8 +1,9 @@
 //! A verdict is applied: the message goes on as it is, or is replaced.
 
+use super::buffer::append;
 use super::exchange::{Draining, Exchange, Phase};
 use super::layout::Layout;
-use super::replacement::{NewBody, append};
+use super::replacement::NewBody;
 use super::trailers::without_length;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};

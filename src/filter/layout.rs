@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::replacement::{append, drain, turn};
+use super::buffer::{append, drain, turn};
 use crate::host::{Host, HostResult};
 use crate::icap::Direction;
 
@@ -41,6 +41,11 @@ impl Layout {
     /// How many bytes are in the buffer.
     pub(super) fn size(&self) -> u64 {
         self.sum(|_| true)
+    }
+
+    /// Whether the changed body stands there alone.
+    pub(super) fn is_tidy(&self) -> bool {
+        self.useless() == 0
     }
 
     /// How many of them are of no use.

@@ -14,6 +14,7 @@ mod abandon;
 mod admit;
 mod apply;
 mod ask;
+mod buffer;
 mod chain;
 mod changed_form;
 mod conclude;

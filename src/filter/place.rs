@@ -34,7 +34,7 @@ impl<H: Host> Worker<H> {
         if is_shown_as_download && submission.may_bring_page() {
             return;
         }
-        if !submission.own_body(extent).is_some_and(is_large) {
+        if !submission.own_body(extent).is_some_and(is_large) || submission.gets_page() {
             return;
         }
         if exchange.layout.is_none() {

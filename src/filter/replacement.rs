@@ -1,9 +1,9 @@
 //! What takes the place of a message: the message of an answer, a form of which parts were changed, or a page for its client.
 
-use std::ops::Range;
-
+use super::buffer::{append, drain, turn};
 use super::changed_form::Piece;
 use super::exchange::Exchange;
+use super::layout::Layout;
 use super::page::Page;
 use super::rewrite;
 use super::upload;
@@ -16,9 +16,6 @@ use crate::verdict::BlockWith;
 
 /// Why a changed message can't take the place of the original.
 const NO_PLACE_FOR_BODY: &str = "the server added a body to a message that has none";
-/// How much of the original is moved at once within the host's buffer, in bytes.
-const MOVED_BYTES: u64 = 64 * 1024;
-
 /// Why there is nothing to take the place of a message, for the log.
 type Fault = (Cause, String);
 
@@ -105,47 +102,6 @@ impl NewBody {
             Self::Placed(own) => append(host, direction, own.held.pieces()),
         }
     }
-}
-
-/// Adds pieces at the end of the host's buffer.
-pub(super) fn append<'a, H: Host>(
-    host: &H,
-    direction: Direction,
-    mut pieces: impl Iterator<Item = &'a [u8]>,
-) -> HostResult {
-    pieces.try_for_each(|piece| host.edit_body(direction, BodyEdit::Append(piece)))
-}
-
-/// Takes away a range of the original, which stands at the front of the host's buffer.
-pub(super) fn drain<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResult {
-    match usize::try_from(range.end.saturating_sub(range.start)) {
-        Ok(0) | Err(_) => Ok(()),
-        Ok(len) => host.edit_body(direction, BodyEdit::DrainFront(len)),
-    }
-}
-
-/// Moves a range of the original from the front of the host's buffer to its end.
-pub(super) fn turn<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResult {
-    let mut start = range.start;
-    let mut bytes = Vec::new();
-    while start < range.end {
-        let end = range.end.min(start.saturating_add(MOVED_BYTES));
-        let len = usize::try_from(end.saturating_sub(start)).unwrap_or_default();
-        bytes.clear();
-        host.read_body(direction, 0, len, &mut bytes)?;
-        if bytes.len() != len {
-            return Err(HostError {
-                call: "get_buffer_bytes",
-                status: HostError::UNUSABLE,
-            });
-        }
-        host.edit_body(direction, BodyEdit::DrainFront(len))?;
-        if !bug(Bug::TurnedPieceLost) {
-            host.edit_body(direction, BodyEdit::Append(&bytes))?;
-        }
-        start = end;
-    }
-    Ok(())
 }
 
 /// The body that an answer brings in the place of what was shown, of which there were `shown` bytes, if that has ended. `None`: it
@@ -252,7 +208,11 @@ pub(super) fn server_page<H: Host>(
         return None;
     }
     let body = match answer.body {
-        AnswerBody::Own(own) if own.len() <= PAGE_BYTES && own.from.is_none() => {
+        AnswerBody::Own(own)
+            if own.len() <= PAGE_BYTES
+                && own.from.is_none()
+                && exchange.layout.as_ref().is_none_or(Layout::is_tidy) =>
+        {
             whole_page(host, id, exchange.direction, &own)?
         }
         AnswerBody::None => Vec::new(),

@@ -10,6 +10,7 @@ use super::super::step::Record;
 use super::{State, Submission};
 use crate::connection::{PoolId, StreamToken, UnitId};
 use crate::host::Host;
+use crate::icap::{HttpHead, ResponseHead};
 
 impl Submission {
     /// Its name.
@@ -77,6 +78,19 @@ impl Submission {
     /// Whether the answer to an upload that is shown as a download may be a page for the client, and so a block.
     pub fn may_bring_page(&self) -> bool {
         matches!(&self.state, State::Open(attempt) if attempt.may_be_page())
+    }
+
+    /// Whether what the server sends is a page in the place of a response, which has another status.
+    pub fn gets_page(&self) -> bool {
+        let (State::Open(attempt) | State::Rest(attempt)) = &self.state else {
+            return false;
+        };
+        let Some(HttpHead::Response(head)) = &attempt.answer.http else {
+            return false;
+        };
+        let shown = self.request.response_head.as_deref();
+        let shown = shown.and_then(ResponseHead::parse);
+        shown.is_none_or(|shown| shown.status != head.status)
     }
 
     /// What comes of the body from `from` on stands at `at` in the host's buffer, and nothing else of it does.
