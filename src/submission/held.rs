@@ -29,6 +29,13 @@ pub struct Held {
     reserved: u64,
 }
 
+/// A share of a budget, which comes back when it is dropped.
+#[derive(Debug)]
+pub struct Share {
+    budget: Budget,
+    bytes: u64,
+}
+
 impl Budget {
     /// Nothing is held. `limit` is in bytes.
     pub fn new(limit: u64) -> Self {
@@ -41,6 +48,22 @@ impl Budget {
     /// How many bytes are held.
     pub fn used(&self) -> u64 {
         self.used.get()
+    }
+
+    /// A share of it for something else that is held.
+    ///
+    /// # Errors
+    /// The budget has no room for it.
+    pub fn share(&self, bytes: u64) -> Result<Share, OverBudget> {
+        self.reserve(bytes)?;
+        Ok(Share {
+            budget: self.clone(),
+            bytes,
+        })
+    }
+
+    fn release(&self, bytes: u64) {
+        self.used.set(self.used.get().saturating_sub(bytes));
     }
 
     fn reserve(&self, bytes: u64) -> Result<(), OverBudget> {
@@ -141,8 +164,13 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let used = self.budget.used.get();
-        self.budget.used.set(used.saturating_sub(self.reserved));
+        self.budget.release(self.reserved);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.release(self.bytes);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a submission knows of the HTTP message that it is about.
 
+use std::rc::Rc;
+
 use super::source::Extent;
 use crate::config::Profile;
 use crate::icap::{Direction, Method, Request};
@@ -16,6 +18,8 @@ pub struct Message<'a> {
     pub profile: &'a Profile,
     /// The method of the HTTP request.
     pub http_method: &'a str,
+    /// The content coding of its body, where that is shown as it is.
+    pub encoded: &'a Option<Rc<str>>,
     /// ICAP headers whose values are not logged.
     pub redacted: &'a [String],
     /// How much there is of its body.

@@ -32,6 +32,7 @@ mod chain;
 mod changed_forms;
 mod clocks;
 mod config;
+mod content_encoding;
 mod cut_off;
 mod departures;
 mod dialects;
