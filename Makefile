@@ -35,13 +35,15 @@ export KUBERNETES_VALIDATE ?= $(CURDIR)/$(VENV)/bin/kubernetes-validate
 ICAP_SERVER_PACKAGES := c-icap:c-icap clamd:clamav-daemon libc-icap-mod-virus-scan libc-icap-mod-contentfiltering \
 	libc-icap-mod-urlcheck openssl:openssl python3:python3
 RUN_PACKAGES := curl:curl python3:python3
-# The browser that looks at the reports, and what tests the alerts. Chrome does as well where it is there.
-REPORT_PACKAGES := $(if $(shell command -v google-chrome),,chromium:chromium) chromedriver:chromium-driver \
-	promtool:prometheus
+# A browser, and what drives it. Chrome does as well where it is there.
+BROWSER_PACKAGES := $(if $(shell command -v google-chrome),,chromium:chromium) chromedriver:chromium-driver
+# What looks at the reports, and what tests the alerts.
+REPORT_PACKAGES := $(BROWSER_PACKAGES) promtool:prometheus
 # What the end-to-end tests start beside these.
 E2E_PACKAGES := e2guardian:e2guardian clamav-testfiles
 # Servers and clients of the applications that are tested; those in Python are in tests/applications/requirements.txt.
-APPLICATION_PACKAGES := docker-registry:docker-registry skopeo:skopeo rclone:rclone cadaver:cadaver curl:curl wget:wget
+APPLICATION_PACKAGES := docker-registry:docker-registry skopeo:skopeo rclone:rclone cadaver:cadaver curl:curl wget:wget \
+	nginx:nginx-light h2load:nghttp2-client $(BROWSER_PACKAGES)
 # These tests are a step of their own, for they need the built module and the servers.
 E2E_TESTS := e2e deploy neighbours conformance
 NATIVE_TESTS := $(addprefix --test ,$(filter-out $(E2E_TESTS) applications report simulation soak,\

@@ -87,11 +87,37 @@ pub enum Bug {
     LoggedTooLate,
     /// Bytes that nobody asked for count as an answer.
     StrayAnswerTaken,
+    /// What is monitored is blocked.
+    MonitorBlocks,
+    /// What is monitored is changed.
+    MonitorChanges,
+    /// What Envoy or its client ends of what is monitored is logged as done by the filter.
+    MonitoredEndEnforced,
+    /// Of a form's files those behind the first are not shown.
+    FileUnshown,
+    /// The fields of a form with files are not shown.
+    FieldsUnshown,
+    /// The first part that passes lets its form go on.
+    FirstPartDecides,
+    /// A form that can be read in two ways is shown as it is.
+    AmbiguousFormShown,
+    /// A form goes on as it came though a part of it was changed.
+    ChangedPartIgnored,
+    /// An answer that waits for the rest of a body keeps its connection.
+    RestKeepsConnection,
+    /// No connection is taken from an upload that its client delays.
+    UploadPinsPool,
+    /// An upload whose connection was taken is sent anew before it has come in whole.
+    ParkedTooShort,
+    /// The end of a large change overwrites what of it is in place.
+    PlacedOverwritten,
+    /// What of the original stays in a changed body is lost on its way to the buffer's end.
+    TurnedPieceLost,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 52] = [
         Self::EmptyBodyIsNone,
         Self::UndefinedStatusPasses,
         Self::CutOffPageOpens,
@@ -131,6 +157,19 @@ impl Bug {
         Self::StallNotNoticed,
         Self::LoggedTooLate,
         Self::StrayAnswerTaken,
+        Self::MonitorBlocks,
+        Self::MonitorChanges,
+        Self::MonitoredEndEnforced,
+        Self::FileUnshown,
+        Self::FieldsUnshown,
+        Self::FirstPartDecides,
+        Self::AmbiguousFormShown,
+        Self::ChangedPartIgnored,
+        Self::RestKeepsConnection,
+        Self::UploadPinsPool,
+        Self::ParkedTooShort,
+        Self::PlacedOverwritten,
+        Self::TurnedPieceLost,
     ];
 }
 

@@ -4,9 +4,9 @@
 //! server has judged it, and the upstream transport filter of an ICAP cluster that turns a gRPC stream into raw bytes.
 //!
 //! Dependencies between the rooms point downwards only:
-//! `module`, `wasm` → `instance` → `filter`, `transport` → `submission` → `connection`, `policy`, `verdict`, `report` → `config` →
-//! `host` → `icap`; `multipart` → `transfer_encoding`.
-//! `icap`, `transfer_encoding`, `content_encoding`, `aws_chunked`, `extract`, `product` and `bug` know nobody but `bug`. Only `module` and `wasm` know that they are
+//! `module`, `wasm` → `instance` → `filter`, `transport` → `submission` → `connection`, `report` → `verdict` → `config` → `policy`;
+//! `host` → `icap`; `multipart` → `transfer_encoding`. docs/architecture.md has each arrow.
+//! `icap`, `transfer_encoding`, `content_encoding`, `aws_chunked`, `extract`, `product`, `policy` and `bug` know nobody but `bug`. Only `module` and `wasm` know that they are
 //! WebAssembly: the rest runs wherever Rust does.
 
 #[cfg(any(target_os = "wasi", test))]

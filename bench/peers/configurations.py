@@ -95,7 +95,8 @@ workers {scenario.workers}
 
 
 def envoy(variant, port, application, icap, scenario, module):
-    """`variant`: `bare`, `bypassing` (rules that match nothing), `scanning`, `spike` (a module with neither headers nor a log)."""
+    """`variant`: `bare`, `bypassing` (rules that match nothing), `scanning`, `whole` (the same, forms in one piece),
+    `spike` (a module with neither headers nor a log)."""
     filters = []
     if variant == "spike":
         filters = [wasm("icap", module, "pool")]
@@ -146,7 +147,7 @@ HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_man
 
 
 def plugin(variant, scenario):
-    path = "/upload" if variant == "scanning" else "/never"
+    path = "/never" if variant == "bypassing" else "/upload"
     profile = {
         "name": "bench",
         "cluster": "icap_pool",
@@ -157,6 +158,7 @@ def plugin(variant, scenario):
         "max_pending": 1024,
         "allow_204": scenario.verdict == "204",
         "options": {"enabled": False},
+        "multipart": "whole" if variant == "whole" else "parts",
     }
     rule = {"name": "uploads", "match": {"path": {"prefix": path}}, "action": "enable_icap", "profile": "bench"}
     return {"profiles": [profile], "rules": [rule]}

@@ -34,7 +34,9 @@ class Peer:
         return self.variant != "spike" or bool(SPIKE)
 
     def can(self, scenario: Scenario):
-        """The spike reads no body that is empty, and knows no answer but 204."""
+        """The spike reads no body that is empty, and knows no answer but 204. Only forms are shown in several ways."""
+        if self.variant == "whole":
+            return scenario.files > 0
         return self.variant != "spike" or (scenario.verdict == "204" and 0 < scenario.body_bytes < 1024 * 1024)
 
 
@@ -42,6 +44,7 @@ PEERS = [
     Peer("envoy", "envoy", "bare"),
     Peer("bypassing", "envoy", "bypassing"),
     Peer("scanning", "envoy", "scanning"),
+    Peer("scanning forms as whole", "envoy", "whole"),
     Peer("spike", "envoy", "spike"),
     Peer("squid", "squid", "quiet"),
     Peer("squid with access log", "squid", "logging"),

@@ -44,7 +44,7 @@ def ratios(rows):
     """What the module's figures are beside those of its peers."""
     by_peer = {row["peer"]: row for row in rows}
     ours = by_peer.get("scanning")
-    for peer in ("squid", "spike", "envoy", "raw"):
+    for peer in ("squid", "spike", "envoy", "raw", "scanning forms as whole"):
         theirs = by_peer.get(peer)
         if not ours or not theirs:
             continue

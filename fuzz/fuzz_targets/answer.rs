@@ -7,9 +7,12 @@
 
 #![no_main]
 
+mod input;
+
 use std::mem::discriminant;
 
 use icap_filter::icap::{AnswerError, AnswerParser, Event, Limits};
+use input::Input;
 use libfuzzer_sys::fuzz_target;
 
 /// What a parser gave: debug forms of the events with adjacent body bytes joined, and how it ended.
@@ -44,25 +47,9 @@ fn parse<'a>(limits: Limits, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome 
     outcome
 }
 
-fn pieces<'a>(plan: &'a [u8], mut bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let mut lengths = plan.iter();
-    std::iter::from_fn(move || {
-        let length = match lengths.next() {
-            Some(length) => usize::from(*length).min(bytes.len()),
-            None if bytes.is_empty() => return None,
-            None => bytes.len(),
-        };
-        let (piece, rest) = bytes.split_at(length);
-        bytes = rest;
-        Some(piece)
-    })
-}
-
 fuzz_target!(|data: &[u8]| {
-    let [count, data @ ..] = data else { return };
-    let Some((plan, bytes)) = data.split_at_checked(usize::from(*count)) else {
-        return;
-    };
+    let Some(input) = Input::of(data) else { return };
+    let bytes = input.bytes;
     // Small limits, so that short input reaches them.
     let small = Limits {
         head_bytes: 256,
@@ -76,7 +63,7 @@ fuzz_target!(|data: &[u8]| {
     for limits in [small, Limits::default()] {
         let whole = parse(limits, std::iter::once(bytes));
         for split in [
-            parse(limits, pieces(plan, bytes)),
+            parse(limits, input.pieces()),
             parse(limits, bytes.chunks(1)),
         ] {
             assert_eq!(split.events, whole.events);

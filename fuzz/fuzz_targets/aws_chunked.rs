@@ -7,7 +7,10 @@
 
 #![no_main]
 
+mod input;
+
 use icap_filter::aws_chunked::{Ambiguous, Deframer, Fields, Framing};
+use input::Input;
 use libfuzzer_sys::fuzz_target;
 
 const PAYLOADS: [&str; 3] = [
@@ -33,27 +36,12 @@ fn content<'a>(
     Ok(content)
 }
 
-fn pieces<'a>(plan: &'a [u8], mut bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let mut lengths = plan.iter();
-    std::iter::from_fn(move || {
-        let length = match lengths.next() {
-            Some(length) => usize::from(*length).min(bytes.len()),
-            None if bytes.is_empty() => return None,
-            None => bytes.len(),
-        };
-        let (piece, rest) = bytes.split_at(length);
-        bytes = rest;
-        Some(piece)
-    })
-}
-
 fuzz_target!(|data: &[u8]| {
-    let [kind, length, count, data @ ..] = data else {
+    let [kind, length, data @ ..] = data else {
         return;
     };
-    let Some((plan, body)) = data.split_at_checked(usize::from(*count)) else {
-        return;
-    };
+    let Some(input) = Input::of(data) else { return };
+    let body = input.bytes;
     let payload = PAYLOADS[usize::from(*kind) % PAYLOADS.len()];
     let framing = Framing::of(Fields {
         content_encoding: Some(b"aws-chunked"),
@@ -62,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
     });
     let framing = framing.expect("no contradiction").expect("a framing");
     let whole = content(framing, std::iter::once(body));
-    assert_eq!(content(framing, pieces(plan, body)), whole);
+    assert_eq!(content(framing, input.pieces()), whole);
     assert_eq!(content(framing, body.chunks(1)), whole);
     if let Ok(content) = whole {
         assert_eq!(content.len(), usize::from(*length));

@@ -6,7 +6,10 @@
 
 #![no_main]
 
+mod input;
+
 use icap_filter::extract::{Decoder, Extractors, Limits, Unextractable, VALUE_BYTES, Value};
+use input::Input;
 use libfuzzer_sys::fuzz_target;
 
 const TYPES: [&[u8]; 4] = [
@@ -48,36 +51,21 @@ fn decoded<'a>(value: &Value, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<u8>
     decoded
 }
 
-fn pieces<'a>(plan: &'a [u8], mut bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let mut lengths = plan.iter();
-    std::iter::from_fn(move || {
-        let length = match lengths.next() {
-            Some(length) => usize::from(*length).min(bytes.len()),
-            None if bytes.is_empty() => return None,
-            None => bytes.len(),
-        };
-        let (piece, rest) = bytes.split_at(length);
-        bytes = rest;
-        Some(piece)
-    })
-}
-
 fuzz_target!(|data: &[u8]| {
-    let [kind, count, data @ ..] = data else {
+    let [kind, data @ ..] = data else {
         return;
     };
-    let Some((plan, body)) = data.split_at_checked(usize::from(*count)) else {
-        return;
-    };
+    let Some(input) = Input::of(data) else { return };
+    let body = input.bytes;
     let content_type = TYPES[usize::from(*kind) % TYPES.len()];
     let whole = values(content_type, std::iter::once(body));
-    assert_eq!(values(content_type, pieces(plan, body)), whole);
+    assert_eq!(values(content_type, input.pieces()), whole);
     assert_eq!(values(content_type, body.chunks(1)), whole);
     for value in whole.unwrap_or_default() {
         let raw = &body[value.range.start as usize..value.range.end as usize];
         assert!(raw.len() as u64 > VALUE_BYTES);
         let whole = decoded(&value, std::iter::once(raw));
         assert!(whole.len() <= raw.len());
-        assert_eq!(decoded(&value, pieces(plan, raw)), whole);
+        assert_eq!(decoded(&value, input.pieces_of(raw)), whole);
     }
 });

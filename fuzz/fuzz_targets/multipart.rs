@@ -7,8 +7,11 @@
 
 #![no_main]
 
+mod input;
+
 use futures_util::{FutureExt, stream};
 use icap_filter::multipart::{Ambiguous, Boundary, Layout, Parser, Part};
+use input::Input;
 use libfuzzer_sys::fuzz_target;
 
 type Read = Result<(Vec<Part>, Layout), Ambiguous>;
@@ -22,20 +25,6 @@ fn parse<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Read {
         parts.extend(std::iter::from_fn(|| parser.next_part()));
     }
     Ok((parts, parser.finish()?))
-}
-
-fn pieces<'a>(plan: &'a [u8], mut bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    let mut lengths = plan.iter();
-    std::iter::from_fn(move || {
-        let length = match lengths.next() {
-            Some(length) => usize::from(*length).min(bytes.len()),
-            None if bytes.is_empty() => return None,
-            None => bytes.len(),
-        };
-        let (piece, rest) = bytes.split_at(length);
-        bytes = rest;
-        Some(piece)
-    })
 }
 
 /// The bodies as multer reads them.
@@ -55,12 +44,10 @@ fn bodies(form: &[u8]) -> Result<Vec<Vec<u8>>, multer::Error> {
 fuzz_target!(|data: &[u8]| {
     // A value of Content-Type: no panic.
     let _ = Boundary::of(data);
-    let [count, data @ ..] = data else { return };
-    let Some((plan, form)) = data.split_at_checked(usize::from(*count)) else {
-        return;
-    };
+    let Some(input) = Input::of(data) else { return };
+    let form = input.bytes;
     let whole = parse(std::iter::once(form));
-    assert_eq!(parse(pieces(plan, form)), whole);
+    assert_eq!(parse(input.pieces()), whole);
     assert_eq!(parse(form.chunks(1)), whole);
     let Ok((parts, layout)) = whole else { return };
     let slice = |range: &std::ops::Range<u64>| &form[range.start as usize..range.end as usize];

@@ -28,13 +28,14 @@ mod template;
 mod unmatchable;
 mod value;
 
+pub use crate::policy::{ClientIpSource, Enforcement};
 pub use answer_header::AnswerHeader;
 pub use error::ConfigError;
 pub(crate) use json::Json;
 pub use profile::{
-    BlockResponse, Cause, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
-    HonorTransferIgnore, OptionsConfig, Profile, RangeRequests, Secret, SelfTestConfig, SendWhen,
-    ServiceUrl, ShownForm, Trailers, UserEncoding,
+    BlockResponse, Cause, FailAction, FailActions, FailResponse, HonorTransferIgnore,
+    OptionsConfig, Profile, RangeRequests, Secret, SelfTestConfig, SendWhen, ServiceUrl, ShownForm,
+    Trailers, UserEncoding,
 };
 pub use reply_page::{PageValues, ReplyPage};
 pub use route_metadata::route_choice;
@@ -42,7 +43,7 @@ pub use secrets::Secrets;
 pub use summary::summary;
 pub use template::{Operator, Template, Values};
 
-use crate::policy::Rule;
+use crate::policy::{self, Rule};
 use error::{Errors, Path};
 use reader::Fields;
 use std::rc::Rc;
@@ -62,7 +63,7 @@ pub struct Config {
     /// The profiles, at least one.
     pub profiles: Vec<Rc<Profile>>,
     /// The policy; `None`: every request goes to the first profile.
-    pub rules: Option<Vec<Rule>>,
+    pub rules: Option<Vec<Rule<Profile>>>,
     /// Who is told the outcome in headers.
     pub expose: Expose,
     /// Headers, lower case, whose values icap_log hides beside the built-in ones.
@@ -105,6 +106,28 @@ pub struct LogForms {
     pub text: bool,
     /// As a protobuf `Struct`.
     pub structure: bool,
+}
+
+impl policy::Policy for Config {
+    type Profile = Profile;
+
+    fn rules(&self) -> Option<&[Rule<Profile>]> {
+        self.rules.as_deref()
+    }
+
+    fn profiles(&self) -> &[Rc<Profile>] {
+        &self.profiles
+    }
+}
+
+impl policy::Scanning for Profile {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn enforcement(&self) -> Enforcement {
+        self.enforcement
+    }
 }
 
 impl Config {

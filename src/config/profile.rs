@@ -5,6 +5,7 @@ use super::reply_page::ReplyPage;
 use super::secrets::Secrets;
 use super::template::Template;
 use crate::extract::Extractors;
+use crate::policy::{ClientIpSource, Enforcement};
 use crate::product::{ShownAs, Vendor};
 use std::rc::Rc;
 
@@ -63,24 +64,6 @@ pub enum FailAction {
     Closed,
     /// The request is forwarded unscanned.
     Open,
-}
-
-/// Whether what comes of a scan is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enforcement {
-    /// It is.
-    Enforce,
-    /// It is logged and counted, and every message goes on as it came.
-    Monitor,
-}
-
-/// Which address is the client's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientIpSource {
-    /// The downstream address that Envoy trusts, which may come from `X-Forwarded-For`.
-    Downstream,
-    /// The address of the connection itself.
-    Peer,
 }
 
 /// For which messages the server's `Transfer-Ignore` counts (RFC 3507 section 4.10.2).
@@ -218,6 +201,8 @@ pub struct Profile {
     pub response_timeout_ms: u64,
     /// How long a held message may wait for the next part of its body, in milliseconds; 0: for ever.
     pub body_progress_timeout_ms: u64,
+    /// How long others wait before a connection is taken from a message whose body comes slowly, in milliseconds; 0: for ever.
+    pub upload_preempt_ms: u64,
     /// From where on a scan counts as slow, in milliseconds.
     pub slow_threshold_ms: u64,
     /// What to do on failure, by cause: see [`Profile::fail_action`].
@@ -226,6 +211,8 @@ pub struct Profile {
     pub enforcement: Enforcement,
     /// Connections per worker.
     pub max_connections: u32,
+    /// A connection rests after each answer.
+    pub quarantine: bool,
     /// Requests per worker that may wait for a connection.
     pub max_pending: u32,
     /// How long a kept connection may idle, in milliseconds.

@@ -5,9 +5,9 @@ use super::authorization::authorization;
 use super::header;
 use super::json::Json;
 use super::profile::{
-    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
-    HonorTransferIgnore, OptionsConfig, Profile, RangeRequests, SelfTestConfig, SendWhen,
-    ServiceUrl, ShownForm, Trailers, UserEncoding,
+    BlockResponse, FailAction, FailActions, FailResponse, HonorTransferIgnore, OptionsConfig,
+    Profile, RangeRequests, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, Trailers,
+    UserEncoding,
 };
 use super::reader::Fields;
 use super::reply_page::ReplyPage;
@@ -17,6 +17,7 @@ use super::stat_name;
 use super::table::EXTRACTORS;
 use super::value::shown;
 use crate::extract::Extractors;
+use crate::policy::{ClientIpSource, Enforcement};
 use crate::product::{Multipart, Preview, ShownAs, Vendor};
 use std::rc::Rc;
 
@@ -72,10 +73,12 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let allow_204 = fields.bool("allow_204");
     let response_timeout_ms = fields.integer("response_timeout_ms");
     let body_progress_timeout_ms = fields.integer("body_progress_timeout_ms");
+    let upload_preempt_ms = fields.integer("upload_preempt_ms");
     let slow_threshold_ms = fields.integer("slow_response_warning_threshold_ms");
     let fail_actions = fail_actions(fields);
     let enforcement = enforcement(fields);
     let max_connections = fields.integer("max_connections");
+    let quarantine = fields.bool("quarantine");
     let max_pending = fields.integer("max_pending");
     let idle_timeout_ms = fields.integer("connection_idle_timeout_ms");
     let max_requests_per_connection = fields.integer("max_requests_per_connection");
@@ -145,10 +148,12 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         allow_204,
         response_timeout_ms,
         body_progress_timeout_ms,
+        upload_preempt_ms,
         slow_threshold_ms,
         fail_actions: fail_actions?,
         enforcement: enforcement?,
         max_connections,
+        quarantine,
         max_pending,
         idle_timeout_ms,
         max_requests_per_connection,

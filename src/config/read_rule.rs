@@ -1,8 +1,9 @@
 //! Reads `rules` and compiles what they match.
 
+use super::ClientIpSource;
 use super::header;
 use super::json::Json;
-use super::profile::{ClientIpSource, Profile};
+use super::profile::Profile;
 use super::read_profile::{enforcement, unique_name};
 use super::reader::Fields;
 use super::unmatchable::{Compared, Subject};
@@ -16,7 +17,10 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 /// The policy. `profiles` is `None` where the list of profiles could not be read.
-pub(super) fn rules(plugin: &Fields<'_>, profiles: Option<&[Rc<Profile>]>) -> Option<Vec<Rule>> {
+pub(super) fn rules(
+    plugin: &Fields<'_>,
+    profiles: Option<&[Rc<Profile>]>,
+) -> Option<Vec<Rule<Profile>>> {
     if !plugin.has("rules") {
         return None;
     }
@@ -85,7 +89,7 @@ pub(super) fn rules(plugin: &Fields<'_>, profiles: Option<&[Rc<Profile>]>) -> Op
 }
 
 /// That of the rule's profile. A rule that does not scan has none: there a profile that does not trust headers is enough.
-fn client_ip_source(action: Option<&Action>, profiles: &[Rc<Profile>]) -> ClientIpSource {
+fn client_ip_source(action: Option<&Action<Profile>>, profiles: &[Rc<Profile>]) -> ClientIpSource {
     let by_peer = |profile: &Rc<Profile>| profile.client_ip_source == ClientIpSource::Peer;
     match action {
         Some(Action::Scan(profile)) => profile.client_ip_source,
@@ -112,7 +116,11 @@ fn profile_names<'a>(plugin: &Fields<'a>) -> Vec<&'a str> {
         .collect()
 }
 
-fn action(fields: &Fields<'_>, known: &[&str], profiles: &[Rc<Profile>]) -> Option<Action> {
+fn action(
+    fields: &Fields<'_>,
+    known: &[&str],
+    profiles: &[Rc<Profile>],
+) -> Option<Action<Profile>> {
     let word = fields.choice("action");
     let name = fields.text("profile");
     if let Some(name) = name

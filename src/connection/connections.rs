@@ -87,11 +87,11 @@ impl Connections {
     }
 
     /// Asks for a connection: see [`Pool::checkout`].
-    pub fn checkout(&mut self, id: PoolId, owner: Owner, wish: Wish) -> Checkout {
+    pub fn checkout(&mut self, id: PoolId, owner: Owner, wish: Wish, now_ms: u64) -> Checkout {
         let Some((_, pool)) = self.pools.get_mut(id.0) else {
             return Checkout::Overloaded;
         };
-        let checkout = pool.checkout(owner, wish);
+        let checkout = pool.checkout(owner, wish, now_ms);
         if matches!(checkout, Checkout::Kept(_)) {
             self.streams.count(id, |turnover| &mut turnover.reused);
         }
@@ -219,11 +219,31 @@ impl Connections {
         };
         let released = pool.release(token, now_ms);
         match released {
-            Released::Kept => {}
+            Released::Kept | Released::Resting => {}
             Released::HandedTo(_) => self.streams.count(id, |turnover| &mut turnover.reused),
             Released::Retired => self.streams.hang_up(host, token, now_ms),
         }
         released
+    }
+
+    /// A tick has come: connections that have rested work for those who wait, who are given with them.
+    pub fn end_rests(&mut self, now_ms: u64) -> Vec<(Owner, StreamToken)> {
+        let mut handed = Vec::new();
+        for (index, (_, pool)) in self.pools.iter_mut().enumerate() {
+            while let Some((token, released)) = pool.end_rest(now_ms) {
+                if let Released::HandedTo(owner) = released {
+                    self.streams
+                        .count(PoolId(index), |turnover| &mut turnover.reused);
+                    handed.push((owner, token));
+                }
+            }
+        }
+        handed
+    }
+
+    /// Whether connections rest.
+    pub fn any_rests(&self) -> bool {
+        self.pools.iter().any(|(_, pool)| pool.rests())
     }
 
     /// Closes a connection, whatever state it is in.
@@ -283,6 +303,13 @@ impl Connections {
     /// Whether requests wait in that pool that can have no connection before another is done with its own.
     pub fn starves(&self, id: PoolId) -> bool {
         self.pools.get(id.0).is_some_and(|(_, pool)| pool.starves())
+    }
+
+    /// Whether a message has waited in that pool for so long that others are to make room: see [`Pool::is_overdue`].
+    pub fn is_overdue(&self, id: PoolId, patience_ms: u64, now_ms: u64) -> bool {
+        self.pools
+            .get(id.0)
+            .is_some_and(|(_, pool)| pool.is_overdue(patience_ms, now_ms))
     }
 
     /// Opens no connection in that pool before that time.
@@ -357,6 +384,7 @@ impl PoolLimits {
             idle_timeout_ms: profile.idle_timeout_ms,
             max_requests: profile.max_requests_per_connection,
             max_age_ms: profile.max_connection_age_ms,
+            quarantine: profile.quarantine,
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::exchange::{Exchange, Phase};
 use super::worker::Worker;
+use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
 use crate::icap::Direction;
-use crate::report::{Action, Outcome, Significance};
+use crate::report::{Action, Significance};
 use crate::submission::Submission;
 
 /// Details of Envoy's access log for a body past Envoy's own buffer limit.
@@ -87,6 +88,7 @@ impl<H: Host> Worker<H> {
         let changed = self.exchanges.get(&id).is_some_and(|exchange| {
             exchange.direction == Direction::Request
                 && matches!(exchange.phase, Phase::Released)
+                && !exchange.is_monitored()
                 && exchange.journal.outcome().action == Action::Modified
         });
         if changed && response_details(&self.host) == TOO_LARGE {
@@ -130,8 +132,8 @@ impl<H: Host> Worker<H> {
         self.give_up_units(exchange);
         exchange.phase = Phase::Answered;
         let significance = Significance::of(Action::Failed, Some(cause), false);
-        // Envoy has done it, whatever is enforced.
-        let outcome = Outcome::done(Action::Failed, significance);
+        let mut outcome = exchange.outcome(Action::Failed, significance);
+        outcome.enforced |= bug(Bug::MonitoredEndEnforced);
         self.conclude_failed(id, exchange, outcome, (cause, false));
     }
 
@@ -146,9 +148,8 @@ impl<H: Host> Worker<H> {
             format!("Envoy ended the message ({details}) while it waited {awaited}")
         };
         self.record_failure(id, exchange, Cause::Internal, &reason);
-        exchange
-            .journal
-            .note(Outcome::done(Action::Failed, Significance::FAILED));
+        let outcome = exchange.outcome(Action::Failed, Significance::FAILED);
+        exchange.journal.note(outcome);
         self.log_outcome(id, exchange, Significance::FAILED);
     }
 

@@ -79,9 +79,9 @@ impl<H: Host> Worker<H> {
             };
             let choice = route_choice(&self.host);
             if choice == RouteChoice::None {
-                outlook = Outlook::of(&self.config, &view);
+                outlook = Outlook::of(&*self.config, &view);
             }
-            decide(&self.config, &view, choice)
+            decide(&*self.config, &view, choice)
         };
         if let Decision::Skip { rule: Some(rule) }
         | Decision::Scan {
@@ -272,7 +272,7 @@ impl<H: Host> Worker<H> {
         rule: Option<Rc<str>>,
         outlook: Outlook,
     ) -> Option<Exchange> {
-        let profile = Rc::clone(outlook.profile(&self.config)?);
+        let profile = Rc::clone(outlook.profile(&*self.config)?);
         Some(self.wait_for_response(fields, profile, rule, Some(outlook)))
     }
 
@@ -311,7 +311,7 @@ impl<H: Host> Worker<H> {
         let (profile, rule, enforcement) = match &exchange.outlook {
             None => as_request(),
             Some(outlook) => match self.host.headers(Direction::Response) {
-                Ok(fields) => match outlook.decide(&self.config, &ResponseFields(&fields)) {
+                Ok(fields) => match outlook.decide(&*self.config, &ResponseFields(&fields)) {
                     Decision::Scan {
                         profile,
                         rule,
@@ -481,6 +481,7 @@ impl<H: Host> Worker<H> {
             phase: Phase::Scanning,
             units: Vec::new(),
             change_begun: false,
+            layout: None,
             clock: ServerClock::new(profile.response_timeout_ms),
             slow_said: false,
             outlook: None,

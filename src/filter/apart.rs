@@ -8,6 +8,7 @@ use super::form::{Form, Rest};
 use super::framed::Framed;
 use super::values::Values;
 use crate::aws_chunked;
+use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::content_encoding::Undecodable;
 use crate::extract::{Unextractable, Value};
@@ -321,7 +322,7 @@ impl Apart {
 
     /// Whether all was shown, and all that was shown has ended.
     pub(super) fn is_complete(&self) -> bool {
-        self.running == 0
+        (self.running == 0 || bug(Bug::FirstPartDecides))
             && self.ended
             && !self.whole_is_due
             && !matches!(self.trailers, TrailerScan::Due(_))

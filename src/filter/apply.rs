@@ -1,7 +1,8 @@
 //! A verdict is applied: the message goes on as it is, or is replaced.
 
 use super::exchange::{Draining, Exchange, Phase};
-use super::replacement::NewBody;
+use super::layout::Layout;
+use super::replacement::{NewBody, append};
 use super::trailers::without_length;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
@@ -115,6 +116,12 @@ impl<H: Host> Worker<H> {
         let placed = match &replacement.body {
             // It is made of the original.
             Some(NewBody::Patched(_)) if !exchange.body.at_end => return,
+            Some(NewBody::Placed(_)) if !exchange.body.at_end => {
+                if let Err(e) = self.tidy_up(id, exchange) {
+                    self.fail_to_replace(id, exchange, &e.to_string());
+                }
+                return;
+            }
             // Nothing of it has come, and before that there is no buffer either.
             Some(NewBody::Other(_)) if !exchange.body.at_end && exchange.body.available == 0 => {
                 return;
@@ -126,6 +133,14 @@ impl<H: Host> Worker<H> {
                     self.fail_to_replace(id, exchange, &e.to_string());
                 }
                 return;
+            }
+            Some(NewBody::Placed(own)) => {
+                let put = |layout: &mut Layout| {
+                    layout.compact(&self.host, direction)?;
+                    append(&self.host, direction, own.held.pieces())
+                };
+                let layout = exchange.layout.as_mut();
+                entered.and_then(|()| layout.map_or(Ok(()), put))
             }
             Some(body) => {
                 let available = exchange.body.available;
@@ -165,6 +180,7 @@ impl<H: Host> Worker<H> {
             return;
         };
         // What goes on is another body.
+        exchange.layout = None;
         let Draining {
             replacement,
             record,
@@ -187,7 +203,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// The original is no longer whole: whatever the profile says, nothing of it may go on.
-    fn fail_to_replace(&mut self, id: u32, exchange: &mut Exchange, error: &str) {
+    pub(super) fn fail_to_replace(&mut self, id: u32, exchange: &mut Exchange, error: &str) {
         let reason = format!("the changed message could not be put in place: {error}");
         self.fail_closed(id, exchange, Cause::Internal, &reason);
     }

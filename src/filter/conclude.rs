@@ -31,6 +31,10 @@ impl<H: Host> Worker<H> {
     fn conclude_step(&mut self, id: u32, exchange: &mut Exchange, step: Step) {
         match step {
             Step::Pending => {}
+            Step::Pass(_) if exchange.layout.is_some() => {
+                let reason = "the server has first sent another body and then let the message pass";
+                self.fail_closed(id, exchange, Cause::Protocol, reason);
+            }
             Step::Pass(record) => self.let_go_as(id, exchange, *record, Action::Passed, None),
             Step::Change(record, change) => self.change(id, exchange, record, *change),
             Step::Block(record, with, answer) => {
@@ -53,7 +57,7 @@ impl<H: Host> Worker<H> {
             Ok(replacement) => {
                 let length = replacement.body.as_ref().map(NewBody::len);
                 record.modified_content_length = Some(length.unwrap_or(exchange.body.available));
-                if exchange.is_monitored() {
+                if exchange.is_monitored() && !bug(Bug::MonitorChanges) {
                     return self.let_go_as(id, exchange, *record, Action::Modified, None);
                 }
                 record.action = Some(Action::Modified);
@@ -100,7 +104,7 @@ impl<H: Host> Worker<H> {
             return self.conclude_unscannable(id, exchange, record);
         }
         exchange.journal.push(record);
-        let action = match may_open {
+        let action = match may_open && exchange.layout.is_none() {
             true if bug(Bug::EveryFailureOpens) => FailAction::Open,
             true => exchange.profile.fail_action(cause),
             false => FailAction::Closed,
@@ -117,7 +121,7 @@ impl<H: Host> Worker<H> {
     ) {
         let cause = Cause::Unscannable;
         let action = exchange.profile.fail_action(cause);
-        if action == FailAction::Open {
+        if action == FailAction::Open && exchange.layout.is_none() {
             exchange.journal.push(record);
             return self.conclude_failure(id, exchange, cause, action, None);
         }
@@ -135,7 +139,7 @@ impl<H: Host> Worker<H> {
         (with, answer): (BlockWith, Answer),
         cause: Option<Cause>,
     ) {
-        if exchange.is_monitored() {
+        if exchange.is_monitored() && !bug(Bug::MonitorBlocks) {
             return self.let_go_as(id, exchange, record, Action::Blocked, cause);
         }
         let page = server_page(&self.host, id, exchange, with, answer);
@@ -264,7 +268,7 @@ impl<H: Host> Worker<H> {
 
     /// Writes icap_log of a failure that is about to be an outcome, or is not.
     pub(super) fn log_outcome(&self, id: u32, exchange: &mut Exchange, significance: Significance) {
-        let outcome = Outcome::done(Action::Failed, significance);
+        let outcome = exchange.outcome(Action::Failed, significance);
         let outcome = exchange.journal.with(outcome);
         self.write_log(id, exchange, outcome);
     }

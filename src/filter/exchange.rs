@@ -6,6 +6,7 @@ use super::apart::Apart;
 use super::clock::ServerClock;
 use super::describe::Journal;
 use super::early_reply::EarlyReply;
+use super::layout::Layout;
 use super::replacement::Replacement;
 use crate::config::{Cause, Enforcement, Profile};
 use crate::connection::PoolId;
@@ -43,6 +44,8 @@ pub(super) struct Exchange {
     pub(super) units: Vec<Submission>,
     /// A server has begun to send another message in its place: whatever fails from then on, the original does not go on.
     pub(super) change_begun: bool,
+    /// What the host holds is the beginning of that message, so laid out: there is no original any more.
+    pub(super) layout: Option<Layout>,
     pub(super) clock: ServerClock,
     /// What is to be logged, of the other direction too.
     pub(super) journal: Journal,
@@ -164,6 +167,15 @@ impl Body {
 }
 
 impl Exchange {
+    /// `size` bytes are in the host's buffer.
+    pub(super) fn grow_to(&mut self, size: u64, at_end: bool, now_ms: u64) {
+        let available = match &mut self.layout {
+            Some(layout) => layout.grow_to(size),
+            None => size,
+        };
+        self.body.grow_to(available, at_end, now_ms);
+    }
+
     /// Whether the verdict has been applied, or waits for nothing but the end of the body.
     pub(super) fn is_decided(&self) -> bool {
         matches!(
@@ -245,6 +257,7 @@ impl Exchange {
             encoded: &self.encoded,
             redacted,
             extent: self.body.extent(),
+            is_apart: self.apart.is_some(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::Range;
 
+use crate::bug::{Bug, bug};
 use crate::multipart::{Ambiguous, Boundary, Layout, Parser, Part};
 use crate::transfer_encoding::TransferEncoding;
 
@@ -75,7 +76,7 @@ impl Form {
         let read = self.parser.push(bytes);
         while let Some(part) = self.parser.next_part() {
             let placed = Placed::of(&part);
-            if placed.is_file {
+            if placed.is_file && (self.parts.is_empty() || !bug(Bug::FileUnshown)) {
                 self.files.push_back((self.parts.len(), part));
             }
             self.parts.push(placed);
@@ -88,6 +89,7 @@ impl Form {
         if let Stage::Coming = self.stage {
             self.stage = match self.parser.finish() {
                 Err(_) if self.is_encoded && !self.parser.has_delimiter() => Stage::Opaque,
+                Err(_) if bug(Bug::AmbiguousFormShown) => Stage::Opaque,
                 layout => Stage::Ended(layout?),
             };
         }
@@ -121,7 +123,7 @@ impl Form {
         self.stage = Stage::Shown;
         match files {
             0 => Some(Rest::Whole),
-            files if files == self.parts.len() => None,
+            files if files == self.parts.len() || bug(Bug::FieldsUnshown) => None,
             _ => Some(Rest::Fields(runs)),
         }
     }

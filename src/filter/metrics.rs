@@ -103,6 +103,11 @@ impl Metrics {
         self.count(Some(profile), Counter::Retries);
     }
 
+    /// A connection was taken from a message whose body comes slowly.
+    pub(super) fn preempted(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::Preempted);
+    }
+
     /// A client left before the verdict.
     pub(super) fn aborted(&mut self, profile: &Profile) {
         self.count(Some(profile), Counter::Aborted);
@@ -252,7 +257,7 @@ impl Metrics {
 }
 
 impl RuleCounter {
-    fn define<H: Host>(host: &H, rule: &Rule) -> Self {
+    fn define<H: Host>(host: &H, rule: &Rule<Profile>) -> Self {
         let id = host.define_metric(MetricKind::Counter, &StatNames::of_rule(&rule.name));
         if let Err(e) = &id {
             log::error!("the matches of the rule {} are not counted: {e}", rule.name);

@@ -100,7 +100,7 @@ impl<H: Host> Worker<H> {
             if matches!(exchange.phase, Phase::Discarding(_)) {
                 exchange.throw_away(size, at_end, now_ms);
             } else if exchange.is_held() {
-                exchange.body.grow_to(size, at_end, now_ms);
+                exchange.grow_to(size, at_end, now_ms);
                 // What comes after the outcome is no sign: it was let go.
                 if !exchange.is_decided() {
                     self.holding = Holding::Works;

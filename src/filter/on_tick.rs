@@ -28,10 +28,12 @@ impl<H: Host> Worker<H> {
             }
             None => self.catch_up(),
         }
+        self.handed.extend(self.connections.end_rests(self.now_ms));
         self.connections.evict(&self.host, self.now_ms);
         self.tend_probes();
         self.watch_holding();
         self.warn_of_slow_scans();
+        self.preempt_slow_bodies();
         self.expire();
         self.expire_stalled();
         self.give_early_replies();
@@ -123,7 +125,7 @@ impl<H: Host> Worker<H> {
 
     /// Sets the tick to what is needed now. Only a tick slows itself down, so that no request pays for it.
     fn slow_down(&mut self) {
-        let wanted = if self.connections.can_open(self.now_ms) {
+        let wanted = if self.wants_tick_soon() {
             TICK_OPENING_MS
         } else if self.probes_are_out() || self.any_waits() {
             TICK_SCANNING_MS

@@ -1,8 +1,9 @@
 //! What comes of the parts of a message that is taken apart, and of the message by them.
 
 use super::exchange::{Draining, Exchange};
-use super::replacement::{NewBody, Replacement, new_body};
+use super::replacement::{NewBody, Replacement, held_body};
 use super::worker::Worker;
+use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};
 use crate::connection::UnitId;
 use crate::host::{Host, HostError};
@@ -79,7 +80,7 @@ impl<H: Host> Worker<H> {
         let Change { answer, rest } = change;
         let shown = apart.shown_bytes(index);
         let fixed = apart.fixed(index);
-        let fault = match (new_body(answer.body, shown, &self.budget), fixed) {
+        let fault = match (held_body(answer.body, shown, &self.budget), fixed) {
             (Ok(None), _) => return note_pass(exchange, *record),
             (Ok(Some(body)), _) if body.is_empty() && shown == Some(0) => {
                 return note_pass(exchange, *record);
@@ -152,7 +153,7 @@ impl<H: Host> Worker<H> {
         } else if let Some((record, change)) = apart.take_whole_change() {
             exchange.apart = None;
             self.change(id, exchange, record, *change);
-        } else if apart.is_changed() && !monitored {
+        } else if apart.is_changed() && !monitored && !bug(Bug::ChangedPartIgnored) {
             match self.changed_form(id, exchange) {
                 Ok(replacement) => {
                     let record = None;

@@ -8,7 +8,7 @@ use super::worker::Worker;
 use crate::connection::{Checkout, Owner, StreamToken, Wish};
 use crate::host::Host;
 use crate::icap::{BodyProgress, Request};
-use crate::submission::{Attempt, Budget, PAGE_BYTES, Progress, Source};
+use crate::submission::{A_PAGE, Attempt, Budget, Progress, Source};
 
 /// How long a probe may take, the wait for a connection included, in milliseconds.
 const PROBE_TIMEOUT_MS: u64 = 5_000;
@@ -117,7 +117,8 @@ impl<H: Host> Worker<H> {
         if let Some(probe) = self.probe_mut(owner) {
             *probe = Probe::Waiting { until_ms };
         }
-        match self.connections.checkout(pool, owner, Wish::default()) {
+        let wish = Wish::default();
+        match self.connections.checkout(pool, owner, wish, self.now_ms) {
             Checkout::Kept(token) => self.probe_connected(owner, token),
             Checkout::Waiting => {}
             Checkout::Overloaded => self.probe_failed(owner, "too many requests are waiting"),
@@ -175,12 +176,11 @@ impl<H: Host> Worker<H> {
             },
             _ => return,
         };
-        let limit = PAGE_BYTES;
         let progress = attempt.drive(
             &self.host,
             Source::Memory(&body),
             whole,
-            limit,
+            A_PAGE,
             &self.connections,
         );
         let token = attempt.token;

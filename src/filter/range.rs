@@ -15,16 +15,19 @@ impl<H: Host> Worker<H> {
     pub(super) fn ask_for_the_whole(
         &self,
         fields: &mut Fields,
-        decision: &Decision,
+        decision: &Decision<Profile>,
         outlook: Option<&Outlook>,
     ) {
         if find(fields, "range").is_none() {
             return;
         }
         let wanted = match (outlook, decision) {
-            (Some(outlook), _) => outlook
-                .scanners(&self.config)
-                .any(|(profile, enforcement)| wants_the_whole(profile, enforcement)),
+            (Some(outlook), _) => {
+                let mut scanners = outlook.scanners(&*self.config);
+                scanners.any(|(profile, enforcement)| {
+                    wants_the_whole(profile, enforcement.unwrap_or(profile.enforcement))
+                })
+            }
             (
                 None,
                 Decision::Scan {

@@ -8,10 +8,11 @@ use super::exchange::Exchange;
 use super::page::Page;
 use super::rewrite;
 use super::upload;
+use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::host::{BodyEdit, Fields, Host, HostError, HostResult};
 use crate::icap::{Direction, HttpHead};
-use crate::submission::{Answer, AnswerBody, Budget, Held, PAGE_BYTES, SHOWN_STATUS};
+use crate::submission::{Answer, AnswerBody, Budget, Held, OwnBody, PAGE_BYTES, SHOWN_STATUS};
 use crate::verdict::BlockWith;
 
 /// Why a changed message can't take the place of the original.
@@ -37,6 +38,8 @@ pub(super) enum NewBody {
     Other(Held),
     /// The original with other bytes in some places.
     Patched(Vec<Piece>),
+    /// Another one, which is in place but for its end.
+    Placed(OwnBody),
 }
 
 impl NewBody {
@@ -45,7 +48,26 @@ impl NewBody {
         match self {
             Self::Other(held) => held.len(),
             Self::Patched(pieces) => pieces.iter().map(Piece::len).fold(0, u64::saturating_add),
+            Self::Placed(own) => own.len(),
         }
+    }
+
+    /// What an answer brings, in the place of an original of `available` bytes.
+    fn of(own: OwnBody, available: u64) -> Self {
+        if own.held.placed() > 0 && !bug(Bug::PlacedOverwritten) {
+            return Self::Placed(own);
+        }
+        if own.same == 0 && own.from.is_none() {
+            return Self::Other(own.held);
+        }
+        let rest = own.from.unwrap_or(available)..available;
+        let pieces = [
+            Piece::Same(0..own.same),
+            Piece::Other(own.held),
+            Piece::Same(rest),
+        ];
+        let pieces = pieces.into_iter().filter(|piece| piece.len() > 0);
+        Self::Patched(pieces.collect())
     }
 
     /// Puts it in the place of the body of the message that was entered, piece by piece: the host's copies stay small.
@@ -61,7 +83,7 @@ impl NewBody {
                 let mut pieces = body.pieces();
                 let first = pieces.next().unwrap_or_default();
                 host.edit_body(direction, BodyEdit::Replace(first))?;
-                pieces.try_for_each(|piece| host.edit_body(direction, BodyEdit::Append(piece)))
+                append(host, direction, pieces)
             }
             Self::Patched(pieces) => {
                 // The buffer is taken away in front and grows at its end, where the new body stands.
@@ -76,19 +98,27 @@ impl NewBody {
                             turn(host, direction, range.clone())?;
                             front = range.end;
                         }
-                        Piece::Other(held) => held.pieces().try_for_each(|piece| {
-                            host.edit_body(direction, BodyEdit::Append(piece))
-                        })?,
+                        Piece::Other(held) => append(host, direction, held.pieces())?,
                     }
                 }
                 drain(host, direction, front..available)
             }
+            Self::Placed(own) => append(host, direction, own.held.pieces()),
         }
     }
 }
 
+/// Adds pieces at the end of the host's buffer.
+pub(super) fn append<'a, H: Host>(
+    host: &H,
+    direction: Direction,
+    mut pieces: impl Iterator<Item = &'a [u8]>,
+) -> HostResult {
+    pieces.try_for_each(|piece| host.edit_body(direction, BodyEdit::Append(piece)))
+}
+
 /// Takes away a range of the original, which stands at the front of the host's buffer.
-fn drain<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResult {
+pub(super) fn drain<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResult {
     match usize::try_from(range.end.saturating_sub(range.start)) {
         Ok(0) | Err(_) => Ok(()),
         Ok(len) => host.edit_body(direction, BodyEdit::DrainFront(len)),
@@ -96,7 +126,7 @@ fn drain<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResu
 }
 
 /// Moves a range of the original from the front of the host's buffer to its end.
-fn turn<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResult {
+pub(super) fn turn<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResult {
     let mut start = range.start;
     let mut bytes = Vec::new();
     while start < range.end {
@@ -111,7 +141,9 @@ fn turn<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResul
             });
         }
         host.edit_body(direction, BodyEdit::DrainFront(len))?;
-        host.edit_body(direction, BodyEdit::Append(&bytes))?;
+        if !bug(Bug::TurnedPieceLost) {
+            host.edit_body(direction, BodyEdit::Append(&bytes))?;
+        }
         start = end;
     }
     Ok(())
@@ -119,18 +151,44 @@ fn turn<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResul
 
 /// The body that an answer brings in the place of what was shown, of which there were `shown` bytes, if that has ended. `None`: it
 /// stays as it is.
-pub(super) fn new_body(
+fn own_body(
+    body: AnswerBody,
+    shown: Option<u64>,
+    budget: &Budget,
+) -> Result<Option<OwnBody>, Fault> {
+    match body {
+        AnswerBody::Lost(why) => Err((why.cause(), why.sentence().to_owned())),
+        AnswerBody::Own(own) => Ok(Some(own)),
+        AnswerBody::Same(len) if shown == Some(len) => Ok(None),
+        AnswerBody::Same(_) => Err(not_held()),
+        AnswerBody::None => Ok(Some(nothing(budget))),
+    }
+}
+
+/// The same, in the place of a part of a message: nothing of it stands elsewhere.
+pub(super) fn held_body(
     body: AnswerBody,
     shown: Option<u64>,
     budget: &Budget,
 ) -> Result<Option<Held>, Fault> {
-    match body {
-        AnswerBody::Lost(why) => Err((why.cause(), why.sentence().to_owned())),
-        AnswerBody::Own(body) => Ok(Some(body)),
-        AnswerBody::Same(len) if shown == Some(len) => Ok(None),
-        AnswerBody::Same(_) => Err((Cause::Internal, "the changed body is not held".to_owned())),
-        AnswerBody::None => Ok(Some(Held::new(budget))),
+    match own_body(body, shown, budget)? {
+        None => Ok(None),
+        Some(own) if own.same == 0 && own.from.is_none() => Ok(Some(own.held)),
+        Some(_) => Err(not_held()),
     }
+}
+
+/// An empty body.
+fn nothing(budget: &Budget) -> OwnBody {
+    OwnBody {
+        same: 0,
+        held: Held::new(budget),
+        from: None,
+    }
+}
+
+fn not_held() -> Fault {
+    (Cause::Internal, "the changed body is not held".to_owned())
 }
 
 /// The message that takes the place of the original.
@@ -147,13 +205,14 @@ pub(super) fn replacement<H: Host>(
         matches!(&answer.http, Some(HttpHead::Response(head)) if rewrite::has_no_body(head.status));
     let ended = exchange.body.progress().ended;
     let body = match answer.body {
-        _ if bare => Some(Held::new(budget)),
-        body => new_body(body, ended.then_some(exchange.body.available), budget)?,
+        _ if bare => Some(nothing(budget)),
+        body => own_body(body, ended.then_some(exchange.body.available), budget)?,
     };
+    let body = body.map(|own| NewBody::of(own, exchange.body.available));
     // Where there is no body the host has no buffer to put one in.
     let body = match body {
         Some(body) if exchange.body.available == 0 && exchange.body.at_end => {
-            if !body.is_empty() {
+            if body.len() > 0 {
                 return Err((Cause::Internal, NO_PLACE_FOR_BODY.into()));
             }
             None
@@ -162,7 +221,7 @@ pub(super) fn replacement<H: Host>(
     };
     host.enter(id).map_err(internal)?;
     let original = host.headers(exchange.direction).map_err(internal)?;
-    let length = body.as_ref().map(Held::len);
+    let length = body.as_ref().map(NewBody::len);
     let headers = match (&answer.http, exchange.direction) {
         (Some(HttpHead::Request(head)), Direction::Request) => {
             rewrite::request_fields(&original, head, length).map_err(refused)?
@@ -180,7 +239,6 @@ pub(super) fn replacement<H: Host>(
         }
         _ => return Err(refused("the answer has no message to go on with")),
     };
-    let body = body.map(NewBody::Other);
     Ok(Replacement { headers, body })
 }
 
@@ -199,8 +257,8 @@ pub(super) fn server_page<H: Host>(
         return None;
     }
     let body = match answer.body {
-        AnswerBody::Own(body) if body.len() <= PAGE_BYTES => {
-            body.pieces().collect::<Vec<_>>().concat()
+        AnswerBody::Own(own) if own.len() <= PAGE_BYTES && own.from.is_none() => {
+            whole_page(host, id, exchange.direction, &own)?
         }
         AnswerBody::None => Vec::new(),
         AnswerBody::Own(_) | AnswerBody::Same(_) | AnswerBody::Lost(_) => return None,
@@ -220,4 +278,19 @@ pub(super) fn server_page<H: Host>(
         fields: rewrite::local_response_fields(&head),
         body,
     })
+}
+
+/// A page that was taken for another body, of which the host may hold the beginning; `None`: that can't be read.
+fn whole_page<H: Host>(host: &H, id: u32, direction: Direction, own: &OwnBody) -> Option<Vec<u8>> {
+    let mut page = Vec::new();
+    let in_front = own.same.saturating_add(own.held.placed());
+    if in_front > 0 {
+        let len = usize::try_from(in_front).ok()?;
+        let read = host
+            .enter(id)
+            .and_then(|()| host.read_body(direction, 0, len, &mut page));
+        read.ok().filter(|()| page.len() == len)?;
+    }
+    page.extend(own.held.pieces().flatten());
+    Some(page)
 }

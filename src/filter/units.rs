@@ -30,6 +30,7 @@ impl<H: Host> Worker<H> {
                 if let Some(step) = worker.move_unit(exchange, unit, act) {
                     worker.take_step(unit.context, exchange, unit.index, step);
                 }
+                worker.place_large_change(unit.context, exchange);
             });
         }
     }
@@ -73,6 +74,7 @@ impl<H: Host> Worker<H> {
         match effect {
             Effect::Record(record) => exchange.journal.push(*record),
             Effect::Retried => self.metrics.retried(&exchange.profile),
+            Effect::Preempted => self.metrics.preempted(&exchange.profile),
             Effect::PreviewDecided => self.metrics.preview_decided(&exchange.profile),
             Effect::Istag { peer, tag } => {
                 self.notice_istag(&exchange.profile, exchange.direction, &peer, &tag);
@@ -89,6 +91,7 @@ impl<H: Host> Worker<H> {
                 self.take_step(id, exchange, unit.index, step);
             }
         }
+        self.place_large_change(id, exchange);
     }
 
     /// The names of a message's submissions that have not ended.

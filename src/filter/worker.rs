@@ -157,7 +157,7 @@ impl<H: Host> Worker<H> {
         if self.metrics.is_due() && !self.any_waits() {
             self.metrics.flush(&self.host);
         }
-        if self.tick_ms != TICK_OPENING_MS && self.connections.can_open(self.now_ms) {
+        if self.tick_ms != TICK_OPENING_MS && self.wants_tick_soon() {
             self.set_tick(TICK_OPENING_MS);
         } else if (self.tick_ms == 0 || self.tick_ms > TICK_SCANNING_MS)
             && self.any_waits()
@@ -167,6 +167,11 @@ impl<H: Host> Worker<H> {
         } else if (self.tick_ms == 0 || self.tick_ms > TICK_IDLE_MS) && self.metrics.has_news() {
             self.set_tick(TICK_IDLE_MS);
         }
+    }
+
+    /// Whether the next tick opens a connection, or ends the rest of one.
+    pub(super) fn wants_tick_soon(&self) -> bool {
+        self.connections.can_open(self.now_ms) || self.connections.any_rests()
     }
 
     /// Whether a message is held, or an answer waits.

@@ -1,4 +1,4 @@
-//! A host for unit tests: numbers that instances share, and nothing else.
+//! A host for unit tests: numbers that instances share, a body, and nothing else.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use super::{BodyEdit, Fields, Host, HostError, HostResult, LocalResponse, MetricKind, Version};
 use crate::icap::Direction;
 
-/// Keeps shared values; every other call fails.
+/// Keeps shared values and a body; every other call fails.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryHost {
     shared: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
+    /// The body of the message, whichever it is.
+    pub(crate) body: RefCell<Vec<u8>>,
 }
 
 fn missing<T>(call: &'static str) -> HostResult<T> {
@@ -72,12 +74,20 @@ impl Host for MemoryHost {
         missing("remove_trailer")
     }
 
-    fn read_body(&self, _: Direction, _: usize, _: usize, _: &mut Vec<u8>) -> HostResult {
-        missing("read_body")
+    fn read_body(&self, _: Direction, start: usize, len: usize, out: &mut Vec<u8>) -> HostResult {
+        out.extend(self.body.borrow().iter().skip(start).take(len));
+        Ok(())
     }
 
-    fn edit_body(&self, _: Direction, _: BodyEdit<'_>) -> HostResult {
-        missing("edit_body")
+    fn edit_body(&self, _: Direction, edit: BodyEdit<'_>) -> HostResult {
+        let mut body = self.body.borrow_mut();
+        match edit {
+            BodyEdit::DrainFront(n) => *body = body.get(n..).unwrap_or_default().to_vec(),
+            BodyEdit::Prepend(bytes) => drop(body.splice(..0, bytes.iter().copied())),
+            BodyEdit::Append(bytes) => body.extend_from_slice(bytes),
+            BodyEdit::Replace(bytes) => *body = bytes.to_vec(),
+        }
+        Ok(())
     }
 
     fn resume(&self, _: Direction) -> HostResult {

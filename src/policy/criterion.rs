@@ -1,9 +1,9 @@
 //! The criteria of a rule.
 
+use super::ClientIpSource;
 use super::media_type::media_types;
 use super::request::Memo;
 use super::string_matcher::StringMatcher;
-use crate::config::ClientIpSource;
 use ipnet::IpNet;
 use std::net::IpAddr;
 

@@ -1,6 +1,7 @@
 //! Which request goes to which profile: the HTTP security policy.
 
 mod authority;
+mod choices;
 mod criterion;
 mod media_type;
 mod request;
@@ -10,13 +11,13 @@ mod spelling;
 mod string_matcher;
 mod words;
 
+pub use choices::{ClientIpSource, Enforcement};
 pub use criterion::{Criterion, NamedMatcher, NamedTest, Protocol, Test};
 pub use request::RequestView;
 pub use response::{ResponseCriterion, ResponseTest, ResponseView};
 pub use rule::{Action, Rule};
 pub use string_matcher::{MAX_REGEX_BYTES, RegexFault, StringMatcher, StringTest};
 
-use crate::config::{Config, Enforcement, Profile};
 use request::Memo;
 use std::rc::Rc;
 
@@ -34,13 +35,31 @@ pub enum RouteChoice {
     Wrong(String),
 }
 
+/// A profile, as far as the policy has to know it.
+pub trait Scanning {
+    /// Its name.
+    fn name(&self) -> &str;
+    /// Whether what comes of a scan is done, where the rule does not say.
+    fn enforcement(&self) -> Enforcement;
+}
+
+/// What there is to decide by.
+pub trait Policy {
+    /// What a scan goes by.
+    type Profile: Scanning;
+    /// The rules in their order; `None`: every request goes to the first profile.
+    fn rules(&self) -> Option<&[Rule<Self::Profile>]>;
+    /// The profiles.
+    fn profiles(&self) -> &[Rc<Self::Profile>];
+}
+
 /// What is done with a request.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Decision {
+pub enum Decision<P> {
     /// It is scanned.
     Scan {
         /// By this profile.
-        profile: Rc<Profile>,
+        profile: Rc<P>,
         /// The rule that said so.
         rule: Option<Rc<str>>,
         /// Whether what comes of it is done.
@@ -59,11 +78,15 @@ pub enum Decision {
 
 /// Decides about one request: the route's choice, else the first rule that matches, else, where there are no rules at all,
 /// the first profile.
-pub fn decide(config: &Config, view: &dyn RequestView, route: RouteChoice) -> Decision {
+pub fn decide<C: Policy>(
+    policy: &C,
+    view: &dyn RequestView,
+    route: RouteChoice,
+) -> Decision<C::Profile> {
     match route {
         RouteChoice::Disabled => Decision::Skip { rule: None },
         RouteChoice::Wrong(reason) => Decision::Refuse(reason),
-        RouteChoice::Profile(name) => match config.profile(&name) {
+        RouteChoice::Profile(name) => match named(policy, &name) {
             Some(profile) => scan(profile, None, None),
             None => Decision::Misconfigured(format!(
                 "route metadata names the profile \"{}\", which does not exist",
@@ -73,26 +96,31 @@ pub fn decide(config: &Config, view: &dyn RequestView, route: RouteChoice) -> De
                     .collect::<String>()
             )),
         },
-        RouteChoice::None => by_rules(config, view),
+        RouteChoice::None => by_rules(policy, view),
     }
+}
+
+fn named<'c, C: Policy>(policy: &'c C, name: &str) -> Option<&'c Rc<C::Profile>> {
+    let mut profiles = policy.profiles().iter();
+    profiles.find(|profile| profile.name() == name)
 }
 
 /// A scan by that profile; the rule may have a word of its own on what comes of it.
-fn scan(
-    profile: &Rc<Profile>,
+fn scan<P: Scanning>(
+    profile: &Rc<P>,
     rule: Option<Rc<str>>,
     enforcement: Option<Enforcement>,
-) -> Decision {
+) -> Decision<P> {
     Decision::Scan {
         profile: Rc::clone(profile),
         rule,
-        enforcement: enforcement.unwrap_or(profile.enforcement),
+        enforcement: enforcement.unwrap_or(profile.enforcement()),
     }
 }
 
-fn by_rules(config: &Config, view: &dyn RequestView) -> Decision {
-    let Some(rules) = &config.rules else {
-        return match config.profiles.first() {
+fn by_rules<C: Policy>(policy: &C, view: &dyn RequestView) -> Decision<C::Profile> {
+    let Some(rules) = policy.rules() else {
+        return match policy.profiles().first() {
             Some(profile) => scan(profile, None, None),
             None => Decision::Misconfigured("there is no profile".to_owned()),
         };
@@ -115,8 +143,8 @@ pub struct Outlook(Vec<usize>);
 
 impl Outlook {
     /// `None`: no rule is about responses, and a response is scanned where its request was.
-    pub fn of(config: &Config, view: &dyn RequestView) -> Option<Self> {
-        let rules = config.rules.as_ref()?;
+    pub fn of<C: Policy>(policy: &C, view: &dyn RequestView) -> Option<Self> {
+        let rules = policy.rules()?;
         if !rules.iter().any(Rule::is_about_responses) {
             return None;
         }
@@ -135,8 +163,8 @@ impl Outlook {
     }
 
     /// The profile that may scan the response: of the first rule among them that scans responses by what they are.
-    pub fn profile<'c>(&self, config: &'c Config) -> Option<&'c Rc<Profile>> {
-        self.rules(config)
+    pub fn profile<'c, C: Policy>(&self, policy: &'c C) -> Option<&'c Rc<C::Profile>> {
+        self.rules(policy)
             .filter(|rule| rule.is_about_responses())
             .find_map(|rule| match &rule.action {
                 Action::Scan(profile) => Some(profile),
@@ -144,23 +172,25 @@ impl Outlook {
             })
     }
 
-    /// Each profile that may scan the response, and whether what comes of it is done.
-    pub fn scanners<'c>(
+    /// Each profile that may scan the response, and whether what comes of it is done, where its rule says so.
+    pub fn scanners<'c, C: Policy>(
         &self,
-        config: &'c Config,
-    ) -> impl Iterator<Item = (&'c Rc<Profile>, Enforcement)> {
-        self.rules(config).filter_map(|rule| match &rule.action {
-            Action::Scan(profile) => {
-                Some((profile, rule.enforcement.unwrap_or(profile.enforcement)))
-            }
+        policy: &'c C,
+    ) -> impl Iterator<Item = (&'c Rc<C::Profile>, Option<Enforcement>)> {
+        self.rules(policy).filter_map(|rule| match &rule.action {
+            Action::Scan(profile) => Some((profile, rule.enforcement)),
             Action::Bypass => None,
         })
     }
 
     /// Decides about the response.
-    pub fn decide(&self, config: &Config, response: &dyn ResponseView) -> Decision {
+    pub fn decide<C: Policy>(
+        &self,
+        policy: &C,
+        response: &dyn ResponseView,
+    ) -> Decision<C::Profile> {
         let Some(rule) = self
-            .rules(config)
+            .rules(policy)
             .find(|rule| rule.matches_response(response))
         else {
             return Decision::Skip { rule: None };
@@ -173,8 +203,8 @@ impl Outlook {
         }
     }
 
-    fn rules<'c>(&self, config: &'c Config) -> impl Iterator<Item = &'c Rule> {
-        let all = config.rules.as_deref().unwrap_or_default();
+    fn rules<'c, C: Policy>(&self, policy: &'c C) -> impl Iterator<Item = &'c Rule<C::Profile>> {
+        let all = policy.rules().unwrap_or_default();
         self.0.iter().filter_map(|index| all.get(*index))
     }
 }

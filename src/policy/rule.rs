@@ -4,12 +4,12 @@ use super::criterion::Criterion;
 use super::criterion::Held;
 use super::request::Memo;
 use super::response::{ResponseCriterion, ResponseView};
-use crate::config::{ClientIpSource, Enforcement, Profile};
+use super::{ClientIpSource, Enforcement};
 use std::rc::Rc;
 
 /// One entry of `rules`, compiled.
 #[derive(Clone, Debug)]
-pub struct Rule {
+pub struct Rule<P> {
     /// Unique name.
     pub name: Rc<str>,
     /// Whether it can match.
@@ -19,7 +19,7 @@ pub struct Rule {
     /// What must hold of the response. A rule with such criteria is about responses alone.
     pub response_criteria: Vec<ResponseCriterion>,
     /// What is done with a request that matches.
-    pub action: Action,
+    pub action: Action<P>,
     /// Which address is the client's for this rule.
     pub client_ip_source: ClientIpSource,
     /// Whether what comes of a scan is done; `None`: as the profile says.
@@ -28,14 +28,14 @@ pub struct Rule {
 
 /// What a rule does.
 #[derive(Clone, Debug)]
-pub enum Action {
+pub enum Action<P> {
     /// `enable_icap`: scan with this profile.
-    Scan(Rc<Profile>),
+    Scan(Rc<P>),
     /// `bypass`: do not scan.
     Bypass,
 }
 
-impl Rule {
+impl<P> Rule<P> {
     /// Whether the rule is for this request. Where the request can be read in more than one way, a rule that scans is if one
     /// reading matches, and a rule that does not scan only if all do.
     pub(super) fn matches(&self, request: &Memo<'_>) -> bool {

@@ -4,13 +4,13 @@ use super::criterion::{Criterion, NamedMatcher, NamedTest, Protocol, Test};
 use super::response::{ResponseCriterion, ResponseTest};
 use super::rule::{Action, Rule};
 use super::string_matcher::{StringMatcher, StringTest};
-use crate::config::Enforcement;
+use super::{Enforcement, Scanning};
 use std::fmt::Display;
 
 /// Most alternatives that are named.
 const MAX_NAMED: usize = 8;
 
-impl Rule {
+impl<P: Scanning> Rule<P> {
     /// What the rule does, such as `scan-uploads: method POST or PUT, path begins with /upload → scanned by upload-av`.
     pub fn in_words(&self) -> String {
         let of_response = self.response_criteria.iter();
@@ -25,7 +25,7 @@ impl Rule {
             criteria => criteria.join(", "),
         };
         let action = match &self.action {
-            Action::Scan(profile) => format!("scanned by {}", profile.name.escape_debug()),
+            Action::Scan(profile) => format!("scanned by {}", profile.name().escape_debug()),
             Action::Bypass => "not scanned".to_owned(),
         };
         let enforcement = match self.enforcement {

@@ -70,6 +70,7 @@ pub enum Counter {
     WouldModify,
     WouldFail,
     Parts,
+    Preempted,
 }
 
 impl Counter {
@@ -137,7 +138,7 @@ const fn row<Id: Copy>(
 }
 
 /// Every counter, in the order of [`Counter`].
-pub const COUNTERS: [Metric<Counter>; 31] = [
+pub const COUNTERS: [Metric<Counter>; 32] = [
     row(
         Counter::Requests,
         "requests",
@@ -354,6 +355,13 @@ pub const COUNTERS: [Metric<Counter>; 31] = [
         "files",
         "A file of a form was shown to the ICAP server on its own.",
         "",
+    ),
+    row(
+        Counter::Preempted,
+        "preempted",
+        "scans",
+        "A connection was taken from a scan whose client sends slowly, for others waited (`upload_preempt_ms`). It is scanned anew.",
+        "Steady growth: more clients send slowly than there are connections (`max_connections`).",
     ),
 ];
 

@@ -19,9 +19,29 @@ pub enum AnswerBody {
     /// As long as it says what was sent, it is not kept: so many bytes are the same.
     Same(u64),
     /// It is not what was sent.
-    Own(Held),
+    Own(OwnBody),
     /// It is not what was sent, and can't be kept.
     Lost(NotKept),
+}
+
+/// A body that is not what was sent.
+#[derive(Debug)]
+pub struct OwnBody {
+    /// So many bytes of the original begin it, which are not held.
+    pub same: u64,
+    /// What follows.
+    pub held: Held,
+    /// Behind that the original goes on from here.
+    pub from: Option<u64>,
+}
+
+/// What is kept of the body of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Keep {
+    /// No longer body is.
+    pub limit: u64,
+    /// So many bytes of the original are copied where they are a part of it. More than that stay where they are.
+    pub copied: u64,
 }
 
 /// Why a body is not kept.
@@ -58,12 +78,12 @@ impl From<OverBudget> for NotKept {
 
 impl AnswerBody {
     /// Takes `bytes` of the answer. `original` gives a range of what was sent, as far as there is one; `available` is its
-    /// length so far. `limit` is the most that is kept, out of `budget`.
+    /// length so far. What is kept is out of `budget`.
     pub fn push(
         &mut self,
         bytes: &[u8],
         available: u64,
-        limit: u64,
+        keep: Keep,
         budget: &Budget,
         mut original: impl FnMut(Range<u64>) -> Option<Vec<u8>>,
     ) {
@@ -92,19 +112,18 @@ impl AnswerBody {
                     }
                     Some(Some(_)) | None => {}
                 }
-                if end > limit {
+                if end > keep.limit {
                     Err(NotKept::TooLarge)
                 } else {
-                    let mut own = Held::new(budget);
-                    copy(&mut own, 0..same, &mut original).map(|()| own)
+                    OwnBody::begun_with(same, keep, budget, &mut original)
                 }
             }
         };
         if let Ok(own) = &mut kept {
             let end = own.len().saturating_add(bytes.len() as u64);
-            let added = match end > limit {
+            let added = match end > keep.limit {
                 true => Err(NotKept::TooLarge),
-                false => own.extend(bytes).map_err(NotKept::from),
+                false => own.held.extend(bytes).map_err(NotKept::from),
             };
             if let Err(why) = added {
                 kept = Err(why);
@@ -122,6 +141,40 @@ impl AnswerBody {
             Self::Same(same) => *same,
             Self::None | Self::Own(_) | Self::Lost(_) => 0,
         }
+    }
+}
+
+impl OwnBody {
+    /// The beginning of the original, of so many bytes.
+    ///
+    /// # Errors
+    /// It can't be read, or there is no room for it.
+    pub fn begun_with(
+        same: u64,
+        keep: Keep,
+        budget: &Budget,
+        original: impl FnMut(Range<u64>) -> Option<Vec<u8>>,
+    ) -> Result<Self, NotKept> {
+        let mut own = Self {
+            same: 0,
+            held: Held::new(budget),
+            from: None,
+        };
+        match same > keep.copied {
+            true => own.same = same,
+            false => copy(&mut own.held, 0..same, original)?,
+        }
+        Ok(own)
+    }
+
+    /// How long it is, but for what follows of the original.
+    pub fn len(&self) -> u64 {
+        self.same.saturating_add(self.held.len())
+    }
+
+    /// Whether there is nothing of it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
@@ -150,15 +203,28 @@ mod tests {
 
     const ORIGINAL: &[u8] = b"hello world";
 
+    fn up_to(limit: u64) -> Keep {
+        Keep {
+            limit,
+            copied: u64::MAX,
+        }
+    }
+
     fn fed(pieces: &[&[u8]], limit: u64) -> AnswerBody {
         let mut body = AnswerBody::default();
         let budget = Budget::new(1 << 20);
         for piece in pieces {
-            body.push(piece, ORIGINAL.len() as u64, limit, &budget, |range| {
-                ORIGINAL
-                    .get(range.start as usize..range.end as usize)
-                    .map(<[u8]>::to_vec)
-            });
+            body.push(
+                piece,
+                ORIGINAL.len() as u64,
+                up_to(limit),
+                &budget,
+                |range| {
+                    ORIGINAL
+                        .get(range.start as usize..range.end as usize)
+                        .map(<[u8]>::to_vec)
+                },
+            );
         }
         body
     }
@@ -167,7 +233,7 @@ mod tests {
     fn assert_own(body: &AnswerBody, expected: &[u8]) {
         match body {
             AnswerBody::Own(own) => {
-                assert_eq!(own.pieces().collect::<Vec<_>>().concat(), expected);
+                assert_eq!(own.held.pieces().collect::<Vec<_>>().concat(), expected);
             }
             other => panic!("{other:?}"),
         }
@@ -191,6 +257,24 @@ mod tests {
     }
 
     #[test]
+    fn of_a_long_beginning_nothing_is_copied() {
+        let keep = Keep {
+            limit: 99,
+            copied: 4,
+        };
+        let mut body = AnswerBody::Same(5);
+        body.push(b" there", 11, keep, &Budget::new(64), |range| {
+            assert_eq!(range, 5..11);
+            Some(b" world".to_vec())
+        });
+        let AnswerBody::Own(own) = &body else {
+            panic!("{body:?}");
+        };
+        assert_eq!((own.same, own.len(), own.from), (5, 11, None));
+        assert_own(&body, b" there");
+    }
+
+    #[test]
     fn bytes_past_the_original_are_a_difference() {
         assert_own(&fed(&[b"hello world", b"!"], 99), b"hello world!");
     }
@@ -207,9 +291,9 @@ mod tests {
     fn no_more_is_kept_than_the_budget() {
         let budget = Budget::new(64);
         let mut body = AnswerBody::default();
-        body.push(&[1; 60], 0, 1000, &budget, |_| None);
+        body.push(&[1; 60], 0, up_to(1000), &budget, |_| None);
         assert_eq!(budget.used(), 64);
-        body.push(&[1; 60], 0, 1000, &budget, |_| None);
+        body.push(&[1; 60], 0, up_to(1000), &budget, |_| None);
         assert!(matches!(body, AnswerBody::Lost(NotKept::OverBudget)));
         assert_eq!(budget.used(), 0, "what can't be used is not held");
     }
@@ -217,14 +301,14 @@ mod tests {
     #[test]
     fn what_can_t_be_read_again_is_no_empty_beginning() {
         let mut body = AnswerBody::Same(5);
-        body.push(b"x", 5, 99, &Budget::new(99), |_| None);
+        body.push(b"x", 5, up_to(99), &Budget::new(99), |_| None);
         assert!(matches!(body, AnswerBody::Lost(NotKept::Unreadable)));
     }
 
     #[test]
     fn what_can_t_be_compared_is_no_difference() {
         let mut body = AnswerBody::default();
-        body.push(b"hello", 11, 99, &Budget::new(99), |_| None);
+        body.push(b"hello", 11, up_to(99), &Budget::new(99), |_| None);
         assert!(matches!(body, AnswerBody::Lost(NotKept::Unreadable)));
     }
 
@@ -247,7 +331,7 @@ mod tests {
             while let Some(event) = parser.poll().unwrap() {
                 if let Event::Body(bytes) = event {
                     pieces += 1;
-                    body.push(bytes, SIZE as u64, 1, &Budget::new(0), |range| {
+                    body.push(bytes, SIZE as u64, up_to(1), &Budget::new(0), |range| {
                         reads += 1;
                         Some(range.map(|n| n as u8).collect())
                     });

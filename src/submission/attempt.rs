@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::answer::{Answer, AnswerBody, NotKept};
+use super::answer::{Answer, AnswerBody, Keep, NotKept, OwnBody};
 use super::held::Budget;
 use super::source::Source;
 use crate::bug::{Bug, bug};
@@ -16,6 +16,12 @@ use crate::icap::{
 
 /// The most of a page for a client that is read, in bytes. In the place of a longer one the client gets the profile's own.
 pub const PAGE_BYTES: u64 = 1024 * 1024;
+
+/// What is kept of a page.
+pub const A_PAGE: Keep = Keep {
+    limit: PAGE_BYTES,
+    copied: u64::MAX,
+};
 
 /// A transaction on a connection.
 #[derive(Debug)]
@@ -40,6 +46,10 @@ pub struct Attempt {
     used: bool,
     /// The bytes that came begin no answer.
     stray: bool,
+    /// It has no connection any more: its answer is complete.
+    parted: bool,
+    /// Then, the address of the server.
+    peer: Option<String>,
 }
 
 /// How far the reading of an answer got.
@@ -87,6 +97,8 @@ impl Attempt {
             budget: budget.clone(),
             used,
             stray: false,
+            parted: false,
+            peer: None,
         }
     }
 
@@ -100,6 +112,25 @@ impl Attempt {
         Self {
             transaction: Transaction::of_options(Rc::clone(request), Limits::default()),
             ..Self::new(token, request, now_ms, budget, false)
+        }
+    }
+
+    /// Its answer is complete, and its connection is for others. `peer`: the address of the server.
+    pub(super) fn part(&mut self, peer: Option<String>) {
+        self.parted = true;
+        self.peer = peer;
+    }
+
+    /// The connection that it is on, if it still is.
+    pub(super) fn connection(&self) -> Option<StreamToken> {
+        (!self.parted).then_some(self.token)
+    }
+
+    /// The address of the server that it is with, or was.
+    pub(super) fn server<'a>(&'a self, connections: &'a Connections) -> Option<&'a str> {
+        match self.parted {
+            true => self.peer.as_deref(),
+            false => connections.peer(self.token),
         }
     }
 
@@ -135,6 +166,21 @@ impl Attempt {
         matches!(status, Some(200 | 201 | 206)) && self.answer.announced().message()
     }
 
+    /// What the answer has brought so far in the place of the original, where the original is needed no more: all that there is of it
+    /// was sent, or will not be, and nothing of it is to follow.
+    pub(super) fn own_body(&mut self, body: BodyProgress) -> Option<&mut OwnBody> {
+        let status = self.answer.head.as_ref().map(|head| head.status);
+        let transaction = &self.transaction;
+        let is_sent = transaction.complete_body_sent()
+            || transaction.in_preview()
+            || !transaction.waits_for_server(body);
+        let is_change = self.has_begun_change() && !self.page && status != Some(206);
+        match &mut self.answer.body {
+            AnswerBody::Own(own) if is_sent && is_change => Some(own),
+            _ => None,
+        }
+    }
+
     /// Whether the answer has been the same as the original so far.
     pub(super) fn is_same_so_far(&self) -> bool {
         matches!(self.answer.body, AnswerBody::None | AnswerBody::Same(_))
@@ -158,14 +204,14 @@ impl Attempt {
         host: &H,
         source: Source<'_, H>,
         body: BodyProgress,
-        limit: u64,
+        keep: Keep,
         connections: &Connections,
     ) -> Progress {
         if self.complete {
             return Progress::Finished;
         }
         loop {
-            let progress = self.read(source, body, limit);
+            let progress = self.read(source, body, keep);
             if let Read::Finished = progress {
                 self.complete = true;
                 return Progress::Finished;
@@ -193,7 +239,7 @@ impl Attempt {
     }
 
     /// Reads the answer as far as it has come.
-    fn read<H: Host>(&mut self, source: Source<'_, H>, body: BodyProgress, limit: u64) -> Read {
+    fn read<H: Host>(&mut self, source: Source<'_, H>, body: BodyProgress, keep: Keep) -> Read {
         loop {
             match self.transaction.poll() {
                 Ok(None) => return Read::NeedMore,
@@ -205,13 +251,13 @@ impl Attempt {
                 }
                 Ok(Some(Event::Http(http))) => self.answer.http = Some(http),
                 Ok(Some(Event::Body(bytes))) => {
-                    let limit = if self.page { PAGE_BYTES } else { limit };
+                    let keep = if self.page { A_PAGE } else { keep };
                     let read = |range| {
                         let mut original = Vec::new();
                         source.read(range, &mut original).ok().map(|()| original)
                     };
                     let kept = &mut self.answer.body;
-                    kept.push(bytes, body.available, limit, &self.budget, read);
+                    kept.push(bytes, body.available, keep, &self.budget, read);
                     if let AnswerBody::Lost(why) = kept {
                         // More of it would change nothing. That there is a page is enough to block.
                         return match self.page {

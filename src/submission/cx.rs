@@ -38,6 +38,16 @@ impl<H: Host> Cx<'_, H> {
         self.connections.close(self.host, token, self.now_ms);
     }
 
+    /// Gives the connection of an answered attempt back where it may be used again, and closes it otherwise. `ends_surely`: the
+    /// answer ended where it was to.
+    pub(super) fn leave(&mut self, attempt: &Attempt, ends_surely: bool) {
+        match attempt.connection() {
+            Some(token) if attempt.transaction.reusable() && ends_surely => self.give_back(token),
+            Some(token) => self.close(token),
+            None => {}
+        }
+    }
+
     /// Has the `ISTag` of an answer looked at.
     pub(super) fn notice_istag(&mut self, attempt: &Attempt) {
         let head = attempt.answer.head.as_ref();

@@ -27,6 +27,10 @@ pub struct Held {
     pieces: Vec<Vec<u8>>,
     len: u64,
     reserved: u64,
+    /// How many bytes of these stand elsewhere by now.
+    placed: u64,
+    /// How they begin, where they do.
+    beginning: Option<Vec<u8>>,
 }
 
 /// A share of a budget, which comes back when it is dropped.
@@ -62,10 +66,6 @@ impl Budget {
         })
     }
 
-    fn release(&self, bytes: u64) {
-        self.used.set(self.used.get().saturating_sub(bytes));
-    }
-
     fn reserve(&self, bytes: u64) -> Result<(), OverBudget> {
         let used = self.used.get().saturating_add(bytes);
         if used > self.limit {
@@ -73,6 +73,12 @@ impl Budget {
         }
         self.used.set(used);
         Ok(())
+    }
+}
+
+impl Budget {
+    fn give_back(&self, bytes: u64) {
+        self.used.set(self.used.get().saturating_sub(bytes));
     }
 }
 
@@ -84,6 +90,8 @@ impl Held {
             pieces: Vec::new(),
             len: 0,
             reserved: 0,
+            placed: 0,
+            beginning: None,
         }
     }
 
@@ -97,7 +105,32 @@ impl Held {
         self.len == 0
     }
 
-    /// The bytes, piece by piece.
+    /// How many of them were taken out.
+    pub fn placed(&self) -> u64 {
+        self.placed
+    }
+
+    /// Takes out those that are here, for another place.
+    pub fn take_out(&mut self) -> Vec<Vec<u8>> {
+        let pieces = std::mem::take(&mut self.pieces);
+        self.placed = self.len;
+        if self.beginning.is_none() {
+            self.beginning = pieces.first().cloned();
+        }
+        let kept = self.beginning.as_ref().map_or(0, Vec::len) as u64;
+        let kept = kept.min(self.reserved);
+        self.budget.give_back(self.reserved.saturating_sub(kept));
+        self.reserved = kept;
+        pieces
+    }
+
+    /// The first of them, at most as many as a piece has.
+    pub fn beginning(&self) -> &[u8] {
+        let here = self.pieces.first().filter(|_| self.placed == 0);
+        here.or(self.beginning.as_ref()).map_or(&[], Vec::as_slice)
+    }
+
+    /// The bytes that are here, piece by piece.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         self.pieces.iter().map(Vec::as_slice)
     }
@@ -164,13 +197,13 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.budget.release(self.reserved);
+        self.budget.give_back(self.reserved);
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.budget.release(self.bytes);
+        self.budget.give_back(self.bytes);
     }
 }
 
@@ -228,6 +261,27 @@ mod tests {
         assert_eq!(budget.used(), 0);
         second.extend(&[2; 500]).unwrap();
         drop(second);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn what_was_taken_out_counts_and_is_not_held() {
+        let budget = Budget::new(3 * PIECE_BYTES as u64);
+        let mut held = Held::new(&budget);
+        let bytes: Vec<u8> = (0..2 * PIECE_BYTES).map(|n| n as u8).collect();
+        let mut elsewhere = Vec::new();
+        for _ in 0..8 {
+            held.extend(&bytes).unwrap();
+            elsewhere.extend(held.take_out().concat());
+            assert_eq!(budget.used(), PIECE_BYTES as u64, "its beginning");
+        }
+        assert!(elsewhere == bytes.repeat(8));
+        assert_eq!(held.len(), elsewhere.len() as u64);
+        assert_eq!(held.placed(), held.len());
+        held.extend(b"more").unwrap();
+        assert_eq!(bytes_of(&held), b"more");
+        assert_eq!(held.beginning(), &bytes[..PIECE_BYTES]);
+        drop(held);
         assert_eq!(budget.used(), 0);
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::answer::{Answer, AnswerBody, NotKept, copy};
+use super::answer::{Answer, AnswerBody, Keep, NotKept, OwnBody, copy};
 use super::attempt::Attempt;
 use super::held::{Budget, Held};
 use super::message::Message;
@@ -45,7 +45,7 @@ impl Answer {
         &mut self,
         source: Source<'_, H>,
         available: u64,
-        limit: u64,
+        keep: Keep,
         budget: &Budget,
     ) -> Result<(), (Cause, String)> {
         let Some(from) = self.use_original_body.take() else {
@@ -75,19 +75,20 @@ impl Answer {
         if same.is_some() && from == available {
             return Ok(());
         }
+        let same = same.unwrap_or(0);
         let mut own = match std::mem::take(&mut self.body) {
             AnswerBody::Own(own) => own,
-            _ => Held::new(budget),
+            _ => begin_with(same, keep, source, budget)?,
         };
-        let len = own
-            .len()
-            .saturating_add(same.unwrap_or(0))
-            .saturating_add(available.saturating_sub(from));
-        if len > limit {
+        let rest = available.saturating_sub(from);
+        if own.len().saturating_add(rest) > keep.limit {
             return Err(fault(NotKept::TooLarge));
         }
-        for range in [0..same.unwrap_or(0), from..available] {
-            copy_original(&mut own, range, source)?;
+        // What stands in front can't stand behind too.
+        if rest > keep.copied && from >= own.same {
+            own.from = Some(from);
+        } else {
+            copy_original(&mut own.held, from..available, source)?;
         }
         self.body = AnswerBody::Own(own);
         Ok(())
@@ -100,14 +101,13 @@ impl Answer {
     pub(super) fn hold<H: Host>(
         &mut self,
         source: Source<'_, H>,
+        keep: Keep,
         budget: &Budget,
     ) -> Result<(), (Cause, String)> {
         let AnswerBody::Same(len) = self.body else {
             return Ok(());
         };
-        let mut own = Held::new(budget);
-        copy_original(&mut own, 0..len, source)?;
-        self.body = AnswerBody::Own(own);
+        self.body = AnswerBody::Own(begin_with(len, keep, source, budget)?);
         Ok(())
     }
 
@@ -138,6 +138,20 @@ impl Answer {
 fn content_length(headers: &Headers) -> Option<u64> {
     let value = headers.get("content-length")?;
     std::str::from_utf8(value).ok()?.trim().parse().ok()
+}
+
+/// The beginning of what was shown.
+fn begin_with<H: Host>(
+    same: u64,
+    keep: Keep,
+    source: Source<'_, H>,
+    budget: &Budget,
+) -> Result<OwnBody, (Cause, String)> {
+    OwnBody::begun_with(same, keep, budget, |range| {
+        let mut bytes = Vec::new();
+        source.read(range, &mut bytes).ok().map(|()| bytes)
+    })
+    .map_err(fault)
 }
 
 /// Copies a range of what was shown.
@@ -237,11 +251,13 @@ fn with_view<T>(
             .is_none_or(|sent| !same_response(sent, got)),
     };
     let page = match (&answer.http, &answer.body) {
-        (Some(HttpHead::Response(_)), AnswerBody::Own(body)) => body.pieces().next(),
-        _ => None,
+        (Some(HttpHead::Response(_)), AnswerBody::Own(own)) if own.same == 0 => {
+            own.held.beginning()
+        }
+        _ => &[],
     };
     Some(act(&AnswerView {
-        page: page.unwrap_or_default(),
+        page,
         scan: original.message.scan_kind(original.request),
         status: head.status,
         headers: &headers,

@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use super::source::Extent;
+use super::answer::Keep;
+use super::attempt::PAGE_BYTES;
+use super::source::{Extent, Shown};
 use crate::config::Profile;
 use crate::icap::{Direction, Method, Request};
 use crate::verdict;
@@ -24,9 +26,25 @@ pub struct Message<'a> {
     pub redacted: &'a [String],
     /// How much there is of its body.
     pub extent: Extent,
+    /// It is taken apart: not its body as it is takes part in what servers send back.
+    pub is_apart: bool,
 }
 
 impl Message<'_> {
+    /// From where on a part of an answer is large: in bytes.
+    pub fn large(&self) -> u64 {
+        (self.answer_limit() / 8).min(PAGE_BYTES)
+    }
+
+    /// What is kept of an answer's body about what is shown so.
+    pub fn keep(&self, shown: &Shown) -> Keep {
+        let is_whole = matches!(shown, Shown::Whole | Shown::Rest { .. }) && !self.is_apart;
+        Keep {
+            limit: self.answer_limit(),
+            copied: if is_whole { self.large() } else { u64::MAX },
+        }
+    }
+
     /// Which message it is, for verdict and log, where it is shown by that request.
     pub fn scan_kind(&self, request: &Request) -> verdict::Scan {
         match (self.direction, request.method) {

@@ -21,8 +21,8 @@ mod source;
 mod state;
 mod step;
 
-pub use answer::{Answer, AnswerBody, NotKept, copy};
-pub use attempt::{Attempt, PAGE_BYTES, Progress};
+pub use answer::{Answer, AnswerBody, Keep, NotKept, OwnBody, copy};
+pub use attempt::{A_PAGE, Attempt, PAGE_BYTES, Progress};
 pub use content::Content;
 pub use cx::Cx;
 pub use decoded::{Decoded, Decoder, NotDecoded};

@@ -75,6 +75,7 @@ pub(super) fn wish(loss: Loss, tries: u32, now_ms: u64) -> Wish {
     });
     Wish {
         fresh: loss != Loss::NoServer,
+        again: false,
         not_before_ms: now_ms.saturating_add(pause_ms),
     }
 }

@@ -14,6 +14,13 @@ use crate::icap::{BodyProgress, Direction};
 pub enum Shown {
     /// All of it, as it comes.
     Whole,
+    /// All of it, of which nothing in front of `from` is needed any more. What stands there is at `at` in the host's buffer.
+    Rest {
+        /// A place in the body.
+        from: u64,
+        /// Its place in the buffer.
+        at: u64,
+    },
     /// Ranges of it, one behind the other, all of which have come.
     Runs(Rc<[Range<u64>]>),
     /// Its content without the framing, as it comes.
@@ -50,7 +57,7 @@ impl Shown {
     /// How much there is of what is shown, of a message of which there is so much.
     pub fn extent(&self, message: Extent) -> Extent {
         match self {
-            Self::Whole => message,
+            Self::Whole | Self::Rest { .. } => message,
             Self::Runs(runs) => Extent::all(runs.iter().map(length).fold(0, u64::saturating_add)),
             Self::Content(content) => content.extent(),
             Self::Decoded(decoded) => Extent::all(decoded.len()),
@@ -61,7 +68,7 @@ impl Shown {
     /// How many bytes will be shown, of a message that is not shown as it is; `None`: that is not known.
     pub fn announced(&self) -> Option<u64> {
         match self {
-            Self::Whole => None,
+            Self::Whole | Self::Rest { .. } => None,
             _ => self.extent(Extent::default()).announced,
         }
     }
@@ -140,8 +147,18 @@ fn read_shown(
     out: &mut Vec<u8>,
     read: &mut Read<'_>,
 ) -> Result<(), HostError> {
+    let short = HostError {
+        call: "get_buffer_bytes",
+        status: HostError::UNUSABLE,
+    };
     let mut wanted = length(&range);
     let places: Vec<Range<u64>> = match shown {
+        Shown::Rest { from, .. } if range.start < *from => return Err(short),
+        Shown::Rest { from, at } => {
+            let moved = |offset: u64| offset.saturating_sub(*from).saturating_add(*at);
+            let range = moved(range.start)..moved(range.end);
+            vec![range]
+        }
         Shown::Runs(runs) => within(runs, range).collect(),
         Shown::Content(content) => content.places(&range),
         Shown::Decoded(decoded) => {
@@ -159,10 +176,7 @@ fn read_shown(
     }
     match wanted {
         0 => Ok(()),
-        _ => Err(HostError {
-            call: "get_buffer_bytes",
-            status: HostError::UNUSABLE,
-        }),
+        _ => Err(short),
     }
 }
 

@@ -54,6 +54,8 @@ pub enum Effect {
     Record(Record),
     /// A retry: to be counted.
     Retried,
+    /// Its connection was taken for others: to be counted.
+    Preempted,
     /// The server needed no more than the preview: to be counted.
     PreviewDecided,
     /// An answer of that server carried this `ISTag`.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::certificate::Certificate;
 use crate::support::c_icap;
 use crate::support::envoy::{Envoy, version};
 
@@ -28,6 +29,8 @@ pub struct Changes {
     pub http2: bool,
     /// The ICAP server; otherwise c-icap.
     pub icap: Option<SocketAddr>,
+    /// What Envoy shows to clients, which then have to speak TLS.
+    pub certificate: Option<Certificate>,
 }
 
 impl Lab {
@@ -105,6 +108,17 @@ fn bootstrap(application: SocketAddr, icap: SocketAddr, module: &Path, changes: 
     ingress["address"]["socket_address"]["port_value"] = json!(0);
     if version() < vec![1, 37] {
         allow_large(&mut ingress);
+    }
+    if let Some(certificate) = &changes.certificate {
+        let file = |path: &Path| json!({"filename": path.to_str()});
+        let shown = json!({"certificate_chain": file(&certificate.chain), "private_key": file(&certificate.key)});
+        ingress["filter_chains"][0]["transport_socket"] = json!({
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+                "common_tls_context": {"tls_certificates": [shown]},
+            },
+        });
     }
     *listeners = json!([ingress, without_filter(&ingress), with_responses(&ingress)]);
     config

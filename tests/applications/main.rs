@@ -22,15 +22,24 @@
 #[path = "../e2e/support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "shared with the tests of the reports' page")]
+#[path = "../report/browser.rs"]
+mod browser;
+
+mod certificate;
 mod git;
 mod grpc;
 mod lab;
 mod live;
 mod packages;
+mod paths;
 mod program;
 mod registry;
 mod rules;
 mod s3;
+mod scripts;
 mod tus;
 mod uploads;
+mod web_server;
 mod webdav;
+mod wrappings;

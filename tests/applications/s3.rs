@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::certificate::Certificate;
 use crate::lab::{Changes, Lab};
 use crate::program::{Application, client, python};
 use crate::rules;
@@ -46,6 +47,48 @@ async fn objects_arrive_as_they_were_and_an_infected_one_is_an_s3_error() {
             assert_eq!(said["infected"], Value::Null, "{said}");
             assert_eq!(said["stored"], true, "{said}");
             assert_eq!(said["large"], Value::Null, "{said}");
+        }
+    }
+}
+
+/// Over TLS boto3 sends `aws-chunked`: the scanner has to see the object without that framing.
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_an_infected_object_is_never_stored_whichever_way_it_is_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let application = moto(directory.path()).await;
+    let certificate = Certificate::new(directory.path());
+    let trusted = certificate.chain.clone();
+    let changes = Changes {
+        profile: rules::answers("s3"),
+        certificate: Some(certificate),
+        ..Changes::default()
+    };
+    let lab = Lab::with(application.address, changes).await;
+    for address in [lab.bare(), lab.scanned(), lab.both()] {
+        let url = format!("https://{address}");
+        let said = client("s3_tls", &[&url, &trusted]);
+        assert_eq!(said["framed"], json!(["PutObject", "UploadPart"]), "{said}");
+        for way in [
+            "put_object",
+            "put_stream",
+            "multipart",
+            "presigned_put",
+            "presigned_form",
+        ] {
+            let said = &said[way];
+            assert_eq!(said["clean"]["content"], "equal", "{way}: {said}");
+            let infected = &said["infected"];
+            if address == lab.bare() {
+                assert_eq!(infected["content"], "equal", "{way}: {said}");
+                continue;
+            }
+            assert_eq!(infected["there"], false, "{way}: {said}");
+            let told = infected["said"].as_str().unwrap();
+            let expected = match way {
+                "presigned_put" | "presigned_form" => "403",
+                _ => "Eicar-Test-Signature",
+            };
+            assert!(told.contains(expected), "{way}: {said}");
         }
     }
 }

@@ -56,6 +56,13 @@ const INTEGERS: &[(&str, Read<u64>, u64, u64, u64)] = &[
         0,
         3_600_000,
     ),
+    (
+        "upload_preempt_ms",
+        |p| p.upload_preempt_ms,
+        200,
+        0,
+        3_600_000,
+    ),
     ("max_connections", |p| p.max_connections.into(), 32, 1, 4096),
     (
         "multipart_parallel",
@@ -154,6 +161,7 @@ const INTEGERS: &[(&str, Read<u64>, u64, u64, u64)] = &[
 const BOOLEANS: &[(&str, Read<bool>, bool)] = &[
     ("enable_preview", |p| p.preview_bytes.is_some(), true),
     ("allow_204", |p| p.allow_204, true),
+    ("quarantine", |p| p.quarantine, false),
     ("options.enabled", |p| p.options.enabled, true),
     ("self_test.enabled", |p| p.self_test.enabled, false),
     (

@@ -48,9 +48,11 @@ fn every_example_passes_without_a_warning() {
     }
 }
 
+/// `UPDATE_DOCS=1 cargo test --test config` writes the page's table anew.
 #[test]
-fn every_mistake_is_found() {
+fn every_mistake_is_found_and_is_on_the_page() {
     let mut silent = Vec::new();
+    let mut table = String::from("| mistake | what is said |\n|---|---|\n");
     for (name, text, error, words) in mistakes() {
         let (code, lines) = check(&text);
         let says = |line: &&String| {
@@ -58,12 +60,47 @@ fn every_mistake_is_found() {
                 && line.contains(": warning: ") != error
                 && !line.contains(": ok")
         };
-        let right = lines.iter().any(|line| says(&line)) && (code == Some(1)) >= error;
-        if !right {
-            silent.push(format!("{name}: exit code {code:?}, {lines:#?}"));
+        match lines.iter().find(says) {
+            Some(line) if (code == Some(1)) >= error => {
+                let said = sentence(line).replace('|', "\\|");
+                table.push_str(&format!("| {name} | {said} |\n"));
+            }
+            _ => silent.push(format!("{name}: exit code {code:?}, {lines:#?}")),
         }
     }
+    println!("{table}");
     assert!(silent.is_empty(), "{}", silent.join("\n"));
+    assert_on_page("docs/troubleshooting.md", &table);
+}
+
+/// The line without the place that it is about.
+fn sentence(line: &str) -> String {
+    let said = line.strip_prefix("FILE: ").unwrap();
+    let is_place = |word: &str| {
+        !word.contains(' ') && (word.contains('.') || word.contains('[')) && !word.contains('/')
+    };
+    match said.split_once(": ") {
+        Some((place, rest)) if is_place(place) => rest.to_owned(),
+        _ => said.to_owned(),
+    }
+}
+
+const BEGIN: &str = "<!-- check-config's findings: written by the tests -->\n";
+const END: &str = "<!-- end -->\n";
+
+fn assert_on_page(page: &str, table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(BEGIN).unwrap();
+    let (written, after) = rest.split_once(END).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, [before, BEGIN, table, END, after].concat()).unwrap();
+    } else {
+        assert!(
+            written == table,
+            "{page} is out of date: run UPDATE_DOCS=1 cargo test --test config"
+        );
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The simulated proxy against the real one: the same plans run in both, with the same outcomes, logs and counters.
+//! The simulated proxy against the real one: the same plans run in both, with the same outcomes, logs, counters and order of
+//! callbacks.
 //!
 //! A plan is one of the simulation's, with nothing in it that depends on how fast this machine is. Its servers are real ones
 //! that decide as those of the simulation do.
@@ -33,6 +34,7 @@ mod support;
 #[path = "../simulation/world.rs"]
 mod world;
 
+mod callbacks;
 mod plans;
 mod real;
 mod seen;
@@ -40,7 +42,7 @@ mod server;
 mod simulated;
 
 /// How many seeds are run, of one to eight exchanges each.
-const SEEDS: u64 = 16;
+const SEEDS: u64 = 40;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_proxies_come_to_the_same_outcomes() {

@@ -9,6 +9,7 @@ use hyper::body::Frame;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
+use crate::callbacks;
 use crate::parties::client::{NO_TRAILER, Part, TRAILER};
 use crate::plan::{Body as BodyPlan, Framing, MessagePlan, Plan};
 use crate::seen::{Application, COUNTERS, Digest, Exchange, Log, Seen};
@@ -39,7 +40,9 @@ pub async fn run(plan: &Plan, expected: &[(&'static str, i64)]) -> Seen {
     setup
         .more_pools
         .push(("icap_responses", servers[own.unwrap_or(0)].address));
+    setup.patch(callbacks::tell_contexts_apart);
     let envoy = Envoy::start(&setup).await;
+    envoy.log_calls().await;
     if plan.profile.options {
         until_asked(&envoy).await;
     }
@@ -47,6 +50,10 @@ pub async fn run(plan: &Plan, expected: &[(&'static str, i64)]) -> Seen {
     for (n, message) in plan.messages.iter().enumerate() {
         seen.exchanges
             .push(exchange(plan, message, n, &envoy, &origin).await);
+    }
+    let order = callbacks::of_each_message(&envoy, seen.exchanges.len()).await;
+    for (exchange, callbacks) in seen.exchanges.iter_mut().zip(order) {
+        exchange.callbacks = callbacks;
     }
     seen.counters = counters(&envoy, expected).await;
     seen
@@ -114,6 +121,7 @@ async fn exchange(
         }),
         details,
         log: Log::of(&entry["icap_log"]),
+        callbacks: Vec::new(),
     }
 }
 

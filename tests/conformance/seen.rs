@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::plan::Plan;
 
 /// The counters that say the same wherever they are counted.
-pub const COUNTERS: [&str; 15] = [
+pub const COUNTERS: [&str; 20] = [
     "requests",
     "passed",
     "modified",
@@ -20,6 +20,11 @@ pub const COUNTERS: [&str; 15] = [
     "failed.overload",
     "failed.internal",
     "failed.oversize",
+    "failed.bad_request",
+    "would_block",
+    "would_modify",
+    "would_fail",
+    "parts",
     "retries",
 ];
 
@@ -41,6 +46,8 @@ pub struct Exchange {
     /// The details of the response code.
     pub details: String,
     pub log: Log,
+    /// The filter's callbacks about it, in their order; several of a kind in a row count once.
+    pub callbacks: Vec<String>,
 }
 
 /// Some bytes, in short.

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::parties::decision::{Decision, Stage, decide};
-use crate::parties::icap_request::{Came, Reader};
+use crate::parties::icap_request::{Came, IcapHead, Reader};
 use crate::parties::scanner::answer_options;
 use crate::parties::transaction::{Subject, Transaction};
 use crate::plan::{Plan, ServerPlan};
@@ -67,7 +67,7 @@ async fn serve(
             let stage = match (came, &mut current) {
                 (Came::Head(head), current) => {
                     let has_body = head.has_body;
-                    *current = Some(begin(head, asked));
+                    *current = Some(begin(head, plan, asked));
                     if has_body {
                         continue;
                     }
@@ -106,8 +106,8 @@ async fn serve(
     }
 }
 
-fn begin(head: crate::parties::icap_request::IcapHead, asked: &Asked) -> Transaction {
-    let subject = Subject::of(&head).expect("something that a client has sent");
+fn begin(head: IcapHead, plan: &Plan, asked: &Asked) -> Transaction {
+    let subject = Subject::of(&head, plan).expect("something that a client has sent");
     let mut asked = asked.lock().unwrap();
     let attempt = asked.iter().filter(|it| **it == subject).count() as u64;
     asked.push(subject);

@@ -56,6 +56,7 @@ fn exchange(message: &Message, plan: &MessagePlan) -> Exchange {
             }),
         details: message.details.clone(),
         log: Log::of(&entry),
+        callbacks: message.callbacks.iter().map(ToString::to_string).collect(),
     }
 }
 

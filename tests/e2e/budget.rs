@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::client::{post, sized};
+use crate::support::client::{Version, fed, post, sized};
 use crate::support::eventually;
 use crate::support::form::FormBody;
 use crate::support::icap_answers;
+use crate::support::icap_message::IcapRequest;
 use crate::support::icap_server::{Behaviour, Connection, IcapServer};
 use crate::support::payload::{MIB, assert_same_bytes, pattern};
-use crate::support::scene::{Scene, plugin};
+use crate::support::scene::{PREVIEW, Scene, plugin};
 
 /// Requests at once.
 const REQUESTS: usize = 24;
@@ -34,6 +35,167 @@ async fn begin(mut connection: Connection, body: Arc<Vec<u8>>) -> Option<Connect
     Some(connection)
 }
 
+/// They stand in Envoy's buffers, and not in the module, be the uploads still on their way or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_changed_bodies_at_once_take_their_originals_places() {
+    for comes in [false, true] {
+        let server = IcapServer::listen().await;
+        let scene = scene_with_64_mib(&server, json!({"max_connections": REQUESTS})).await;
+        let (mut uploads, mut feeds) = (Vec::new(), Vec::new());
+        for _ in 0..REQUESTS {
+            let (mut feed, upload) = fed();
+            let client = scene.client(Version::Http1).await;
+            uploads.push(client.send_in_background(post("/upload", upload)));
+            feed.send_data(pattern(2 * PREVIEW)).await.unwrap();
+            if comes {
+                feeds.push(feed);
+            }
+        }
+        let body = Arc::new(vec![b'c'; SIZE]);
+        let mut answers = JoinSet::new();
+        for _ in 0..REQUESTS {
+            let connection = server.accept().await;
+            answers.spawn(begin(connection, body.clone()));
+        }
+        let mut begun = Vec::new();
+        while let Some(answer) = answers.join_next().await {
+            begun.extend(answer.unwrap());
+        }
+        assert_eq!(begun.len(), REQUESTS, "none was told that it is enough");
+        for feed in &mut feeds {
+            feed.send_data(pattern(PREVIEW)).await.unwrap();
+        }
+        for connection in &mut begun {
+            connection.send(b"0\r\n\r\n").await;
+        }
+        drop(feeds);
+        for upload in uploads {
+            assert_eq!(upload.answer().await.status, 200, "still coming: {comes}");
+            let received = scene.application.next().await;
+            assert_eq!(received.body.len(), SIZE);
+            assert!(received.body.iter().all(|byte| *byte == b'c'));
+        }
+        assert_eq!(scene.envoy.metric("modified").await, REQUESTS as u64);
+        scene.envoy.assert_vm_alive();
+    }
+}
+
+/// A server that gives an upload back, changed, while it reads it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_changed_while_it_comes_arrives_whole() {
+    let server = IcapServer::listen().await;
+    let scene = scene_with_64_mib(&server, json!({"enable_preview": false})).await;
+    let bytes = pattern(MIB);
+    let turned: Vec<u8> = bytes.iter().map(|byte| !byte).collect();
+    for same in [0, 5] {
+        let (mut feed, body) = fed();
+        let client = scene.client(Version::Http1).await;
+        let upload = client.send_in_background(post("/upload", body));
+        feed.send_data(bytes.clone()).await.unwrap();
+        let mut connection = server.accept().await;
+        let mut request = connection.request().await;
+        let head = "POST /upload HTTP/1.1\r\nHost: app.test";
+        let answer = icap_answers::request("", head, Some(b""));
+        connection.send(&answer[..answer.len() - 5]).await;
+        let mut expected = Vec::new();
+        // The first parts come back as they were.
+        for part in 0..30 {
+            while request.body.len() < (part + 1) * MIB {
+                connection.chunk(&mut request).await;
+            }
+            let sent = if part < same { &bytes[..] } else { &turned };
+            let framed = [format!("{:x}\r\n", sent.len()).as_bytes(), sent, b"\r\n"].concat();
+            connection.send(&framed).await;
+            expected.extend_from_slice(sent);
+            if part < 29 {
+                feed.send_data(bytes.clone()).await.unwrap();
+            }
+        }
+        drop(feed);
+        connection.rest(&mut request).await;
+        assert_same_bytes("shown", &request.body, &bytes.repeat(30));
+        connection.send(b"0\r\n\r\n").await;
+        assert_eq!(upload.answer().await.status, 200, "{same} MiB as they were");
+        let received = scene.application.next().await;
+        assert_same_bytes("changed", &received.body, &expected);
+    }
+}
+
+/// A scene whose worker may hold 64 MiB of answers.
+async fn scene_with_64_mib(server: &IcapServer, mut changes: Value) -> Scene {
+    changes["response_timeout_ms"] = json!(300_000);
+    let mut configuration = plugin(changes);
+    configuration["memory_budget_mb"] = json!(64);
+    Scene::with(server.address(), json!({}), |setup| {
+        setup.plugin = configuration.to_string();
+        setup.buffer_limit = 1_200_000_000;
+    })
+    .await
+}
+
+/// What a sanitising server makes of an upload: another first byte, or another last one and some more.
+fn sanitised(body: &[u8]) -> Vec<u8> {
+    let mut clean = body.to_vec();
+    match body.first() {
+        Some(b'f') => clean[0] = b'F',
+        _ => {
+            clean.pop();
+            clean.extend_from_slice(b"clean");
+        }
+    }
+    clean
+}
+
+fn sanitise(request: &IcapRequest) -> Option<Vec<u8>> {
+    let head = "POST /upload HTTP/1.1\r\nHost: app.test";
+    let clean = || icap_answers::request("", head, Some(&sanitised(&request.body)));
+    request.complete.then(clean)
+}
+
+/// Has that many uploads of that size sanitised at once, and looks at what the application gets.
+async fn sanitise_uploads(scene: &Scene, count: usize, size: usize) {
+    let original = pattern(size);
+    let [first, last] = [b'f', b'l'].map(|begins| {
+        let mut upload = original.to_vec();
+        upload[0] = begins;
+        bytes::Bytes::from(upload)
+    });
+    let expected = [&first, &last].map(|upload| sanitised(upload));
+    let mut uploads = Vec::new();
+    for n in 0..count {
+        let upload = if n % 2 == 0 { &first } else { &last };
+        let upload = post("/upload", sized(upload.clone()));
+        uploads.push(scene.send_in_background(upload).await);
+    }
+    for upload in uploads {
+        assert_eq!(upload.answer().await.status, 200);
+        let received = scene.application.next().await.body;
+        let as_it_should = expected.contains(&received);
+        assert!(as_it_should, "{} bytes of {size}", received.len());
+    }
+    scene.envoy.assert_vm_alive();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_large_uploads_at_once_are_sanitised() {
+    let server = IcapServer::serving(Behaviour::Decide(sanitise)).await;
+    let scene = scene_with_64_mib(&server, json!({})).await;
+    sanitise_uploads(&scene, 20, 45 * MIB).await;
+    assert_eq!(scene.envoy.metric("modified").await, 20);
+    sanitise_uploads(&scene, 1, 1000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes some gigabytes"]
+async fn an_upload_of_a_gibibyte_is_sanitised() {
+    let server = IcapServer::serving(Behaviour::Decide(sanitise)).await;
+    let changes = json!({"request_buffer_size_kb": 1_048_576});
+    let scene = scene_with_64_mib(&server, changes).await;
+    sanitise_uploads(&scene, 2, 1024 * MIB - 16).await;
+    sanitise_uploads(&scene, 2, 1000).await;
+}
+
+/// What is held in the module has its bounds.
 #[tokio::test(flavor = "multi_thread")]
 async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() {
     let server = IcapServer::listen().await;
@@ -49,13 +211,12 @@ async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() 
     })
     .await;
     let before = scene.envoy.resident_bytes();
+    // Of a form the changed files are held.
+    let form = FormBody::new().file("f", "a.bin", "small");
+    let around = form.bytes().len() - "small".len();
     let mut uploads = Vec::new();
     for _ in 0..REQUESTS {
-        uploads.push(
-            scene
-                .send_in_background(post("/upload", sized("small")))
-                .await,
-        );
+        uploads.push(scene.send_in_background(form.upload()).await);
     }
     let body = Arc::new(vec![b'c'; SIZE]);
     let mut answers = JoinSet::new();
@@ -88,8 +249,8 @@ async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() 
     assert_eq!(right + over, REQUESTS, "{statuses:?}");
     for _ in 0..right {
         let received = scene.application.next().await;
-        assert_eq!(received.body.len(), SIZE);
-        assert!(received.body.iter().all(|byte| *byte == b'c'));
+        assert_eq!(received.body.len(), SIZE + around);
+        assert!(received.body.windows(SIZE).any(|file| file == &body[..]));
     }
     assert_eq!(scene.application.requests_received(), right as u64);
     for n in 0..REQUESTS {
@@ -109,12 +270,12 @@ async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() 
     drop(begun);
     // What was held is given back.
     for _ in 0..2 * FIT {
-        let upload = post("/upload", sized("small"));
-        let pending = scene.send_in_background(upload).await;
+        let pending = scene.send_in_background(form.upload()).await;
         let connection = begin(server.accept().await, body.clone()).await;
         connection.unwrap().send(b"0\r\n\r\n").await;
         assert_eq!(pending.answer().await.status, 200);
-        assert_eq!(scene.application.next().await.body.len(), SIZE);
+        let received = scene.application.next().await;
+        assert_eq!(received.body.len(), SIZE + around);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Makes a plan that fails smaller, as long as it fails in the same way.
 
-use crate::plan::{Body, Framing, Label, MessagePlan, Plan, Route};
+use crate::plan::{Body, Form, Framing, Label, MessagePlan, Plan, Route};
 use crate::run::run;
 
 /// How many runs it may take.
@@ -112,6 +112,14 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
                 });
             }
         }
+        let form = plan.messages[index].request.form.as_ref();
+        for change in form.map(smaller_forms).unwrap_or_default() {
+            add(&|it| {
+                let body = &mut it.messages[index].request;
+                body.form.clone_from(&change);
+                *body = body.clone().fitted();
+            });
+        }
     }
     add(&|it| it.envoy.workers = 1);
     add(&|it| it.envoy.keeps_copy = false);
@@ -119,5 +127,32 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     add(&|it| it.profile.self_test = false);
     add(&|it| it.profile.drops_trailers = false);
     add(&|it| it.profile.expose = false);
+    add(&|it| it.profile.as_download = false);
+    add(&|it| it.profile.monitor = false);
+    add(&|it| it.profile.parts = false);
+    add(&|it| it.profile.parallel = 1);
+    all
+}
+
+/// Forms with less in them, and none.
+fn smaller_forms(form: &Form) -> Vec<Option<Form>> {
+    let mut all = vec![None];
+    let mut add = |change: &dyn Fn(&mut Form)| {
+        let mut smaller = form.clone();
+        change(&mut smaller);
+        all.push(Some(smaller));
+    };
+    add(&|it| it.flaw = None);
+    for n in 0..form.parts.len() {
+        if form.parts.len() > 1 {
+            add(&|it| {
+                it.parts.remove(n);
+            });
+        }
+        add(&|it| it.parts[n].size /= 2);
+        add(&|it| it.parts[n].size = it.parts[n].size.saturating_sub(1));
+        add(&|it| it.parts[n].label = Label::Clean);
+        add(&|it| it.parts[n].is_file = true);
+    }
     all
 }

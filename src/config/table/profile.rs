@@ -134,6 +134,14 @@ pub(in super::super) static PROFILE: Section = Section::new(
              for without end.",
         ),
         Attribute::new(
+            "upload_preempt_ms",
+            integer(0, 3_600_000, "ms"),
+            Absent::Integer(200),
+            "How long others wait for a connection, all being in use, before one is taken from a message whose body comes slowly and \
+             whose scan waits for nothing else. That scan starts anew once the body is there in whole; at most once for each. \
+             0: connections are kept.",
+        ),
+        Attribute::new(
             "slow_response_warning_threshold_ms",
             integer(50, 3_600_000, "ms"),
             Absent::Integer(10_000),
@@ -175,6 +183,14 @@ pub(in super::super) static PROFILE: Section = Section::new(
             integer(1, 4096, ""),
             Absent::Integer(32),
             "Connections per worker. The server's Max-Connections may lower it.",
+        ),
+        Attribute::new(
+            "quarantine",
+            Kind::Bool,
+            Absent::Bool(false),
+            "A connection rests for a turn of Envoy's loop, some milliseconds, after each answer: if the server sends more behind it, the \
+             connection is closed, and what came late is nobody's verdict. For servers that are known to do that: without a kept \
+             connection at hand another is opened, up to `max_connections`.",
         ),
         Attribute::new(
             "max_pending",

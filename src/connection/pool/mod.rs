@@ -1,121 +1,14 @@
 //! The pool of one cluster on one worker. Pure bookkeeping: it says what to open and what to close, the caller does it.
 
+mod checkout;
+mod limits;
+mod owner;
+
 use std::collections::{HashMap, VecDeque};
 
-use crate::icap::Direction;
-
-/// Names a gRPC stream of the host; one stream is one TCP connection.
-pub type StreamToken = u32;
-
-/// Names one body that is shown to a service: a message is one, or has several.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct UnitId {
-    /// The HTTP context of its message.
-    pub context: u32,
-    /// Which message of that context.
-    pub direction: Direction,
-    /// Which one of that message, from 0 on.
-    pub index: u16,
-}
-
-/// What a connection works for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Owner {
-    /// One body of a message.
-    Unit(UnitId),
-    /// The OPTIONS of that service.
-    Options(usize),
-    /// The self-test of that service.
-    SelfTest(usize),
-}
-
-impl Owner {
-    /// The service that a probe is about; `None` for a body of a message.
-    pub fn service(self) -> Option<usize> {
-        match self {
-            Self::Options(index) | Self::SelfTest(index) => Some(index),
-            Self::Unit(_) => None,
-        }
-    }
-}
-
-/// The bounds of a pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PoolLimits {
-    /// Connections at the same time.
-    pub max_connections: u32,
-    /// Requests that may wait for one.
-    pub max_pending: u32,
-    /// How long a connection may idle, in milliseconds.
-    pub idle_timeout_ms: u64,
-    /// Requests on one connection.
-    pub max_requests: u32,
-    /// How old a connection may become, in milliseconds.
-    pub max_age_ms: u64,
-}
-
-impl PoolLimits {
-    /// The limits for two users of one pool: of each bound the stricter one.
-    pub fn strictest(self, other: Self) -> Self {
-        Self {
-            max_connections: self.max_connections.min(other.max_connections),
-            max_pending: self.max_pending.min(other.max_pending),
-            idle_timeout_ms: self.idle_timeout_ms.min(other.idle_timeout_ms),
-            max_requests: self.max_requests.min(other.max_requests),
-            max_age_ms: self.max_age_ms.min(other.max_age_ms),
-        }
-    }
-}
-
-/// What kind of connection a request wants.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
-    /// A kept connection will not do: one has just failed this request.
-    pub fresh: bool,
-    /// None is to be opened for it before that time, in milliseconds.
-    pub not_before_ms: u64,
-}
-
-impl Wish {
-    /// Another than the one that has just failed.
-    pub const FRESH: Self = Self {
-        fresh: true,
-        not_before_ms: 0,
-    };
-}
-
-/// The answer to a request that wants a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Checkout {
-    /// Here is a kept one.
-    Kept(StreamToken),
-    /// None is free: the request waits until [`Pool::next_to_open`] or [`Pool::release`] names it.
-    Waiting,
-    /// Too many wait already.
-    Overloaded,
-}
-
-/// What becomes of a connection whose request is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Released {
-    /// It idles.
-    Kept,
-    /// It works for this request now.
-    HandedTo(Owner),
-    /// It is no longer in the pool: close it.
-    Retired,
-}
-
-/// A connection that left the pool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClosedConnection {
-    /// The request it worked for.
-    pub owner: Option<Owner>,
-    /// It had been established.
-    pub was_connected: bool,
-}
+pub use checkout::{Checkout, ClosedConnection, Released, Wish};
+pub use limits::PoolLimits;
+pub use owner::{Owner, StreamToken, UnitId};
 
 #[derive(Debug)]
 struct Connection {
@@ -133,6 +26,8 @@ struct Connection {
 struct Waiter {
     owner: Owner,
     wish: Wish,
+    /// Since when it waits for one that might be opened.
+    since_ms: u64,
 }
 
 /// The connections of one cluster and the requests that wait for one, first come first served.
@@ -142,6 +37,8 @@ pub struct Pool {
     connections: HashMap<StreamToken, Connection>,
     /// Oldest first, with the time from which on each idles. The newest is reused first, so that the others can expire.
     idle: VecDeque<(StreamToken, u64)>,
+    /// Connections that have just served, and whether a tick has come since.
+    resting: VecDeque<(StreamToken, bool)>,
     waiting: VecDeque<Waiter>,
     /// Connections that the server allows this worker, as far as it has said.
     allowed: Option<u32>,
@@ -161,6 +58,7 @@ impl Pool {
             limits,
             connections: HashMap::new(),
             idle: VecDeque::new(),
+            resting: VecDeque::new(),
             waiting: VecDeque::new(),
             allowed: None,
             first_peer: None,
@@ -186,9 +84,14 @@ impl Pool {
     }
 
     /// Asks for a connection. A request that wants a fresh one waits in front, it has waited before.
-    pub fn checkout(&mut self, owner: Owner, wish: Wish) -> Checkout {
+    pub fn checkout(&mut self, owner: Owner, wish: Wish, now_ms: u64) -> Checkout {
+        let waiter = Waiter {
+            owner,
+            wish,
+            since_ms: now_ms.max(wish.not_before_ms),
+        };
         if wish.fresh {
-            self.waiting.push_front(Waiter { owner, wish });
+            self.waiting.push_front(waiter);
             return Checkout::Waiting;
         }
         if self.gives_idle()
@@ -199,10 +102,14 @@ impl Pool {
             connection.uses = connection.uses.saturating_add(1);
             return Checkout::Kept(token);
         }
+        if wish.again {
+            self.waiting.push_front(waiter);
+            return Checkout::Waiting;
+        }
         if !self.takes_waiter() {
             return Checkout::Overloaded;
         }
-        self.waiting.push_back(Waiter { owner, wish });
+        self.waiting.push_back(waiter);
         Checkout::Waiting
     }
 
@@ -315,6 +222,38 @@ impl Pool {
             self.connections.remove(&token);
             return Released::Retired;
         }
+        if self.limits.quarantine {
+            connection.owner = None;
+            self.resting.push_back((token, false));
+            return Released::Resting;
+        }
+        self.put_to_use(token, now_ms)
+    }
+
+    /// A tick has come. Those that rested at the last one have rested long enough: call until there is none. Within one turn of
+    /// the proxy's loop a tick may follow the answer, between two there has been a whole one, which would have brought what a
+    /// server sent behind its answer.
+    pub fn end_rest(&mut self, now_ms: u64) -> Option<(StreamToken, Released)> {
+        let rested = self.resting.iter().position(|(_, ticked)| *ticked);
+        let Some((token, _)) = rested.and_then(|at| self.resting.remove(at)) else {
+            for (_, ticked) in &mut self.resting {
+                *ticked = true;
+            }
+            return None;
+        };
+        Some((token, self.put_to_use(token, now_ms)))
+    }
+
+    /// Whether connections rest.
+    pub fn rests(&self) -> bool {
+        !self.resting.is_empty()
+    }
+
+    /// A connection works for the next one, or idles.
+    fn put_to_use(&mut self, token: StreamToken, now_ms: u64) -> Released {
+        let Some(connection) = self.connections.get_mut(&token) else {
+            return Released::Retired;
+        };
         let next = self.waiting.iter().position(|waiter| !waiter.wish.fresh);
         if let Some(waiter) = next.and_then(|next| self.waiting.remove(next)) {
             connection.owner = Some(waiter.owner);
@@ -330,6 +269,7 @@ impl Pool {
     pub fn remove(&mut self, token: StreamToken) -> Option<ClosedConnection> {
         let connection = self.connections.remove(&token)?;
         self.idle.retain(|(idle, _)| *idle != token);
+        self.resting.retain(|(resting, _)| *resting != token);
         Some(ClosedConnection {
             owner: connection.owner,
             was_connected: connection.peer.is_some(),
@@ -367,14 +307,14 @@ impl Pool {
         self.waiting.len()
     }
 
-    /// Connections that idle.
+    /// Connections that idle, or rest.
     pub fn idle(&self) -> usize {
-        self.idle.len()
+        self.idle.len().saturating_add(self.resting.len())
     }
 
     /// Connections that work for a request.
     pub fn active(&self) -> usize {
-        self.connections.len().saturating_sub(self.idle.len())
+        self.connections.len().saturating_sub(self.idle())
     }
 
     /// Whether something can be done now for a request that waits: it wants a tick soon.
@@ -386,6 +326,22 @@ impl Pool {
     /// Whether requests wait that can have no connection before another is done with its own.
     pub fn starves(&self) -> bool {
         !self.waiting.is_empty() && self.room() == 0
+    }
+
+    /// Whether a body of a message has waited for that long, and there is no room for a connection to be opened for it.
+    pub fn is_overdue(&self, patience_ms: u64, now_ms: u64) -> bool {
+        let overdue = |waiter: &&Waiter| {
+            let waited_ms = now_ms.checked_sub(waiter.since_ms);
+            matches!(waiter.owner, Owner::Unit(_))
+                && waited_ms.is_some_and(|waited_ms| waited_ms >= patience_ms)
+        };
+        self.paused_until_ms <= now_ms
+            && self
+                .waiting
+                .iter()
+                .filter(overdue)
+                .nth(self.room())
+                .is_some()
     }
 
     /// How many connections may be opened.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::icap::Direction;
 
 const LIMITS: PoolLimits = PoolLimits {
     max_connections: 2,
@@ -6,6 +7,7 @@ const LIMITS: PoolLimits = PoolLimits {
     idle_timeout_ms: 1_000,
     max_requests: 3,
     max_age_ms: 10_000,
+    quarantine: false,
 };
 
 fn message(context: u32) -> Owner {
@@ -19,7 +21,7 @@ fn message(context: u32) -> Owner {
 /// A request asks for a connection, and there is none yet.
 #[track_caller]
 fn wait(pool: &mut Pool, id: u32) {
-    let checkout = pool.checkout(message(id), Wish::default());
+    let checkout = pool.checkout(message(id), Wish::default(), 0);
     assert_eq!(checkout, Checkout::Waiting, "{id}");
 }
 
@@ -42,7 +44,7 @@ fn a_kept_connection_is_handed_out_again() {
     assert_eq!(open_all(&mut pool, 10), [(message(1), 10)]);
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert_eq!(
-        pool.checkout(message(2), Wish::default()),
+        pool.checkout(message(2), Wish::default(), 0),
         Checkout::Kept(10)
     );
     assert_eq!(pool.owner(10), Some(message(2)));
@@ -58,7 +60,7 @@ fn the_connection_used_last_is_reused_first() {
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert_eq!(pool.release(11, 1), Released::Kept);
     assert_eq!(
-        pool.checkout(message(3), Wish::default()),
+        pool.checkout(message(3), Wish::default(), 0),
         Checkout::Kept(11)
     );
 }
@@ -78,7 +80,7 @@ fn those_who_wait_are_served_in_order_and_nobody_overtakes_them() {
     assert_eq!(pool.release(10, 0), Released::HandedTo(message(4)));
     assert_eq!(pool.release(11, 0), Released::Kept);
     assert_eq!(
-        pool.checkout(message(5), Wish::default()),
+        pool.checkout(message(5), Wish::default(), 0),
         Checkout::Kept(11)
     );
 }
@@ -92,12 +94,12 @@ fn past_max_pending_it_is_overload_and_room_does_not_count_as_pending() {
     }
     assert!(!pool.takes_another());
     assert_eq!(
-        pool.checkout(message(5), Wish::default()),
+        pool.checkout(message(5), Wish::default(), 0),
         Checkout::Overloaded
     );
     open_all(&mut pool, 10);
     assert_eq!(
-        pool.checkout(message(5), Wish::default()),
+        pool.checkout(message(5), Wish::default(), 0),
         Checkout::Overloaded
     );
     pool.forget(message(3));
@@ -117,7 +119,7 @@ fn an_idle_connection_takes_another_where_nobody_may_wait() {
     assert!(!pool.takes_another());
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert!(pool.takes_another());
-    let kept = pool.checkout(message(2), Wish::default());
+    let kept = pool.checkout(message(2), Wish::default(), 0);
     assert_eq!(kept, Checkout::Kept(10));
 }
 
@@ -129,7 +131,7 @@ fn a_connection_is_retired_after_its_last_request() {
     for id in [2, 3] {
         assert_eq!(pool.release(10, 0), Released::Kept);
         assert_eq!(
-            pool.checkout(message(id), Wish::default()),
+            pool.checkout(message(id), Wish::default(), 0),
             Checkout::Kept(10)
         );
     }
@@ -145,7 +147,7 @@ fn a_retry_waits_in_front_for_a_fresh_connection_and_an_idle_one_makes_room() {
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(10, 0), Released::Kept);
-    assert_eq!(pool.checkout(message(3), Wish::FRESH), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(3), Wish::FRESH, 0), Checkout::Waiting);
     assert_eq!(pool.next_to_open(0, 0), None);
     assert!(pool.can_open(0));
     assert_eq!(pool.evict(0), Some(10));
@@ -159,9 +161,10 @@ fn a_request_that_has_to_wait_a_while_holds_nobody_up() {
     let mut pool = Pool::new(LIMITS);
     let later = Wish {
         fresh: true,
+        again: false,
         not_before_ms: 50,
     };
-    assert_eq!(pool.checkout(message(1), later), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(1), later, 0), Checkout::Waiting);
     assert!(!pool.can_open(49));
     wait(&mut pool, 2);
     assert_eq!(pool.next_to_open(0, 49), Some(message(2)));
@@ -175,7 +178,7 @@ fn a_kept_connection_does_not_go_to_a_retry() {
     let mut pool = Pool::new(LIMITS);
     wait(&mut pool, 1);
     open_all(&mut pool, 10);
-    assert_eq!(pool.checkout(message(2), Wish::FRESH), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(2), Wish::FRESH, 0), Checkout::Waiting);
     assert_eq!(pool.release(10, 0), Released::Kept);
 }
 
@@ -186,11 +189,11 @@ fn a_retry_that_waits_keeps_nobody_from_a_kept_connection() {
         wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
-    assert_eq!(pool.checkout(message(4), Wish::FRESH), Checkout::Waiting);
+    assert_eq!(pool.checkout(message(4), Wish::FRESH, 0), Checkout::Waiting);
     assert_eq!(pool.release(10, 0), Released::HandedTo(message(3)));
     assert_eq!(pool.release(11, 0), Released::Kept);
     assert_eq!(
-        pool.checkout(message(5), Wish::default()),
+        pool.checkout(message(5), Wish::default(), 0),
         Checkout::Kept(11)
     );
     assert_eq!(pool.waiting(), [message(4)]);
@@ -278,7 +281,7 @@ fn what_the_server_allows_goes_before_the_limit() {
     assert_eq!(pool.release(11, 0), Released::Kept);
     pool.allow(Some(0));
     assert_eq!(
-        pool.checkout(message(3), Wish::default()),
+        pool.checkout(message(3), Wish::default(), 0),
         Checkout::Kept(11),
         "at least one"
     );
@@ -328,6 +331,7 @@ fn two_users_of_a_pool_share_the_stricter_bounds() {
         idle_timeout_ms: 10,
         max_requests: 99,
         max_age_ms: 20_000,
+        quarantine: true,
     };
     let both = PoolLimits {
         max_connections: 2,
@@ -335,9 +339,79 @@ fn two_users_of_a_pool_share_the_stricter_bounds() {
         idle_timeout_ms: 10,
         max_requests: 3,
         max_age_ms: 10_000,
+        quarantine: true,
     };
     assert_eq!(LIMITS.strictest(other), both);
     assert_eq!(other.strictest(LIMITS), both);
+}
+
+#[test]
+fn who_waits_is_overdue_once_it_waited_that_long_and_finds_no_room() {
+    let mut pool = Pool::new(LIMITS);
+    for id in [1, 2] {
+        wait(&mut pool, id);
+    }
+    assert!(!pool.is_overdue(0, 1_000), "there is room");
+    open_all(&mut pool, 10);
+    let probe = Owner::Options(0);
+    let waits = pool.checkout(probe, Wish::default(), 0);
+    assert_eq!(waits, Checkout::Waiting);
+    assert!(!pool.is_overdue(200, 1_000), "it is no message");
+    let waits = pool.checkout(message(3), Wish::default(), 1_000);
+    assert_eq!(waits, Checkout::Waiting);
+    assert!(!pool.is_overdue(200, 1_199));
+    assert!(pool.is_overdue(200, 1_200));
+    pool.remove(10);
+    assert!(!pool.is_overdue(200, 1_200), "there is room again");
+    let later = Wish {
+        not_before_ms: 2_000,
+        ..Wish::default()
+    };
+    let waits = pool.checkout(message(4), later, 1_000);
+    assert_eq!(waits, Checkout::Waiting);
+    assert!(!pool.is_overdue(200, 2_199), "for this one there is none");
+    assert!(pool.is_overdue(200, 2_200));
+    pool.pause(3_000);
+    assert!(
+        !pool.is_overdue(200, 2_200),
+        "the server has too much to do"
+    );
+}
+
+#[test]
+fn a_connection_rests_for_a_whole_turn_and_then_works_for_the_first_who_waits() {
+    let mut pool = Pool::new(PoolLimits {
+        quarantine: true,
+        ..LIMITS
+    });
+    for id in 1..=3 {
+        wait(&mut pool, id);
+    }
+    open_all(&mut pool, 10);
+    for token in [10, 11] {
+        assert_eq!(pool.release(token, 0), Released::Resting);
+        assert_eq!(pool.owner(token), None);
+    }
+    assert_eq!(pool.end_rest(0), None, "the turn may be the same");
+    assert_eq!(pool.remove(11).map(|it| it.owner), Some(None));
+    let handed = Released::HandedTo(message(3));
+    assert_eq!(pool.end_rest(0), Some((10, handed)));
+    assert_eq!(pool.end_rest(0), None);
+    assert!(!pool.rests());
+}
+
+#[test]
+fn whose_connection_was_taken_waits_in_front_however_many_wait() {
+    let mut pool = Pool::new(LIMITS);
+    for id in 1..=4 {
+        wait(&mut pool, id);
+    }
+    open_all(&mut pool, 10);
+    let last = pool.checkout(message(5), Wish::default(), 0);
+    assert_eq!(last, Checkout::Overloaded);
+    let again = pool.checkout(message(1), Wish::AGAIN, 0);
+    assert_eq!(again, Checkout::Waiting);
+    assert_eq!(pool.release(10, 0), Released::HandedTo(message(1)));
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -348,8 +422,8 @@ mod in_any_order {
     proptest! {
         /// Whatever happens: no more connections than allowed, none that two own, none idle and owned at once.
         #[test]
-        fn the_bounds_hold_in_any_order_of_events(events in prop::collection::vec((0_u8..6, 0_u32..12), 0..200)) {
-            let limits = PoolLimits { max_connections: 3, max_pending: 4, idle_timeout_ms: 5, max_requests: 4, max_age_ms: 30 };
+        fn the_bounds_hold_in_any_order_of_events(rests: bool, events in prop::collection::vec((0_u8..6, 0_u32..12), 0..200)) {
+            let limits = PoolLimits { max_connections: 3, max_pending: 4, idle_timeout_ms: 5, max_requests: 4, max_age_ms: 30, quarantine: rests };
             let mut pool = Pool::new(limits);
             let mut owned: HashMap<StreamToken, Owner> = HashMap::new();
             let (mut next_token, mut next_owner) = (0, 0);
@@ -359,7 +433,7 @@ mod in_any_order {
                 match (event, picked) {
                     (0 | 1, _) => {
                         next_owner += 1;
-                        if let Checkout::Kept(token) = pool.checkout(message(next_owner), Wish { fresh: event == 1, not_before_ms: now + u64::from(pick) }) {
+                        if let Checkout::Kept(token) = pool.checkout(message(next_owner), Wish { fresh: event == 1, again: pick == 0, not_before_ms: now + u64::from(pick) }, now) {
                             prop_assert!(owned.insert(token, message(next_owner)).is_none());
                         }
                     }
@@ -383,9 +457,17 @@ mod in_any_order {
                         let closed = pool.remove(token).unwrap();
                         prop_assert_eq!(closed.owner, owned.remove(&token));
                     }
-                    _ => while let Some(token) = pool.expire(now) {
-                        prop_assert!(!owned.contains_key(&token));
-                    },
+                    _ => {
+                        while let Some(token) = pool.expire(now) {
+                            prop_assert!(!owned.contains_key(&token));
+                        }
+                        while let Some((token, released)) = pool.end_rest(now) {
+                            prop_assert!(!owned.contains_key(&token));
+                            if let Released::HandedTo(owner) = released {
+                                owned.insert(token, owner);
+                            }
+                        }
+                    }
                 }
                 prop_assert_eq!(pool.active(), owned.len());
                 prop_assert!(pool.active() + pool.idle() <= 3);

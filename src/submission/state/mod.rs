@@ -1,5 +1,6 @@
 //! The submission: its states and all its transitions.
 
+mod heard;
 mod queries;
 
 use std::borrow::Cow;
@@ -7,9 +8,9 @@ use std::mem;
 use std::rc::Rc;
 
 use super::answer::AnswerBody;
-use super::attempt::{Attempt, PAGE_BYTES, Progress};
+use super::attempt::{A_PAGE, Attempt, PAGE_BYTES, Progress};
 use super::cx::Cx;
-use super::judge::{Meaning, head_differs, judge_answer, judge_rest};
+use super::judge::{Meaning, judge_answer, judge_rest};
 use super::record::reason_only;
 use super::retry::{self, Loss, Prospect};
 use super::source::{Shown, Source};
@@ -26,6 +27,9 @@ use crate::verdict::{Judgement, Rest, Verdict};
 const OVERLOADED: u16 = 503;
 /// How long no connection is opened after that, in milliseconds.
 const OVERLOAD_PAUSE_MS: u64 = 100;
+
+/// Why an attempt was given up for others, for the log.
+const PREEMPTED: &str = "the connection was taken for others, for the body came slowly";
 
 /// One body shown to an ICAP service.
 #[derive(Debug)]
@@ -51,6 +55,7 @@ pub struct Submission {
 ///                                            ▲ ▲                 │  │                                    ▲
 ///                                            │ └─ lost, 503: retry ┘  └─answer that needs the rest─▶ Rest ─┘
 ///                                            └─ no server: retry
+///  Open, its body being all that is waited for ──others wait for its connection──▶ Parked ─body at its end─▶ Waiting
 ///  any ──failure, given up──▶ Done
 /// ```
 #[derive(Debug)]
@@ -63,6 +68,8 @@ enum State {
     Open(Box<Attempt>),
     /// The answer is complete. What it means depends on the rest of the body, which still comes.
     Rest(Box<Attempt>),
+    /// Its connection was taken for others, for its body comes slowly. It is sent anew once that is there in whole.
+    Parked,
     /// There is a step that ended it, or it was given up.
     Done,
 }
@@ -98,9 +105,30 @@ impl Submission {
                     false => Step::Pending,
                 }
             }
+            State::Parked if self.extent(cx).progress.ended || bug(Bug::ParkedTooShort) => {
+                self.connect(Wish::AGAIN, cx)
+            }
             State::Open(_) | State::Rest(_) => self.advance(cx),
-            State::Waiting | State::Done => Step::Pending,
+            State::Waiting | State::Parked | State::Done => Step::Pending,
         }
+    }
+
+    /// Others wait for a connection, and this one has its own because its body comes slowly: it parts with it. At most once, for
+    /// it gets another only when the body is there in whole. What the server had begun to say must be of no consequence.
+    pub fn preempt<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
+        if self.waits_for_body(cx.message.extent).is_some()
+            && self.has_said_nothing_else(cx)
+            && self.take_note(cx) == Rest::Silent
+        {
+            let mut record = self.record(cx);
+            record.action = None;
+            record.findings = reason_only(PREEMPTED.to_owned());
+            cx.effects.push(Effect::Record(record));
+            cx.effects.push(Effect::Preempted);
+            self.give_up(cx);
+            self.state = State::Parked;
+        }
+        Step::Pending
     }
 
     /// A connection is there that it waited for. Given back where it waits for none any more.
@@ -124,7 +152,7 @@ impl Submission {
 
     /// Bytes of the answer.
     pub fn bytes<H: Host>(&mut self, bytes: Vec<u8>, cx: &mut Cx<'_, H>) -> Step {
-        if let State::Open(attempt) | State::Rest(attempt) = &mut self.state {
+        if let State::Open(attempt) = &mut self.state {
             attempt.receive(bytes, cx.now_ms);
         }
         self.advance(cx)
@@ -148,14 +176,8 @@ impl Submission {
         let prospect = Prospect::of(cx.connections, self.pool, loss, cx.now_ms);
         // An answer that had said nothing yet but what was sent may be whole at the next try, once. One that had begun to
         // say something else stands, though it broke off.
-        let repeatable = match attempt.has_begun_change() {
-            true => {
-                !self.change_begun
-                    && attempt.is_same_so_far()
-                    && !head_differs(self.original(cx), &attempt.answer)
-            }
-            false => prospect == Prospect::Several || !attempt.transaction.answered(),
-        };
+        let repeatable = self.has_said_nothing_else(cx)
+            || (prospect == Prospect::Several && !attempt.has_begun_change());
         let wish = retry::after(loss, prospect, self.tries, cx.now_ms);
         match wish {
             Some(wish)
@@ -212,20 +234,23 @@ impl Submission {
         match mem::replace(&mut self.state, State::Done) {
             State::Waiting => cx.connections.forget(self.pool, Owner::Unit(self.id)),
             State::Open(attempt) | State::Rest(attempt) => {
+                let Some(token) = attempt.connection() else {
+                    return;
+                };
                 if bug(Bug::LastChunkWhenGivenUp) {
-                    let end = cx.connections.send(cx.host, attempt.token, b"0\r\n\r\n");
+                    let end = cx.connections.send(cx.host, token, b"0\r\n\r\n");
                     end.unwrap_or_default();
                 }
-                cx.close(attempt.token);
+                cx.close(token);
             }
-            State::Collecting | State::Done => {}
+            State::Collecting | State::Parked | State::Done => {}
         }
     }
 
     fn connect<H: Host>(&mut self, wish: Wish, cx: &mut Cx<'_, H>) -> Step {
         self.state = State::Waiting;
         let owner = Owner::Unit(self.id);
-        match cx.connections.checkout(self.pool, owner, wish) {
+        match cx.connections.checkout(self.pool, owner, wish, cx.now_ms) {
             // Nothing may be sent on it in this callback: it comes with those that were handed on.
             Checkout::Kept(token) if cx.connections.is_receiving(token) => {
                 cx.effects.push(Effect::Handed(owner, token));
@@ -259,8 +284,8 @@ impl Submission {
             cx.message.direction,
             &self.shown,
         );
-        let limit = cx.message.answer_limit();
-        match attempt.drive(cx.host, source, body, limit, cx.connections) {
+        let keep = cx.message.keep(&self.shown);
+        match attempt.drive(cx.host, source, body, keep, cx.connections) {
             Progress::Open => Step::Pending,
             Progress::Recall => {
                 cx.effects.push(Effect::WakeUp(self.id));
@@ -281,7 +306,7 @@ impl Submission {
         let body = self.extent(cx).progress;
         let waits = attempt.needs_rest(body);
         if waits && judge_rest(self.original(cx), &attempt.answer) == Rest::Silent {
-            self.state = State::Rest(attempt);
+            self.rest(attempt, cx);
             return Step::Pending;
         }
         let completed = match waits {
@@ -289,7 +314,7 @@ impl Submission {
             false => attempt.answer.complete(
                 self.source(cx),
                 body.available,
-                cx.message.answer_limit(),
+                cx.message.keep(&self.shown),
                 cx.budget,
             ),
         };
@@ -297,7 +322,9 @@ impl Submission {
             self.state = State::Rest(attempt);
             return self.fail(cause, reason, cx);
         }
-        cx.notice_istag(&attempt);
+        if attempt.connection().is_some() {
+            cx.notice_istag(&attempt);
+        }
         let Meaning {
             judgement,
             rest,
@@ -310,13 +337,9 @@ impl Submission {
             && record.icap_response_code == Some(OVERLOADED)
             && (self.tries == 0 || bug(Bug::RetriedForEver))
         {
-            return self.leave_overloaded(attempt.token, record, cx);
+            return self.leave_overloaded(&attempt, record, cx);
         }
-        if attempt.transaction.reusable() && !cut_off {
-            cx.give_back(attempt.token);
-        } else {
-            cx.close(attempt.token);
-        }
+        cx.leave(&attempt, !cut_off);
         if attempt.transaction.in_preview() {
             cx.effects.push(Effect::PreviewDecided);
         }
@@ -329,7 +352,7 @@ impl Submission {
                 let held = match answer.body {
                     // The body stays as it is.
                     AnswerBody::Same(len) if body.ended && len == body.available => Ok(()),
-                    _ => answer.hold(self.source(cx), cx.budget),
+                    _ => answer.hold(self.source(cx), cx.message.keep(&self.shown), cx.budget),
                 };
                 match held {
                     Ok(()) => Step::Change(record, Box::new(Change { answer, rest })),
@@ -339,7 +362,7 @@ impl Submission {
             Verdict::Block(with) => {
                 let mut answer = attempt.answer;
                 if let AnswerBody::Same(0..=PAGE_BYTES) = answer.body
-                    && let Err((_, reason)) = answer.hold(self.source(cx), cx.budget)
+                    && let Err((_, reason)) = answer.hold(self.source(cx), A_PAGE, cx.budget)
                 {
                     log::debug!("context {}: the page: {reason}", self.id.context);
                 }
@@ -351,17 +374,30 @@ impl Submission {
         }
     }
 
+    /// The answer is complete, and what it means depends on the rest of the body. No connection is held for that, which may
+    /// take as long as the client likes.
+    fn rest<H: Host>(&mut self, mut attempt: Box<Attempt>, cx: &mut Cx<'_, H>) {
+        if attempt.connection().is_some() && !bug(Bug::RestKeepsConnection) {
+            cx.notice_istag(&attempt);
+            let peer = attempt.server(cx.connections).map(str::to_owned);
+            // Of an answer that is the same so far, nobody can tell whether it was to end there.
+            cx.leave(&attempt, attempt.answer.use_original_body.is_some());
+            attempt.part(peer);
+        }
+        self.state = State::Rest(attempt);
+    }
+
     /// The server has too much to do: another connection, perhaps to another server, is to do.
     fn leave_overloaded<H: Host>(
         &mut self,
-        token: StreamToken,
+        attempt: &Attempt,
         mut record: Record,
         cx: &mut Cx<'_, H>,
     ) -> Step {
         record.findings = reason_only("the server is overloaded".to_owned());
         cx.effects.push(Effect::Record(record));
         self.count_retry(cx);
-        cx.close(token);
+        cx.leave(attempt, false);
         let until_ms = cx.now_ms.saturating_add(OVERLOAD_PAUSE_MS);
         cx.connections.pause(self.pool, until_ms);
         self.connect(Wish::default(), cx)
@@ -380,25 +416,5 @@ impl Submission {
     fn count_retry<H>(&mut self, cx: &mut Cx<'_, H>) {
         self.tries = self.tries.saturating_add(1);
         cx.effects.push(Effect::Retried);
-    }
-
-    /// Whether its connection had served before and brought bytes that begin no answer, at its first try: that connection was lost.
-    fn is_astray(&self) -> bool {
-        self.tries == 0 && matches!(&self.state, State::Open(attempt) if attempt.is_astray())
-    }
-
-    /// What the server has said in an answer that can't be used as a whole. Notes whether a change had begun.
-    fn take_note<H: Host>(&mut self, cx: &Cx<'_, H>) -> Rest {
-        let (State::Open(attempt) | State::Rest(attempt)) = &mut self.state else {
-            return Rest::Silent;
-        };
-        attempt.salvage();
-        self.change_begun |= attempt.has_begun_change();
-        match &self.state {
-            State::Open(attempt) | State::Rest(attempt) => {
-                judge_rest(self.original(cx), &attempt.answer)
-            }
-            State::Collecting | State::Waiting | State::Done => Rest::Silent,
-        }
     }
 }

@@ -1,13 +1,14 @@
 //! What there is to know of a submission.
 
+use super::super::answer::OwnBody;
 use super::super::attempt::Attempt;
 use super::super::cx::Cx;
 use super::super::judge::Original;
 use super::super::record::record;
-use super::super::source::{Extent, Source};
+use super::super::source::{Extent, Shown, Source};
 use super::super::step::Record;
 use super::{State, Submission};
-use crate::connection::{StreamToken, UnitId};
+use crate::connection::{PoolId, StreamToken, UnitId};
 use crate::host::Host;
 
 impl Submission {
@@ -20,7 +21,7 @@ impl Submission {
     pub fn record<H: Host>(&self, cx: &Cx<'_, H>) -> Record {
         let attempt = match &self.state {
             State::Open(attempt) | State::Rest(attempt) => Some(&**attempt),
-            State::Collecting | State::Waiting | State::Done => None,
+            State::Collecting | State::Waiting | State::Parked | State::Done => None,
         };
         self.record_of(attempt, cx)
     }
@@ -49,20 +50,50 @@ impl Submission {
                 let extent = self.shown.extent(message);
                 attempt.transaction.waits_for_server(extent.progress)
             }
-            State::Collecting | State::Rest(_) | State::Done => false,
+            State::Collecting | State::Rest(_) | State::Parked | State::Done => false,
         }
+    }
+
+    /// Since when it is on a connection where it has nothing to do now but wait for more of the body, in milliseconds; `None`: it
+    /// has none, or waits for the server. `message`: how much there is of the body of its message.
+    pub fn waits_for_body(&self, message: Extent) -> Option<u64> {
+        match &self.state {
+            State::Open(attempt) if !self.waits_for_server(message) => Some(attempt.started_ms),
+            _ => None,
+        }
+    }
+
+    /// What the server has sent so far in the place of a body that is shown whole, where nothing is needed any more of what has come
+    /// of that. `message`: how much there is of it.
+    pub fn own_body(&mut self, message: Extent) -> Option<&mut OwnBody> {
+        match (&mut self.state, &self.shown) {
+            (State::Open(attempt), Shown::Whole | Shown::Rest { .. }) => {
+                attempt.own_body(message.progress)
+            }
+            _ => None,
+        }
+    }
+
+    /// What comes of the body from `from` on stands at `at` in the host's buffer, and nothing else of it does.
+    pub fn moved(&mut self, from: u64, at: u64) {
+        self.shown = Shown::Rest { from, at };
+    }
+
+    /// The pool that its connections come from.
+    pub fn pool(&self) -> PoolId {
+        self.pool
     }
 
     /// The connection that it is on.
     pub fn connection(&self) -> Option<StreamToken> {
         match &self.state {
-            State::Open(attempt) | State::Rest(attempt) => Some(attempt.token),
-            State::Collecting | State::Waiting | State::Done => None,
+            State::Open(attempt) | State::Rest(attempt) => attempt.connection(),
+            State::Collecting | State::Waiting | State::Parked | State::Done => None,
         }
     }
 
     pub(super) fn record_of<H: Host>(&self, attempt: Option<&Attempt>, cx: &Cx<'_, H>) -> Record {
-        let attempt = attempt.map(|attempt| (attempt, cx.connections.peer(attempt.token)));
+        let attempt = attempt.map(|attempt| (attempt, attempt.server(cx.connections)));
         let mut record = record(&cx.message, &self.request, attempt);
         record.part.clone_from(&self.part);
         Box::new(record)

@@ -48,6 +48,8 @@ pub(crate) fn profile(vendor: &str) -> Profile {
         allow_204: true,
         response_timeout_ms: 1000,
         body_progress_timeout_ms: 1000,
+        upload_preempt_ms: 0,
+        quarantine: false,
         slow_threshold_ms: 100,
         fail_actions: FailActions {
             connection: FailAction::Closed,

@@ -1,4 +1,4 @@
-"""Usage: calls.py ADDRESS all | refused WHAT_IS_FOUND | down
+"""Usage: calls.py ADDRESS all | refused WHAT_IS_FOUND | fields | down
 
 Calls the four kinds of methods with grpcio, and says what became of the calls."""
 
@@ -63,4 +63,7 @@ elif sys.argv[2] == "refused":
     said["infected"] = unary(sys.argv[3].encode())
     said["eicar"] = unary(EICAR)
     said["large"] = unary(bytes(53 << 20))
+elif sys.argv[2] == "fields":
+    said["eicar"] = unary(EICAR)
+    said["nested"] = unary(field(EICAR) + b"\x10\x2a")
 print(json.dumps(said))

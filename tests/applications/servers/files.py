@@ -1,6 +1,6 @@
 """Usage: files.py PORT DIRECTORY
 
-Keeps what is sent to it, in files below DIRECTORY/store."""
+Keeps what is sent to it, in files below DIRECTORY/store. A browser that asks gets a page that uploads."""
 
 import pathlib
 import sys
@@ -12,6 +12,14 @@ store.mkdir(exist_ok=True)
 
 class Files(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        page = pathlib.Path(__file__).with_name("page.html").read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
 
     def do_PUT(self):
         content = self.body()
@@ -33,4 +41,6 @@ class Files(BaseHTTPRequestHandler):
         return b"".join(pieces)
 
 
+# A client may begin many uploads at once.
+ThreadingHTTPServer.request_queue_size = 512
 ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Files).serve_forever()

@@ -114,6 +114,12 @@ impl Envoy {
         get(self.admin, path).await.unwrap()
     }
 
+    /// Lets Envoy write into its log each call between it and the module, from now on.
+    pub async fn log_calls(&self) {
+        let levels = ask(self.admin, hyper::Method::POST, "/logging?wasm=trace").await;
+        assert!(levels.is_some_and(|it| it.contains("wasm: trace")));
+    }
+
     /// A new connection to the listener.
     pub async fn connect(&self, version: Version) -> Client {
         Client::connect(self.listener(), version).await
@@ -276,13 +282,15 @@ async fn nth_line(path: &Path, n: usize) -> String {
 
 /// A page of the admin interface; `None` while nobody listens there.
 async fn get(admin: SocketAddr, path: &str) -> Option<String> {
+    ask(admin, hyper::Method::GET, path).await
+}
+
+async fn ask(admin: SocketAddr, method: hyper::Method, path: &str) -> Option<String> {
     let stream = tokio::net::TcpStream::connect(admin).await.ok()?;
     drop(stream);
     let mut client = Client::connect(admin, Version::Http1).await;
     let answer = within("Envoy's admin interface", async {
-        client
-            .try_send(request(hyper::Method::GET, path, empty()))
-            .await
+        client.try_send(request(method, path, empty())).await
     })
     .await
     .ok()?;

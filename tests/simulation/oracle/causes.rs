@@ -1,14 +1,16 @@
 //! Which failures a run may have: none without a reason in its plan.
 
+use icap_filter::icap::Direction;
+
 use super::delivery::Exchange;
 use crate::parties::transaction::Said;
-use crate::plan::{MessagePlan, Plan, Route};
+use crate::plan::{MessagePlan, Plan, Route, ServerPlan};
 
 impl Plan {
     /// Everybody is fast, and there are connections enough.
     fn is_swift(&self) -> bool {
         let messages = self.messages.len() as u64;
-        let needed = messages * 2 + 2;
+        let needed = messages * (1 + u64::from(self.profile.parallel)) + 2;
         self.profile.timeout_ms >= 300
             && u64::from(self.profile.max_connections) >= needed
             && self.faults.late_tick == 0
@@ -24,6 +26,18 @@ impl Plan {
             })
     }
 
+    /// Connections are few and some clients slow, but nothing else goes wrong: a connection is taken from those that delay others.
+    pub fn makes_room(&self) -> bool {
+        let profile = &self.profile;
+        self.faults.are_none()
+            && (1..=20).contains(&profile.preempt_ms)
+            && profile.timeout_ms >= 2000
+            && u64::from(profile.max_pending) >= 2 * self.messages.len() as u64 + 2
+            && self.servers.iter().all(|server| {
+                server.is_quick() && server.outage_ms.is_none() && server.max_connections.is_none()
+            })
+    }
+
     fn lets_wait(&self, message: &MessagePlan) -> bool {
         let limit_us = self.profile.progress_timeout_ms * 1000;
         limit_us == 0
@@ -36,11 +50,7 @@ impl Plan {
 impl Plan {
     /// Nothing goes wrong, and nobody but the clients is slow.
     pub fn is_calm(&self) -> bool {
-        self.faults.are_none()
-            && self.is_swift()
-            && self.servers.iter().all(|it| {
-                it.split == 0 && it.work_us <= 500 && it.latency_us <= 50 && it.connect_us <= 200
-            })
+        self.faults.are_none() && self.is_swift() && self.servers.iter().all(ServerPlan::is_quick)
     }
 
     /// A connection may be lost.
@@ -58,6 +68,12 @@ impl Plan {
     }
 }
 
+impl ServerPlan {
+    fn is_quick(&self) -> bool {
+        self.split == 0 && self.work_us <= 500 && self.latency_us <= 50 && self.connect_us <= 200
+    }
+}
+
 impl Exchange<'_> {
     /// Whether a failure with that cause has a reason.
     pub fn may_fail_by(&self, cause: &str) -> bool {
@@ -70,7 +86,7 @@ impl Exchange<'_> {
         match cause {
             "connection" => loses,
             "timeout" => {
-                !plan.is_swift()
+                !(plan.is_swift() || plan.makes_room())
                     || faults.slow > 0
                     || faults.silence > 0
                     || loses
@@ -81,7 +97,8 @@ impl Exchange<'_> {
             }
             "protocol" => faults.garbage > 0 || faults.status > 0 || faults.leftover > 0,
             "server_error" => faults.status > 0 || faults.busy > 0 || sleeps,
-            "overload" => !plan.is_swift(),
+            "bad_request" => plan.is_ambiguous(self.it),
+            "overload" => !plan.is_swift() && !plan.makes_room(),
             "internal" => {
                 faults.host > 0
                     || !plan.envoy.stop_iteration
@@ -96,6 +113,7 @@ impl Exchange<'_> {
                 largest > plan.profile.request_kb.min(plan.profile.response_kb) * 1024
                     || largest + 400 > plan.envoy.buffer_limit
                     || told(Said::TooLong)
+                    || self.both_are_too_much()
                     || self.grows()
             }
             _ => false,
@@ -110,12 +128,35 @@ impl Exchange<'_> {
             .request_kb
             .min(self.plan.profile.response_kb)
             * 1024;
+        let of_form: usize = self
+            .scans(Direction::Request)
+            .map(|it| match &it.said {
+                Said::Change(changed) => changed.body.len().saturating_sub(it.body.len()),
+                _ => 0,
+            })
+            .sum();
+        if self.it.request.form.is_some() && self.it.request.size + of_form > longest {
+            return true;
+        }
         self.scanner.transactions.iter().any(|it| match &it.said {
             Said::Change(changed) => changed.body.len() > longest,
             // A page in the place of a response is held like one.
             Said::Block => it.statement as usize > longest,
             _ => false,
         })
+    }
+
+    /// Envoy's buffer is smaller than the profile's, and has no room for a message and for what takes its place, while both come.
+    fn both_are_too_much(&self) -> bool {
+        let profile = &self.plan.profile;
+        let room = self.plan.envoy.buffer_limit;
+        let largest = self.it.request.size.max(self.it.response.size);
+        let changes = |said: &Said| match said {
+            Said::Change(changed) => changed.body.len() + largest > room,
+            _ => false,
+        };
+        room < profile.request_kb.max(profile.response_kb) * 1024
+            && self.scanner.transactions.iter().any(|it| changes(&it.said))
     }
 
     /// A server has put a body where there was none.

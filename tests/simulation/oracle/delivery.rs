@@ -7,7 +7,7 @@ use crate::envoy::message::{Message, Received};
 use crate::parties::client::{NO_TRAILER, TRAILER};
 use crate::parties::scanner::Scanner;
 use crate::parties::transaction::{Changed, Said, Transaction};
-use crate::plan::{Body, Framing, MessagePlan, Plan, Responses, Route};
+use crate::plan::{Body, Framing, MessagePlan, Plan, Responses, Route, Shown};
 
 /// An exchange that is over, and all that is known of it.
 pub struct Exchange<'a> {
@@ -19,7 +19,7 @@ pub struct Exchange<'a> {
 
 /// What somebody has got.
 #[derive(Debug, PartialEq)]
-enum Got<'t> {
+pub enum Got<'t> {
     /// Nothing.
     Nothing,
     /// The beginning of the original.
@@ -28,6 +28,8 @@ enum Got<'t> {
     Original,
     /// What the server made of it.
     Changed(&'t Changed),
+    /// A form in which these parts are what servers made of them.
+    ChangedForm(Vec<Shown>),
 }
 
 impl Exchange<'_> {
@@ -41,18 +43,24 @@ impl Exchange<'_> {
         if !self.message.replied || self.message.local_body.is_some() {
             self.check_direction(Direction::Response, entry.as_ref())?;
         }
-        if self.it.route == Route::Misspelt && self.message.application.head.is_some() {
+        if self.it.route == Route::Misspelt
+            && !self.plan.profile.monitor
+            && self.message.application.head.is_some()
+        {
             return Err("nobody knows whether it is to be scanned, and it went on".to_owned());
         }
         self.check_end()?;
         self.check_time()?;
         match &entry {
-            Some(entry) if !self.message.host_fault => self.check_entry(entry),
+            Some(entry) if !self.message.host_fault => {
+                self.check_monitored(entry)?;
+                self.check_entry(entry)
+            }
             _ => Ok(()),
         }
     }
 
-    fn body(&self, of: Direction) -> &Body {
+    pub fn body(&self, of: Direction) -> &Body {
         match of {
             Direction::Request => &self.it.request,
             Direction::Response => &self.it.response,
@@ -66,7 +74,7 @@ impl Exchange<'_> {
         }
     }
 
-    fn scans(&self, of: Direction) -> impl Iterator<Item = &Transaction> {
+    pub fn scans(&self, of: Direction) -> impl Iterator<Item = &Transaction> {
         self.scanner.scans(self.it.id, of)
     }
 
@@ -74,8 +82,18 @@ impl Exchange<'_> {
     pub fn is_scanned(&self, of: Direction) -> bool {
         // A local reply in place of a request that is held is no response to be scanned.
         let comes = self.message.application.head.is_some();
+        let profile = &self.plan.profile;
         !self.it.is_skipped()
-            && (of == Direction::Request || comes && self.plan.profile.responses != Responses::No)
+            && match of {
+                Direction::Request => !(profile.as_download && self.it.request.size == 0),
+                Direction::Response => comes && profile.responses != Responses::No,
+            }
+    }
+
+    /// Whether a head that a server has changed takes the place of the original's.
+    pub fn takes_heads(&self, of: Direction) -> bool {
+        let parts = self.plan.shown(self.it) != [Shown::Whole];
+        of == Direction::Response || !(parts || self.plan.profile.as_download)
     }
 
     fn got(&self, of: Direction) -> Result<Got<'_>, String> {
@@ -119,8 +137,13 @@ impl Exchange<'_> {
         if received.body == original && !marked {
             return Ok(Got::Original);
         }
+        if of == Direction::Request && self.plan.shown(self.it) != [Shown::Whole] && !marked {
+            return self.got_form(&received.body);
+        }
+        let takes_heads = self.takes_heads(of);
         changed
-            .filter(|it| it.marked == marked && it.body == received.body)
+            .filter(|it| it.marked == marked || !takes_heads && !marked)
+            .filter(|it| it.body == received.body)
             .last()
             .map(Got::Changed)
             .ok_or_else(|| {
@@ -147,52 +170,39 @@ impl Exchange<'_> {
                 _ => Err(format!("{of:?} is not scanned, and was changed")),
             };
         }
+        if self.plan.profile.monitor {
+            return match got {
+                Got::Original | Got::Part => Ok(()),
+                _ => Err(format!("{of:?} is monitored, and was changed")),
+            };
+        }
         let blocked = self.scans(of).any(Transaction::was_seen_to_block);
         if blocked {
             return Err(format!("{of:?} went on, though a server had blocked it"));
         }
-        if let Got::Changed(_) = got {
-            return self.expect(entry, &["ICAP_MODIFIED", "ICAP_FAILED", "ICAP_BLOCKED"], of);
-        }
-        let cleared = self
-            .scans(of)
-            .any(|it| it.said == Said::Clean && it.was_heard_whole());
-        if cleared {
-            return match self.scans(of).any(Transaction::was_seen_to_differ) {
-                true => Err(format!(
-                    "{of:?} went on as it was, though a server had changed it"
-                )),
-                false => Ok(()),
-            };
-        }
-        if self.scans(of).any(Transaction::had_begun_message) {
-            return Err(format!(
-                "{of:?} went on unscanned, though a server had begun to put something in its place"
-            ));
-        }
-        let Some(entry) = entry.filter(|_| !self.message.host_fault) else {
-            return Ok(());
+        let changed = match got {
+            Got::Changed(_) => return self.expect_changed(entry, of),
+            Got::ChangedForm(changed) => {
+                self.expect_changed(entry, of)?;
+                changed
+            }
+            _ => Vec::new(),
         };
-        if entry.action != "ICAP_FAILED" {
-            return Err(format!(
-                "{of:?} went on without a verdict, as {}",
-                entry.action
-            ));
+        let shown = match of {
+            Direction::Request => self.plan.shown(self.it),
+            Direction::Response => vec![Shown::Whole],
+        };
+        for what in shown.into_iter().filter(|what| !changed.contains(what)) {
+            self.check_unchanged(of, what, entry)?;
         }
-        let opens = entry
-            .causes()
-            .iter()
-            .any(|cause| self.plan.profile.opens(cause));
-        if !opens {
-            return Err(format!(
-                "{of:?} went on unscanned, which its failure does not allow: {:?}",
-                entry.significance
-            ));
+        match of == Direction::Request && self.plan.is_ambiguous(self.it) {
+            true => self.check_unscanned(of, entry),
+            false => Ok(()),
         }
-        Ok(())
     }
 
-    fn expect(&self, entry: Option<&Entry>, actions: &[&str], of: Direction) -> Result<(), String> {
+    fn expect_changed(&self, entry: Option<&Entry>, of: Direction) -> Result<(), String> {
+        let actions = ["ICAP_MODIFIED", "ICAP_FAILED", "ICAP_BLOCKED"];
         match entry {
             Some(entry)
                 if !actions.contains(&entry.action.as_str()) && !self.message.host_fault =>
@@ -263,10 +273,16 @@ impl Exchange<'_> {
         const SLACK_MS: u64 = 150;
         /// How long a scan may take where nobody is slow: less than a tick of the clock.
         const CALM_MS: u64 = 40;
+        /// How long it may take until a connection is taken from a body that is slow, and opened for another.
+        const ROOM_MS: u64 = 100;
         let faults = &self.plan.faults;
         let late = u64::from(faults.late_tick > 0 || faults.late_wake_up > 0);
         let longest_us = match self.plan.is_calm() {
             true => CALM_MS * 1000,
+            false if self.plan.makes_room() => {
+                let bodies = 2 * self.plan.messages.len() as u64;
+                (bodies * ROOM_MS + SLACK_MS) * 1000
+            }
             false => (self.plan.profile.timeout_ms + SLACK_MS + late * 100) * 1000,
         };
         for of in [Direction::Request, Direction::Response] {
@@ -304,13 +320,27 @@ impl Exchange<'_> {
                 return Err("a server had blocked it, and it is logged as failed".to_owned());
             }
         }
-        let application_has_it = self.message.application.head.is_some();
+        let application_has_it =
+            self.message.application.head.is_some() && !self.plan.profile.monitor;
+        let taken = entry.records.iter().filter(|it| it.was_preempted());
+        if taken.count() > 1 + usize::from(self.plan.profile.responses != Responses::No) {
+            return Err("its connection was taken more than once".to_owned());
+        }
         let one_way = self.plan.profile.responses == Responses::No;
         match entry.action.as_str() {
-            "ICAP_PASSED" => match all().any(|it| it.said == Said::Clean && it.was_heard_whole()) {
-                true => Ok(()),
-                false => Err("it is logged as passed, which no server has said".to_owned()),
-            },
+            "ICAP_PASSED" => {
+                let both = [Direction::Request, Direction::Response];
+                let cleared = both.into_iter().any(|of| {
+                    let takes_heads = self.takes_heads(of);
+                    self.scans(of)
+                        .any(|it| it.clears(takes_heads) && it.was_heard_whole())
+                });
+                match cleared {
+                    true => Ok(()),
+                    false => Err("it is logged as passed, which no server has said".to_owned()),
+                }
+            }
+            "ICAP_DISABLED" if !self.is_scanned(Direction::Request) => Ok(()),
             "ICAP_MODIFIED" => {
                 match all().any(|it| matches!(it.said, Said::Change(_)) && it.was_heard_whole()) {
                     true => Ok(()),

@@ -8,6 +8,8 @@ use crate::envoy::message::{Logged, Message};
 #[derive(Debug)]
 pub struct Entry {
     pub action: String,
+    /// That is what was done, and not what would have been.
+    pub enforced: bool,
     pub significance: Vec<String>,
     /// Method, action and reason of each transaction.
     pub records: Vec<Record>,
@@ -16,6 +18,7 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Record {
     pub action: String,
+    pub reason: String,
 }
 
 /// The causes, by what an entry says of them.
@@ -30,6 +33,13 @@ const CAUSES: [(&str, &[&str]); 9] = [
     ("ADF_ICAP_FAILED", &["internal"]),
     ("ADF_ICAP_SERVER_HIGH_RESPONSE_TIME", &[]),
 ];
+
+impl Record {
+    /// Whether it was given up for others.
+    pub fn was_preempted(&self) -> bool {
+        self.reason.starts_with("the connection was taken")
+    }
+}
 
 impl Entry {
     /// The entry of an exchange that is over.
@@ -48,11 +58,13 @@ impl Entry {
         }
         Ok(Self {
             action,
+            enforced: value["enforced"].as_bool().unwrap_or(true),
             significance: list(&value["significance"]).iter().map(text).collect(),
             records: list(&value["request_logs"])
                 .iter()
                 .map(|record| Record {
                     action: text(&record["action"]),
+                    reason: text(&record["reason"]),
                 })
                 .collect(),
         })

@@ -5,6 +5,9 @@ mod causes;
 mod counters;
 mod delivery;
 mod entry;
+mod monitor;
+mod parts;
+mod unchanged;
 
 use crate::world::Sim;
 

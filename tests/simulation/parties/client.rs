@@ -76,6 +76,9 @@ impl MessagePlan {
             field("x-number", &self.id.to_string()),
             field("x-icap-action", "ICAP_PASSED"),
         ];
+        if let Some(form) = &self.request.form {
+            fields.push(field("content-type", &form.content_type()));
+        }
         fields.extend(self.request.length_field());
         fields
     }

@@ -5,7 +5,7 @@ use icap_filter::icap::Direction;
 use super::answer::{Answer, Extra, bare, changed, differs_at, echo, page, partial};
 use super::icap_request::find;
 use super::transaction::{Changed, Said, Subject, Transaction};
-use crate::plan::{EDIT, EVIL, Plan, ServerPlan};
+use crate::plan::{EDIT, EVIL, Plan, ServerPlan, Shown};
 use crate::random::Dice;
 use crate::world::End;
 
@@ -41,11 +41,23 @@ pub enum Decision {
 
 /// Decides about a transaction.
 pub fn decide(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) -> Decision {
-    let Subject::Scan(id, of) = it.subject else {
+    let Subject::Scan(id, of, shown) = it.subject else {
         return Decision::Wait;
     };
-    let number = id * 4 + u64::from(of == Direction::Response);
-    let dice = Dice::new(plan.seed, "decision", number * 64 + it.attempt);
+    let dice = match shown {
+        Shown::Whole => {
+            let number = id * 4 + u64::from(of == Direction::Response);
+            Dice::new(plan.seed, "decision", number * 64 + it.attempt)
+        }
+        Shown::File(_) | Shown::Fields => {
+            let part = match shown {
+                Shown::File(n) => n as u64,
+                _ => 63,
+            };
+            let number = (id * 64 + part) * 64 + it.attempt;
+            Dice::new(plan.seed, "decision about a part", number)
+        }
+    };
     let early = dice.below(2000) as usize;
     let is_evil = find(&it.body, EVIL).is_some();
     let ripe = match stage {
@@ -72,7 +84,7 @@ pub fn decide(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) 
     let (said, answer) = match fault {
         Some(said @ Said::Nothing) => (said, Answer::default()),
         Some(said) => in_trouble(said, &dice),
-        None => verdict(plan, it, stage, of, closes, &dice),
+        None => verdict(plan, it, stage, closes, &dice),
     };
     let delay_us = match dice.one_in(plan.faults.slow) {
         true => delay_us + (plan.profile.timeout_ms + dice.below(200)) * 1000,
@@ -144,19 +156,10 @@ fn in_trouble(said: Said, dice: &Dice) -> (Said, Answer) {
     (said, answer)
 }
 
-/// The message that is shown: its head.
-fn shown(it: &Transaction, of: Direction) -> &[u8] {
-    match of {
-        Direction::Request => &it.head.http_request,
-        Direction::Response => &it.head.http_response,
-    }
-}
-
 fn verdict(
     plan: &Plan,
     it: &Transaction,
     stage: Stage,
-    of: Direction,
     closes: bool,
     dice: &Dice,
 ) -> (Said, Answer) {
@@ -164,6 +167,7 @@ fn verdict(
         closes,
         ..Extra::default()
     };
+    let of = it.head.shown_as();
     let whole = stage == Stage::Whole;
     if find(&it.body, EVIL).is_some() {
         return (Said::Block, block(it, of, whole, extra, dice));
@@ -173,8 +177,8 @@ fn verdict(
     }
     let body = it.head.has_body.then_some(it.body.as_slice());
     let answer = match dice.below(3) {
-        0 if whole => echo(of, shown(it, of), body, extra),
-        1 if it.head.allow_206 && it.head.has_body => partial(of, shown(it, of), b"", 0, extra),
+        0 if whole => echo(of, it.head.shown(), body, extra),
+        1 if it.head.allow_206 && it.head.has_body => partial(of, it.head.shown(), b"", 0, extra),
         _ => bare(204, extra),
     };
     (Said::Clean, answer)
@@ -189,19 +193,19 @@ fn block(it: &Transaction, of: Direction, whole: bool, extra: Extra<'_>, dice: &
         0 => (bare(204, found), true),
         1 => (bare(403, extra), true),
         2 => (page(b"<p>blocked</p>", found), true),
-        3 if whole => (echo(of, shown(it, of), Some(&it.body), found), true),
+        3 if whole => (echo(of, it.head.shown(), Some(&it.body), found), true),
         4 if whole => {
             let trailers = Extra {
                 trailers: "X-Virus-ID: Sim\r\n",
                 ..extra
             };
-            (echo(of, shown(it, of), Some(&it.body), trailers), false)
+            (echo(of, it.head.shown(), Some(&it.body), trailers), false)
         }
         5 => {
             // The beginning of the message, as those send it who give it back before they know what is in the rest.
             let at = find(&it.body, EVIL).unwrap_or_default();
             let part = &it.body[..dice.below(at as u64 + 1) as usize];
-            (echo(of, shown(it, of), Some(part), extra), false)
+            (echo(of, it.head.shown(), Some(part), extra), false)
         }
         _ => {
             let long = vec![b'p'; dice.below(1500) as usize];
@@ -231,11 +235,15 @@ fn change(
     let mut body = it.body.clone();
     let had_body = it.head.has_body;
     if let Some(at) = at {
-        let form = dice.below(7);
+        // Other fields in the place of the form's are no change that anybody could take.
+        let form = match it.subject {
+            Subject::Scan(.., Shown::Fields) => dice.pick(&[0, 6, 7]),
+            _ => dice.below(7),
+        };
         if form == 6 && it.head.allow_206 {
             body.splice(at..at + EDIT.len(), *b"FIXED");
             let start = body[..at + 5].to_vec();
-            let mut answer = partial(of, shown(it, of), &start, at + EDIT.len(), extra);
+            let mut answer = partial(of, it.head.shown(), &start, at + EDIT.len(), extra);
             answer.differs = Some(answer.bytes.len());
             return (
                 Said::Change(Changed {
@@ -257,8 +265,8 @@ fn change(
                 let longest = plan.profile.request_kb.max(plan.profile.response_kb) * 1024;
                 let body = vec![b'!'; longest + 1];
                 let changed_to = Changed { body, marked };
-                let mut answer = changed(of, shown(it, of), &changed_to, had_body, extra);
-                answer.differs = Some(answer.head_len + shown(it, of).len() + 800);
+                let mut answer = changed(of, it.head.shown(), &changed_to, had_body, extra);
+                answer.differs = Some(answer.head_len + it.head.shown().len() + 800);
                 return (Said::TooLong, answer);
             }
             _ => {
@@ -273,10 +281,10 @@ fn change(
     };
     let repairs = at.is_some() && dice.one_in(5);
     let extra = if repairs { repaired } else { extra };
-    let mut answer = changed(of, shown(it, of), &changed_to, had_body, extra);
+    let mut answer = changed(of, it.head.shown(), &changed_to, had_body, extra);
     answer.alarms = repairs;
     answer.differs = match marked {
-        true => Some(answer.head_len + shown(it, of).len() + 50),
+        true => Some(answer.head_len + it.head.shown().len() + 50),
         false => differs_at(&answer, &changed_to.body, &it.body),
     };
     (Said::Change(changed_to), answer)

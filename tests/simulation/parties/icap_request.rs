@@ -22,6 +22,7 @@ enum State {
 #[derive(Clone, Debug, Default)]
 pub struct IcapHead {
     pub method: String,
+    pub uri: String,
     pub preview: Option<usize>,
     pub allow_204: bool,
     pub allow_206: bool,
@@ -88,6 +89,7 @@ impl Reader {
             return Err(format!("no request line: {line}"));
         }
         head.method = method.to_owned();
+        head.uri = uri.to_owned();
         let mut encapsulated = None;
         for line in lines {
             let Some((name, value)) = line.split_once(": ") else {

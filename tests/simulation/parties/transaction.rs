@@ -3,14 +3,15 @@
 use icap_filter::icap::Direction;
 
 use super::icap_request::{IcapHead, find};
+use crate::plan::{Plan, Shown};
 
 /// What a transaction is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     Options,
     SelfTest,
-    /// The message of that number.
-    Scan(u64, Direction),
+    /// That of the message of that number.
+    Scan(u64, Direction, Shown),
 }
 
 /// What a server says of a message.
@@ -79,26 +80,57 @@ pub struct Transaction {
 
 impl Subject {
     /// What a request is about; `None` where no client has sent such a thing.
-    pub fn of(head: &IcapHead) -> Option<Self> {
+    pub fn of(head: &IcapHead, plan: &Plan) -> Option<Self> {
         if head.method == "OPTIONS" {
             return Some(Self::Options);
         }
         if find(&head.http_request, b"self-test").is_some() {
             return Some(Self::SelfTest);
         }
-        let at = find(&head.http_request, b"/m")?;
-        let digits = head.http_request[at + 2..].iter();
-        let digits = digits.take_while(|b| b.is_ascii_digit());
-        let id = digits.fold(0_u64, |n, digit| n * 10 + u64::from(digit - b'0'));
-        Some(Self::Scan(id, direction(head)))
+        let id = number_after(&head.http_request, b"/m")?;
+        // An upload that is shown as a download goes to the service for requests.
+        if head.uri.ends_with("/respond") {
+            return Some(Self::Scan(id, Direction::Response, Shown::Whole));
+        }
+        let message = plan.messages.iter().find(|message| message.id == id)?;
+        let possible = plan.shown(message);
+        let shown = match number_after(head.shown(), b"name=\"p") {
+            Some(n) => Shown::File(n as usize),
+            None if possible.contains(&Shown::Whole) => Shown::Whole,
+            None => Shown::Fields,
+        };
+        let subject = Self::Scan(id, Direction::Request, shown);
+        possible.contains(&shown).then_some(subject)
+    }
+
+    /// Whether it is that message, or a part of it.
+    pub fn is_of(&self, id: u64, of: Direction) -> bool {
+        matches!(self, Self::Scan(number, direction, _) if (*number, *direction) == (id, of))
     }
 }
 
-/// Which message a request shows.
-fn direction(head: &IcapHead) -> Direction {
-    match head.method.as_str() {
-        "RESPMOD" => Direction::Response,
-        _ => Direction::Request,
+/// The number behind these bytes.
+fn number_after(bytes: &[u8], before: &[u8]) -> Option<u64> {
+    let at = find(bytes, before)? + before.len();
+    let digits = bytes[at..].iter().take_while(|b| b.is_ascii_digit());
+    Some(digits.fold(0_u64, |n, digit| n * 10 + u64::from(digit - b'0')))
+}
+
+impl IcapHead {
+    /// As which message the body is shown.
+    pub fn shown_as(&self) -> Direction {
+        match self.method.as_str() {
+            "RESPMOD" => Direction::Response,
+            _ => Direction::Request,
+        }
+    }
+
+    /// The head of the message that is shown.
+    pub fn shown(&self) -> &[u8] {
+        match self.shown_as() {
+            Direction::Request => &self.http_request,
+            Direction::Response => &self.http_response,
+        }
     }
 }
 
@@ -149,5 +181,15 @@ impl Transaction {
     /// Whether it had been seen to be no echo.
     pub fn was_seen_to_differ(&self) -> bool {
         self.differs.is_some_and(|at| self.heard() >= at)
+    }
+
+    /// Whether it says that what it was shown may go on as it is. Of a part, and of an upload that is shown as a download, a head
+    /// that was changed is not taken.
+    pub fn clears(&self, takes_heads: bool) -> bool {
+        match &self.said {
+            Said::Clean => true,
+            Said::Change(changed) => !takes_heads && self.whole && changed.body == self.body,
+            _ => false,
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Bodies: what is in them, how long they are, and how they come.
 
+use super::form::Form;
 use crate::random::Dice;
 
 /// Infected: the scanner finds these bytes.
@@ -48,6 +49,8 @@ pub struct Body {
     pub pace_us: u64,
     /// The end comes after the last piece, by itself.
     pub end_apart: bool,
+    /// It is a form, which says how long it is and what is in it.
+    pub form: Option<Form>,
 }
 
 impl Body {
@@ -61,43 +64,66 @@ impl Body {
             piece: 1,
             pace_us: 0,
             end_apart: false,
+            form: None,
         }
     }
 
-    /// Its bytes: letters, and what its label says.
+    /// Its bytes: letters, and what its label says; or a form.
     pub fn bytes(&self, seed: u64) -> Vec<u8> {
-        let dice = Dice::new(seed, "body", self.id);
-        let mut word = 0;
-        let mut bytes: Vec<u8> = (0..self.size)
-            .map(|n| {
-                if n % 8 == 0 {
-                    word = dice.next();
-                }
-                b'a' + ((word >> ((n % 8) * 8)) & 15) as u8
-            })
-            .collect();
-        let (mark, at) = match self.label {
-            Label::Clean => return bytes,
-            Label::Infected(at) => (EVIL, at),
-            Label::Edited(at) => (EDIT, at),
-        };
-        bytes[at..at + mark.len()].copy_from_slice(mark);
-        bytes
+        match &self.form {
+            Some(form) => form.bytes(seed, self.id),
+            None => letters(&Dice::new(seed, "body", self.id), self.size, self.label),
+        }
     }
 
     /// A label that fits.
     pub fn fitted(mut self) -> Self {
-        match &mut self.label {
-            Label::Clean => {}
-            Label::Infected(at) | Label::Edited(at) => match self.size.checked_sub(EVIL.len()) {
-                Some(last) => *at = (*at).min(last),
-                None => self.label = Label::Clean,
-            },
-        }
         if self.framing == Framing::None {
             self.size = 0;
+            self.form = None;
+        }
+        if let Some(form) = &mut self.form {
+            for part in &mut form.parts {
+                part.label = part.label.fitted(part.size);
+            }
+            self.size = form.size();
             self.label = Label::Clean;
         }
+        self.label = self.label.fitted(self.size);
         self
     }
+}
+
+impl Label {
+    /// The same where it fits into so many bytes.
+    pub fn fitted(self, size: usize) -> Self {
+        let Some(last) = size.checked_sub(EVIL.len()) else {
+            return Self::Clean;
+        };
+        match self {
+            Self::Clean => Self::Clean,
+            Self::Infected(at) => Self::Infected(at.min(last)),
+            Self::Edited(at) => Self::Edited(at.min(last)),
+        }
+    }
+}
+
+/// So many letters from `a` to `p`, and what a label says.
+pub fn letters(dice: &Dice, size: usize, label: Label) -> Vec<u8> {
+    let mut word = 0;
+    let mut bytes: Vec<u8> = (0..size)
+        .map(|n| {
+            if n % 8 == 0 {
+                word = dice.next();
+            }
+            b'a' + ((word >> ((n % 8) * 8)) & 15) as u8
+        })
+        .collect();
+    let (mark, at) = match label {
+        Label::Clean => return bytes,
+        Label::Infected(at) => (EVIL, at),
+        Label::Edited(at) => (EDIT, at),
+    };
+    bytes[at..at + mark.len()].copy_from_slice(mark);
+    bytes
 }

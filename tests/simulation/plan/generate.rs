@@ -2,6 +2,7 @@
 
 use super::content::{Body, Framing, Label};
 use super::faults::Faults;
+use super::form::{Flaw, Form, Part};
 use super::profile::{CAUSES, ProfilePlan, Responses};
 use super::{EnvoyPlan, MessagePlan, Plan, Release, Route, ServerPlan};
 use crate::random::Dice;
@@ -48,6 +49,8 @@ impl Plan {
         };
         if dice.one_in(4) {
             plan.calm();
+        } else if dice.one_in(6) {
+            plan.crowd();
         }
         plan
     }
@@ -56,7 +59,7 @@ impl Plan {
     fn calm(&mut self) {
         self.faults = Faults::default();
         self.envoy.stop_iteration = true;
-        self.profile.max_connections = 32;
+        self.profile.max_connections = 64;
         self.profile.timeout_ms = self.profile.timeout_ms.max(300);
         for server in &mut self.servers {
             server.connect_us = server.connect_us.min(200);
@@ -66,6 +69,21 @@ impl Plan {
             server.outage_ms = None;
             server.split = 0;
             server.close_one_in = 0;
+        }
+    }
+}
+
+impl Plan {
+    /// The same, but there is one connection for all, and half of the clients are slow: nobody is to wait behind them for long.
+    fn crowd(&mut self) {
+        self.calm();
+        self.profile.max_connections = 1;
+        self.profile.max_pending = 100;
+        self.profile.timeout_ms = 2000;
+        self.profile.progress_timeout_ms = 60_000;
+        self.profile.preempt_ms = 20;
+        for message in self.messages.iter_mut().filter(|it| it.id % 2 == 0) {
+            message.request.pace_us = 100_000;
         }
     }
 }
@@ -111,6 +129,12 @@ fn profile(dice: &Dice) -> ProfilePlan {
         server_page: !dice.one_in(3),
         expose: dice.one_in(4),
         self_test: dice.one_in(16),
+        parts: !dice.one_in(5),
+        parallel: dice.pick(&[1, 2, 4]),
+        monitor: dice.one_in(5),
+        as_download: dice.one_in(6),
+        preempt_ms: dice.pick(&[0, 20, 50, 200]),
+        quarantine: dice.one_in(4),
         drops_trailers: dice.one_in(4),
     }
 }
@@ -153,7 +177,7 @@ fn message(
         _ => 200,
     };
     let request = match method {
-        "POST" | "PUT" => body(&dice, id * 2, profile.request_kb * KIB),
+        "POST" | "PUT" => upload(seed, &dice, id, profile.request_kb * KIB),
         _ => Body::none(),
     };
     let response = match status {
@@ -227,8 +251,57 @@ fn body(dice: &Dice, id: u64, limit: usize) -> Body {
         .max(size / 24 + 1),
         pace_us: dice.pick(&[0, 0, 100, 3_000, 40_000]),
         end_apart: dice.one_in(2),
+        form: None,
     }
     .fitted()
+}
+
+/// A body of a request, which in a third of all runs is as likely a form as not.
+fn upload(seed: u64, dice: &Dice, id: u64, limit: usize) -> Body {
+    let mut body = body(dice, id * 2, limit);
+    let dice = Dice::new(seed, "form", id);
+    if Dice::new(seed, "forms", 0).one_in(3) && dice.one_in(2) {
+        let form = form(&dice);
+        body.piece = body.piece.max(form.size() / 24 + 1);
+        body.form = Some(form);
+    }
+    body.fitted()
+}
+
+fn form(dice: &Dice) -> Form {
+    let count = dice.pick(&[1, 1, 2, 2, 3, 4, 6]);
+    let parts = (0..count).map(|_| part(dice)).collect();
+    let flaw = dice.one_in(6).then(|| {
+        dice.pick(&[
+            Flaw::NoEnd,
+            Flaw::BareLineFeed,
+            Flaw::NoName,
+            Flaw::TwoTypes,
+            Flaw::AfterTheEnd,
+            Flaw::SecondBoundary,
+        ])
+    });
+    Form { parts, flaw }
+}
+
+fn part(dice: &Dice) -> Part {
+    let size = match dice.below(6) {
+        0 => 0,
+        1 | 2 => dice.range(1, 40),
+        3 | 4 => dice.range(40, 300),
+        _ => dice.range(300, 1200),
+    };
+    let at = dice.below(size.max(1)) as usize;
+    let label = match dice.below(8) {
+        0 => Label::Infected(at),
+        1 | 2 => Label::Edited(at),
+        _ => Label::Clean,
+    };
+    Part {
+        is_file: !dice.one_in(3),
+        size: size as usize,
+        label,
+    }
 }
 
 fn faults(dice: &Dice) -> Faults {

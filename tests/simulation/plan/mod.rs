@@ -2,11 +2,13 @@
 
 mod content;
 mod faults;
+mod form;
 mod generate;
 mod profile;
 
 pub use content::{Body, EDIT, EVIL, Framing, Label};
 pub use faults::Faults;
+pub use form::{Form, Shown};
 pub use profile::{ProfilePlan, Responses};
 
 /// A run.
@@ -125,6 +127,22 @@ pub struct MessagePlan {
     pub leaves_us: Option<u64>,
     /// When Envoy gives up the exchange, in microseconds after it began.
     pub idle_timeout_us: Option<u64>,
+}
+
+impl Plan {
+    /// What servers are to be shown of that request, if it has a body.
+    pub fn shown(&self, message: &MessagePlan) -> Vec<Shown> {
+        match &message.request.form {
+            Some(form) if self.profile.parts => form.all_shown(),
+            _ => vec![Shown::Whole],
+        }
+    }
+
+    /// Whether that request can be read in two ways, and its parts are what is shown.
+    pub fn is_ambiguous(&self, message: &MessagePlan) -> bool {
+        let form = message.request.form.as_ref();
+        self.profile.parts && form.is_some_and(|form| form.flaw.is_some())
+    }
 }
 
 impl MessagePlan {

@@ -28,6 +28,10 @@ pub struct ProfilePlan {
     pub timeout_ms: u64,
     /// `body_progress_timeout_ms`.
     pub progress_timeout_ms: u64,
+    /// `upload_preempt_ms`.
+    pub preempt_ms: u64,
+    /// `quarantine`.
+    pub quarantine: bool,
     /// The causes that are open, by their names; `oversize` among them.
     pub open: Vec<&'static str>,
     /// What becomes of responses.
@@ -52,6 +56,14 @@ pub struct ProfilePlan {
     pub drops_trailers: bool,
     /// `self_test`, and with it `fail_profile`.
     pub self_test: bool,
+    /// `multipart: parts`; else `whole`.
+    pub parts: bool,
+    /// `multipart_parallel`.
+    pub parallel: u32,
+    /// `enforcement: monitor`.
+    pub monitor: bool,
+    /// `scan_requests_as: respmod`.
+    pub as_download: bool,
 }
 
 /// The causes that `fail_action_by_cause` knows.
@@ -84,16 +96,19 @@ impl ProfilePlan {
         let mut json = format!(
             "{{\"profiles\":[{{\"name\":\"av\",\"cluster\":\"icap\",\"service_url\":\"icap://icap.test/scan\",\
              \"request_buffer_size_kb\":{},\"response_buffer_size_kb\":{},\"allow_204\":{},\
-             \"response_timeout_ms\":{},\"body_progress_timeout_ms\":{},\"fail_action_by_cause\":{{{}}},\
+             \"response_timeout_ms\":{},\"body_progress_timeout_ms\":{},\"upload_preempt_ms\":{},\"quarantine\":{},\"fail_action_by_cause\":{{{}}},\
              \"large_upload_fail_action\":\"{}\",\"max_connections\":{},\"max_pending\":{},\
              \"connection_idle_timeout_ms\":{},\"max_requests_per_connection\":{},\"options\":{{\"enabled\":{}}},\
              \"require_content_length\":{},\"block_response\":{{\"use_server_response\":{}}},\
-             \"self_test\":{{\"enabled\":{},\"fail_profile\":true}},\"send_client_ip\":true",
+             \"self_test\":{{\"enabled\":{},\"fail_profile\":true}},\"send_client_ip\":true,\
+             \"multipart\":\"{}\",\"multipart_parallel\":{},\"enforcement\":\"{}\",\"scan_requests_as\":\"{}\"",
             self.request_kb,
             self.response_kb,
             self.allow_204,
             self.timeout_ms,
             self.progress_timeout_ms,
+            self.preempt_ms,
+            self.quarantine,
             causes.join(","),
             action("oversize"),
             self.max_connections,
@@ -104,6 +119,14 @@ impl ProfilePlan {
             self.require_length,
             self.server_page,
             self.self_test,
+            if self.parts { "parts" } else { "whole" },
+            self.parallel,
+            if self.monitor { "monitor" } else { "enforce" },
+            if self.as_download {
+                "respmod"
+            } else {
+                "reqmod"
+            },
         );
         let written = match self.preview {
             Some(bytes) => write!(json, ",\"preview_size_bytes\":{bytes}"),

@@ -40,6 +40,10 @@ impl Sim {
             half.headers = fields;
             half.begun = true;
             half.ended = ended;
+            it.called(match of {
+                Direction::Request => "request_headers",
+                Direction::Response => "response_headers",
+            });
             (it.vm, it.context)
         });
         let next = self.callback(vm, context, About::Message(message, of), |it| {
@@ -102,6 +106,12 @@ impl Sim {
             Then::TooLarge => return self.too_large(message, of),
             Then::Call(context, vm, size) => (context, vm, size),
         };
+        self.message(message, |it| {
+            it.called(match of {
+                Direction::Request => "request_body",
+                Direction::Response => "response_body",
+            });
+        });
         let next = self.callback(vm, context, About::Message(message, of), |it| {
             it.on_body(context, of, size, end)
         });
@@ -152,7 +162,13 @@ impl Sim {
         if shut {
             return;
         }
-        let (vm, context) = self.message(message, |it| (it.vm, it.context));
+        let (vm, context) = self.message(message, |it| {
+            it.called(match of {
+                Direction::Request => "request_trailers",
+                Direction::Response => "response_trailers",
+            });
+            (it.vm, it.context)
+        });
         let next = self.callback(vm, context, About::Message(message, of), |it| {
             it.on_trailers(context, of)
         });
@@ -262,6 +278,7 @@ impl Sim {
             }
             it.request.headers_gone = true;
             it.response.headers_gone = true;
+            it.called("log");
             Some((it.vm, it.context))
         }) else {
             return;

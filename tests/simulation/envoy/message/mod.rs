@@ -38,6 +38,8 @@ pub struct Message {
     /// What the client, and the application, do next.
     pub client_step: usize,
     pub application_step: usize,
+    /// The filter's callbacks about it, in their order; several of a kind in a row count once.
+    pub callbacks: Vec<&'static str>,
 }
 
 /// Where an exchange stands.
@@ -126,6 +128,14 @@ impl Message {
             decided_us: [None; 2],
             client_step: 0,
             application_step: 0,
+            callbacks: Vec::new(),
+        }
+    }
+
+    /// A callback about it begins.
+    pub fn called(&mut self, callback: &'static str) {
+        if self.callbacks.last() != Some(&callback) {
+            self.callbacks.push(callback);
         }
     }
 

@@ -77,10 +77,9 @@ impl Scanner {
 
     /// What was noted of the scans of a message.
     pub fn scans(&self, id: u64, of: Direction) -> impl Iterator<Item = &Transaction> {
-        let subject = Subject::Scan(id, of);
         self.transactions
             .iter()
-            .filter(move |it| it.subject == subject)
+            .filter(move |it| it.subject.is_of(id, of))
     }
 }
 
@@ -134,7 +133,7 @@ impl Sim {
 
     /// A request begins. False where that must not be.
     fn begin_transaction(self: &Rc<Self>, connection: usize, head: IcapHead) -> bool {
-        let Some(subject) = Subject::of(&head) else {
+        let Some(subject) = Subject::of(&head, &self.plan) else {
             self.fail("a server is shown what no client has sent");
             return false;
         };
@@ -180,7 +179,7 @@ impl Sim {
     fn check_content(&self, transaction: usize) {
         let scanner = self.scanner.borrow();
         let it = &scanner.transactions[transaction];
-        let Subject::Scan(id, of) = it.subject else {
+        let Subject::Scan(id, of, shown) = it.subject else {
             return;
         };
         let plan = self.plan.messages.iter().find(|plan| plan.id == id);
@@ -190,7 +189,10 @@ impl Sim {
         let index = self.plan.messages.iter().position(|plan| plan.id == id);
         let local = index.and_then(|index| self.message(index, |it| it.local_body.clone()));
         let original = match (of, local) {
-            (Direction::Request, _) => plan.request.bytes(self.plan.seed),
+            (Direction::Request, _) => match &plan.request.form {
+                Some(form) => form.shown(self.plan.seed, plan.request.id, shown),
+                None => plan.request.bytes(self.plan.seed),
+            },
             (Direction::Response, Some(local)) => local,
             (Direction::Response, None) => plan.response.bytes(self.plan.seed),
         };
@@ -205,7 +207,7 @@ impl Sim {
         }
         if it.body != original {
             self.fail(format!(
-                "a server is shown {} bytes as all of m{id} {of:?}, which has {}",
+                "a server is shown {} bytes as all of m{id} {of:?} {shown:?}, which has {}",
                 it.body.len(),
                 original.len()
             ));
@@ -289,9 +291,8 @@ impl Sim {
         });
         let connections = self.connections.borrow();
         let mut scanner = self.scanner.borrow_mut();
-        let subject = Subject::Scan(id, of);
         for it in scanner.transactions.iter_mut() {
-            if it.subject == subject && it.at_decision.is_none() {
+            if it.subject.is_of(id, of) && it.at_decision.is_none() {
                 let delivered = connections[it.connection].delivered;
                 let heard = it.begins.map(|begins| delivered.saturating_sub(begins));
                 it.at_decision = Some(heard.unwrap_or_default());

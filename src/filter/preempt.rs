@@ -1,0 +1,53 @@
+//! Connections that are taken from messages whose bodies come slowly, where others wait for one.
+
+use super::worker::Worker;
+use crate::bug::{Bug, bug};
+use crate::connection::{PoolId, UnitId};
+use crate::host::Host;
+use crate::submission::Submission;
+
+/// A submission that holds a connection and waits for nothing but its body.
+#[derive(Clone, Copy, Debug)]
+struct Holder {
+    unit: UnitId,
+    pool: PoolId,
+    /// How long others wait, in milliseconds.
+    patience_ms: u64,
+    /// When the last byte of the body came.
+    progress_ms: u64,
+}
+
+impl<H: Host> Worker<H> {
+    /// Takes connections from those that only wait for their bodies, as many as there are others that have waited too long. Who
+    /// has got no byte for the longest time is the first; who has had the connection for no longer than others wait keeps it.
+    pub(super) fn preempt_slow_bodies(&mut self) {
+        let mut holders: Vec<Holder> = Vec::new();
+        for exchange in self.exchanges.values() {
+            let patience_ms = exchange.profile.upload_preempt_ms;
+            if patience_ms == 0 || exchange.is_decided() || bug(Bug::UploadPinsPool) {
+                continue;
+            }
+            let extent = exchange.body.extent();
+            let has_had_time = |submission: &&Submission| {
+                let since_ms = submission.waits_for_body(extent);
+                since_ms.is_some_and(|since| self.now_ms.saturating_sub(since) >= patience_ms)
+            };
+            let waits = exchange.units.iter().filter(has_had_time);
+            holders.extend(waits.map(|submission| Holder {
+                unit: submission.id(),
+                pool: submission.pool(),
+                patience_ms,
+                progress_ms: exchange.body.progress_ms,
+            }));
+        }
+        holders.sort_by_key(|holder| holder.progress_ms);
+        for holder in holders {
+            let Holder {
+                pool, patience_ms, ..
+            } = holder;
+            if self.connections.is_overdue(pool, patience_ms, self.now_ms) {
+                self.with_unit(holder.unit, Submission::preempt);
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What the server of a submission has said so far.
+
+use super::super::cx::Cx;
+use super::super::judge::{head_differs, judge_rest};
+use super::{State, Submission};
+use crate::host::Host;
+use crate::verdict::Rest;
+
+impl Submission {
+    /// Whether the server has said nothing yet, or no more than what was sent.
+    pub(super) fn has_said_nothing_else<H>(&self, cx: &Cx<'_, H>) -> bool {
+        let State::Open(attempt) = &self.state else {
+            return false;
+        };
+        match attempt.has_begun_change() {
+            true => {
+                !self.change_begun
+                    && attempt.is_same_so_far()
+                    && !head_differs(self.original(cx), &attempt.answer)
+            }
+            false => !attempt.transaction.answered(),
+        }
+    }
+
+    /// Whether its connection had served before and brought bytes that begin no answer, at its first try: that connection was lost.
+    pub(super) fn is_astray(&self) -> bool {
+        self.tries == 0 && matches!(&self.state, State::Open(attempt) if attempt.is_astray())
+    }
+
+    /// What the server has said in an answer that can't be used as a whole. Notes whether a change had begun.
+    pub(super) fn take_note<H: Host>(&mut self, cx: &Cx<'_, H>) -> Rest {
+        let (State::Open(attempt) | State::Rest(attempt)) = &mut self.state else {
+            return Rest::Silent;
+        };
+        attempt.salvage();
+        self.change_begun |= attempt.has_begun_change();
+        match &self.state {
+            State::Open(attempt) | State::Rest(attempt) => {
+                judge_rest(self.original(cx), &attempt.answer)
+            }
+            State::Collecting | State::Waiting | State::Parked | State::Done => Rest::Silent,
+        }
+    }
+}
