@@ -7,8 +7,6 @@ pub enum Coding {
     Gzip,
     /// `deflate`.
     Deflate,
-    /// `zstd`.
-    Zstd,
 }
 
 /// What the fields say of a content.
@@ -47,7 +45,6 @@ impl Coding {
             (&b"gzip"[..], Self::Gzip),
             (b"x-gzip", Self::Gzip),
             (b"deflate", Self::Deflate),
-            (b"zstd", Self::Zstd),
         ]
         .into_iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))

@@ -6,10 +6,6 @@ use std::fmt;
 use super::Coding;
 use super::deflate::Deflate;
 use super::gzip::Gzip;
-use super::zstd::Zstd;
-
-/// The largest window that a decoder keeps, in bytes: what RFC 9659 section 3 allows for zstd. Those of the others have 32 KiB.
-pub const WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Why a content can't be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,8 +17,6 @@ pub enum Undecodable {
     CutOff,
     /// Something else follows it.
     Trailing,
-    /// It needs a larger window than [`WINDOW_BYTES`].
-    Window,
 }
 
 impl fmt::Display for Undecodable {
@@ -31,7 +25,6 @@ impl fmt::Display for Undecodable {
             Self::Broken => "found other bytes than Content-Encoding says",
             Self::CutOff => "found its end in the midst of the coded content",
             Self::Trailing => "found bytes behind the coded content, expected none",
-            Self::Window => "found a window of more than 8 MiB",
         })
     }
 }
@@ -55,7 +48,6 @@ pub struct Decoder(Kind);
 enum Kind {
     Gzip(Gzip),
     Deflate(Deflate),
-    Zstd(Box<Zstd>),
 }
 
 impl Decoder {
@@ -64,7 +56,6 @@ impl Decoder {
         Self(match coding {
             Coding::Gzip => Kind::Gzip(Gzip::new()),
             Coding::Deflate => Kind::Deflate(Deflate::default()),
-            Coding::Zstd => Kind::Zstd(Box::new(Zstd::new())),
         })
     }
 
@@ -77,7 +68,6 @@ impl Decoder {
         match &mut self.0 {
             Kind::Gzip(gzip) => gzip.decode(bytes, decoded),
             Kind::Deflate(deflate) => deflate.decode(bytes, decoded),
-            Kind::Zstd(zstd) => zstd.decode(bytes, decoded),
         }
     }
 
@@ -89,7 +79,6 @@ impl Decoder {
         match &self.0 {
             Kind::Gzip(gzip) => gzip.finish(),
             Kind::Deflate(deflate) => deflate.finish(),
-            Kind::Zstd(zstd) => zstd.finish(),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Content codings (RFC 9110 section 8.4.1), decoded as they arrive, sans-IO and within bounds: gzip (RFC 1952), deflate (RFC 1950,
-//! and RFC 1951 as many send it) and zstd (RFC 8878, RFC 9659).
+//! Content codings (RFC 9110 section 8.4.1), decoded as they arrive, sans-IO and within bounds: gzip (RFC 1952) and deflate (RFC 1950,
+//! and RFC 1951 as many send it).
 //!
 //! ```text
 //!  Coding::said_of a field ─▶ Decoder ─decode─▶ bytes, a piece at a time
@@ -12,10 +12,9 @@ mod decoder;
 mod deflate;
 mod gzip;
 mod inflater;
-mod zstd;
 
 pub use coding::{Coding, Said};
-pub use decoder::{Decoder, Step, Undecodable, WINDOW_BYTES};
+pub use decoder::{Decoder, Step, Undecodable};
 
 #[cfg(test)]
 mod tests;

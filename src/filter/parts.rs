@@ -16,7 +16,6 @@ use super::values::Values;
 use super::worker::Worker;
 use crate::config::{Cause, FailAction, ShownForm, Trailers};
 use crate::connection::UnitId;
-use crate::content_encoding::Undecodable;
 use crate::extract::{self, Extractors, Limits, Value};
 use crate::host::{Fields, Host, HostError};
 use crate::icap::{Direction, Request};
@@ -381,7 +380,7 @@ fn unreadable(e: HostError) -> Fault {
 fn refused(why: Refused) -> Fault {
     let cause = match why {
         Refused::Upload(_) | Refused::Form(_) | Refused::ContentTypes => Cause::BadRequest,
-        Refused::Coding(Undecodable::Window) | Refused::TooLarge => Cause::Oversize,
+        Refused::TooLarge => Cause::Oversize,
         Refused::Coding(_) => Cause::Unscannable,
         Refused::OverBudget => Cause::Overload,
     };

@@ -96,8 +96,10 @@ impl<H: Host> Worker<H> {
     pub(super) fn take_trailers(&mut self, id: u32, exchange: &mut Exchange, of: Direction) {
         if exchange.direction != of {
             // A request that went on while its response is under scan.
-            if exchange.request_was_scanned {
-                let _ = self.sort_trailers(id, exchange, of);
+            if exchange.request_was_scanned
+                && let Err(e) = self.sort_trailers(id, exchange, of)
+            {
+                log::debug!("context {id}: {e}");
             }
             return;
         }

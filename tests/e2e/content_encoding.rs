@@ -18,7 +18,7 @@ use crate::support::icap_server::{Behaviour, IcapServer};
 use crate::support::payload::{MIB, assert_same_bytes, eicar, pattern};
 use crate::support::scene::{PREVIEW, Scene};
 
-const CODINGS: [&str; 3] = ["gzip", "deflate", "zstd"];
+const CODINGS: [&str; 2] = ["gzip", "deflate"];
 
 fn encode(coding: &str, content: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -29,7 +29,7 @@ fn encode(coding: &str, content: &[u8]) -> Vec<u8> {
         "deflate" => ZlibEncoder::new(&mut out, Compression::default())
             .write_all(content)
             .unwrap(),
-        _ => out = zstd::encode_all(content, 3).unwrap(),
+        other => panic!("{other}"),
     }
     out
 }
@@ -89,6 +89,7 @@ async fn what_is_not_decoded_is_told() {
             json!("gzip"),
         ),
         (json!({}), "br", json!("br")),
+        (json!({}), "zstd", json!("zstd")),
         (json!({}), "gzip, gzip", json!("gzip, gzip")),
         (json!({}), "identity", Value::Null),
     ] {
@@ -141,19 +142,19 @@ async fn what_is_found_in_it_is_blocked() {
         .send(request_with(Method::POST, "/", &fields, body))
         .await;
     assert_eq!(answer.status, 403);
-    let log = scene.icap_log(3).await;
+    let log = scene.icap_log(2).await;
     let entries = log["request_logs"].as_array().unwrap();
     let blocked = entries
         .iter()
         .find(|entry| entry["action"] == "ICAP_BLOCKED")
         .unwrap();
     assert_eq!(blocked["part"]["file_name"], "x.bin", "{log}");
-    let coded = encode("zstd", &bad);
+    let coded = encode("gzip", &bad);
     let framed = Payload::Unsigned.frame(&coded, 999);
-    let fields = [("content-encoding", "aws-chunked,zstd")];
+    let fields = [("content-encoding", "aws-chunked,gzip")];
     let upload = Payload::Unsigned.put(coded.len(), &fields, sized(framed));
     assert_eq!(scene.send(upload).await.status, 403);
-    scene.assert_application_untouched(5).await;
+    scene.assert_application_untouched(4).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,11 +189,11 @@ async fn what_is_changed_goes_on_without_its_coding() {
     // The same content sent back changes nothing.
     let server = IcapServer::serving(Behaviour::Echo).await;
     let scene = scene(&server, json!({})).await;
-    let body = encode("zstd", &pattern(20_000));
-    scene.send(put("zstd", sized(body.clone()))).await;
+    let body = encode("gzip", &pattern(20_000));
+    scene.send(put("gzip", sized(body.clone()))).await;
     let received = scene.application.next().await;
     assert_same_bytes("the original", &received.body, &body);
-    assert_eq!(received.head.get("content-encoding"), Some("zstd"));
+    assert_eq!(received.head.get("content-encoding"), Some("gzip"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,7 +203,7 @@ async fn what_can_not_be_decoded_or_grows_too_large_is_refused() {
     let gzip = encode("gzip", &pattern(20_000));
     let cut = gzip[..gzip.len() - 3].to_vec();
     let followed = [&gzip[..], b"MZ"].concat();
-    let bomb = encode("zstd", &vec![0; 2 * MIB]);
+    let bomb = encode("gzip", &vec![0; 2 * MIB]);
     // Less than 200 times as large as it comes, and past the buffer.
     let lines: Vec<u8> = (0..600_000_u32)
         .flat_map(|n| format!("line {n}\n").into_bytes())
@@ -215,7 +216,7 @@ async fn what_can_not_be_decoded_or_grows_too_large_is_refused() {
         ("gzip", cut, 403, "ADF_ICAP_UNSCANNABLE"),
         ("gzip", followed, 403, "ADF_ICAP_UNSCANNABLE"),
         (
-            "zstd",
+            "gzip",
             bomb,
             413,
             "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED",

@@ -237,7 +237,7 @@ impl Exchange<'_> {
         if !received.complete || !trailers {
             return Ok(());
         }
-        let is_scanned = self.is_scanned(of);
+        let is_scanned = self.is_scanned(of) && !self.plan.profile.monitor;
         let are_wanted = !(is_scanned && self.plan.profile.drops_trailers);
         if has(TRAILER) != are_wanted {
             return Err(format!("{of:?} has lost its trailers, or kept them"));
