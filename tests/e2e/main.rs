@@ -31,6 +31,7 @@ mod budget;
 mod chain;
 mod changed_forms;
 mod clocks;
+mod combinations;
 mod config;
 mod content_encoding;
 mod cut_off;
