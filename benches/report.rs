@@ -41,6 +41,7 @@ fn record(findings: Findings, action: Action) -> ScanRecord<'static> {
         )),
         modified_content_length: None,
         vendor: Vendor::named("opswat").unwrap(),
+        encoded: None,
         part: None,
         action: Some(action),
         findings: Cow::Owned(findings),

@@ -6,7 +6,7 @@
 //! Dependencies between the rooms point downwards only:
 //! `module`, `wasm` → `instance` → `filter`, `transport` → `submission` → `connection`, `report` → `verdict` → `config` → `policy`;
 //! `host` → `icap`; `multipart` → `transfer_encoding`. docs/architecture.md has each arrow.
-//! `icap`, `transfer_encoding`, `aws_chunked`, `extract`, `product`, `policy` and `bug` know nobody but `bug`. Only `module` and `wasm` know that they are
+//! `icap`, `transfer_encoding`, `content_encoding`, `aws_chunked`, `extract`, `product`, `policy` and `bug` know nobody but `bug`. Only `module` and `wasm` know that they are
 //! WebAssembly: the rest runs wherever Rust does.
 
 #[cfg(any(target_os = "wasi", test))]
@@ -15,6 +15,7 @@ pub mod aws_chunked;
 pub mod bug;
 pub mod config;
 pub mod connection;
+pub mod content_encoding;
 pub mod extract;
 pub mod filter;
 pub mod host;

@@ -249,6 +249,8 @@ pub struct Profile {
     pub require_content_length: bool,
     /// For which messages the server's `Transfer-Ignore` counts.
     pub honor_transfer_ignore: HonorTransferIgnore,
+    /// Bodies are shown decoded.
+    pub decode_content_encoding: bool,
     /// What becomes of trailers.
     pub trailers: Trailers,
     /// What becomes of a request for a range, where the response may be scanned.

@@ -108,6 +108,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let pass_requires = answer_headers(fields, "pass_requires");
     let require_content_length = fields.bool("require_content_length");
     let honor_transfer_ignore = honor_transfer_ignore(fields);
+    let decode_content_encoding = fields.bool("decode_content_encoding");
     let trailers = trailers(fields);
     let range_requests = range_requests(fields);
     let multipart = shown_form(fields, vendor);
@@ -171,6 +172,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         pass_requires,
         require_content_length,
         honor_transfer_ignore: honor_transfer_ignore?,
+        decode_content_encoding,
         trailers: trailers?,
         range_requests: range_requests?,
         multipart: multipart?,

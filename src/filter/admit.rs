@@ -471,6 +471,8 @@ impl<H: Host> Worker<H> {
                 progress_ms: self.now_ms,
                 ..Body::default()
             },
+            encoded: None,
+            is_decoded: false,
             has_trailers: false,
             request_body: None,
             request_was_scanned: false,

@@ -3,16 +3,18 @@
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::coded::Coded;
 use super::form::{Form, Rest};
 use super::framed::Framed;
 use super::values::Values;
 use crate::aws_chunked;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
+use crate::content_encoding::Undecodable;
 use crate::extract::{Unextractable, Value};
 use crate::host::Fields;
 use crate::multipart::{self, Part};
-use crate::submission::{Change, Held, PIECE_BYTES, Record, Shown};
+use crate::submission::{Change, Content, Held, PIECE_BYTES, Record, Shown};
 
 /// Why an upload with framing can't be changed.
 const FRAMED: &str =
@@ -22,19 +24,23 @@ const ENCODED: &str = "the server changed a part that was decoded for it";
 /// Why a value can't be.
 const VALUE: &str = "the server changed a value that stands within the body";
 
+/// Why a form that is coded can't be.
+const CODED: &str = "the server changed a part of a form that was decoded for it";
 /// Why trailers can't be.
 const TRAILERS: &str = "the server added a body to trailers";
 
 /// A message that is taken apart.
 ///
 /// ```text
-///  body ──framing taken off──▶ content ──form──▶ files, fields
-///                                      └──────▶ the content as a whole, and the values in it
+///  body ──framing taken off, decoded──▶ content ──form──▶ files, fields
+///                                               └──────▶ the content as a whole, and the values in it
 /// ```
 #[derive(Debug)]
 pub(super) struct Apart {
     /// The framing that stands around the content.
     framed: Option<Framed>,
+    /// The coding of the content.
+    coded: Option<Coded>,
     form: Option<Form>,
     /// The values that are shown beside all else.
     values: Option<Values>,
@@ -103,6 +109,12 @@ pub(super) enum Next {
 pub(super) enum Refused {
     Upload(aws_chunked::Ambiguous),
     Form(multipart::Ambiguous),
+    /// The content is not coded as it says.
+    Coding(Undecodable),
+    /// It is larger, or larger for what came of it, than is decoded.
+    TooLarge,
+    /// The worker has no room for another decoder.
+    OverBudget,
     /// Several content types, where one decides which values are looked for.
     ContentTypes,
 }
@@ -113,6 +125,7 @@ impl Apart {
         Self {
             values,
             trailers: TrailerScan::Unwanted,
+            coded: None,
             ended: false,
             whole_change: None,
             whole_is_due: form.is_none(),
@@ -124,6 +137,18 @@ impl Apart {
             changes: Vec::new(),
             failed_open: None,
         }
+    }
+
+    /// The same, or a message as a whole, whose content is coded.
+    pub(super) fn decoding(self, coded: Option<Coded>) -> Self {
+        Self { coded, ..self }
+    }
+
+    /// How far the framing is read around the content.
+    pub(super) fn framed_content(&self) -> Option<Rc<Content>> {
+        self.framed
+            .as_ref()
+            .map(|framed| Rc::clone(framed.content()))
     }
 
     /// The same, or a message as a whole, with its trailers.
@@ -143,7 +168,8 @@ impl Apart {
 
     /// The next range of the body to be read, of which `available` bytes have come.
     pub(super) fn unread(&self, available: u64) -> Option<Range<u64>> {
-        if self.framed.is_none() && self.form.is_none() && self.values.is_none() {
+        let looks = self.framed.is_some() || self.coded.is_some();
+        if !looks && self.form.is_none() && self.values.is_none() {
             return None;
         }
         let end = available.min(self.read.saturating_add(PIECE_BYTES as u64));
@@ -166,8 +192,18 @@ impl Apart {
         Ok(())
     }
 
-    /// Reads on in the content.
+    /// Reads on in the content, coded or not.
     fn look(&mut self, content: &[u8]) -> Result<(), Refused> {
+        let Some(mut coded) = self.coded.take() else {
+            return self.look_into(content);
+        };
+        let read = coded.read(content, |content| self.look_into(content));
+        self.coded = Some(coded);
+        read
+    }
+
+    /// Reads on in the content.
+    fn look_into(&mut self, content: &[u8]) -> Result<(), Refused> {
         if let Some(values) = &mut self.values {
             values.read(content);
         }
@@ -181,6 +217,9 @@ impl Apart {
     pub(super) fn end(&mut self) -> Result<(), Refused> {
         if let Some(framed) = &self.framed {
             framed.end().map_err(Refused::Upload)?;
+        }
+        if let Some(coded) = &self.coded {
+            coded.end()?;
         }
         if let Some(form) = &mut self.form {
             form.end().map_err(Refused::Form)?;
@@ -236,6 +275,8 @@ impl Apart {
     /// Where ranges of the content stand in the body.
     fn places(&self, ranges: &[Range<u64>]) -> Vec<Range<u64>> {
         match &self.framed {
+            // What is shown of decoded content stands in that.
+            _ if self.coded.is_some() => ranges.to_vec(),
             None => ranges.to_vec(),
             Some(framed) => {
                 let places = ranges.iter().map(|range| framed.content().places(range));
@@ -247,16 +288,31 @@ impl Apart {
     /// Whether there is nothing but a form: one without a file is shown as any other message.
     pub(super) fn is_only_form(&self) -> bool {
         self.framed.is_none()
+            && self.coded.is_none()
             && self.values.is_none()
             && matches!(self.trailers, TrailerScan::Unwanted)
     }
 
     /// The content as a whole, as it is shown.
     pub(super) fn whole(&self) -> Shown {
-        match &self.framed {
-            None => Shown::Whole,
-            Some(framed) => Shown::Content(Rc::clone(framed.content())),
+        match (&self.coded, &self.framed) {
+            (Some(_), _) => self.shown_of(Shown::Whole),
+            (None, None) => Shown::Whole,
+            (None, Some(framed)) => Shown::Content(Rc::clone(framed.content())),
         }
+    }
+
+    /// Ranges that were given here, as they are shown.
+    pub(super) fn shown_of(&self, shown: Shown) -> Shown {
+        match &self.coded {
+            Some(coded) => Shown::Within(Rc::clone(coded.encoded()), Rc::new(shown)),
+            None => shown,
+        }
+    }
+
+    /// Whether the content is decoded.
+    pub(super) fn is_decoded(&self) -> bool {
+        self.coded.is_some()
     }
 
     /// A submission has ended.
@@ -283,11 +339,12 @@ impl Apart {
 
     /// How long the body is that the submission of that index shows; `None`: more of it is to come.
     pub(super) fn shown_bytes(&self, index: u16) -> Option<u64> {
-        match (self.shown.get(usize::from(index))?, &self.framed) {
-            ((Target::Whole, _), Some(framed)) => {
-                let content = framed.content().extent().progress;
-                content.ended.then_some(content.available)
-            }
+        let whole = match (&self.coded, &self.framed) {
+            (Some(coded), _) => Some(coded.encoded().extent().progress),
+            (None, framed) => framed.as_ref().map(|it| it.content().extent().progress),
+        };
+        match (self.shown.get(usize::from(index))?, whole) {
+            ((Target::Whole, _), Some(whole)) => whole.ended.then_some(whole.available),
             ((_, bytes), _) => *bytes,
         }
     }
@@ -300,6 +357,7 @@ impl Apart {
         match (self.shown.get(usize::from(index))?, &self.form) {
             ((Target::Value, _), _) => Some(VALUE),
             ((Target::Trailers, _), _) => Some(TRAILERS),
+            (_, Some(_)) if self.coded.is_some() => Some(CODED),
             ((Target::File(place), _), Some(form)) => {
                 form.parts().get(*place)?.is_encoded.then_some(ENCODED)
             }
@@ -307,7 +365,8 @@ impl Apart {
         }
     }
 
-    /// Whether the submission of that index shows the message itself: as a whole, and without anything taken off.
+    /// Whether the submission of that index shows the message itself: as a whole, and without framing that would have to be
+    /// put on again.
     pub(super) fn is_message(&self, index: u16) -> bool {
         let shown = self.shown.get(usize::from(index));
         self.framed.is_none() && shown.is_some_and(|(target, _)| *target == Target::Whole)
@@ -367,6 +426,9 @@ impl std::fmt::Display for Refused {
         match self {
             Self::Upload(why) => write!(f, "the aws-chunked upload can be read in two ways: {why}"),
             Self::Form(why) => write!(f, "the form can be read in two ways: {why}"),
+            Self::Coding(why) => write!(f, "the content can't be decoded: {why}"),
+            Self::OverBudget => f.write_str("this worker decodes as much as memory_budget_mb allows"),
+            Self::TooLarge => f.write_str("the decoded content is larger than what is scanned"),
             Self::ContentTypes => f.write_str(
                 "the values in the body can be read in two ways: found several media types in Content-Type, expected one",
             ),

@@ -28,6 +28,10 @@ pub(super) struct Exchange {
     pub(super) request: Rc<Request>,
     pub(super) http_method: Cow<'static, str>,
     pub(super) body: Body,
+    /// The content coding of its body, where that is shown as it is.
+    pub(super) encoded: Option<Rc<str>>,
+    /// Its body is shown decoded.
+    pub(super) is_decoded: bool,
     /// Trailers have come.
     pub(super) has_trailers: bool,
     /// Of a response: its request was scanned.
@@ -260,6 +264,7 @@ impl Exchange {
             direction: self.direction,
             profile: &self.profile,
             http_method: &self.http_method,
+            encoded: &self.encoded,
             redacted,
             extent: self.body.extent(),
             is_apart: self.apart.is_some(),

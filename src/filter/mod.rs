@@ -2,6 +2,7 @@
 
 mod apart;
 mod clock;
+mod coded;
 mod file_name;
 mod form;
 mod framed;

@@ -11,8 +11,8 @@ use crate::host::{Host, HostError};
 use crate::icap::Direction;
 use crate::report::{Action, ScanRecord, Significance};
 use crate::submission::{
-    Change, Cx, Failure, Held, NotKept, Record, Shown, Source, Step, Submission, reason_only,
-    unusable,
+    AnswerBody, Change, Cx, Failure, Held, NotKept, Record, Shown, Source, Step, Submission,
+    reason_only, unusable,
 };
 
 /// Why a submission was given up, in icap_log.
@@ -70,7 +70,13 @@ impl<H: Host> Worker<H> {
             return;
         };
         if apart.is_message(index) {
-            return apart.change_whole(record, change);
+            // Beside the original body, the head has to say how that is coded.
+            return match (&change.answer.body, apart.shown_bytes(index)) {
+                (AnswerBody::Same(len), shown) if apart.is_decoded() && shown == Some(*len) => {
+                    note_pass(exchange, *record);
+                }
+                _ => apart.change_whole(record, change),
+            };
         }
         let Change { answer, rest } = change;
         let shown = apart.shown_bytes(index);

@@ -1,6 +1,8 @@
 //! What is asked about what a message was taken apart into.
 
+use super::admit::fields_of;
 use super::ask::{Told, ask};
+use super::coded::without_coding;
 use super::exchange::Exchange;
 use super::framed::without_framing;
 use super::parts::Fault;
@@ -8,7 +10,7 @@ use super::upload::as_download;
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::host::{Fields, Host};
-use crate::icap::{Method, Request, encode_request_head};
+use crate::icap::{Direction, Method, Request, encode_request_head, encode_response_head};
 use crate::multipart::Part;
 use crate::product::ShownAs;
 
@@ -46,6 +48,9 @@ impl<H: Host> Worker<H> {
         length: u64,
     ) -> Result<Request, Fault> {
         let mut fields = without_framing(message, length);
+        if exchange.is_decoded {
+            fields = without_coding(&fields);
+        }
         let of_part = match head {
             Head::File(part) => Some((
                 part.content_type.as_deref(),
@@ -89,5 +94,50 @@ impl<H: Host> Worker<H> {
             heads,
             &told,
         ))
+    }
+    /// What is asked about a message with these fields, where its head is another. The message's context was entered.
+    pub(super) fn request_with_head(
+        &self,
+        exchange: &Exchange,
+        message: &Fields,
+        head: &Fields,
+    ) -> Result<Request, Fault> {
+        let (profile, direction) = (&exchange.profile, exchange.direction);
+        let request_head = exchange.request.request_head.clone();
+        let requested = match direction {
+            Direction::Request => None,
+            Direction::Response => Some(fields_of(request_head.as_deref())),
+        };
+        let (service, shown) = match (direction, &profile.response_service) {
+            (Direction::Response, Some(service)) => {
+                let response = encode_response_head(head);
+                let heads = response.map(|head| (Method::Respmod, (request_head, Some(head))));
+                (service, heads)
+            }
+            _ if profile.scan_requests_as == ShownAs::Response => {
+                let heads = as_download(head);
+                let heads = heads.map(|(request, response)| (Some(request), Some(response)));
+                let shown = heads.map(|heads| (Method::Respmod, heads));
+                (&profile.service, shown)
+            }
+            _ => {
+                let request = encode_request_head(head);
+                let shown = request.map(|head| (Method::Reqmod, (Some(head), None)));
+                (&profile.service, shown)
+            }
+        };
+        let (method, heads) = shown.map_err(|e| {
+            let reason = format!("the message has no form for the server: {e}");
+            let cause = match direction {
+                Direction::Request => Cause::BadRequest,
+                // The client has no part in it.
+                Direction::Response => Cause::Internal,
+            };
+            (cause, reason)
+        })?;
+        let watched = self.service(profile, direction);
+        let told = Told::of(&self.host, self.now_ms, profile, watched);
+        let both = (requested.as_ref().unwrap_or(message), head);
+        Ok(ask(profile, watched, service, method, both, heads, &told))
     }
 }

@@ -5,11 +5,13 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::apart::{Apart, Next, Refused};
+use super::coded::{Coded, without_coding};
 use super::exchange::Exchange;
 use super::form::Form;
 use super::framed::Framed;
 use super::part_request::Head;
 use super::rewrite::all;
+use super::trailers::without_length;
 use super::values::Values;
 use super::worker::Worker;
 use crate::config::{Cause, FailAction, ShownForm, Trailers};
@@ -19,7 +21,7 @@ use crate::host::{Fields, Host, HostError};
 use crate::icap::{Direction, Request};
 use crate::multipart::{Ambiguous, Boundary, Part};
 use crate::report::{Action, PartName};
-use crate::submission::{Decoded, Decoder, NotDecoded, Shown, Source, Submission};
+use crate::submission::{Budget, Decoded, Decoder, NotDecoded, Shown, Source, Submission};
 use crate::transfer_encoding::{self, TransferEncoding};
 
 /// Why a part can't be shown, for the log.
@@ -28,7 +30,7 @@ pub(super) type Fault = (Cause, String);
 impl<H: Host> Worker<H> {
     /// Has a message shown, whose fields are given: taken apart where it is to be, anything else as it is.
     pub(super) fn show(&mut self, id: u32, exchange: &mut Exchange, fields: &Fields) {
-        let shown = match apart(exchange, fields) {
+        let shown = match apart(exchange, fields, &self.budget) {
             Ok(None) => {
                 self.show_whole(id, exchange);
                 Ok(())
@@ -48,7 +50,11 @@ impl<H: Host> Worker<H> {
         fields: &Fields,
         apart: Apart,
     ) -> Result<(), Fault> {
-        if let Some(length) = apart.whole().announced() {
+        if apart.is_decoded() {
+            exchange.is_decoded = true;
+            let head = without_coding(&without_length(fields));
+            exchange.request = Rc::new(self.request_with_head(exchange, fields, &head)?);
+        } else if let Some(length) = apart.whole().announced() {
             let head = Head::Unframed;
             exchange.request = Rc::new(self.request_of_part(exchange, fields, head, length)?);
         }
@@ -149,7 +155,7 @@ impl<H: Host> Worker<H> {
                 }
                 Next::Trailers(fields) => self.show_trailers(id, exchange, index, fields),
                 Next::Fields(runs) => {
-                    let shown = Shown::Runs(runs.into());
+                    let shown = apart.shown_of(Shown::Runs(runs.into()));
                     self.show_runs(id, exchange, index, Head::Fields, shown, None)
                 }
             };
@@ -197,7 +203,7 @@ impl<H: Host> Worker<H> {
         value: &Value,
         runs: Rc<[Range<u64>]>,
     ) -> Result<(), Fault> {
-        let coded = Shown::Runs(Rc::clone(&runs));
+        let coded = shown_of(exchange, Shown::Runs(Rc::clone(&runs)));
         let source = Source::Host(&self.host, id, exchange.direction, &coded);
         let decoder = Decoder::Value(extract::Decoder::new(value.encoding));
         let decoded = Decoded::new(runs, decoder, |range, out| source.read(range, out));
@@ -209,7 +215,7 @@ impl<H: Host> Worker<H> {
             return Ok(());
         }
         self.metrics.part_shown(&exchange.profile);
-        let shown = Shown::Decoded(Rc::new(decoded));
+        let shown = shown_of(exchange, Shown::Decoded(Rc::new(decoded)));
         let name = PartName::new(&value.name, None);
         self.show_runs(id, exchange, index, Head::Value, shown, Some(name))
     }
@@ -223,14 +229,14 @@ impl<H: Host> Worker<H> {
         runs: Rc<[Range<u64>]>,
     ) -> Result<Shown, Fault> {
         if part.encoding == TransferEncoding::Identity {
-            return Ok(Shown::Runs(runs));
+            return Ok(shown_of(exchange, Shown::Runs(runs)));
         }
-        let coded = Shown::Runs(Rc::clone(&runs));
+        let coded = shown_of(exchange, Shown::Runs(Rc::clone(&runs)));
         let source = Source::Host(&self.host, id, exchange.direction, &coded);
         let decoder = Decoder::Transfer(transfer_encoding::Decoder::new(part.encoding));
         let decoded = Decoded::new(runs, decoder, |range, out| source.read(range, out));
         decoded
-            .map(|decoded| Shown::Decoded(Rc::new(decoded)))
+            .map(|decoded| shown_of(exchange, Shown::Decoded(Rc::new(decoded))))
             .map_err(not_decoded)
     }
 
@@ -256,15 +262,41 @@ impl<H: Host> Worker<H> {
     }
 }
 
+/// What a message is taken apart into, as it is shown.
+fn shown_of(exchange: &Exchange, shown: Shown) -> Shown {
+    match &exchange.apart {
+        Some(apart) => apart.shown_of(shown),
+        None => shown,
+    }
+}
+
 /// How a message is to be taken apart; `None`: it is shown as it is.
-fn apart(exchange: &Exchange, fields: &Fields) -> Result<Option<Apart>, Refused> {
-    let profile = &exchange.profile;
-    let trailers = profile.trailers == Trailers::Scan;
+fn apart(
+    exchange: &mut Exchange,
+    fields: &Fields,
+    budget: &Budget,
+) -> Result<Option<Apart>, Refused> {
     if exchange.body.at_end {
         return Ok(None);
     }
+    let coding = exchange.coding(fields);
+    let profile = &exchange.profile;
+    let trailers = profile.trailers == Trailers::Scan;
+    let limit = exchange.limit();
+    let wrapped = |apart: Apart| -> Result<Option<Apart>, Refused> {
+        let content = apart.framed_content();
+        let coded = coding.map(|coding| Coded::new(coding, content, limit, budget));
+        let apart = apart.decoding(coded.transpose()?);
+        Ok(Some(match trailers {
+            true => apart.with_trailers(),
+            false => apart,
+        }))
+    };
     if exchange.direction != Direction::Request {
-        return Ok(trailers.then(|| Apart::new(None, None, None).with_trailers()));
+        return match trailers || coding.is_some() {
+            true => wrapped(Apart::new(None, None, None)),
+            false => Ok(None),
+        };
     }
     let framed = Framed::of(fields).map_err(Refused::Upload)?;
     let media_type = all(fields, "content-type").unwrap_or_default();
@@ -279,16 +311,14 @@ fn apart(exchange: &Exchange, fields: &Fields) -> Result<Option<Apart>, Refused>
         }
         extractor = profile.extract.extractor(&media_type, Limits::default());
     }
-    let form = form.map(|boundary| Form::new(boundary, is_encoded(fields)));
+    let is_encoded = coding.is_none() && is_encoded(fields);
+    let form = form.map(|boundary| Form::new(boundary, is_encoded));
     let values = extractor.map(Values::new);
-    let is_apart = framed.is_some() || form.is_some() || values.is_some() || trailers;
-    Ok(is_apart.then(|| {
-        let apart = Apart::new(framed, form, values);
-        match trailers {
-            true => apart.with_trailers(),
-            false => apart,
-        }
-    }))
+    let is_taken = framed.is_some() || form.is_some() || values.is_some();
+    match is_taken || trailers || coding.is_some() {
+        true => wrapped(Apart::new(framed, form, values)),
+        false => Ok(None),
+    }
 }
 
 /// The boundary of a form, or of another multipart that is taken apart.
@@ -353,5 +383,11 @@ fn unreadable(e: HostError) -> Fault {
 }
 
 fn refused(why: Refused) -> Fault {
-    (Cause::BadRequest, why.to_string())
+    let cause = match why {
+        Refused::Upload(_) | Refused::Form(_) | Refused::ContentTypes => Cause::BadRequest,
+        Refused::TooLarge => Cause::Oversize,
+        Refused::Coding(_) => Cause::Unscannable,
+        Refused::OverBudget => Cause::Overload,
+    };
+    (cause, why.to_string())
 }

@@ -2,6 +2,7 @@
 
 use super::buffer::{append, drain, turn};
 use super::changed_form::Piece;
+use super::coded::without_coding;
 use super::exchange::Exchange;
 use super::layout::Layout;
 use super::page::Page;
@@ -183,6 +184,10 @@ pub(super) fn replacement<H: Host>(
         }
         (Some(HttpHead::Response(head)), Direction::Request) if exchange.is_shown_as_download() => {
             let encoding = head.headers.get("content-encoding");
+            let original = match exchange.is_decoded {
+                true => without_coding(&original),
+                false => original,
+            };
             upload::with_new_body(&original, encoding, length).map_err(refused)?
         }
         (Some(HttpHead::Response(head)), Direction::Response) => {

@@ -2,20 +2,14 @@
 
 use std::rc::Rc;
 
-use super::admit::fields_of;
-use super::ask::{Told, ask};
 use super::exchange::{Exchange, Phase};
 use super::parts::Fault;
 use super::rewrite::is_envoys;
-use super::upload::as_download;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, Trailers};
 use crate::host::{Fields, Host, HostResult};
-use crate::icap::{
-    Direction, Method, Request, encode_request_head, encode_response_head, is_hop_by_hop,
-};
-use crate::product::ShownAs;
+use crate::icap::{Direction, Request, is_hop_by_hop};
 use crate::report::{Action, PartName};
 use crate::submission::Shown;
 
@@ -103,8 +97,10 @@ impl<H: Host> Worker<H> {
     pub(super) fn take_trailers(&mut self, id: u32, exchange: &mut Exchange, of: Direction) {
         if exchange.direction != of {
             // A request that went on while its response is under scan.
-            if exchange.request_was_scanned {
-                let _ = self.sort_trailers(id, exchange, of);
+            if exchange.request_was_scanned
+                && let Err(e) = self.sort_trailers(id, exchange, of)
+            {
+                log::debug!("context {id}: {e}");
             }
             return;
         }
@@ -196,46 +192,11 @@ impl<H: Host> Worker<H> {
         trailers: Fields,
     ) -> Result<Request, Fault> {
         let internal = |e| (Cause::Internal, format!("{e}"));
-        let (profile, direction) = (&exchange.profile, exchange.direction);
         self.host.enter(id).map_err(internal)?;
-        let fields = self.host.headers(direction).map_err(internal)?;
+        let fields = self.host.headers(exchange.direction).map_err(internal)?;
         let mut head = without_length(&fields);
         head.extend(trailers.iter());
-        let request_head = exchange.request.request_head.clone();
-        let requested = match direction {
-            Direction::Request => None,
-            Direction::Response => Some(fields_of(request_head.as_deref())),
-        };
-        let (service, shown) = match (direction, &profile.response_service) {
-            (Direction::Response, Some(service)) => {
-                let response = encode_response_head(&head);
-                let heads = response.map(|head| (Method::Respmod, (request_head, Some(head))));
-                (service, heads)
-            }
-            _ if profile.scan_requests_as == ShownAs::Response => {
-                let heads = as_download(&head);
-                let heads = heads.map(|(request, response)| (Some(request), Some(response)));
-                let shown = heads.map(|heads| (Method::Respmod, heads));
-                (&profile.service, shown)
-            }
-            _ => {
-                let request = encode_request_head(&head);
-                let shown = request.map(|head| (Method::Reqmod, (Some(head), None)));
-                (&profile.service, shown)
-            }
-        };
-        let (method, heads) = shown.map_err(|e| {
-            let reason = format!("the trailers have no form for the server: {e}");
-            let cause = match direction {
-                Direction::Request => Cause::BadRequest,
-                Direction::Response => Cause::Internal,
-            };
-            (cause, reason)
-        })?;
-        let watched = self.service(profile, direction);
-        let told = Told::of(&self.host, self.now_ms, profile, watched);
-        let both = (requested.as_ref().unwrap_or(&fields), &fields);
-        Ok(ask(profile, watched, service, method, both, heads, &told))
+        self.request_with_head(exchange, &fields, &head)
     }
 }
 

@@ -53,6 +53,8 @@ pub struct ScanRecord<'a> {
     pub modified_content_length: Option<u64>,
     /// The product behind the service.
     pub vendor: Vendor,
+    /// The content coding of the body, where it was shown as it is.
+    pub encoded: Option<Rc<str>>,
     /// The part of a form that was shown.
     pub part: Option<Rc<PartName>>,
     /// What became of this transaction; `None`: it was given up, because others had decided.
@@ -234,6 +236,7 @@ impl ScanRecord<'_> {
         );
         record.add_number("modified_content_length", self.modified_content_length);
         record.add_text("vendor", Some(self.vendor.name()));
+        record.add_text("encoded", self.encoded.as_deref());
         if let Some(part) = &self.part {
             record.object("part", |names| {
                 names.add_text("name", Some(&part.name));

@@ -33,6 +33,13 @@ pub struct Held {
     beginning: Option<Vec<u8>>,
 }
 
+/// A share of a budget, which comes back when it is dropped.
+#[derive(Debug)]
+pub struct Share {
+    budget: Budget,
+    bytes: u64,
+}
+
 impl Budget {
     /// Nothing is held. `limit` is in bytes.
     pub fn new(limit: u64) -> Self {
@@ -45,6 +52,18 @@ impl Budget {
     /// How many bytes are held.
     pub fn used(&self) -> u64 {
         self.used.get()
+    }
+
+    /// A share of it for something else that is held.
+    ///
+    /// # Errors
+    /// The budget has no room for it.
+    pub fn share(&self, bytes: u64) -> Result<Share, OverBudget> {
+        self.reserve(bytes)?;
+        Ok(Share {
+            budget: self.clone(),
+            bytes,
+        })
     }
 
     fn reserve(&self, bytes: u64) -> Result<(), OverBudget> {
@@ -179,6 +198,12 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.budget.give_back(self.reserved);
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
     }
 }
 

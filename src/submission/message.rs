@@ -1,6 +1,7 @@
 //! What a submission knows of the HTTP message that it is about.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use super::answer::Keep;
 use super::attempt::PAGE_BYTES;
@@ -20,6 +21,8 @@ pub struct Message<'a> {
     pub profile: &'a Profile,
     /// The method of the HTTP request.
     pub http_method: &'a Cow<'static, str>,
+    /// The content coding of its body, where that is shown as it is.
+    pub encoded: &'a Option<Rc<str>>,
     /// ICAP headers whose values are not logged.
     pub redacted: &'a [String],
     /// How much there is of its body.

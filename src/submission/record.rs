@@ -50,6 +50,7 @@ pub fn record(
         ),
         modified_content_length: None,
         vendor: profile.vendor,
+        encoded: message.encoded.clone(),
         part: None,
         action: Some(Action::Failed),
         findings: Cow::Owned(Findings::default()),

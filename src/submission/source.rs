@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::content::Content;
 use super::decoded::Decoded;
+use super::encoded::Encoded;
 use crate::host::{Host, HostError};
 use crate::icap::{BodyProgress, Direction};
 
@@ -26,6 +27,8 @@ pub enum Shown {
     Content(Rc<Content>),
     /// What an encoded part of it says, all of which has come.
     Decoded(Rc<Decoded>),
+    /// That of its content, which is coded: ranges are those of the decoded content.
+    Within(Rc<Encoded>, Rc<Shown>),
 }
 
 /// How much there is of a body.
@@ -58,6 +61,7 @@ impl Shown {
             Self::Runs(runs) => Extent::all(runs.iter().map(length).fold(0, u64::saturating_add)),
             Self::Content(content) => content.extent(),
             Self::Decoded(decoded) => Extent::all(decoded.len()),
+            Self::Within(encoded, shown) => shown.extent(encoded.extent()),
         }
     }
 
@@ -102,7 +106,7 @@ impl<H: Host> Source<'_, H> {
             let end = usize::try_from(range.end).map_err(|_| short)?;
             Ok(start..end)
         };
-        let mut of_host = |host: &H, id, direction, range: Range<u64>| {
+        let of_host = |host: &H, id, direction, range: Range<u64>, out: &mut Vec<u8>| {
             let Range { start, end } = in_memory(&range)?;
             let len = end.saturating_sub(start);
             host.enter(id)?;
@@ -115,34 +119,64 @@ impl<H: Host> Source<'_, H> {
         };
         match self {
             Self::Host(host, id, direction, shown) => {
-                let mut wanted = length(&range);
-                let places: Vec<Range<u64>> = match shown {
-                    Shown::Whole => return of_host(host, id, direction, range),
-                    Shown::Rest { from, .. } if range.start < *from => return Err(short),
-                    Shown::Rest { from, at } => {
-                        let moved = |offset: u64| offset.saturating_sub(*from).saturating_add(*at);
-                        let range = moved(range.start)..moved(range.end);
-                        return of_host(host, id, direction, range);
+                let mut body = |range, out: &mut Vec<u8>| of_host(host, id, direction, range, out);
+                match shown {
+                    Shown::Within(encoded, shown) => {
+                        let mut content =
+                            |range, out: &mut Vec<u8>| encoded.read(range, out, &mut body);
+                        read_shown(shown, range, out, &mut content)
                     }
-                    Shown::Runs(runs) => within(runs, range).collect(),
-                    Shown::Content(content) => content.places(&range),
-                    Shown::Decoded(decoded) => {
-                        let coded = Shown::Runs(Rc::clone(decoded.runs()));
-                        let coded = Source::Host(host, id, direction, &coded);
-                        return decoded.read(range, out, |range, out| coded.read(range, out));
-                    }
-                };
-                for range in places {
-                    wanted = wanted.saturating_sub(length(&range));
-                    of_host(host, id, direction, range)?;
+                    shown => read_shown(shown, range, out, &mut body),
                 }
-                if wanted == 0 { Ok(()) } else { Err(short) }
             }
             Self::Memory(body) => {
                 out.extend_from_slice(body.get(in_memory(&range)?).ok_or(short)?);
                 Ok(())
             }
         }
+    }
+}
+
+/// Appends a range of something.
+type Read<'r> = dyn FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), HostError> + 'r;
+
+/// Appends a range of what is shown of something that `read` gives ranges of.
+fn read_shown(
+    shown: &Shown,
+    range: Range<u64>,
+    out: &mut Vec<u8>,
+    read: &mut Read<'_>,
+) -> Result<(), HostError> {
+    let short = HostError {
+        call: "get_buffer_bytes",
+        status: HostError::UNUSABLE,
+    };
+    let mut wanted = length(&range);
+    let places: Vec<Range<u64>> = match shown {
+        Shown::Rest { from, .. } if range.start < *from => return Err(short),
+        Shown::Rest { from, at } => {
+            let moved = |offset: u64| offset.saturating_sub(*from).saturating_add(*at);
+            let range = moved(range.start)..moved(range.end);
+            vec![range]
+        }
+        Shown::Runs(runs) => within(runs, range).collect(),
+        Shown::Content(content) => content.places(&range),
+        Shown::Decoded(decoded) => {
+            let coded = Shown::Runs(Rc::clone(decoded.runs()));
+            return decoded.read(range, out, |range, out| {
+                read_shown(&coded, range, out, read)
+            });
+        }
+        // One content is coded once.
+        Shown::Whole | Shown::Within(..) => vec![range],
+    };
+    for range in places {
+        wanted = wanted.saturating_sub(length(&range));
+        read(range, out)?;
+    }
+    match wanted {
+        0 => Ok(()),
+        _ => Err(short),
     }
 }
 

@@ -170,6 +170,11 @@ const BOOLEANS: &[(&str, Read<bool>, bool)] = &[
         false,
     ),
     (
+        "decode_content_encoding",
+        |p| p.decode_content_encoding,
+        false,
+    ),
+    (
         "require_content_length",
         |p| p.require_content_length,
         false,

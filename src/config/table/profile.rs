@@ -313,6 +313,16 @@ pub(in super::super) static PROFILE: Section = Section::new(
              scanned. A client chooses the path of its request; with `always` it chooses by it whether an upload is scanned.",
         ),
         Attribute::new(
+            "decode_content_encoding",
+            Kind::Bool,
+            Absent::Bool(false),
+            "Show bodies that are coded in `gzip` or `deflate` decoded, for servers that do not decode them. The original goes on where the server \
+             changes nothing; what it changes goes on without `Content-Encoding`. Decoded, a body may be as large as the buffer, and 200 times \
+             as large as it came once it is larger than 1 MiB; past that it is handled as `large_upload_fail_action` says. What can't be \
+             decoded is `unscannable`. A body that is coded and not decoded (`br`, `zstd`, several codings, a range) is marked in icap_log: `\"encoded\": \"br\"`. \
+             The decoders of one body take 256 KiB of `memory_budget_mb`. See [What a scanner sees](wrappings.md#content-encodings).",
+        ),
+        Attribute::new(
             "trailers",
             Kind::Choice(&["forward", "drop", "scan"]),
             Absent::Text("forward"),

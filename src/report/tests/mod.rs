@@ -32,6 +32,7 @@ fn record() -> ScanRecord<'static> {
         icap_headers_received_from_server: "ISTag: \"x\"\r\n".into(),
         modified_content_length: None,
         vendor: Vendor::named("opswat").unwrap(),
+        encoded: None,
         part: None,
         action: Some(Action::Passed),
         findings: Cow::Owned(Findings::default()),

@@ -81,6 +81,7 @@ pub(crate) fn profile(vendor: &str) -> Profile {
         pass_requires: Vec::new(),
         require_content_length: false,
         honor_transfer_ignore: HonorTransferIgnore::Responses,
+        decode_content_encoding: false,
         trailers: Trailers::Forward,
         range_requests: RangeRequests::Pass,
         multipart: ShownForm::Parts,

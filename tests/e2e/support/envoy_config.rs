@@ -280,7 +280,8 @@ fn wasm_filter(name: &str, module: &Path, configuration: &Value) -> Value {
     })
 }
 
-fn http_protocol_options(mut options: Value) -> Value {
+/// The options of a cluster's HTTP.
+pub fn http_protocol_options(mut options: Value) -> Value {
     const NAME: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
     options["@type"] = json!(format!("type.googleapis.com/{NAME}"));
     json!({NAME: options})

@@ -1,5 +1,6 @@
 //! What the tests stand on: the processes and servers around Envoy, and the client in front of it.
 
+pub mod any_http;
 pub mod application;
 pub mod aws;
 pub mod c_icap;
@@ -10,6 +11,8 @@ pub mod envoy;
 pub mod envoy_config;
 pub mod example;
 pub mod form;
+pub mod http3;
+pub mod http_body;
 pub mod icap_answers;
 pub mod icap_behaviour;
 pub mod icap_connection;

@@ -66,7 +66,8 @@ impl Pyicap {
 }
 
 /// A Python with pyicap.
-fn python() -> PathBuf {
+/// The Python of the tests.
+pub fn python() -> PathBuf {
     std::env::var_os("PYTHON_BIN").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python3"),
         PathBuf::from,

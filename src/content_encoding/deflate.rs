@@ -1,0 +1,64 @@
+//! `deflate`: the format of zlib (RFC 9110 section 8.4.1.2), or DEFLATE without it, which many send and browsers take.
+
+use super::inflater::Inflater;
+use super::{Step, Undecodable};
+
+/// Bytes by which the two are told apart (RFC 1950 section 2.2).
+const HEAD_BYTES: usize = 2;
+
+/// A content in `deflate`.
+#[derive(Debug, Default)]
+pub(super) struct Deflate {
+    /// The first bytes, until there are enough to tell.
+    head: Vec<u8>,
+    inflater: Option<Inflater>,
+}
+
+impl Deflate {
+    pub(super) fn decode(
+        &mut self,
+        bytes: &[u8],
+        decoded: &mut Vec<u8>,
+    ) -> Result<Step, Undecodable> {
+        let Some(inflater) = &mut self.inflater else {
+            return self.begin(bytes, decoded);
+        };
+        if inflater.has_ended() {
+            return match bytes {
+                [] => Ok(Step::default()),
+                _ => Err(Undecodable::Trailing),
+            };
+        }
+        inflater.decode(bytes, decoded)
+    }
+
+    fn begin(&mut self, bytes: &[u8], decoded: &mut Vec<u8>) -> Result<Step, Undecodable> {
+        let wanted = HEAD_BYTES.saturating_sub(self.head.len()).min(bytes.len());
+        self.head.extend(bytes.iter().take(wanted));
+        let [method, flags] = *self.head.as_slice() else {
+            return Ok(Step {
+                taken: wanted,
+                has_more: false,
+            });
+        };
+        let is_wrapped = method & 0x0f == 8 && u16::from_be_bytes([method, flags]) % 31 == 0;
+        let inflater = self.inflater.insert(Inflater::new(is_wrapped));
+        // Two bytes are always taken, and may be a whole stream.
+        let step = inflater.decode(&self.head, decoded)?;
+        match step.taken == self.head.len() {
+            true => Ok(Step {
+                taken: wanted,
+                ..step
+            }),
+            false => Err(Undecodable::Trailing),
+        }
+    }
+
+    pub(super) fn finish(&self) -> Result<(), Undecodable> {
+        match &self.inflater {
+            Some(inflater) if inflater.has_ended() => Ok(()),
+            None if self.head.is_empty() => Ok(()),
+            _ => Err(Undecodable::CutOff),
+        }
+    }
+}

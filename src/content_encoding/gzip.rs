@@ -1,0 +1,165 @@
+//! `gzip` (RFC 1952): one or several members, each checked against its length and CRC.
+
+use crc32fast::Hasher;
+
+use super::inflater::Inflater;
+use super::{Step, Undecodable};
+
+/// The longest head of a member, in bytes: extra field, name and comment among it.
+const MAX_HEAD_BYTES: usize = 128 * 1024;
+/// The head without any of these.
+const HEAD_BYTES: usize = 10;
+/// CRC and length behind a member.
+const TAIL_BYTES: usize = 8;
+
+const HEAD_CRC: u8 = 1 << 1;
+const EXTRA: u8 = 1 << 2;
+const NAME: u8 = 1 << 3;
+const COMMENT: u8 = 1 << 4;
+const RESERVED: u8 = 0b1110_0000;
+
+/// A content in `gzip`.
+///
+/// ```text
+///  Between ─first byte─▶ Head ─▶ Body ─▶ Tail ─▶ Between
+/// ```
+#[derive(Debug)]
+pub(super) struct Gzip(State);
+
+#[derive(Debug)]
+enum State {
+    /// Nothing has come, or the last member is whole.
+    Between,
+    /// What has come of a head.
+    Head(Vec<u8>),
+    Body(Box<Body>),
+    /// What has come of a tail, and what it has to be.
+    Tail(Vec<u8>, [u8; TAIL_BYTES]),
+}
+
+#[derive(Debug)]
+struct Body {
+    inflater: Inflater,
+    crc: Hasher,
+    length: u32,
+}
+
+impl Gzip {
+    pub(super) fn new() -> Self {
+        Self(State::Between)
+    }
+
+    pub(super) fn decode(
+        &mut self,
+        bytes: &[u8],
+        decoded: &mut Vec<u8>,
+    ) -> Result<Step, Undecodable> {
+        match &mut self.0 {
+            State::Between if bytes.is_empty() => Ok(Step::default()),
+            State::Between => {
+                self.0 = State::Head(Vec::new());
+                Ok(Step {
+                    taken: 0,
+                    has_more: true,
+                })
+            }
+            State::Head(head) => {
+                let before = head.len();
+                let room = MAX_HEAD_BYTES.saturating_sub(before);
+                head.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+                match head_length(head)? {
+                    Some(length) => {
+                        self.0 = State::Body(Box::new(Body {
+                            inflater: Inflater::new(false),
+                            crc: Hasher::new(),
+                            length: 0,
+                        }));
+                        Ok(taken(length.saturating_sub(before)))
+                    }
+                    None if head.len() >= MAX_HEAD_BYTES => Err(Undecodable::Broken),
+                    None => Ok(taken(bytes.len())),
+                }
+            }
+            State::Body(body) => {
+                let start = decoded.len();
+                let step = body.inflater.decode(bytes, decoded)?;
+                let piece = decoded.get(start..).unwrap_or_default();
+                body.crc.update(piece);
+                body.length = body.length.wrapping_add(piece.len() as u32);
+                if body.inflater.has_ended() {
+                    let mut tail = [0; TAIL_BYTES];
+                    let crc = body.crc.clone().finalize().to_le_bytes();
+                    let wanted = crc.into_iter().chain(body.length.to_le_bytes());
+                    tail.iter_mut()
+                        .zip(wanted)
+                        .for_each(|(to, from)| *to = from);
+                    self.0 = State::Tail(Vec::new(), tail);
+                }
+                Ok(step)
+            }
+            State::Tail(tail, wanted) => {
+                let room = TAIL_BYTES.saturating_sub(tail.len()).min(bytes.len());
+                tail.extend(bytes.iter().take(room));
+                if tail.len() == TAIL_BYTES {
+                    if tail.as_slice() != wanted {
+                        return Err(Undecodable::Broken);
+                    }
+                    self.0 = State::Between;
+                }
+                Ok(taken(room))
+            }
+        }
+    }
+
+    pub(super) fn finish(&self) -> Result<(), Undecodable> {
+        match self.0 {
+            State::Between => Ok(()),
+            _ => Err(Undecodable::CutOff),
+        }
+    }
+}
+
+fn taken(taken: usize) -> Step {
+    Step {
+        taken,
+        has_more: false,
+    }
+}
+
+/// How long the head at the beginning of these bytes is; `None`: more is needed. What is no head behind a member is
+/// [`Undecodable::Broken`] too: there is no telling what a reader makes of it.
+fn head_length(bytes: &[u8]) -> Result<Option<usize>, Undecodable> {
+    for (byte, wanted) in bytes.iter().zip([0x1f, 0x8b, 8]) {
+        if *byte != wanted {
+            return Err(Undecodable::Broken);
+        }
+    }
+    let Some(flags) = bytes.get(3).copied() else {
+        return Ok(None);
+    };
+    if flags & RESERVED != 0 {
+        return Err(Undecodable::Broken);
+    }
+    let mut length = HEAD_BYTES;
+    if flags & EXTRA != 0 {
+        let (Some(low), Some(high)) = (bytes.get(length), bytes.get(length.saturating_add(1)))
+        else {
+            return Ok(None);
+        };
+        let extra = u16::from_le_bytes([*low, *high]);
+        length = length.saturating_add(2).saturating_add(extra.into());
+    }
+    for text in [NAME, COMMENT] {
+        if flags & text != 0 {
+            let rest = bytes.get(length..).unwrap_or_default();
+            let Some(end) = memchr::memchr(0, rest) else {
+                return Ok(None);
+            };
+            length = length.saturating_add(end).saturating_add(1);
+        }
+    }
+    if flags & HEAD_CRC != 0 {
+        length = length.saturating_add(2);
+    }
+    Ok((bytes.len() >= length).then_some(length))
+}

@@ -1,0 +1,145 @@
+//! Bodies that are coded (`Content-Encoding`): decoded for the server, or marked in icap_log.
+
+use std::rc::Rc;
+
+use super::apart::Refused;
+use super::exchange::Exchange;
+use super::rewrite::{all, find};
+use crate::content_encoding::{Coding, Decoder, Said};
+use crate::host::Fields;
+use crate::icap::Direction;
+use crate::submission::{Budget, Content, Encoded};
+use crate::verdict::clean;
+
+/// How many times as large as it came a content may be decoded, from [`UNBOUNDED_BYTES`] on. Text seldom comes to 20; DEFLATE
+/// can't do more than 1,032.
+const MAX_RATIO: u64 = 200;
+/// Up to so many bytes a content may be as much larger as it will.
+const UNBOUNDED_BYTES: u64 = 1024 * 1024;
+
+/// A coded content that is decoded as it comes.
+#[derive(Debug)]
+pub(super) struct Coded {
+    decoder: Decoder,
+    encoded: Rc<Encoded>,
+    /// The largest content that is scanned, in bytes.
+    limit: u64,
+}
+
+impl Coded {
+    /// A content of which nothing has come. `content`: where it stands in the body, where there is framing around it.
+    pub(super) fn new(
+        coding: Coding,
+        content: Option<Rc<Content>>,
+        limit: u64,
+        budget: &Budget,
+    ) -> Result<Self, Refused> {
+        let encoded = Encoded::new(coding, content, budget).map_err(|_| Refused::OverBudget)?;
+        Ok(Self {
+            decoder: Decoder::new(coding),
+            encoded: Rc::new(encoded),
+            limit,
+        })
+    }
+
+    /// The content, as it is shown.
+    pub(super) fn encoded(&self) -> &Rc<Encoded> {
+        &self.encoded
+    }
+
+    /// Reads on; `look` gets what the bytes say, piece by piece.
+    pub(super) fn read(
+        &mut self,
+        mut bytes: &[u8],
+        mut look: impl FnMut(&[u8]) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        self.encoded.came(bytes.len());
+        let mut piece = Vec::new();
+        loop {
+            piece.clear();
+            let step = self.decoder.decode(bytes, &mut piece);
+            let step = step.map_err(Refused::Coding)?;
+            self.encoded.says(piece.len());
+            if self.is_too_large() {
+                return Err(Refused::TooLarge);
+            }
+            look(&piece)?;
+            bytes = bytes.get(step.taken..).unwrap_or_default();
+            if bytes.is_empty() && !step.has_more {
+                return Ok(());
+            }
+        }
+    }
+
+    fn is_too_large(&self) -> bool {
+        let decoded = self.encoded.extent().progress.available;
+        let by_ratio = self.encoded.coded().saturating_mul(MAX_RATIO);
+        decoded > self.limit || decoded > by_ratio.max(UNBOUNDED_BYTES)
+    }
+
+    /// The content has come to its end.
+    pub(super) fn end(&self) -> Result<(), Refused> {
+        self.decoder.finish().map_err(Refused::Coding)?;
+        self.encoded.end();
+        Ok(())
+    }
+}
+
+impl Exchange {
+    /// The coding of the body that is to be decoded. One that is not is noted for icap_log.
+    pub(super) fn coding(&mut self, fields: &Fields) -> Option<Coding> {
+        let value = all(fields, "content-encoding")?;
+        // What begins in the midst can't be decoded.
+        let is_range =
+            self.direction == Direction::Response && find(fields, ":status") == Some(b"206");
+        match Said::by(&value) {
+            Said::Plain => None,
+            Said::Coded(coding) if self.profile.decode_content_encoding && !is_range => {
+                Some(coding)
+            }
+            Said::Coded(_) | Said::Other => {
+                self.encoded = Some(clean(&value).into());
+                None
+            }
+        }
+    }
+}
+
+/// The fields of a message as they are where its content is not coded.
+pub(super) fn without_coding(fields: &Fields) -> Fields {
+    let mut kept = fields.clone();
+    kept.retain(|name| !name.eq_ignore_ascii_case(b"content-encoding"));
+    kept
+}
+
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn size_and_ratio_are_bounded() {
+        let zeros = |size: usize| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(&vec![0; size]).unwrap();
+            encoder.finish().unwrap()
+        };
+        let budget = Budget::new(u64::MAX);
+        for (size, limit, fits) in [
+            (1_000_000, 1_000_000, true),
+            (1_000_001, 1_000_000, false),
+            (1 << 20, 1 << 30, true),
+            ((1 << 20) + 1, 1 << 30, false),
+        ] {
+            let mut coded = Coded::new(Coding::Gzip, None, limit, &budget).unwrap();
+            let read = coded.read(&zeros(size), |_| Ok(()));
+            let expected = if fits { Ok(()) } else { Err(Refused::TooLarge) };
+            assert_eq!(read, expected, "{size}");
+        }
+    }
+}

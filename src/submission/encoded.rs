@@ -1,0 +1,286 @@
+//! A content that is coded, decoded as it is read.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::content::Content;
+use super::held::{Budget, OverBudget, Share};
+use super::source::{Extent, length};
+use crate::content_encoding::{Coding, Decoder};
+use crate::host::HostError;
+use crate::icap::BodyProgress;
+
+/// How much of the coded content is read at once, in bytes.
+const CODED_BYTES: u64 = 64 * 1024;
+/// What the decoders of one content take, in bytes: that of who finds out how long it is, and that of who shows it.
+const DECODERS_BYTES: u64 = 2 * 128 * 1024;
+
+/// A coded content, of which it is known how far it has come. It is shared by who decodes it as it comes, and who shows it. The
+/// decoded bytes are not kept: who shows them decodes anew, mostly from where he was.
+#[derive(Debug)]
+pub struct Encoded {
+    coding: Coding,
+    /// Where it stands in the body; `None`: it is the body.
+    content: Option<Rc<Content>>,
+    coded: Cell<u64>,
+    decoded: Cell<u64>,
+    ended: Cell<bool>,
+    reader: RefCell<Option<Reader>>,
+    _share: Share,
+}
+
+/// A decoder on its way through a content.
+#[derive(Debug)]
+struct Reader {
+    decoder: Decoder,
+    /// How much of the coded content was read.
+    coded: u64,
+    /// What was read and not decoded.
+    input: Vec<u8>,
+    has_more: bool,
+    /// Where the last decoded piece begins.
+    at: u64,
+    piece: Vec<u8>,
+}
+
+impl Encoded {
+    /// A content of which nothing has come.
+    ///
+    /// # Errors
+    /// The budget has no room for its decoders.
+    pub fn new(
+        coding: Coding,
+        content: Option<Rc<Content>>,
+        budget: &Budget,
+    ) -> Result<Self, OverBudget> {
+        Ok(Self {
+            coding,
+            content,
+            coded: Cell::new(0),
+            decoded: Cell::new(0),
+            ended: Cell::new(false),
+            reader: RefCell::new(None),
+            _share: budget.share(DECODERS_BYTES)?,
+        })
+    }
+
+    /// How it is coded.
+    pub fn coding(&self) -> Coding {
+        self.coding
+    }
+
+    /// So many more bytes of it have come.
+    pub fn came(&self, coded: usize) {
+        self.coded
+            .set(self.coded.get().saturating_add(coded as u64));
+    }
+
+    /// They say so many bytes.
+    pub fn says(&self, decoded: usize) {
+        let decoded = self.decoded.get().saturating_add(decoded as u64);
+        self.decoded.set(decoded);
+    }
+
+    /// It has come to its end.
+    pub fn end(&self) {
+        self.ended.set(true);
+    }
+
+    /// How many coded bytes have come.
+    pub fn coded(&self) -> u64 {
+        self.coded.get()
+    }
+
+    /// How much of it there is, decoded.
+    pub fn extent(&self) -> Extent {
+        let available = self.decoded.get();
+        let ended = self.ended.get();
+        Extent {
+            progress: BodyProgress { available, ended },
+            announced: ended.then_some(available),
+        }
+    }
+
+    /// Appends a range of it, decoded. `read` appends a range of the body.
+    ///
+    /// # Errors
+    /// What `read` gave; or there is less.
+    pub(super) fn read(
+        &self,
+        wanted: Range<u64>,
+        out: &mut Vec<u8>,
+        mut read: impl FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), HostError>,
+    ) -> Result<(), HostError> {
+        let short = HostError {
+            call: "get_buffer_bytes",
+            status: HostError::UNUSABLE,
+        };
+        let mut slot = self.reader.try_borrow_mut().map_err(|_| short)?;
+        let mut reader = match slot.take() {
+            Some(reader) if reader.at <= wanted.start => reader,
+            _ => Reader::new(self.coding),
+        };
+        let mut at = wanted.start;
+        loop {
+            at = at.saturating_add(reader.give(at..wanted.end, out));
+            if at >= wanted.end {
+                break;
+            }
+            if reader.input.is_empty() && !reader.has_more {
+                let end = self.coded.get();
+                let end = end.min(reader.coded.saturating_add(CODED_BYTES));
+                let range = reader.coded..end;
+                if length(&range) == 0 {
+                    return Err(short);
+                }
+                match &self.content {
+                    None => read(range, &mut reader.input)?,
+                    Some(content) => {
+                        for place in content.places(&range) {
+                            read(place, &mut reader.input)?;
+                        }
+                    }
+                }
+                reader.coded = end;
+            }
+            reader.decode().ok_or(short)?;
+        }
+        *slot = Some(reader);
+        Ok(())
+    }
+}
+
+impl Reader {
+    fn new(coding: Coding) -> Self {
+        Self {
+            decoder: Decoder::new(coding),
+            coded: 0,
+            input: Vec::new(),
+            has_more: false,
+            at: 0,
+            piece: Vec::new(),
+        }
+    }
+
+    /// Appends what the last piece has of a range, from its beginning on; how much that is.
+    fn give(&self, wanted: Range<u64>, out: &mut Vec<u8>) -> u64 {
+        let within = |offset: u64| {
+            let offset = usize::try_from(offset.saturating_sub(self.at));
+            offset.map_or(self.piece.len(), |offset| offset.min(self.piece.len()))
+        };
+        let part = self.piece.get(within(wanted.start)..within(wanted.end));
+        let part = part.unwrap_or_default();
+        out.extend_from_slice(part);
+        part.len() as u64
+    }
+
+    /// Decodes the next piece; `None`: that can't be.
+    fn decode(&mut self) -> Option<()> {
+        self.at = self.at.saturating_add(self.piece.len() as u64);
+        self.piece.clear();
+        let step = self.decoder.decode(&self.input, &mut self.piece).ok()?;
+        let has_moved = step.taken > 0 || step.has_more || !self.piece.is_empty();
+        let is_stuck = !has_moved && !self.input.is_empty();
+        self.has_more = step.has_more;
+        self.input.drain(..step.taken.min(self.input.len()));
+        (!is_stuck).then_some(())
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(target_arch = "wasm32"))]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn coded(content: &[u8]) -> Vec<u8> {
+        let mut coded = Vec::new();
+        let mut encoder = GzEncoder::new(&mut coded, Compression::fast());
+        encoder.write_all(content).unwrap();
+        drop(encoder);
+        coded
+    }
+
+    fn budget() -> Budget {
+        Budget::new(1 << 20)
+    }
+
+    #[test]
+    fn any_range_can_be_read() {
+        let mut state = 1_u32;
+        let random = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as u8
+        });
+        let content: Vec<u8> = random.take(400_000).collect();
+        let body = coded(&content);
+        assert!(body.len() as u64 > 2 * CODED_BYTES);
+        let encoded = Encoded::new(Coding::Gzip, None, &budget()).unwrap();
+        encoded.came(body.len());
+        encoded.says(content.len());
+        encoded.end();
+        assert_eq!(encoded.extent().announced, Some(400_000));
+        let read = |range: Range<usize>| {
+            let wanted = range.start as u64..range.end as u64;
+            let mut out = b"kept".to_vec();
+            let of_body = |range: Range<u64>, out: &mut Vec<u8>| {
+                out.extend_from_slice(&body[range.start as usize..range.end as usize]);
+                Ok(())
+            };
+            encoded
+                .read(wanted, &mut out, of_body)
+                .map(|()| out.split_off(4))
+        };
+        for range in [
+            0..400_000,
+            0..1,
+            5..5,
+            100_000..300_000,
+            300_000..300_010,
+            10..20,
+            399_999..400_000,
+        ] {
+            let got = read(range.clone()).unwrap();
+            assert!(got == content[range.clone()], "{range:?}");
+        }
+        assert!(read(399_999..400_001).is_err());
+    }
+
+    #[test]
+    fn content_is_read_within_its_framing() {
+        let content = b"some content, some content".repeat(10);
+        let coded = coded(&content);
+        let (one, two) = coded.split_at(17);
+        let body = [b"<<", one, b"><", two, b">>"].concat();
+        let places = Content::new(0);
+        places.push(2..19);
+        places.push(21..21 + two.len() as u64);
+        let encoded = Encoded::new(Coding::Gzip, Some(Rc::new(places)), &budget()).unwrap();
+        encoded.came(coded.len());
+        encoded.says(content.len());
+        let mut out = Vec::new();
+        let of_body = |range: Range<u64>, out: &mut Vec<u8>| {
+            out.extend_from_slice(&body[range.start as usize..range.end as usize]);
+            Ok(())
+        };
+        encoded.read(3..200, &mut out, of_body).unwrap();
+        assert!(out == content[3..200]);
+    }
+
+    #[test]
+    fn decoders_are_out_of_the_budget() {
+        let budget = Budget::new(DECODERS_BYTES + 1);
+        let one = Encoded::new(Coding::Gzip, None, &budget).unwrap();
+        assert!(Encoded::new(Coding::Gzip, None, &budget).is_err());
+        drop(one);
+        assert!(Encoded::new(Coding::Gzip, None, &budget).is_ok());
+        assert_eq!(budget.used(), 0);
+    }
+}
