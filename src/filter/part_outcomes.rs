@@ -135,11 +135,42 @@ impl<H: Host> Worker<H> {
                 }
                 exchange.journal.push(record);
             }
-            _ => {
-                self.give_up_rest(exchange);
-                self.end_failed(id, exchange, record, failure, None);
+            _ => match self.block_among_rest(exchange, failure.cause) {
+                Some((index, step)) => {
+                    exchange.journal.push(record);
+                    self.note_part(id, exchange, index, step);
+                }
+                None => {
+                    self.give_up_rest(exchange);
+                    self.end_failed(id, exchange, record, failure, None);
+                }
+            },
+        }
+    }
+
+    /// What a server says that is asked about another part, where that blocks already: a failure does not take it back.
+    fn block_among_rest(&mut self, exchange: &mut Exchange, cause: Cause) -> Option<(u16, Step)> {
+        for unit in Self::units_of(exchange) {
+            let end = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
+                submission.connection()?;
+                Some(submission.fail(cause, DECIDED.to_owned(), cx))
+            };
+            match self.move_unit(exchange, unit, end).flatten() {
+                Some(step @ Step::Block(..)) => {
+                    exchange.retire(unit.index);
+                    return Some((unit.index, step));
+                }
+                Some(Step::Fail(mut record, _)) => {
+                    exchange.retire(unit.index);
+                    record.action = None;
+                    record.findings = reason_only(DECIDED.to_owned());
+                    exchange.journal.push(*record);
+                }
+                // Nobody was asked, or it would be sent anew.
+                _ => {}
             }
         }
+        None
     }
 
     /// All parts have ended, and none of them has decided.
