@@ -78,7 +78,12 @@ pub(super) fn without_length(fields: &Fields) -> Fields {
 impl Exchange {
     /// Whether trailers of it are what the profile says something about: it was scanned, or is.
     fn has_say_on_trailers(&self) -> bool {
-        !self.is_decided() || self.journal.outcome().action != Action::Disabled
+        // Nothing but a body can be shown as a download.
+        let is_left_alone = self.is_shown_as_download() && self.body.available == 0;
+        match self.is_decided() {
+            true => self.journal.outcome().action != Action::Disabled,
+            false => !is_left_alone,
+        }
     }
 
     /// Whether a trailer of that direction goes on.
