@@ -80,10 +80,8 @@ impl Exchange {
     fn has_say_on_trailers(&self) -> bool {
         // Nothing but a body can be shown as a download.
         let is_left_alone = self.is_shown_as_download() && self.body.available == 0;
-        match self.is_decided() {
-            true => self.journal.outcome().action != Action::Disabled,
-            false => !is_left_alone,
-        }
+        let is_disabled = self.is_decided() && self.journal.outcome().action == Action::Disabled;
+        !is_left_alone && !is_disabled
     }
 
     /// Whether a trailer of that direction goes on.
