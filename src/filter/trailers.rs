@@ -79,7 +79,10 @@ pub(super) fn without_length(fields: &Fields) -> Fields {
 impl Exchange {
     /// Whether trailers of it are what the profile says something about: it was scanned, or is.
     fn has_say_on_trailers(&self) -> bool {
-        !self.is_decided() || self.journal.outcome().action != Action::Disabled
+        // Nothing but a body can be shown as a download.
+        let is_left_alone = self.is_shown_as_download() && self.body.available == 0;
+        let is_disabled = self.is_decided() && self.journal.outcome().action == Action::Disabled;
+        !is_left_alone && !is_disabled
     }
 
     /// Whether a trailer of that direction goes on.
