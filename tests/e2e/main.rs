@@ -24,6 +24,7 @@
 mod support;
 
 mod access_log;
+mod application_ways;
 mod aws_chunked;
 mod block;
 mod bodies;
