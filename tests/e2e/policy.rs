@@ -117,7 +117,10 @@ async fn the_path_chooses_the_server() {
             Some("not-there"),
         )
         .await;
-    assert_eq!(services.scene.envoy.metric("disabled").await, 3);
+    let envoy = &services.scene.envoy;
+    // A worker tells at its next tick what no scan's end told before.
+    envoy.until_stat("wasmcustom.icap_filter.disabled", 3).await;
+    assert_eq!(envoy.metric("disabled").await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

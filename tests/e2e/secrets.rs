@@ -201,6 +201,8 @@ async fn a_rules_matches_are_counted() {
     for (name, matched) in [("scan_uploads", 2), ("open", 1), ("never", 0)] {
         let stat = format!("wasmcustom.icap_filter.rule.{name}.matched");
         assert!(scene.envoy.admin("/stats").await.contains(&stat), "{stat}");
+        // A worker tells at its next tick what no scan's end told before.
+        scene.envoy.until_stat(&stat, matched).await;
         assert_eq!(scene.envoy.stat(&stat).await, matched, "{name}");
     }
     let log = scene.envoy.log();
