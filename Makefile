@@ -13,6 +13,8 @@ ZENSICAL_VERSION := 0.0.73
 NODE_VERSION := 24.19.0
 MATPLOTLIB_VERSION := 3.10.7
 FUZZ_SECONDS ?= 60
+# Further arguments of the benchmark.
+BENCH ?=
 PLATFORM ?= istio
 # Continuous integration sets CI.
 SOAK_SECONDS ?= $(if $(CI),30,600)
