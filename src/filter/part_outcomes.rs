@@ -160,11 +160,9 @@ impl<H: Host> Worker<H> {
                     exchange.retire(unit.index);
                     return Some((unit.index, step));
                 }
-                Some(Step::Fail(mut record, _)) => {
+                Some(Step::Fail(record, _)) => {
                     exchange.retire(unit.index);
-                    record.action = None;
-                    record.findings = reason_only(DECIDED.to_owned());
-                    exchange.journal.push(*record);
+                    note_given_up(exchange, *record);
                 }
                 // Nobody was asked, or it would be sent anew.
                 _ => {}
@@ -314,13 +312,17 @@ impl<H: Host> Worker<H> {
                 record
             });
             exchange.retire(unit.index);
-            if let Some(mut record) = given_up.flatten() {
-                record.action = None;
-                record.findings = reason_only(DECIDED.to_owned());
-                exchange.journal.push(*record);
+            if let Some(record) = given_up.flatten() {
+                note_given_up(exchange, *record);
             }
         }
     }
+}
+
+fn note_given_up(exchange: &mut Exchange, mut record: ScanRecord<'static>) {
+    record.action = None;
+    record.findings = reason_only(DECIDED.to_owned());
+    exchange.journal.push(record);
 }
 
 fn note_pass(exchange: &mut Exchange, mut record: ScanRecord<'static>) {

@@ -31,10 +31,9 @@ impl<H: Host> Worker<H> {
         let [submission] = exchange.units.as_mut_slice() else {
             return;
         };
-        if is_shown_as_download && submission.may_bring_page() {
-            return;
-        }
-        if !submission.own_body(extent).is_some_and(is_large) || submission.gets_page() {
+        if !submission.own_body(extent).is_some_and(is_large)
+            || submission.gets_page(is_shown_as_download)
+        {
             return;
         }
         if exchange.layout.is_none() {

@@ -4,14 +4,13 @@ use std::rc::Rc;
 
 use super::answer::{Answer, AnswerBody, Keep, NotKept, OwnBody};
 use super::held::Budget;
-use super::judge::SHOWN_STATUS;
 use super::source::Source;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::connection::{Connections, StreamToken};
 use crate::host::{Host, HostError};
 use crate::icap::{
-    Announced, AnswerError, BodyProgress, Event, HttpHead, Limits, Method, Request, Transaction,
+    Announced, AnswerError, BodyProgress, Event, Limits, Method, Request, Transaction,
     TransactionError,
 };
 
@@ -165,14 +164,6 @@ impl Attempt {
     pub(super) fn has_begun_change(&self) -> bool {
         let status = self.answer.head.as_ref().map(|head| head.status);
         matches!(status, Some(200 | 201 | 206)) && self.answer.announced().message()
-    }
-
-    /// Whether the answer brings anything but a document that may take the place of an upload: a page for the client blocks.
-    pub(super) fn may_be_page(&self) -> bool {
-        match &self.answer.http {
-            Some(HttpHead::Response(head)) => head.status != SHOWN_STATUS || head.is_html(),
-            Some(HttpHead::Request(_)) | None => true,
-        }
     }
 
     /// What the answer has brought so far in the place of the original, where the original is needed no more: all that there is of it

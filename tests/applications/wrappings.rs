@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::lab::{Changes, Lab};
 use crate::program::{Application, client};
@@ -29,18 +29,20 @@ async fn a_file_beside_its_metadata_is_scanned_on_its_own() {
             assert_eq!(said[what]["content"], "equal", "{said}");
             assert_eq!(said[what]["type"], "multipart/related", "{said}");
         }
-        let infected = &said["infected"];
-        assert_eq!(
-            infected["status"],
-            if scanned { 403 } else { 200 },
-            "{said}"
-        );
-        if scanned {
-            let text = infected["text"].as_str().unwrap();
-            assert!(text.contains("Eicar-Test-Signature"), "{said}");
-        }
+        assert_told(&said["infected"], scanned);
         expected += if scanned { 2 } else { 3 };
         assert_eq!(arrived(directory.path()), expected);
+    }
+}
+
+/// What a client has got for an infected file.
+#[track_caller]
+fn assert_told(infected: &Value, scanned: bool) {
+    let status = if scanned { 403 } else { 200 };
+    assert_eq!(infected["status"], status, "{infected}");
+    if scanned {
+        let text = infected["text"].as_str().unwrap();
+        assert!(text.contains("Eicar-Test-Signature"), "{infected}");
     }
 }
 
@@ -69,16 +71,7 @@ async fn what_stands_beside_a_soap_envelope_is_scanned_on_its_own() {
         ] {
             assert_eq!(said[form][what]["content"], "equal", "{said}");
         }
-        let infected = &said["mtom"]["infected"];
-        assert_eq!(
-            infected["status"],
-            if scanned { 403 } else { 200 },
-            "{said}"
-        );
-        if scanned {
-            let text = infected["text"].as_str().unwrap();
-            assert!(text.contains("Eicar-Test-Signature"), "{said}");
-        }
+        assert_told(&said["mtom"]["infected"], scanned);
         expected += if scanned { 3 } else { 4 };
         assert_eq!(arrived(directory.path()), expected);
     }

@@ -75,22 +75,18 @@ impl Submission {
         }
     }
 
-    /// Whether the answer to an upload that is shown as a download may be a page for the client, and so a block.
-    pub fn may_bring_page(&self) -> bool {
-        matches!(&self.state, State::Open(attempt) if attempt.may_be_page())
-    }
-
-    /// Whether what the server sends is a page in the place of a response, which has another status.
-    pub fn gets_page(&self) -> bool {
+    /// Whether what the server sends may be a page for the client, and so a block: a response of another status, and in the place of
+    /// an upload whatever is HTML or no response.
+    pub fn gets_page(&self, is_upload: bool) -> bool {
         let (State::Open(attempt) | State::Rest(attempt)) = &self.state else {
             return false;
         };
         let Some(HttpHead::Response(head)) = &attempt.answer.http else {
-            return false;
+            return is_upload;
         };
         let shown = self.request.response_head.as_deref();
         let shown = shown.and_then(ResponseHead::parse);
-        shown.is_none_or(|shown| shown.status != head.status)
+        shown.is_none_or(|shown| shown.status != head.status) || (is_upload && head.is_html())
     }
 
     /// What comes of the body from `from` on stands at `at` in the host's buffer, and nothing else of it does.
