@@ -36,10 +36,7 @@ pub(super) fn turn<H: Host>(host: &H, direction: Direction, range: Range<u64>) -
         bytes.clear();
         host.read_body(direction, 0, len, &mut bytes)?;
         if bytes.len() != len {
-            return Err(HostError {
-                call: "get_buffer_bytes",
-                status: HostError::UNUSABLE,
-            });
+            return Err(HostError::SHORT_BODY);
         }
         host.edit_body(direction, BodyEdit::DrainFront(len))?;
         if !bug(Bug::TurnedPieceLost) {

@@ -38,6 +38,11 @@ impl HostError {
     pub const INTERNAL_FAILURE: u32 = 10;
     /// This product's own number for a result that is not what was asked for.
     pub const UNUSABLE: u32 = u32::MAX;
+    /// The host gave less of a body than it says there is.
+    pub const SHORT_BODY: Self = Self {
+        call: "get_buffer_bytes",
+        status: Self::UNUSABLE,
+    };
 }
 
 impl std::fmt::Display for HostError {

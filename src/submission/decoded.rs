@@ -148,30 +148,30 @@ impl Decoded {
         out: &mut Vec<u8>,
         mut read: impl FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), HostError>,
     ) -> Result<(), HostError> {
-        let short = HostError {
-            call: "get_buffer_bytes",
-            status: HostError::UNUSABLE,
-        };
         let before = self
             .marks
             .partition_point(|mark| mark.decoded <= wanted.start);
         let mark = before.checked_sub(1).and_then(|last| self.marks.get(last));
-        let mark = mark.ok_or(short)?;
+        let mark = mark.ok_or(HostError::SHORT_BODY)?;
         let mut decoder = mark.decoder.clone();
         let (mut at, mut coded) = (mark.decoded, mark.coded);
         let (mut bytes, mut piece) = (Vec::new(), Vec::new());
         while at < wanted.end {
             if coded >= self.coded {
-                return Err(short);
+                return Err(HostError::SHORT_BODY);
             }
             let end = self.coded.min(coded.saturating_add(CODED_BYTES));
             bytes.clear();
             piece.clear();
             read(coded..end, &mut bytes)?;
-            decoder.decode(&bytes, &mut piece).map_err(|_| short)?;
+            decoder
+                .decode(&bytes, &mut piece)
+                .map_err(|_| HostError::SHORT_BODY)?;
             coded = end;
             if coded == self.coded {
-                decoder.finish(&mut piece).map_err(|_| short)?;
+                decoder
+                    .finish(&mut piece)
+                    .map_err(|_| HostError::SHORT_BODY)?;
             }
             let within = |offset: u64| {
                 let offset = usize::try_from(offset.saturating_sub(at));

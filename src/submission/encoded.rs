@@ -112,11 +112,10 @@ impl Encoded {
         out: &mut Vec<u8>,
         mut read: impl FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), HostError>,
     ) -> Result<(), HostError> {
-        let short = HostError {
-            call: "get_buffer_bytes",
-            status: HostError::UNUSABLE,
-        };
-        let mut slot = self.reader.try_borrow_mut().map_err(|_| short)?;
+        let mut slot = self
+            .reader
+            .try_borrow_mut()
+            .map_err(|_| HostError::SHORT_BODY)?;
         let mut reader = match slot.take() {
             Some(reader) if reader.at <= wanted.start => reader,
             _ => Reader::new(self.coding),
@@ -132,7 +131,7 @@ impl Encoded {
                 let end = end.min(reader.coded.saturating_add(CODED_BYTES));
                 let range = reader.coded..end;
                 if length(&range) == 0 {
-                    return Err(short);
+                    return Err(HostError::SHORT_BODY);
                 }
                 match &self.content {
                     None => read(range, &mut reader.input)?,
@@ -144,7 +143,7 @@ impl Encoded {
                 }
                 reader.coded = end;
             }
-            reader.decode().ok_or(short)?;
+            reader.decode().ok_or(HostError::SHORT_BODY)?;
         }
         *slot = Some(reader);
         Ok(())

@@ -97,13 +97,9 @@ impl<H: Host> Source<'_, H> {
     /// # Errors
     /// The host does not give it, or gives less.
     pub fn read(self, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), HostError> {
-        let short = HostError {
-            call: "get_buffer_bytes",
-            status: HostError::UNUSABLE,
-        };
         let in_memory = |range: &Range<u64>| {
-            let start = usize::try_from(range.start).map_err(|_| short)?;
-            let end = usize::try_from(range.end).map_err(|_| short)?;
+            let start = usize::try_from(range.start).map_err(|_| HostError::SHORT_BODY)?;
+            let end = usize::try_from(range.end).map_err(|_| HostError::SHORT_BODY)?;
             Ok(start..end)
         };
         let of_host = |host: &H, id, direction, range: Range<u64>, out: &mut Vec<u8>| {
@@ -114,7 +110,7 @@ impl<H: Host> Source<'_, H> {
             host.read_body(direction, start, len, out)?;
             match out.len().saturating_sub(before) == len {
                 true => Ok(()),
-                false => Err(short),
+                false => Err(HostError::SHORT_BODY),
             }
         };
         match self {
@@ -130,7 +126,7 @@ impl<H: Host> Source<'_, H> {
                 }
             }
             Self::Memory(body) => {
-                out.extend_from_slice(body.get(in_memory(&range)?).ok_or(short)?);
+                out.extend_from_slice(body.get(in_memory(&range)?).ok_or(HostError::SHORT_BODY)?);
                 Ok(())
             }
         }
@@ -147,13 +143,9 @@ fn read_shown(
     out: &mut Vec<u8>,
     read: &mut Read<'_>,
 ) -> Result<(), HostError> {
-    let short = HostError {
-        call: "get_buffer_bytes",
-        status: HostError::UNUSABLE,
-    };
     let mut wanted = length(&range);
     let places: Vec<Range<u64>> = match shown {
-        Shown::Rest { from, .. } if range.start < *from => return Err(short),
+        Shown::Rest { from, .. } if range.start < *from => return Err(HostError::SHORT_BODY),
         Shown::Rest { from, at } => {
             let moved = |offset: u64| offset.saturating_sub(*from).saturating_add(*at);
             let range = moved(range.start)..moved(range.end);
@@ -176,7 +168,7 @@ fn read_shown(
     }
     match wanted {
         0 => Ok(()),
-        _ => Err(short),
+        _ => Err(HostError::SHORT_BODY),
     }
 }
 
