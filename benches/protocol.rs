@@ -3,7 +3,9 @@
 #![allow(missing_docs, reason = "criterion's macros write functions without")]
 
 use criterion::{BatchSize, Criterion, Throughput, black_box, criterion_group, criterion_main};
-use icap_filter::icap::{AnswerParser, Event, IcapRequest, Limits, Method, encode_request_head};
+use icap_filter::icap::{
+    Event, IcapRequest, IcapResponseParser, Limits, Method, encode_request_head,
+};
 
 const NO_CONTENT: &[u8] =
     b"ICAP/1.0 204 No Content\r\nISTag: \"bench-1\"\r\nServer: C-ICAP/0.5.10\r\n\
@@ -29,7 +31,7 @@ fn echo(len: usize) -> Vec<u8> {
 
 /// Reads `answer`, handed over in pieces of 16 KiB as they come from a socket. Returns the length of its body.
 fn read(pieces: Vec<Vec<u8>>) -> usize {
-    let mut parser = AnswerParser::new(Limits::default());
+    let mut parser = IcapResponseParser::new(Limits::default());
     let mut body = 0;
     for piece in pieces {
         parser.push(piece);

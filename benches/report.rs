@@ -9,7 +9,7 @@ use criterion::{Criterion, black_box, criterion_group, criterion_main};
 use icap_filter::config::{LogForms, Secrets};
 use icap_filter::product::Vendor;
 use icap_filter::report::{
-    Action, IcapLog, Outcome, ScanRecord, Significance, TrailerNames, redact_headers,
+    Conclusion, IcapLog, Outcome, ScanRecord, Significance, TrailerNames, redact_headers,
 };
 use icap_filter::verdict::{Findings, Scan};
 
@@ -19,7 +19,7 @@ const SENT: &[u8] =
 const RECEIVED: &[u8] = b"ISTag: \"bench-1\"\r\nX-Response-Info: Blocked\r\nX-Blocked-Reason: Infected\r\n\
     X-Infection-Found: Type=0; Resolution=2; Threat=EICAR-Test-File;\r\nEncapsulated: res-hdr=0, res-body=92\r\n";
 
-fn record(findings: Findings, action: Action) -> ScanRecord<'static> {
+fn record(findings: Findings, outcome: Outcome) -> ScanRecord<'static> {
     ScanRecord {
         profile: None,
         icap_response_code: Some(200),
@@ -43,7 +43,7 @@ fn record(findings: Findings, action: Action) -> ScanRecord<'static> {
         vendor: Vendor::named("opswat").unwrap(),
         encoded: None,
         part: None,
-        action: Some(action),
+        outcome: Some(outcome),
         findings: Cow::Owned(findings),
     }
 }
@@ -55,18 +55,18 @@ fn entries(c: &mut Criterion) {
         threat_id: Some("EICAR-Test-File".to_owned()),
         violations: Vec::new(),
     };
-    for (name, action, significance, findings) in [
+    for (name, outcome, significance, findings) in [
         (
             "passed",
-            Action::Passed,
+            Outcome::Passed,
             Significance::NONE,
             Findings::default(),
         ),
-        ("blocked", Action::Blocked, Significance::BLOCKED, infected),
+        ("blocked", Outcome::Blocked, Significance::BLOCKED, infected),
     ] {
-        let records = [record(findings, action)];
+        let records = [record(findings, outcome)];
         let log = IcapLog {
-            outcome: Outcome::done(action, significance),
+            conclusion: Conclusion::done(outcome, significance),
             rule_name: Some("scan-uploads"),
             profile: Some("upload-av"),
             reason: None,

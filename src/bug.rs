@@ -80,7 +80,7 @@ pub enum Bug {
     /// Of messages that were joined only the first goes to the server.
     JoinedMessagesLost,
     /// A connection that is being established is given up at once.
-    HangUpWhileConnecting,
+    CloseWhileConnecting,
     /// A scan that takes too long is not ended.
     StallNotNoticed,
     /// A message goes on before its outcome is logged.
@@ -153,7 +153,7 @@ impl Bug {
         Self::GoneKeepsConnection,
         Self::AbandonedUnlogged,
         Self::JoinedMessagesLost,
-        Self::HangUpWhileConnecting,
+        Self::CloseWhileConnecting,
         Self::StallNotNoticed,
         Self::LoggedTooLate,
         Self::StrayAnswerTaken,

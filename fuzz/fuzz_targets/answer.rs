@@ -11,7 +11,7 @@ mod input;
 
 use std::mem::discriminant;
 
-use icap_filter::icap::{AnswerError, AnswerParser, Event, Limits};
+use icap_filter::icap::{IcapResponseError, IcapResponseParser, Event, Limits};
 use input::Input;
 use libfuzzer_sys::fuzz_target;
 
@@ -20,13 +20,13 @@ use libfuzzer_sys::fuzz_target;
 struct Outcome {
     events: Vec<String>,
     body: Vec<u8>,
-    error: Option<AnswerError>,
+    error: Option<IcapResponseError>,
     leftover: usize,
     complete: bool,
 }
 
 fn parse<'a>(limits: Limits, pieces: impl Iterator<Item = &'a [u8]>) -> Outcome {
-    let mut parser = AnswerParser::new(limits);
+    let mut parser = IcapResponseParser::new(limits);
     let mut outcome = Outcome::default();
     for piece in pieces {
         parser.push(piece.to_vec());

@@ -8,7 +8,7 @@
 #![no_main]
 
 use icap_filter::icap::{
-    AnswerParser, Event, Header, HttpHead, Limits, encode_request_head, encode_response_head,
+    IcapResponseParser, Event, Header, HttpHead, Limits, encode_request_head, encode_response_head,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -26,7 +26,7 @@ fn read_back(kind: &str, head: &[u8]) -> HttpHead {
         header_name_bytes: usize::MAX,
         ..Limits::default()
     };
-    let mut parser = AnswerParser::new(limits);
+    let mut parser = IcapResponseParser::new(limits);
     parser.push([start.as_bytes(), head].concat());
     let mut found = None;
     while let Some(event) = parser.poll().expect("an encoded head can be read") {

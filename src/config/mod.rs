@@ -3,11 +3,11 @@
 //! [`parse`] takes the configuration as the host gives it and finds every fault at once. What fields there are, with their
 //! ranges and defaults, stands in one table, from which the reference and the JSON schema are printed as well.
 
-mod answer_header;
 mod attribute;
 mod authorization;
 mod error;
 mod header;
+mod icap_header_matcher;
 mod json;
 mod profile;
 mod protobuf_struct;
@@ -30,8 +30,8 @@ mod unmatchable;
 mod value;
 
 pub use crate::policy::{ClientIpSource, Enforcement};
-pub use answer_header::AnswerHeader;
 pub use error::ConfigError;
+pub use icap_header_matcher::IcapHeaderMatcher;
 pub(crate) use json::Json;
 pub use profile::{
     BlockResponse, Cause, FailAction, FailActions, FailResponse, HonorTransferIgnore,

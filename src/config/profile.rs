@@ -1,6 +1,6 @@
 //! A profile: how requests are shown to one ICAP service, checked and with every default filled in.
 
-use super::answer_header::AnswerHeader;
+use super::icap_header_matcher::IcapHeaderMatcher;
 use super::reply_page::ReplyPage;
 use super::secrets::Secrets;
 use super::template::Template;
@@ -242,9 +242,9 @@ pub struct Profile {
     /// Further ICAP headers, their values made for each request.
     pub icap_headers: Vec<(String, Template)>,
     /// Further headers by which an answer says that it blocks.
-    pub verdict_headers: Vec<AnswerHeader>,
+    pub verdict_headers: Vec<IcapHeaderMatcher>,
     /// Headers that an answer needs to let anything pass.
-    pub pass_requires: Vec<AnswerHeader>,
+    pub pass_requires: Vec<IcapHeaderMatcher>,
     /// The server is shown no body of which it is not told the length.
     pub require_content_length: bool,
     /// For which messages the server's `Transfer-Ignore` counts.

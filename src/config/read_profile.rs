@@ -1,8 +1,8 @@
 //! Reads `profiles`.
 
-use super::answer_header::answer_headers;
 use super::authorization::authorization;
 use super::header;
+use super::icap_header_matcher::icap_header_matchers;
 use super::json::Json;
 use super::profile::{
     BlockResponse, FailAction, FailActions, FailResponse, HonorTransferIgnore, OptionsConfig,
@@ -104,8 +104,8 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
             "each header once",
         );
     }
-    let verdict_headers = answer_headers(fields, "verdict_headers");
-    let pass_requires = answer_headers(fields, "pass_requires");
+    let verdict_headers = icap_header_matchers(fields, "verdict_headers");
+    let pass_requires = icap_header_matchers(fields, "pass_requires");
     let require_content_length = fields.bool("require_content_length");
     let honor_transfer_ignore = honor_transfer_ignore(fields);
     let decode_content_encoding = fields.bool("decode_content_encoding");

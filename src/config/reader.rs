@@ -188,7 +188,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A [`Kind::AnswerHeaders`]: what `convert` makes of a name alone, or `read` of an object.
-    pub(super) fn answer_headers<T>(
+    pub(super) fn icap_header_matchers<T>(
         &self,
         name: &str,
         convert: impl Fn(Value<'_>, &str) -> Option<T>,

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use super::streams::Streams;
-use super::{Checkout, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken, Wish};
+use super::{
+    Checkout, CheckoutOptions, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken,
+};
 use crate::bug::{Bug, bug};
 use crate::config::Profile;
 use crate::host::{Host, HostError, HostResult};
@@ -87,11 +89,17 @@ impl Connections {
     }
 
     /// Asks for a connection: see [`Pool::checkout`].
-    pub fn checkout(&mut self, id: PoolId, owner: Owner, wish: Wish, now_ms: u64) -> Checkout {
+    pub fn checkout(
+        &mut self,
+        id: PoolId,
+        owner: Owner,
+        checkout_options: CheckoutOptions,
+        now_ms: u64,
+    ) -> Checkout {
         let Some((_, pool)) = self.pools.get_mut(id.0) else {
             return Checkout::Overloaded;
         };
-        let checkout = pool.checkout(owner, wish, now_ms);
+        let checkout = pool.checkout(owner, checkout_options, now_ms);
         if matches!(checkout, Checkout::Kept(_)) {
             self.streams.count(id, |turnover| &mut turnover.reused);
         }
@@ -141,7 +149,7 @@ impl Connections {
     pub fn evict<H: Host>(&mut self, host: &H, now_ms: u64) {
         for (_, pool) in &mut self.pools {
             if let Some(token) = pool.evict(now_ms) {
-                self.streams.hang_up(host, token, now_ms);
+                self.streams.close_soon(host, token, now_ms);
             }
         }
     }
@@ -178,13 +186,13 @@ impl Connections {
 
     /// Whether a connection is to be told to close, as soon as something may be sent on it.
     pub fn has_untold(&self) -> bool {
-        self.streams.untold().next().is_some()
+        self.streams.pending_closes().next().is_some()
     }
 
     /// Tells those to close that could not be told before.
     pub fn tell_untold<H: Host>(&mut self, host: &H, now_ms: u64) {
-        let untold: Vec<StreamToken> = self.streams.untold().collect();
-        for token in untold {
+        let pending_closes: Vec<StreamToken> = self.streams.pending_closes().collect();
+        for token in pending_closes {
             self.streams.tell(host, token, now_ms);
         }
     }
@@ -221,7 +229,7 @@ impl Connections {
         match released {
             Released::Kept | Released::Resting => {}
             Released::HandedTo(_) => self.streams.count(id, |turnover| &mut turnover.reused),
-            Released::Retired => self.streams.hang_up(host, token, now_ms),
+            Released::Retired => self.streams.close_soon(host, token, now_ms),
         }
         released
     }
@@ -252,7 +260,7 @@ impl Connections {
             if !bug(Bug::ActiveForEver) {
                 pool.remove(token);
             }
-            self.streams.hang_up(host, token, now_ms);
+            self.streams.close_soon(host, token, now_ms);
         }
     }
 
@@ -330,7 +338,7 @@ impl Connections {
     pub fn expire<H: Host>(&mut self, host: &H, now_ms: u64) {
         for (_, pool) in &mut self.pools {
             while let Some(token) = pool.expire(now_ms) {
-                self.streams.hang_up(host, token, now_ms);
+                self.streams.close_soon(host, token, now_ms);
             }
         }
         self.streams.expire(host, now_ms);

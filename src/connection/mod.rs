@@ -3,12 +3,13 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod connections;
-mod knowledge;
+mod options_cache;
 mod pool;
 mod streams;
 
 pub use connections::{Connections, Opened, PoolId, Stock, Turnover};
-pub use knowledge::Knowledge;
+pub use options_cache::OptionsCache;
 pub use pool::{
-    Checkout, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken, UnitId, Wish,
+    Checkout, CheckoutOptions, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken,
+    UnitId,
 };

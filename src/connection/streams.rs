@@ -7,7 +7,7 @@ use crate::bug::{Bug, bug};
 use crate::host::{Host, HostResult};
 
 /// How long a connection that was told to close may take, before the host is made to drop it.
-const HANG_UP_MS: u64 = 1_000;
+const CLOSE_MS: u64 = 1_000;
 
 /// The streams behind the connections.
 #[derive(Debug)]
@@ -105,14 +105,14 @@ impl Streams {
     }
 
     /// Asks the transport role to close the connection; the host reports that close like any other.
-    pub(super) fn hang_up<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) {
+    pub(super) fn close_soon<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) {
         let pool = self.forget(token);
         self.closing.push(Closing {
             token,
             pool,
             until_ms: None,
         });
-        if bug(Bug::HangUpWhileConnecting) && self.connecting.contains(&token) {
+        if bug(Bug::CloseWhileConnecting) && self.connecting.contains(&token) {
             self.gone(token);
             return self.reset(host, token);
         }
@@ -122,7 +122,7 @@ impl Streams {
     }
 
     /// Those that are established and to close, and were not told.
-    pub(super) fn untold(&self) -> impl Iterator<Item = StreamToken> {
+    pub(super) fn pending_closes(&self) -> impl Iterator<Item = StreamToken> {
         self.closing
             .iter()
             .filter(|closing| closing.until_ms.is_none())
@@ -137,7 +137,7 @@ impl Streams {
             .iter_mut()
             .find(|closing| closing.token == token);
         let Some(closing) = found else { return };
-        closing.until_ms = Some(now_ms.saturating_add(HANG_UP_MS));
+        closing.until_ms = Some(now_ms.saturating_add(CLOSE_MS));
         if let Err(e) = self.send(host, token, &[]) {
             log::debug!("stream {token}: {e}");
         }

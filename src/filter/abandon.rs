@@ -6,7 +6,7 @@ use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
 use crate::icap::Direction;
-use crate::report::{Action, Significance};
+use crate::report::{Outcome, Significance};
 use crate::submission::Submission;
 
 /// Details of Envoy's access log for a body past Envoy's own buffer limit.
@@ -89,7 +89,7 @@ impl<H: Host> Worker<H> {
             exchange.direction == Direction::Request
                 && matches!(exchange.phase, Phase::Released)
                 && !exchange.is_monitored()
-                && exchange.journal.outcome().action == Action::Modified
+                && exchange.journal.conclusion().outcome == Outcome::Modified
         });
         if changed && response_details(&self.host) == TOO_LARGE {
             self.begin(Some(id));
@@ -131,10 +131,10 @@ impl<H: Host> Worker<H> {
         self.record_failure(id, exchange, cause, &reason);
         self.give_up_units(exchange);
         exchange.phase = Phase::Answered;
-        let significance = Significance::of(Action::Failed, Some(cause), false);
-        let mut outcome = exchange.outcome(Action::Failed, significance);
-        outcome.enforced |= bug(Bug::MonitoredEndEnforced);
-        self.conclude_failed(id, exchange, outcome, (cause, false));
+        let significance = Significance::of(Outcome::Failed, Some(cause), false);
+        let mut conclusion = exchange.conclusion(Outcome::Failed, significance);
+        conclusion.enforced |= bug(Bug::MonitoredEndEnforced);
+        self.conclude_failed(id, exchange, conclusion, (cause, false));
     }
 
     /// The access log is about to be written for a message that is still held: there will be no verdict.
@@ -148,8 +148,8 @@ impl<H: Host> Worker<H> {
             format!("Envoy ended the message ({details}) while it waited {awaited}")
         };
         self.record_failure(id, exchange, Cause::Internal, &reason);
-        let outcome = exchange.outcome(Action::Failed, Significance::FAILED);
-        exchange.journal.note(outcome);
+        let conclusion = exchange.conclusion(Outcome::Failed, Significance::FAILED);
+        exchange.journal.note(conclusion);
         self.log_outcome(id, exchange, Significance::FAILED);
     }
 

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::ask::{Told, ask, path, request_path};
 use super::chain::Chain;
 use super::clock::ServerClock;
-use super::describe::Journal;
 use super::exchange::{Body, Exchange, Phase};
+use super::icap_request::{Told, icap_request, path, request_path};
+use super::journal::Journal;
 use super::repeated::say;
 use super::rewrite::find;
 use super::service::Service;
@@ -22,7 +22,7 @@ use crate::icap::{
 };
 use crate::policy::{Decision, Outlook, RouteChoice, decide};
 use crate::product::ShownAs;
-use crate::report::{Action, IcapLog, Outcome, Significance};
+use crate::report::{Conclusion, IcapLog, Outcome, Significance};
 
 /// HTTP status of a request whose expectation can't be met.
 const EXPECTATION_FAILED: u16 = 417;
@@ -212,12 +212,12 @@ impl<H: Host> Worker<H> {
     fn skip(&mut self, id: u32, entry: IcapLog<'_>) -> Admission {
         self.metrics.disabled();
         let mut chain = Chain::default();
-        let outcome = entry.outcome;
+        let conclusion = entry.conclusion;
         if let Err(e) = write_log(&self.host, id, &self.config, &mut chain, entry) {
             log::debug!("context {id}: {e}");
         }
-        let (outcome, threat) = chain.told(outcome, None);
-        self.expose(id, Direction::Request, outcome, threat);
+        let (conclusion, threat) = chain.told(conclusion, None);
+        self.expose(id, Direction::Request, conclusion, threat);
         Admission::Pass
     }
 
@@ -286,13 +286,13 @@ impl<H: Host> Worker<H> {
         outlook: Option<Outlook>,
     ) -> Exchange {
         let mut journal = Journal::new(rule, &profile.secrets);
-        journal.note(Outcome::done(Action::Disabled, Significance::NONE));
+        journal.note(Conclusion::done(Outcome::Disabled, Significance::NONE));
         let head = encode_request_head(fields).ok();
         let both = (fields, fields);
         let service = &profile.service;
         let told = Told::of(&self.host, self.now_ms, &profile, None);
         let heads = (head, None);
-        let request = ask(&profile, None, service, Method::Reqmod, both, heads, &told);
+        let request = icap_request(&profile, None, service, Method::Reqmod, both, heads, &told);
         let exchange = self.exchange(Direction::Request, profile, journal, request, fields);
         Exchange {
             phase: Phase::Released,
@@ -369,7 +369,7 @@ impl<H: Host> Worker<H> {
         // What is monitored may be as long as it will.
         let is_watched = !request.body.at_end && !request.is_monitored();
         let request_body = is_watched.then_some(request.body);
-        let request_was_scanned = request.journal.outcome().action != Action::Disabled;
+        let request_was_scanned = request.journal.conclusion().outcome != Outcome::Disabled;
         let journal = request.journal.going_on(&profile, rule);
         let mut exchange = self.open(id, profile, journal, message);
         exchange.request_was_scanned = request_was_scanned;
@@ -422,7 +422,7 @@ impl<H: Host> Worker<H> {
         };
         let both = (requested.as_ref().unwrap_or(fields), fields);
         let told = Told::of(&self.host, self.now_ms, &profile, watched);
-        let request = ask(&profile, watched, service, method, both, heads, &told);
+        let request = icap_request(&profile, watched, service, method, both, heads, &told);
         let mut exchange = self.exchange(direction, profile, journal, request, fields);
         exchange.enforcement = enforcement;
         exchange.body.announced = announced.filter(|_| !at_end);

@@ -6,7 +6,7 @@
 
 use crate::config::Config;
 use crate::host::{Host, HostResult};
-use crate::report::{Others, Outcome};
+use crate::report::{Conclusion, Others};
 
 /// Property with the whole entry so far, as JSON text.
 const CHAIN_PROPERTY: &str = "icap_log_chain";
@@ -52,11 +52,11 @@ impl Chain {
     /// What client and application are told of an outcome of this filter's, and of what it found.
     pub(super) fn told<'a>(
         &'a self,
-        own: Outcome,
+        own: Conclusion,
         threat: Option<&'a str>,
-    ) -> (Outcome, Option<&'a str>) {
+    ) -> (Conclusion, Option<&'a str>) {
         match &self.others {
-            Some(others) => (own.with(others.outcome()), threat.or(others.threat())),
+            Some(others) => (own.with(others.conclusion()), threat.or(others.threat())),
             None => (own, threat),
         }
     }

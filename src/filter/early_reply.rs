@@ -1,8 +1,8 @@
 //! Answers that are due before the upload has ended. Envoy closes the connection behind such an answer, and a client that writes
 //! all before it reads sees nothing but that. So they wait, within bounds, until the upload has ended: it is thrown away as it comes.
 
+use super::delivery_check::DeliveryCheck;
 use super::exchange::{Exchange, Phase};
-use super::holding::Holding;
 use super::local_reply::LocalReply;
 use super::worker::Worker;
 use crate::host::{BodyEdit, Host};
@@ -57,7 +57,7 @@ impl<H: Host> Worker<H> {
             && !body.at_end
             && left.is_none_or(|left| left <= limit)
             && limit > 0
-            && self.holding != Holding::Broken
+            && self.delivery_check != DeliveryCheck::Broken
             && !self.is_awaited_by_client(id, exchange);
         if !waits {
             exchange.phase = Phase::Answered;

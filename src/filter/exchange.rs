@@ -5,15 +5,15 @@ use std::rc::Rc;
 
 use super::apart::Apart;
 use super::clock::ServerClock;
-use super::describe::Journal;
 use super::early_reply::EarlyReply;
+use super::journal::Journal;
 use super::layout::Layout;
 use super::replacement::Replacement;
 use crate::config::{Cause, Enforcement, Profile};
 use crate::connection::PoolId;
 use crate::icap::{BodyProgress, Direction, Method, Request};
 use crate::policy::Outlook;
-use crate::report::{Action, Outcome, Significance};
+use crate::report::{Conclusion, Outcome, Significance};
 use crate::submission::{Extent, Message, Record, Submission};
 
 /// A request or a response, from its headers to its verdict.
@@ -65,7 +65,7 @@ pub(super) struct Exchange {
 /// An outcome that is to be counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Uncounted {
-    pub(super) outcome: Outcome,
+    pub(super) conclusion: Conclusion,
     /// Of a failure: its cause, and whether the message goes on all the same.
     pub(super) failure: Option<(Cause, bool)>,
 }
@@ -204,9 +204,9 @@ impl Exchange {
     }
 
     /// What is logged where this came of its scan.
-    pub(super) fn outcome(&self, action: Action, significance: Significance) -> Outcome {
-        Outcome {
-            action,
+    pub(super) fn conclusion(&self, outcome: Outcome, significance: Significance) -> Conclusion {
+        Conclusion {
+            outcome,
             significance,
             enforced: !self.is_monitored(),
         }

@@ -5,10 +5,10 @@ use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::host::{Fields, Host};
 use crate::icap::Direction;
-use crate::report::{Action, Outcome};
+use crate::report::{Conclusion, Outcome};
 
 /// Header that tells what became of a message.
-const ACTION_HEADER: &str = "x-icap-action";
+const OUTCOME_HEADER: &str = "x-icap-action";
 /// Header that tells what was found in it.
 const THREAT_HEADER: &str = "x-icap-threat";
 
@@ -25,21 +25,21 @@ fn header_text(text: &str) -> Option<String> {
 
 /// The outcome as a header says it. One that was not done must not be taken for one that was: of an application that is told
 /// `ICAP_MODIFIED` nobody may expect that it looks for more.
-fn action_text(outcome: Outcome) -> String {
-    let action = outcome.action.as_str();
-    match outcome.action {
-        Action::Modified | Action::Blocked | Action::Failed if !outcome.enforced => {
-            format!("{action}; enforced=false")
+fn outcome_text(conclusion: Conclusion) -> String {
+    let outcome = conclusion.outcome.as_str();
+    match conclusion.outcome {
+        Outcome::Modified | Outcome::Blocked | Outcome::Failed if !conclusion.enforced => {
+            format!("{outcome}; enforced=false")
         }
-        _ => action.to_owned(),
+        _ => outcome.to_owned(),
     }
 }
 
 /// What tells the client or the application of an outcome.
-pub(super) fn exposed_fields(outcome: Outcome, threat: Option<&str>) -> Fields {
+pub(super) fn exposed_fields(conclusion: Conclusion, threat: Option<&str>) -> Fields {
     let threat = threat.and_then(header_text);
-    let action = (ACTION_HEADER, action_text(outcome));
-    [action]
+    let outcome = (OUTCOME_HEADER, outcome_text(conclusion));
+    [outcome]
         .into_iter()
         .chain(threat.map(|threat| (THREAT_HEADER, threat)))
         .collect()
@@ -51,7 +51,7 @@ impl<H: Host> Worker<H> {
         &self,
         id: u32,
         direction: Direction,
-        outcome: Outcome,
+        conclusion: Conclusion,
         threat: Option<&str>,
     ) {
         let wanted = match direction {
@@ -65,8 +65,11 @@ impl<H: Host> Worker<H> {
             .host
             .enter(id)
             .and_then(|()| {
-                self.host
-                    .set_header(direction, ACTION_HEADER, action_text(outcome).as_bytes())
+                self.host.set_header(
+                    direction,
+                    OUTCOME_HEADER,
+                    outcome_text(conclusion).as_bytes(),
+                )
             })
             .and_then(|()| match threat.and_then(header_text) {
                 Some(threat) => self
@@ -81,7 +84,7 @@ impl<H: Host> Worker<H> {
 
     /// Takes out of a request what only this filter may say.
     pub(super) fn unexpose(&self, fields: &mut Fields) {
-        for name in [ACTION_HEADER, THREAT_HEADER] {
+        for name in [OUTCOME_HEADER, THREAT_HEADER] {
             if rewrite::find(fields, name).is_none() {
                 continue;
             }
@@ -97,7 +100,7 @@ impl<H: Host> Worker<H> {
 
     /// Takes out of a response what only this filter may say.
     pub(super) fn unexpose_response(&self, id: u32) {
-        for name in [ACTION_HEADER, THREAT_HEADER] {
+        for name in [OUTCOME_HEADER, THREAT_HEADER] {
             if let Err(e) = self.host.remove_header(Direction::Response, name) {
                 log::error!("context {id}: {e}");
             }

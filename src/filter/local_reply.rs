@@ -1,9 +1,9 @@
 //! Answers to the client in the application's stead: local replies.
 
 use super::admit::Admission;
-use super::describe::Journal;
 use super::exchange::{Exchange, Phase};
 use super::expose::exposed_fields;
+use super::journal::Journal;
 use super::page::Page;
 use super::repeated::say;
 use super::worker::{TICK_OPENING_MS, Worker};
@@ -11,7 +11,7 @@ use crate::bug::{Bug, bug};
 use crate::config::{Cause, Secrets};
 use crate::host::{BodyEdit, Fields, Host, HostResult, LocalResponse, Next};
 use crate::icap::Direction;
-use crate::report::{Action, Outcome, Significance};
+use crate::report::{Conclusion, Outcome, Significance};
 
 /// What the client reads where a scan failed.
 const NOT_SCANNED: &[u8] = b"The content could not be scanned.\n";
@@ -74,7 +74,7 @@ pub fn refuse<H: Host>(host: &H, reason: &str) -> Next {
 
 impl<H: Host> Worker<H> {
     /// Answers the client in the application's stead.
-    pub(super) fn answer(
+    pub(super) fn reply_with_page(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -85,8 +85,9 @@ impl<H: Host> Worker<H> {
         // In place of a request the headers of this answer come to the filter like any other response's, and what is exposed is
         // set there. In place of a response they do not.
         if exchange.direction == Direction::Response && self.config.expose.client {
-            let (outcome, threat) = exchange.journal.told();
-            page.fields.extend(exposed_fields(outcome, threat).iter());
+            let (conclusion, threat) = exchange.journal.told();
+            page.fields
+                .extend(exposed_fields(conclusion, threat).iter());
         }
         let reply = LocalReply {
             page,
@@ -108,7 +109,7 @@ impl<H: Host> Worker<H> {
 
     fn reply_later(&mut self, id: u32, reply: LocalReply) {
         self.replies.push_back((id, reply));
-        if !self.recall.call(&self.host) {
+        if !self.wake_ups.call(&self.host) {
             self.set_tick(TICK_OPENING_MS);
         }
     }
@@ -147,13 +148,13 @@ impl<H: Host> Worker<H> {
         );
         self.metrics.refused();
         let mut journal = Journal::new(None, &Secrets::default());
-        journal.note(Outcome::done(
-            Action::Failed,
-            Significance::of(Action::Failed, Some(Cause::Internal), false),
+        journal.note(Conclusion::done(
+            Outcome::Failed,
+            Significance::of(Outcome::Failed, Some(Cause::Internal), false),
         ));
         let fields = Fields::from_iter([("content-type", "text/plain")]);
-        let outcome = journal.outcome();
-        let logged = journal.write(&self.host, id, &self.config, "", outcome);
+        let conclusion = journal.conclusion();
+        let logged = journal.write(&self.host, id, &self.config, "", conclusion);
         // Whatever became of the log: without an answer the client would wait for ever.
         let told = self.host.respond(&LocalResponse {
             status: 503,

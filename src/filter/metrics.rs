@@ -9,7 +9,7 @@ use crate::config::{Cause, Config, Profile};
 use crate::connection::{Connections, PoolId, Stock};
 use crate::host::{Host, MetricKind};
 use crate::policy::Rule;
-use crate::report::{COUNTERS, Counter, GAUGES, Gauge, Histogram, Kind, Outcome, StatNames};
+use crate::report::{COUNTERS, Conclusion, Counter, GAUGES, Gauge, Histogram, Kind, StatNames};
 
 /// The metrics of one scope: of the whole filter, or of a profile.
 #[derive(Debug)]
@@ -160,13 +160,13 @@ impl Metrics {
         &mut self,
         host: &H,
         profile: &Profile,
-        (outcome, slow): (Outcome, bool),
+        (conclusion, slow): (Conclusion, bool),
         latency_ms: Option<u64>,
         body_bytes: u64,
     ) {
         self.count(
             Some(profile),
-            Counter::of_action(outcome.action, outcome.enforced),
+            Counter::of_outcome(conclusion.outcome, conclusion.enforced),
         );
         self.is_due = true;
         if slow {

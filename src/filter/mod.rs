@@ -13,25 +13,25 @@ mod upload;
 
 mod abandon;
 mod admit;
-mod apply;
-mod ask;
 mod buffer;
 mod chain;
 mod changed_form;
-mod conclude;
-mod describe;
+mod delivery_check;
 mod early_reply;
 mod exchange;
 mod expose;
-mod holding;
+mod forward;
+mod icap_request;
 mod inbox;
 mod instances;
+mod journal;
 mod layout;
 mod local_reply;
 mod metrics;
 mod on_http;
 mod on_server;
 mod on_tick;
+mod outcome;
 mod page;
 mod part_outcomes;
 mod part_request;
@@ -40,7 +40,6 @@ mod place;
 mod preempt;
 mod probe;
 mod range;
-mod recall;
 mod repeated;
 mod replacement;
 mod role;
@@ -50,6 +49,7 @@ mod trailers;
 mod units;
 mod values;
 mod view;
+mod wake_ups;
 mod worker;
 mod write_log;
 
@@ -65,6 +65,6 @@ pub const LOG_PROPERTY: &str = "icap_log";
 /// Property that becomes the filter state `wasm.icap_log_struct`: a serialized `google.protobuf.Struct`.
 pub const LOG_STRUCT_PROPERTY: &str = "icap_log_struct";
 /// Property that becomes the filter state `wasm.icap_action`: the outcome alone, such as `ICAP_PASSED`.
-pub const ACTION_PROPERTY: &str = "icap_action";
+pub const OUTCOME_PROPERTY: &str = "icap_action";
 /// Property that becomes the filter state `wasm.icap_significant`: `true` where the entry has a significance, else not set.
 pub const SIGNIFICANT_PROPERTY: &str = "icap_significant";

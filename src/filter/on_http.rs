@@ -2,14 +2,14 @@
 
 use super::admit::Admission;
 use super::chain::Chain;
+use super::delivery_check::DeliveryCheck;
 use super::exchange::{Exchange, Phase};
-use super::holding::Holding;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, Enforcement};
 use crate::host::{Host, Next};
 use crate::icap::Direction;
-use crate::report::{Action, Outcome, Significance};
+use crate::report::{Conclusion, Outcome, Significance};
 
 impl<H: Host> Worker<H> {
     /// The headers of a message have come.
@@ -58,9 +58,9 @@ impl<H: Host> Worker<H> {
         }
         self.unexpose_response(id);
         let mut exchange = self.take(id);
-        let unseen = Outcome::done(Action::Disabled, Significance::NONE);
+        let unseen = Conclusion::done(Outcome::Disabled, Significance::NONE);
         let mut chain = Chain::default();
-        let (outcome, threat) = match &mut exchange {
+        let (conclusion, threat) = match &mut exchange {
             Some(exchange) => {
                 exchange.journal.look(&self.host, &self.config);
                 exchange.journal.told()
@@ -70,7 +70,7 @@ impl<H: Host> Worker<H> {
                 chain.told(unseen, None)
             }
         };
-        self.expose(id, Direction::Response, outcome, threat);
+        self.expose(id, Direction::Response, conclusion, threat);
         if let Some(exchange) = exchange {
             self.put_back(id, exchange);
         }
@@ -103,7 +103,7 @@ impl<H: Host> Worker<H> {
                 exchange.grow_to(size, at_end, now_ms);
                 // What comes after the outcome is no sign: it was let go.
                 if !exchange.is_decided() {
-                    self.holding = Holding::Works;
+                    self.delivery_check = DeliveryCheck::Works;
                 }
             }
             self.drive(id);

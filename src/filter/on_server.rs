@@ -61,20 +61,20 @@ impl<H: Host> Worker<H> {
 
     /// Asks for a callback of its own for what may not be sent in the one that brings bytes.
     pub(super) fn settle_later(&mut self) {
-        let waits = self.recall.is_wanted()
+        let waits = self.wake_ups.is_wanted()
             || !self.handed.is_empty()
             || !self.replies.is_empty()
             || self.connections.has_untold();
-        if waits && !self.recall.call(&self.host) {
+        if waits && !self.wake_ups.call(&self.host) {
             self.set_tick(TICK_OPENING_MS);
         }
         self.keep_time();
     }
 
     /// The callback has come in which anything may be sent.
-    pub(super) fn on_recall(&mut self) {
+    pub(super) fn on_wake_up(&mut self) {
         self.begin(None);
-        self.recall.answer_call(&self.host);
+        self.wake_ups.take_call(&self.host);
         self.catch_up();
         self.settle();
     }
@@ -84,7 +84,7 @@ impl<H: Host> Worker<H> {
         self.give_replies();
         self.connections.tell_untold(&self.host, self.now_ms);
         self.hand_out();
-        while let Some(owner) = self.recall.next() {
+        while let Some(owner) = self.wake_ups.next() {
             match owner {
                 Owner::Unit(unit) => self.with_unit(unit, Submission::body),
                 Owner::Options(_) | Owner::SelfTest(_) => self.drive_probe(owner),

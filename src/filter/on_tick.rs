@@ -22,7 +22,7 @@ impl<H: Host> Worker<H> {
         match self.open_connections() {
             Some((owner, pool, reason)) => {
                 self.without_server(owner, pool, &reason);
-                if !self.recall.call(&self.host) {
+                if !self.wake_ups.call(&self.host) {
                     self.set_tick(TICK_OPENING_MS);
                 }
             }
@@ -31,7 +31,7 @@ impl<H: Host> Worker<H> {
         self.handed.extend(self.connections.end_rests(self.now_ms));
         self.connections.evict(&self.host, self.now_ms);
         self.tend_probes();
-        self.watch_holding();
+        self.check_delivery();
         self.warn_of_slow_scans();
         self.preempt_slow_bodies();
         self.expire();

@@ -9,9 +9,9 @@ use crate::config::{Cause, FailAction};
 use crate::connection::UnitId;
 use crate::host::{Host, HostError};
 use crate::icap::Direction;
-use crate::report::{Action, ScanRecord, Significance};
+use crate::report::{Outcome, ScanRecord, Significance};
 use crate::submission::{
-    AnswerBody, Change, Cx, Failure, Held, NotKept, Record, Shown, Source, Step, Submission,
+    Change, Cx, Failure, Held, IcapResponseBody, NotKept, Record, Shown, Source, Step, Submission,
     reason_only, unusable,
 };
 
@@ -47,9 +47,9 @@ impl<H: Host> Worker<H> {
             Step::Change(record, change) => {
                 self.note_change(id, exchange, index, record, *change);
             }
-            Step::Block(record, with, answer) => {
+            Step::Block(record, with, response) => {
                 self.give_up_rest(exchange);
-                self.block(id, exchange, *record, (with, *answer), None);
+                self.block(id, exchange, *record, (with, *response), None);
             }
             Step::Fail(record, failure) => self.note_failure(id, exchange, *record, failure),
         }
@@ -64,31 +64,33 @@ impl<H: Host> Worker<H> {
         mut record: Record,
         change: Change,
     ) {
-        let limit = exchange.message(id, &[]).answer_limit();
+        let limit = exchange.message(id, &[]).response_limit();
         let is_monitored = exchange.is_monitored();
         let Some(apart) = &mut exchange.apart else {
             return;
         };
         if apart.is_message(index) {
             // Beside the original body, the head has to say how that is coded.
-            return match (&change.answer.body, apart.shown_bytes(index)) {
-                (AnswerBody::Same(len), shown) if apart.is_decoded() && shown == Some(*len) => {
+            return match (&change.response.body, apart.shown_bytes(index)) {
+                (IcapResponseBody::Same(len), shown)
+                    if apart.is_decoded() && shown == Some(*len) =>
+                {
                     note_pass(exchange, *record);
                 }
                 _ => apart.change_whole(record, change),
             };
         }
-        let Change { answer, rest } = change;
+        let Change { response, rest } = change;
         let shown = apart.shown_bytes(index);
         let fixed = apart.fixed(index);
-        let fault = match (held_body(answer.body, shown, &self.budget), fixed) {
+        let fault = match (held_body(response.body, shown, &self.budget), fixed) {
             (Ok(None), _) => return note_pass(exchange, *record),
             (Ok(Some(body)), _) if body.is_empty() && shown == Some(0) => {
                 return note_pass(exchange, *record);
             }
             (_, Some(why)) => (Cause::Protocol, why.to_owned()),
             (Ok(Some(body)), None) if apart.held_bytes().saturating_add(body.len()) <= limit => {
-                record.action = Some(Action::Modified);
+                record.outcome = Some(Outcome::Modified);
                 record.modified_content_length = Some(body.len());
                 exchange.journal.push(*record);
                 // What is not put in place need not be held.
@@ -131,7 +133,7 @@ impl<H: Host> Worker<H> {
             Some(apart) if waits => {
                 apart.fail_open(failure.cause, !opens);
                 if failure.cause == Cause::Unscannable && !opens {
-                    record.action = Some(Action::Blocked);
+                    record.outcome = Some(Outcome::Blocked);
                 }
                 exchange.journal.push(record);
             }
@@ -180,11 +182,11 @@ impl<H: Host> Worker<H> {
         if let Some((Cause::Unscannable, true)) = apart.failed_open() {
             self.note_unscannable(id, exchange);
         } else if let Some((cause, _)) = apart.failed_open() {
-            let action = match exchange.change_begun {
+            let fail_action = match exchange.change_begun {
                 true => FailAction::Closed,
                 false => FailAction::Open,
             };
-            self.conclude_failure(id, exchange, cause, action, None);
+            self.conclude_failure(id, exchange, cause, fail_action, None);
         } else if let Some((record, change)) = apart.take_whole_change() {
             exchange.apart = None;
             self.change(id, exchange, record, *change);
@@ -201,12 +203,12 @@ impl<H: Host> Worker<H> {
                 Err((cause, reason)) => self.fail_closed(id, exchange, cause, &reason),
             }
         } else {
-            let action = match apart.is_changed() {
-                true => Action::Modified,
-                false => Action::Passed,
+            let outcome = match apart.is_changed() {
+                true => Outcome::Modified,
+                false => Outcome::Passed,
             };
-            let significance = Significance::of(action, None, self.is_slow(exchange));
-            self.conclude(id, exchange, exchange.outcome(action, significance));
+            let significance = Significance::of(outcome, None, self.is_slow(exchange));
+            self.conclude(id, exchange, exchange.conclusion(outcome, significance));
             self.let_go(id, exchange);
         }
     }
@@ -214,7 +216,7 @@ impl<H: Host> Worker<H> {
     /// The form with what takes the place of its parts.
     fn changed_form(&self, id: u32, exchange: &mut Exchange) -> Result<Replacement, Fault> {
         let internal = |e: HostError| (Cause::Internal, e.to_string());
-        let limit = exchange.message(id, &[]).answer_limit();
+        let limit = exchange.message(id, &[]).response_limit();
         let changes = exchange
             .apart
             .as_mut()
@@ -320,13 +322,13 @@ impl<H: Host> Worker<H> {
 }
 
 fn note_given_up(exchange: &mut Exchange, mut record: ScanRecord<'static>) {
-    record.action = None;
+    record.outcome = None;
     record.findings = reason_only(DECIDED.to_owned());
     exchange.journal.push(record);
 }
 
 fn note_pass(exchange: &mut Exchange, mut record: ScanRecord<'static>) {
-    record.action = Some(Action::Passed);
+    record.outcome = Some(Outcome::Passed);
     exchange.journal.push(record);
 }
 

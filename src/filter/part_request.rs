@@ -1,10 +1,10 @@
 //! What is asked about what a message was taken apart into.
 
 use super::admit::fields_of;
-use super::ask::{Told, ask};
 use super::coded::without_coding;
 use super::exchange::Exchange;
 use super::framed::without_framing;
+use super::icap_request::{Told, icap_request};
 use super::parts::Fault;
 use super::upload::as_download;
 use super::worker::Worker;
@@ -85,7 +85,7 @@ impl<H: Host> Worker<H> {
             Some(_) => told.about_part(),
             None => told,
         };
-        Ok(ask(
+        Ok(icap_request(
             profile,
             watched,
             &profile.service,
@@ -138,6 +138,8 @@ impl<H: Host> Worker<H> {
         let watched = self.service(profile, direction);
         let told = Told::of(&self.host, self.now_ms, profile, watched);
         let both = (requested.as_ref().unwrap_or(message), head);
-        Ok(ask(profile, watched, service, method, both, heads, &told))
+        Ok(icap_request(
+            profile, watched, service, method, both, heads, &told,
+        ))
     }
 }

@@ -20,7 +20,7 @@ use crate::extract::{self, Extractors, Limits, Value};
 use crate::host::{Fields, Host, HostError};
 use crate::icap::{Direction, Request};
 use crate::multipart::{Ambiguous, Boundary, Part};
-use crate::report::{Action, PartName};
+use crate::report::{Outcome, PartName};
 use crate::submission::{Budget, Decoded, Decoder, NotDecoded, Shown, Source, Submission};
 use crate::transfer_encoding::{self, TransferEncoding};
 
@@ -108,7 +108,7 @@ impl<H: Host> Worker<H> {
             apart.fail_open(cause, !opens);
             let mut record = self.failed_record(id, exchange, cause, &reason);
             if !opens {
-                record.action = Some(Action::Blocked);
+                record.outcome = Some(Outcome::Blocked);
             }
             exchange.journal.push(*record);
         } else {

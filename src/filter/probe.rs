@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::self_test::test_file;
 use super::service::Service;
 use super::worker::Worker;
-use crate::connection::{Checkout, Owner, StreamToken, Wish};
+use crate::connection::{Checkout, CheckoutOptions, Owner, StreamToken};
 use crate::host::Host;
 use crate::icap::{BodyProgress, Request};
 use crate::submission::{A_PAGE, Attempt, Budget, Progress, Source};
@@ -92,7 +92,7 @@ impl<H: Host> Worker<H> {
         };
         match owner {
             Owner::Options(_) => {
-                service.knowledge.is_due(self.now_ms)
+                service.options_cache.is_due(self.now_ms)
                     && (self.serves || service.options().is_none())
             }
             _ => service
@@ -110,15 +110,18 @@ impl<H: Host> Worker<H> {
             return;
         };
         if let Owner::Options(_) = owner {
-            service.knowledge.asked();
+            service.options_cache.asked();
         }
         let pool = service.pool;
         let until_ms = self.now_ms.saturating_add(PROBE_TIMEOUT_MS);
         if let Some(probe) = self.probe_mut(owner) {
             *probe = Probe::Waiting { until_ms };
         }
-        let wish = Wish::default();
-        match self.connections.checkout(pool, owner, wish, self.now_ms) {
+        let checkout_options = CheckoutOptions::default();
+        match self
+            .connections
+            .checkout(pool, owner, checkout_options, self.now_ms)
+        {
             Checkout::Kept(token) => self.probe_connected(owner, token),
             Checkout::Waiting => {}
             Checkout::Overloaded => self.probe_failed(owner, "too many requests are waiting"),
@@ -186,9 +189,9 @@ impl<H: Host> Worker<H> {
         let token = attempt.token;
         let reusable = attempt.transaction.reusable();
         match progress {
-            Progress::Open | Progress::Recall => {
-                if matches!(progress, Progress::Recall) {
-                    self.recall.add(owner);
+            Progress::Open | Progress::WakeUps => {
+                if matches!(progress, Progress::WakeUps) {
+                    self.wake_ups.add(owner);
                 }
                 if let Some(probe) = self.probe_mut(owner) {
                     *probe = Probe::Asked { attempt, until_ms };
@@ -197,8 +200,8 @@ impl<H: Host> Worker<H> {
             }
             Progress::Failed(_, reason) => self.probe_missed(owner, &reason),
             Progress::Finished => match owner {
-                Owner::Options(index) => self.options_answered(index, &attempt),
-                Owner::SelfTest(index) => self.self_test_answered(index, &attempt),
+                Owner::Options(index) => self.options_responded(index, &attempt),
+                Owner::SelfTest(index) => self.self_test_responded(index, &attempt),
                 Owner::Unit(_) => {}
             },
         }
@@ -272,7 +275,7 @@ impl<H: Host> Worker<H> {
     /// Whether time will make a probe due.
     pub(super) fn probes_will_be_due(&self) -> bool {
         self.services.iter().any(|service| {
-            (service.knowledge.waits() && (self.serves || service.options().is_none()))
+            (service.options_cache.waits() && (self.serves || service.options().is_none()))
                 || service
                     .self_test
                     .as_ref()

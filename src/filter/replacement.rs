@@ -12,7 +12,9 @@ use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::host::{BodyEdit, Fields, Host, HostError, HostResult};
 use crate::icap::{Direction, HttpHead};
-use crate::submission::{Answer, AnswerBody, Budget, Held, OwnBody, PAGE_BYTES, SHOWN_STATUS};
+use crate::submission::{
+    Budget, Held, IcapResponse, IcapResponseBody, OwnBody, PAGE_BYTES, SHOWN_STATUS,
+};
 use crate::verdict::BlockWith;
 
 /// Why a changed message can't take the place of the original.
@@ -108,22 +110,22 @@ impl NewBody {
 /// The body that an answer brings in the place of what was shown, of which there were `shown` bytes, if that has ended. `None`: it
 /// stays as it is.
 fn own_body(
-    body: AnswerBody,
+    body: IcapResponseBody,
     shown: Option<u64>,
     budget: &Budget,
 ) -> Result<Option<OwnBody>, Fault> {
     match body {
-        AnswerBody::Lost(why) => Err((why.cause(), why.sentence().to_owned())),
-        AnswerBody::Own(own) => Ok(Some(own)),
-        AnswerBody::Same(len) if shown == Some(len) => Ok(None),
-        AnswerBody::Same(_) => Err(not_held()),
-        AnswerBody::None => Ok(Some(nothing(budget))),
+        IcapResponseBody::Lost(why) => Err((why.cause(), why.sentence().to_owned())),
+        IcapResponseBody::Own(own) => Ok(Some(own)),
+        IcapResponseBody::Same(len) if shown == Some(len) => Ok(None),
+        IcapResponseBody::Same(_) => Err(not_held()),
+        IcapResponseBody::None => Ok(Some(nothing(budget))),
     }
 }
 
 /// The same, in the place of a part of a message: nothing of it stands elsewhere.
 pub(super) fn held_body(
-    body: AnswerBody,
+    body: IcapResponseBody,
     shown: Option<u64>,
     budget: &Budget,
 ) -> Result<Option<Held>, Fault> {
@@ -152,15 +154,14 @@ pub(super) fn replacement<H: Host>(
     host: &H,
     id: u32,
     exchange: &Exchange,
-    answer: Answer,
+    response: IcapResponse,
     budget: &Budget,
 ) -> Result<Replacement, Fault> {
     let internal = |e: HostError| (Cause::Internal, e.to_string());
     let refused = |why: &str| (Cause::Protocol, why.to_owned());
-    let bare =
-        matches!(&answer.http, Some(HttpHead::Response(head)) if rewrite::has_no_body(head.status));
+    let bare = matches!(&response.http, Some(HttpHead::Response(head)) if rewrite::has_no_body(head.status));
     let ended = exchange.body.progress().ended;
-    let body = match answer.body {
+    let body = match response.body {
         _ if bare => Some(nothing(budget)),
         body => own_body(body, ended.then_some(exchange.body.available), budget)?,
     };
@@ -178,7 +179,7 @@ pub(super) fn replacement<H: Host>(
     host.enter(id).map_err(internal)?;
     let original = host.headers(exchange.direction).map_err(internal)?;
     let length = body.as_ref().map(NewBody::len);
-    let headers = match (&answer.http, exchange.direction) {
+    let headers = match (&response.http, exchange.direction) {
         (Some(HttpHead::Request(head)), Direction::Request) => {
             rewrite::request_fields(&original, head, length).map_err(refused)?
         }
@@ -204,24 +205,26 @@ pub(super) fn server_page<H: Host>(
     id: u32,
     exchange: &Exchange,
     with: BlockWith,
-    answer: Answer,
+    response: IcapResponse,
 ) -> Option<Page> {
-    let (BlockWith::ServerResponse, Some(HttpHead::Response(head))) = (with, answer.http) else {
+    let (BlockWith::ServerResponse, Some(HttpHead::Response(head))) = (with, response.http) else {
         return None;
     };
     if exchange.is_grpc(host, id) {
         return None;
     }
-    let body = match answer.body {
-        AnswerBody::Own(own)
+    let body = match response.body {
+        IcapResponseBody::Own(own)
             if own.len() <= PAGE_BYTES
                 && own.from.is_none()
                 && exchange.layout.as_ref().is_none_or(Layout::is_tidy) =>
         {
             whole_page(host, id, exchange.direction, &own)?
         }
-        AnswerBody::None => Vec::new(),
-        AnswerBody::Own(_) | AnswerBody::Same(_) | AnswerBody::Lost(_) => return None,
+        IcapResponseBody::None => Vec::new(),
+        IcapResponseBody::Own(_) | IcapResponseBody::Same(_) | IcapResponseBody::Lost(_) => {
+            return None;
+        }
     };
     let own = &exchange.profile.block_response;
     let status = match head.status {

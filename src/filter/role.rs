@@ -73,8 +73,8 @@ impl<H: Host + Clone> FilterRole<H> {
     }
 
     /// The callback that the worker asked for.
-    pub fn on_recall(&self) {
-        self.run(Worker::on_recall);
+    pub fn on_wake_up(&self) {
+        self.run(Worker::on_wake_up);
     }
 
     /// The stream is established, to the server at `peer`.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::ask::{allow, preview};
+use super::icap_request::{allow, preview};
 use super::probe::Probe;
 use super::service::Service;
 use super::worker::Worker;
@@ -104,7 +104,7 @@ fn fields(fields: &[(&str, &str)]) -> Fields {
 
 impl<H: Host> Worker<H> {
     /// The server has answered the test.
-    pub(super) fn self_test_answered(&mut self, index: usize, attempt: &Attempt) {
+    pub(super) fn self_test_responded(&mut self, index: usize, attempt: &Attempt) {
         let Some(service) = self.services.get_mut(index) else {
             return;
         };

@@ -7,7 +7,7 @@ use super::repeated::say;
 use super::self_test::SelfTest;
 use super::worker::Worker;
 use crate::config::{Profile, SendWhen, ServiceUrl};
-use crate::connection::{Knowledge, PoolId};
+use crate::connection::{OptionsCache, PoolId};
 use crate::host::{Host, HostError};
 use crate::icap::{Direction, Method, Request, ServiceOptions};
 use crate::product::ShownAs;
@@ -23,7 +23,7 @@ pub(super) struct Service {
     pub(super) profile: Rc<Profile>,
     pub(super) direction: Direction,
     pub(super) pool: PoolId,
-    pub(super) knowledge: Knowledge,
+    pub(super) options_cache: OptionsCache,
     pub(super) options_probe: Probe,
     pub(super) self_test: Option<SelfTest>,
 }
@@ -34,7 +34,7 @@ impl Service {
             profile: Rc::clone(profile),
             direction,
             pool,
-            knowledge: Knowledge::new(profile.options.clone()),
+            options_cache: OptionsCache::new(profile.options.clone()),
             options_probe: Probe::Idle,
             // The servers for requests are tested by an upload; those that only get responses by a download.
             self_test: ((direction == Direction::Request || profile.response_cluster.is_some())
@@ -50,7 +50,7 @@ impl Service {
 
     /// What is known of it.
     pub(super) fn options(&self) -> Option<&ServiceOptions> {
-        self.knowledge.options()
+        self.options_cache.options()
     }
 
     pub(super) fn url(&self) -> &ServiceUrl {
@@ -110,11 +110,11 @@ impl Service {
 
 impl<H: Host> Worker<H> {
     /// A service answered its OPTIONS.
-    pub(super) fn options_answered(&mut self, index: usize, attempt: &Attempt) {
+    pub(super) fn options_responded(&mut self, index: usize, attempt: &Attempt) {
         let Some(service) = self.services.get_mut(index) else {
             return;
         };
-        let read = attempt.answer.head.as_ref().map(ServiceOptions::read);
+        let read = attempt.response.head.as_ref().map(ServiceOptions::read);
         match read {
             Some(Ok(options)) => {
                 let method = service.method();
@@ -136,9 +136,9 @@ impl<H: Host> Worker<H> {
                 if let (Some(peer), Some(istag)) =
                     (self.connections.peer(attempt.token), &options.istag)
                 {
-                    service.knowledge.notice_istag(peer, istag, self.now_ms);
+                    service.options_cache.notice_istag(peer, istag, self.now_ms);
                 }
-                service.knowledge.learned(options, self.now_ms);
+                service.options_cache.learned(options, self.now_ms);
                 self.share_connections();
             }
             Some(Err(e)) => self.options_missed(index, &e.to_string()),
@@ -170,7 +170,7 @@ impl<H: Host> Worker<H> {
             return;
         };
         self.metrics.options_failed(&service.profile);
-        if service.knowledge.failed(self.now_ms) {
+        if service.options_cache.failed(self.now_ms) {
             say(
                 self.now_ms,
                 log::Level::Warn,
@@ -199,7 +199,7 @@ impl<H: Host> Worker<H> {
             .iter_mut()
             .find(|service| service.serves(profile, direction));
         if let Some(service) = found
-            && service.knowledge.notice_istag(peer, tag, self.now_ms)
+            && service.options_cache.notice_istag(peer, tag, self.now_ms)
         {
             say(
                 self.now_ms,

@@ -10,7 +10,7 @@ use crate::bug::{Bug, bug};
 use crate::config::{Cause, Trailers};
 use crate::host::{Fields, Host, HostResult};
 use crate::icap::{Direction, Request, is_hop_by_hop};
-use crate::report::{Action, PartName};
+use crate::report::{Outcome, PartName};
 use crate::submission::Shown;
 
 /// Fields that must not be trailers, beside those of one hop and Envoy's own: framing, routing, modifiers of the request,
@@ -81,7 +81,8 @@ impl Exchange {
     fn has_say_on_trailers(&self) -> bool {
         // Nothing but a body can be shown as a download.
         let is_left_alone = self.is_shown_as_download() && self.body.available == 0;
-        let is_disabled = self.is_decided() && self.journal.outcome().action == Action::Disabled;
+        let is_disabled =
+            self.is_decided() && self.journal.conclusion().outcome == Outcome::Disabled;
         !is_left_alone && !is_disabled
     }
 

@@ -80,7 +80,7 @@ impl<H: Host> Worker<H> {
             Effect::Istag { peer, tag } => {
                 self.notice_istag(&exchange.profile, exchange.direction, &peer, &tag);
             }
-            Effect::WakeUp(unit) => self.recall.add(Owner::Unit(unit)),
+            Effect::WakeUp(unit) => self.wake_ups.add(Owner::Unit(unit)),
             Effect::Handed(owner, token) => self.handed.push_back((owner, token)),
         }
     }

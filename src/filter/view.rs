@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::ask::{address, peer_address};
+use super::icap_request::{address, peer_address};
 use super::rewrite::find;
 use crate::config;
 use crate::host::{Fields, Host};

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
+use super::delivery_check::DeliveryCheck;
 use super::exchange::{Exchange, Phase};
-use super::holding::Holding;
 use super::inbox::Inbox;
 use super::instances::Instances;
 use super::local_reply::LocalReply;
 use super::metrics::Metrics;
-use super::recall::Recall;
 use super::service::{self, Service};
+use super::wake_ups::WakeUps;
 use crate::bug::{Bug, bug};
 use crate::config::Config;
 use crate::connection::{Connections, Owner, StreamToken};
@@ -45,7 +45,7 @@ pub(super) struct Worker<H> {
     /// Whether a service limits the connections.
     pub(super) limited: bool,
     /// Whether bodies come while headers are held.
-    pub(super) holding: Holding,
+    pub(super) delivery_check: DeliveryCheck,
     /// This filter stands among the upstream filters of an ICAP cluster, where it can't work.
     pub(super) is_upstream: bool,
     /// This instance among the others.
@@ -56,7 +56,7 @@ pub(super) struct Worker<H> {
     /// Empty between transitions; kept for its room.
     pub(super) effects: Vec<Effect>,
     /// Those who have something to send, in a callback of their own.
-    pub(super) recall: Recall,
+    pub(super) wake_ups: WakeUps,
     /// Answers to clients that may not be given in the callback that is running: see [`reply`](Self::reply).
     pub(super) replies: VecDeque<(u32, LocalReply)>,
     /// What Envoy reports while this worker is in a callback.
@@ -78,7 +78,7 @@ impl<H: Host> Worker<H> {
             services: service::services(&config.profiles, |cluster| connections.pool_of(cluster)),
             serves: false,
             limited: false,
-            holding: Holding::Unknown,
+            delivery_check: DeliveryCheck::Unknown,
             is_upstream: false,
             instances: Instances::default(),
             connections,
@@ -86,7 +86,7 @@ impl<H: Host> Worker<H> {
             exchanges: BTreeMap::new(),
             handed: VecDeque::new(),
             effects: Vec::new(),
-            recall: Recall::new(&host),
+            wake_ups: WakeUps::new(&host),
             replies: VecDeque::new(),
             inbox,
             inside: None,

@@ -1,7 +1,7 @@
 //! icap_log made known to the access loggers.
 
 use super::chain::Chain;
-use super::{ACTION_PROPERTY, LOG_PROPERTY, LOG_STRUCT_PROPERTY, SIGNIFICANT_PROPERTY};
+use super::{LOG_PROPERTY, LOG_STRUCT_PROPERTY, OUTCOME_PROPERTY, SIGNIFICANT_PROPERTY};
 use crate::config::{Config, LogForms};
 use crate::host::{Host, HostResult};
 use crate::report::IcapLog;
@@ -26,7 +26,7 @@ pub(super) fn write_log<H: Host>(
         text: wanted.text || config.chained,
         ..wanted
     });
-    let outcome = entry.whole_outcome();
+    let conclusion = entry.whole_conclusion();
     if let Some(json) = json {
         if wanted.text {
             host.set_property(LOG_PROPERTY, json.as_bytes())?;
@@ -38,9 +38,9 @@ pub(super) fn write_log<H: Host>(
     if let Some(structured) = structured {
         host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
     }
-    host.set_property(ACTION_PROPERTY, outcome.action.as_str().as_bytes())?;
+    host.set_property(OUTCOME_PROPERTY, conclusion.outcome.as_str().as_bytes())?;
     // Nothing takes a significance back that an entry has once had.
-    match outcome.significance.is_empty() {
+    match conclusion.significance.is_empty() {
         true => Ok(()),
         false => host.set_property(SIGNIFICANT_PROPERTY, b"true"),
     }

@@ -1,6 +1,6 @@
 //! Chunked bodies (RFC 9112 section 7.1) as they arrive, with ICAP's extension of the last chunk.
 
-use super::error::{AnswerError, LimitKind, Snippet};
+use super::error::{IcapResponseError, LimitKind, Snippet};
 use super::fields::{FieldReader, Rules};
 use super::input::{Input, trim_line_end};
 use super::{Headers, Limits};
@@ -65,7 +65,7 @@ impl ChunkDecoder {
     }
 
     /// Reads on. `None` means that more bytes are needed.
-    pub(super) fn read(&mut self, input: &mut Input) -> Result<Option<Piece>, AnswerError> {
+    pub(super) fn read(&mut self, input: &mut Input) -> Result<Option<Piece>, IcapResponseError> {
         loop {
             match self.state {
                 State::Size => {
@@ -100,9 +100,9 @@ impl ChunkDecoder {
         }
     }
 
-    fn size(&mut self, input: &mut Input) -> Result<Option<u64>, AnswerError> {
+    fn size(&mut self, input: &mut Input) -> Result<Option<u64>, IcapResponseError> {
         if let Some(first) = input.unread().first().filter(|b| !b.is_ascii_hexdigit()) {
-            return Err(AnswerError::ChunkSize {
+            return Err(IcapResponseError::ChunkSize {
                 found: Snippet::new(&[*first]),
             });
         }
@@ -126,7 +126,7 @@ impl ChunkDecoder {
         Ok(Some(size))
     }
 
-    fn trailers(&mut self, input: &mut Input) -> Result<Option<Piece>, AnswerError> {
+    fn trailers(&mut self, input: &mut Input) -> Result<Option<Piece>, IcapResponseError> {
         loop {
             let Ok(line) = input.take_line(self.trailer_budget) else {
                 return Err(limit(
@@ -150,18 +150,18 @@ impl ChunkDecoder {
     }
 }
 
-fn limit(what: LimitKind, limit: u64) -> AnswerError {
-    AnswerError::Limit { what, limit }
+fn limit(what: LimitKind, limit: u64) -> IcapResponseError {
+    IcapResponseError::Limit { what, limit }
 }
 
 /// Reads the CRLF or LF after a chunk's data; false if it is not all there.
-fn data_end(input: &mut Input) -> Result<bool, AnswerError> {
+fn data_end(input: &mut Input) -> Result<bool, IcapResponseError> {
     let length = match input.unread() {
         [] | [b'\r'] => return Ok(false),
         [b'\n', ..] => 1,
         [b'\r', b'\n', ..] => 2,
         other => {
-            return Err(AnswerError::ChunkEnd {
+            return Err(IcapResponseError::ChunkEnd {
                 found: Snippet::new(other),
             });
         }
@@ -171,8 +171,8 @@ fn data_end(input: &mut Input) -> Result<bool, AnswerError> {
 }
 
 /// Splits a chunk's line into its size and its extensions, which start with `;` or are empty.
-fn parse_size(line: &[u8], max_digits: usize) -> Result<(u64, &[u8]), AnswerError> {
-    let broken = || AnswerError::ChunkSize {
+fn parse_size(line: &[u8], max_digits: usize) -> Result<(u64, &[u8]), IcapResponseError> {
+    let broken = || IcapResponseError::ChunkSize {
         found: Snippet::new(line),
     };
     let max_digits = max_digits.min(16);
@@ -199,7 +199,7 @@ fn parse_size(line: &[u8], max_digits: usize) -> Result<(u64, &[u8]), AnswerErro
 }
 
 /// The offset of `use-original-body` among the last chunk's extensions (draft-icap-ext-partial-content).
-fn use_original_body(extensions: &[u8]) -> Result<Option<u64>, AnswerError> {
+fn use_original_body(extensions: &[u8]) -> Result<Option<u64>, IcapResponseError> {
     let mut quoted = false;
     let mut found = None;
     let separators = |b: &u8| {
@@ -214,7 +214,7 @@ fn use_original_body(extensions: &[u8]) -> Result<Option<u64>, AnswerError> {
         }
         let number = halves.next().and_then(parse_number);
         if number.is_none() || found.is_some() {
-            return Err(AnswerError::UseOriginalBody {
+            return Err(IcapResponseError::UseOriginalBody {
                 found: Snippet::new(extensions),
             });
         }

@@ -73,7 +73,7 @@ fn use_original_body_counts_on_the_last_chunk_only() {
         assert!(
             matches!(
                 broken(with_chunks(format!("0;{extension}\r\n\r\n"))),
-                AnswerError::UseOriginalBody { .. }
+                IcapResponseError::UseOriginalBody { .. }
             ),
             "{extension:?}"
         );
@@ -104,7 +104,10 @@ fn what_is_no_chunk_size() {
         "1;a\rb\r\nx\r\n",
     ] {
         assert!(
-            matches!(broken(with_chunks(chunks)), AnswerError::ChunkSize { .. }),
+            matches!(
+                broken(with_chunks(chunks)),
+                IcapResponseError::ChunkSize { .. }
+            ),
             "{chunks:?}"
         );
     }
@@ -114,7 +117,10 @@ fn what_is_no_chunk_size() {
 fn what_is_no_end_of_a_chunk() {
     for chunks in ["1\r\nxy", "1\r\nx0\r\n\r\n", "1\r\nx\rx", "2\r\nxyz\r\n"] {
         assert!(
-            matches!(broken(with_chunks(chunks)), AnswerError::ChunkEnd { .. }),
+            matches!(
+                broken(with_chunks(chunks)),
+                IcapResponseError::ChunkEnd { .. }
+            ),
             "{chunks:?}"
         );
     }
@@ -137,7 +143,7 @@ fn trailers_that_are_no_fields_belong_to_those_before_them() {
 
 fn over(limits: Limits, chunks: &str) -> (LimitKind, u64) {
     match broken_with(limits, with_chunks(chunks)) {
-        AnswerError::Limit { what, limit } => (what, limit),
+        IcapResponseError::Limit { what, limit } => (what, limit),
         other => panic!("{other:?}"),
     }
 }

@@ -1,6 +1,6 @@
 //! The `Encapsulated` header of an answer (RFC 3507 section 4.4.1): which parts follow the ICAP head, and where.
 
-use super::error::{AnswerError, LimitKind, Snippet};
+use super::error::{IcapResponseError, LimitKind, Snippet};
 use super::{Headers, Limits};
 
 /// Which HTTP head an answer carries.
@@ -70,12 +70,12 @@ impl Sections {
     };
 
     /// Reads the header of a final answer. `options` says that it answers an OPTIONS request, which may leave it out.
-    pub(super) fn of_answer(
+    pub(super) fn of_response(
         status: u16,
         headers: &Headers,
         options: bool,
         limits: &Limits,
-    ) -> Result<Self, AnswerError> {
+    ) -> Result<Self, IcapResponseError> {
         // A 204 has no parts by definition; some servers repeat the request's header in it.
         if status == 204 {
             return Ok(Self::NONE);
@@ -87,7 +87,9 @@ impl Sections {
         if parts.is_empty() {
             // These three are defined by what they carry. Guessing "nothing" would pass for "unchanged".
             return match status {
-                200 | 201 | 206 if !options => Err(AnswerError::EncapsulatedMissing { status }),
+                200 | 201 | 206 if !options => {
+                    Err(IcapResponseError::EncapsulatedMissing { status })
+                }
                 _ => Ok(Self::NONE),
             };
         }
@@ -98,7 +100,7 @@ impl Sections {
                 }
                 _ => Ok(sections),
             })
-            .map_err(|expected| AnswerError::Encapsulated {
+            .map_err(|expected| IcapResponseError::Encapsulated {
                 found: Snippet::new(headers.get("encapsulated").unwrap_or_default()),
                 expected,
             })
@@ -129,9 +131,9 @@ impl Sections {
         }
     }
 
-    fn within(self, limits: &Limits) -> Result<Self, AnswerError> {
+    fn within(self, limits: &Limits) -> Result<Self, IcapResponseError> {
         match self.head {
-            Some((_, length)) if length > limits.head_bytes => Err(AnswerError::Limit {
+            Some((_, length)) if length > limits.head_bytes => Err(IcapResponseError::Limit {
                 what: LimitKind::HeadBytes,
                 limit: limits.head_bytes as u64,
             }),
@@ -168,8 +170,8 @@ fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Reads `name=offset`. As no name may come twice, there are at most six parts.
-fn add_part(element: &[u8], parts: &mut Vec<(Name, usize)>) -> Result<(), AnswerError> {
-    let broken = |expected| AnswerError::Encapsulated {
+fn add_part(element: &[u8], parts: &mut Vec<(Name, usize)>) -> Result<(), IcapResponseError> {
+    let broken = |expected| IcapResponseError::Encapsulated {
         found: Snippet::new(element),
         expected,
     };

@@ -3,22 +3,25 @@ use crate::icap::testing::test;
 
 const HEAD: usize = 100;
 
-fn read(status: u16, value: &str) -> Result<Sections, AnswerError> {
+fn read(status: u16, value: &str) -> Result<Sections, IcapResponseError> {
     let headers = Headers::from_iter([("encapsulated", value)]);
     let limits = Limits {
         head_bytes: HEAD,
         ..Limits::default()
     };
-    Sections::of_answer(status, &headers, false, &limits)
+    Sections::of_response(status, &headers, false, &limits)
 }
 
-fn sections(head: Option<(HeadKind, usize)>, body: BodyKind) -> Result<Sections, AnswerError> {
+fn sections(
+    head: Option<(HeadKind, usize)>,
+    body: BodyKind,
+) -> Result<Sections, IcapResponseError> {
     Ok(Sections { head, body })
 }
 
 fn rule(value: &str) -> &'static str {
     match read(200, value) {
-        Err(AnswerError::Encapsulated { expected, .. }) => expected,
+        Err(IcapResponseError::Encapsulated { expected, .. }) => expected,
         other => panic!("{value:?} gave {other:?}"),
     }
 }
@@ -57,7 +60,7 @@ fn every_legal_answer() {
     }
     let headers = Headers::from_iter([("encapsulated", "opt-body=0")]);
     assert_eq!(
-        Sections::of_answer(200, &headers, true, &Limits::default()),
+        Sections::of_response(200, &headers, true, &Limits::default()),
         sections(None, Options)
     );
     assert_eq!(
@@ -126,7 +129,7 @@ fn two_fields_are_one_list() {
         ("Encapsulated", "res-body=7"),
     ]);
     assert_eq!(
-        Sections::of_answer(200, &headers, false, &Limits::default()),
+        Sections::of_response(200, &headers, false, &Limits::default()),
         sections(Some((HeadKind::Response, 7)), BodyKind::Message)
     );
 }
@@ -192,7 +195,7 @@ fn a_head_section_is_limited() {
     assert!(read(200, "req-hdr=0, null-body=100").is_ok());
     assert_eq!(
         read(200, "req-hdr=0, null-body=101"),
-        Err(AnswerError::Limit {
+        Err(IcapResponseError::Limit {
             what: LimitKind::HeadBytes,
             limit: HEAD as u64
         })
@@ -205,19 +208,19 @@ fn only_what_carries_a_message_needs_the_header() {
     let limits = Limits::default();
     for status in [204, 202, 304, 400, 404, 500, 999] {
         assert_eq!(
-            Sections::of_answer(status, &none, false, &limits),
+            Sections::of_response(status, &none, false, &limits),
             Ok(Sections::NONE)
         );
     }
     for status in [200, 201, 206] {
-        let missing = Err(AnswerError::EncapsulatedMissing { status });
+        let missing = Err(IcapResponseError::EncapsulatedMissing { status });
         assert_eq!(
-            Sections::of_answer(status, &none, false, &limits),
+            Sections::of_response(status, &none, false, &limits),
             missing.clone()
         );
         assert_eq!(read(status, " ,"), missing);
         assert_eq!(
-            Sections::of_answer(status, &none, true, &limits),
+            Sections::of_response(status, &none, true, &limits),
             Ok(Sections::NONE)
         );
     }

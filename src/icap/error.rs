@@ -51,7 +51,7 @@ pub enum LimitKind {
     BodyBytes,
     /// `leading_empty_lines`
     LeadingEmptyLines,
-    /// `interim_answers`
+    /// `interim_responses`
     InterimAnswers,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for LimitKind {
 /// Why bytes are no ICAP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum AnswerError {
+pub enum IcapResponseError {
     /// No ICAP status line (RFC 3507 section 4.3.3).
     StatusLine {
         /// The line, or the bytes that came instead.
@@ -146,7 +146,7 @@ pub enum AnswerError {
     },
 }
 
-impl fmt::Display for AnswerError {
+impl fmt::Display for IcapResponseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StatusLine { found } => {
@@ -205,7 +205,7 @@ impl fmt::Display for AnswerError {
     }
 }
 
-impl Error for AnswerError {}
+impl Error for IcapResponseError {}
 
 #[cfg(test)]
 #[path = "error_tests.rs"]

@@ -7,7 +7,7 @@ fn messages_say_what_was_found_and_what_was_expected() {
         broken("HTTP/1.1 400 Bad Request\r\n").to_string(),
         "found \"HTTP/1.1 400 Bad Request\\r\\n\", expected \"ICAP/1.0\" and a status"
     );
-    let limit = AnswerError::Limit {
+    let limit = IcapResponseError::Limit {
         what: LimitKind::HeadBytes,
         limit: 7,
     };

@@ -1,6 +1,6 @@
 //! Header and trailer lines (RFC 9112 section 5).
 
-use super::error::{AnswerError, LimitKind, Snippet};
+use super::error::{IcapResponseError, LimitKind, Snippet};
 use super::limits::CUT_FIELD_BYTES;
 use super::{Headers, Limits};
 
@@ -46,7 +46,7 @@ impl FieldReader {
     }
 
     /// Adds one line, given without its line end. Never fails by [`Rules::Icap`].
-    pub(super) fn line(&mut self, line: &[u8]) -> Result<(), AnswerError> {
+    pub(super) fn line(&mut self, line: &[u8]) -> Result<(), IcapResponseError> {
         match self.rules {
             Rules::Icap => {
                 self.forgive(line);
@@ -108,8 +108,8 @@ impl FieldReader {
         }
     }
 
-    fn insist(&mut self, line: &[u8]) -> Result<(), AnswerError> {
-        let broken = || AnswerError::HeaderLine {
+    fn insist(&mut self, line: &[u8]) -> Result<(), IcapResponseError> {
+        let broken = || IcapResponseError::HeaderLine {
             found: Snippet::new(line),
         };
         if matches!(line.first(), Some(b' ' | b'\t')) {
@@ -125,13 +125,13 @@ impl FieldReader {
             return Err(broken());
         }
         if name.len() > self.max_name {
-            return Err(AnswerError::Limit {
+            return Err(IcapResponseError::Limit {
                 what: LimitKind::HeaderNameBytes,
                 limit: self.max_name as u64,
             });
         }
         if self.headers.len() >= self.max_count {
-            return Err(AnswerError::Limit {
+            return Err(IcapResponseError::Limit {
                 what: LimitKind::HeaderCount,
                 limit: self.max_count as u64,
             });
@@ -160,10 +160,10 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The value in `raw`, a part of `line`.
-fn value(raw: &[u8], line: &[u8]) -> Result<Vec<u8>, AnswerError> {
+fn value(raw: &[u8], line: &[u8]) -> Result<Vec<u8>, IcapResponseError> {
     let value = trim_blanks(raw);
     if value.iter().any(|b| matches!(b, 0 | b'\r')) {
-        return Err(AnswerError::HeaderValue {
+        return Err(IcapResponseError::HeaderValue {
             found: Snippet::new(line),
         });
     }

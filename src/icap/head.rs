@@ -1,7 +1,7 @@
 //! Reading heads as they arrive: the ICAP head, and the HTTP head inside an answer.
 
 use super::encapsulated::HeadKind;
-use super::error::{AnswerError, LimitKind, Snippet};
+use super::error::{IcapResponseError, LimitKind, Snippet};
 use super::fields::{FieldReader, Rules};
 use super::input::{Input, trim_line_end};
 use super::start_line::{ICAP_START, http_request, http_status, icap_status};
@@ -61,14 +61,17 @@ impl IcapHeadReader {
     }
 
     /// Reads on. `None` means that more bytes are needed.
-    pub(super) fn read(&mut self, input: &mut Input) -> Result<Option<IcapHead>, AnswerError> {
+    pub(super) fn read(
+        &mut self,
+        input: &mut Input,
+    ) -> Result<Option<IcapHead>, IcapResponseError> {
         loop {
             if self.start.is_none() {
                 refuse_other_protocols(input.unread())?;
             }
             let unread = input.unread().len();
             let Ok(line) = input.take_line(self.budget) else {
-                return Err(AnswerError::Limit {
+                return Err(IcapResponseError::Limit {
                     what: LimitKind::HeadBytes,
                     limit: self.max_bytes as u64,
                 });
@@ -77,7 +80,7 @@ impl IcapHeadReader {
                 return Ok(None);
             };
             let Some(lines) = self.lines.checked_sub(1) else {
-                return Err(AnswerError::Limit {
+                return Err(IcapResponseError::Limit {
                     what: LimitKind::HeadLines,
                     limit: self.max_lines as u64,
                 });
@@ -95,7 +98,7 @@ impl IcapHeadReader {
                     }));
                 }
                 (text, None) => {
-                    let start = icap_status(text).ok_or_else(|| AnswerError::StatusLine {
+                    let start = icap_status(text).ok_or_else(|| IcapResponseError::StatusLine {
                         found: Snippet::new(text),
                     })?;
                     self.start = Some(start);
@@ -130,9 +133,9 @@ impl IcapHeadReader {
         })
     }
 
-    fn leading_empty_line(&mut self) -> Result<(), AnswerError> {
+    fn leading_empty_line(&mut self) -> Result<(), IcapResponseError> {
         let Some(left) = self.empty_lines.checked_sub(1) else {
-            return Err(AnswerError::Limit {
+            return Err(IcapResponseError::Limit {
                 what: LimitKind::LeadingEmptyLines,
                 limit: self.max_empty_lines as u64,
             });
@@ -143,10 +146,10 @@ impl IcapHeadReader {
 }
 
 /// A peer that speaks something else, TLS perhaps, may never send a line end: its first bytes are enough.
-fn refuse_other_protocols(unread: &[u8]) -> Result<(), AnswerError> {
+fn refuse_other_protocols(unread: &[u8]) -> Result<(), IcapResponseError> {
     let empty_line = matches!(unread.first(), Some(b'\r' | b'\n'));
     if !empty_line && unread.iter().zip(ICAP_START).any(|(a, b)| a != b) {
-        return Err(AnswerError::StatusLine {
+        return Err(IcapResponseError::StatusLine {
             found: Snippet::new(unread),
         });
     }
@@ -183,7 +186,10 @@ impl HttpHeadReader {
     }
 
     /// Reads on. `None` means that more bytes are needed.
-    pub(super) fn read(&mut self, input: &mut Input) -> Result<Option<HttpHead>, AnswerError> {
+    pub(super) fn read(
+        &mut self,
+        input: &mut Input,
+    ) -> Result<Option<HttpHead>, IcapResponseError> {
         loop {
             let Ok(line) = input.take_line(self.left) else {
                 return Err(self.wrong_length(false));
@@ -206,8 +212,8 @@ impl HttpHeadReader {
         }
     }
 
-    fn wrong_length(&self, ended_early: bool) -> AnswerError {
-        AnswerError::HttpHeadLength {
+    fn wrong_length(&self, ended_early: bool) -> IcapResponseError {
+        IcapResponseError::HttpHeadLength {
             announced: self.announced,
             ended_early,
         }
@@ -227,7 +233,7 @@ impl Start {
     }
 }
 
-fn start_line(kind: HeadKind, line: &[u8]) -> Result<Start, AnswerError> {
+fn start_line(kind: HeadKind, line: &[u8]) -> Result<Start, IcapResponseError> {
     let (start, expected) = match kind {
         HeadKind::Request => (
             http_request(line).map(|(method, target)| Start::Request { method, target }),
@@ -238,7 +244,7 @@ fn start_line(kind: HeadKind, line: &[u8]) -> Result<Start, AnswerError> {
             "a status line such as \"HTTP/1.1 403 Forbidden\"",
         ),
     };
-    start.ok_or_else(|| AnswerError::HttpStartLine {
+    start.ok_or_else(|| IcapResponseError::HttpStartLine {
         found: Snippet::new(line),
         expected,
     })

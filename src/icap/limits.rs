@@ -63,7 +63,7 @@ pub struct Limits {
     /// Empty lines before a status line.
     pub leading_empty_lines: usize,
     /// Informational (1xx) answers before the final one.
-    pub interim_answers: usize,
+    pub interim_responses: usize,
 }
 
 impl Default for Limits {
@@ -79,7 +79,7 @@ impl Default for Limits {
             trailer_bytes: TRAILER_BYTES,
             body_bytes: BODY_BYTES,
             leading_empty_lines: LEADING_EMPTY_LINES,
-            interim_answers: INTERIM_ANSWERS,
+            interim_responses: INTERIM_ANSWERS,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Sending: [`encode_request_head`] and [`encode_response_head`] turn Envoy's header map into an HTTP/1.1 head,
 //! [`IcapRequest`] puts the ICAP head before it, [`chunk_header`] and [`LAST_CHUNK`] frame the body.
-//! Receiving: [`AnswerParser`] takes bytes as they arrive and gives [`Event`]s.
+//! Receiving: [`IcapResponseParser`] takes bytes as they arrive and gives [`Event`]s.
 //! [`Transaction`] joins the two: what to send next, given how much of the body is there and what the server said.
 //!
 //! The tests run natively (`cargo test --lib icap`) and, except the property tests, on WebAssembly with Node:
@@ -15,7 +15,6 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
-mod answer;
 mod chunked;
 mod direction;
 mod encapsulated;
@@ -29,19 +28,19 @@ mod http;
 mod input;
 mod limits;
 mod options;
+mod response;
 mod start_line;
 #[cfg(test)]
 mod testing;
 mod transaction;
 
-pub use answer::{AnswerHead, AnswerParser, Event};
 pub use direction::Direction;
 pub use encapsulated::Announced;
 pub use encode::{IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Method, chunk_header};
 pub use encode_http::{
     EncodeError, FieldList, encode_request_head, encode_response_head, is_hop_by_hop, with_length,
 };
-pub use error::{AnswerError, LimitKind, Snippet};
+pub use error::{IcapResponseError, LimitKind, Snippet};
 pub use headers::{Header, Headers};
 pub use http::{HttpHead, RequestHead, ResponseHead};
 pub use limits::{
@@ -50,4 +49,5 @@ pub use limits::{
     Limits, TRAILER_BYTES,
 };
 pub use options::{OptionsRefused, ServiceOptions, Transfer, TransferLists, istag};
+pub use response::{Event, IcapResponseHead, IcapResponseParser};
 pub use transaction::{BodyProgress, PIECE_BYTES, Request, Transaction, TransactionError};

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{AnswerHead, Headers};
+use super::{Headers, IcapResponseHead};
 
 /// What a service offers and asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl ServiceOptions {
     ///
     /// # Errors
     /// Its status is not 2xx.
-    pub fn read(head: &AnswerHead) -> Result<Self, OptionsRefused> {
+    pub fn read(head: &IcapResponseHead) -> Result<Self, OptionsRefused> {
         if !(200..300).contains(&head.status) {
             return Err(OptionsRefused {
                 status: head.status,
@@ -182,7 +182,7 @@ mod tests {
     use crate::icap::testing::test;
 
     fn options(status: u16, headers: &[(&str, &str)]) -> Result<ServiceOptions, OptionsRefused> {
-        ServiceOptions::read(&AnswerHead {
+        ServiceOptions::read(&IcapResponseHead {
             status,
             reason: String::new(),
             headers: headers.iter().map(|(n, v)| (*n, *v)).collect(),

@@ -1,6 +1,8 @@
 //! Every answer in the tests is parsed three ways: whole, byte by byte, and with bytes behind it.
 
-use super::{AnswerError, AnswerHead, AnswerParser, Event, Headers, HttpHead, Limits};
+use super::{
+    Event, Headers, HttpHead, IcapResponseError, IcapResponseHead, IcapResponseParser, Limits,
+};
 
 /// The test attribute of the platform.
 #[cfg(not(target_arch = "wasm32"))]
@@ -15,14 +17,17 @@ const BEHIND: &[u8] = b"ICAP/1.0 404 X\r\n\r\n0";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     Continue,
-    Head(AnswerHead),
+    Head(IcapResponseHead),
     Http(HttpHead),
     Body(Vec<u8>),
     End(Headers, Option<u64>),
 }
 
 /// Polls until there is nothing more.
-pub(super) fn drain(parser: &mut AnswerParser, seen: &mut Vec<Seen>) -> Result<(), AnswerError> {
+pub(super) fn drain(
+    parser: &mut IcapResponseParser,
+    seen: &mut Vec<Seen>,
+) -> Result<(), IcapResponseError> {
     while let Some(event) = parser.poll()? {
         match event {
             Event::Continue => seen.push(Seen::Continue),
@@ -45,34 +50,34 @@ pub(super) fn drain(parser: &mut AnswerParser, seen: &mut Vec<Seen>) -> Result<(
 }
 
 /// The events of a complete answer.
-pub(super) fn tr(answer: impl AsRef<[u8]>) -> Vec<Seen> {
-    tr_with(Limits::default(), answer)
+pub(super) fn tr(response: impl AsRef<[u8]>) -> Vec<Seen> {
+    tr_with(Limits::default(), response)
 }
 
 /// [`tr`] within limits.
-pub(super) fn tr_with(limits: Limits, answer: impl AsRef<[u8]>) -> Vec<Seen> {
-    tr_in(|| AnswerParser::new(limits), answer)
+pub(super) fn tr_with(limits: Limits, response: impl AsRef<[u8]>) -> Vec<Seen> {
+    tr_in(|| IcapResponseParser::new(limits), response)
 }
 
 /// [`tr`] with a parser of one's own.
-pub(super) fn tr_in(new: impl Fn() -> AnswerParser, answer: impl AsRef<[u8]>) -> Vec<Seen> {
-    let answer = answer.as_ref();
+pub(super) fn tr_in(new: impl Fn() -> IcapResponseParser, response: impl AsRef<[u8]>) -> Vec<Seen> {
+    let response = response.as_ref();
     let mut parser = new();
     let mut whole = Vec::new();
-    parser.push(answer.to_vec());
+    parser.push(response.to_vec());
     drain(&mut parser, &mut whole).expect("the whole answer");
     assert!(matches!(whole.last(), Some(Seen::End(..))), "{whole:?}");
     assert_eq!(parser.leftover(), 0);
-    assert_eq!(parser.received(), answer.len() as u64);
+    assert_eq!(parser.received(), response.len() as u64);
     assert_eq!(parser.end_of_input(), Ok(()));
 
     let mut parser = new();
     let mut bytewise = Vec::new();
-    for byte in answer {
+    for byte in response {
         assert!(!matches!(bytewise.last(), Some(Seen::End(..))));
         assert!(matches!(
             parser.end_of_input(),
-            Err(AnswerError::Closed { .. })
+            Err(IcapResponseError::Closed { .. })
         ));
         parser.push(vec![*byte]);
         drain(&mut parser, &mut bytewise).expect("byte by byte");
@@ -83,7 +88,7 @@ pub(super) fn tr_in(new: impl Fn() -> AnswerParser, answer: impl AsRef<[u8]>) ->
 
     let mut parser = new();
     let mut behind = Vec::new();
-    parser.push([answer, BEHIND].concat());
+    parser.push([response, BEHIND].concat());
     drain(&mut parser, &mut behind).expect("with bytes behind");
     assert_eq!(behind, whole, "with bytes behind");
     assert_eq!(parser.leftover(), BEHIND.len());
@@ -94,24 +99,24 @@ pub(super) fn tr_in(new: impl Fn() -> AnswerParser, answer: impl AsRef<[u8]>) ->
 }
 
 /// The error of a broken answer, which must come without waiting for more bytes.
-pub(super) fn broken(answer: impl AsRef<[u8]>) -> AnswerError {
-    broken_with(Limits::default(), answer)
+pub(super) fn broken(response: impl AsRef<[u8]>) -> IcapResponseError {
+    broken_with(Limits::default(), response)
 }
 
 /// [`broken`] within limits.
-pub(super) fn broken_with(limits: Limits, answer: impl AsRef<[u8]>) -> AnswerError {
-    let answer = answer.as_ref();
-    let mut parser = AnswerParser::new(limits);
+pub(super) fn broken_with(limits: Limits, response: impl AsRef<[u8]>) -> IcapResponseError {
+    let response = response.as_ref();
+    let mut parser = IcapResponseParser::new(limits);
     let mut whole = Vec::new();
-    parser.push(answer.to_vec());
+    parser.push(response.to_vec());
     let error = drain(&mut parser, &mut whole).expect_err("the whole answer is broken");
     assert_eq!(parser.poll(), Err(error.clone()), "an error is final");
     assert_eq!(parser.end_of_input(), Err(error.clone()));
     parser.push(b"ICAP/1.0 204 OK\r\n\r\n".to_vec());
     assert_eq!(parser.poll(), Err(error.clone()), "an error is final");
 
-    for bytes in [answer.to_vec(), [answer, BEHIND].concat()] {
-        let mut parser = AnswerParser::new(limits);
+    for bytes in [response.to_vec(), [response, BEHIND].concat()] {
+        let mut parser = IcapResponseParser::new(limits);
         let mut bytewise = Vec::new();
         let result = bytes.into_iter().try_for_each(|byte| {
             parser.push(vec![byte]);
@@ -128,13 +133,13 @@ pub(super) fn broken_with(limits: Limits, answer: impl AsRef<[u8]>) -> AnswerErr
 }
 
 /// What is still expected after the beginning of an answer.
-pub(super) fn unfinished(answer: impl AsRef<[u8]>) -> &'static str {
-    let mut parser = AnswerParser::new(Limits::default());
+pub(super) fn unfinished(response: impl AsRef<[u8]>) -> &'static str {
+    let mut parser = IcapResponseParser::new(Limits::default());
     let mut seen = Vec::new();
-    parser.push(answer.as_ref().to_vec());
+    parser.push(response.as_ref().to_vec());
     drain(&mut parser, &mut seen).expect("not broken");
     match parser.end_of_input() {
-        Err(AnswerError::Closed { expected }) => expected,
+        Err(IcapResponseError::Closed { expected }) => expected,
         other => panic!("{other:?} after {seen:?}"),
     }
 }
@@ -160,7 +165,7 @@ pub(super) fn body(seen: &[Seen]) -> Vec<u8> {
 }
 
 /// The ICAP head among the events.
-pub(super) fn head(seen: &[Seen]) -> &AnswerHead {
+pub(super) fn head(seen: &[Seen]) -> &IcapResponseHead {
     let head = seen.iter().find_map(|event| match event {
         Seen::Head(head) => Some(head),
         _ => None,

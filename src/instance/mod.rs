@@ -11,7 +11,7 @@ use crate::filter::{self, FilterRole};
 use crate::host::{Host, Next};
 use crate::icap::Direction;
 use crate::report;
-use crate::transport::{HangUps, PEER_FIELD, TransportContext};
+use crate::transport::{PEER_FIELD, PendingCloses, TransportContext};
 
 /// An instance of the module.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ enum Role<H> {
     /// The HTTP filter.
     Filter(Rc<FilterRole<H>>),
     /// The upstream filter of an ICAP cluster.
-    Transport(Rc<HangUps<H>>),
+    Transport(Rc<PendingCloses<H>>),
 }
 
 // Not derived: they share what they point to, whatever `H` is.
@@ -70,7 +70,7 @@ impl<H> Clone for Role<H> {
         match self {
             Self::Unconfigured => Self::Unconfigured,
             Self::Filter(filter) => Self::Filter(Rc::clone(filter)),
-            Self::Transport(hang_ups) => Self::Transport(Rc::clone(hang_ups)),
+            Self::Transport(pending_closes) => Self::Transport(Rc::clone(pending_closes)),
         }
     }
 }
@@ -205,10 +205,10 @@ impl<H: Host + Clone> Root<H> {
     fn stream(&self, id: u32) -> Context<H> {
         match self.role() {
             Role::Filter(filter) => Context::Message(id, filter),
-            Role::Transport(hang_ups) => Context::Connection(Rc::new(TransportContext::new(
+            Role::Transport(pending_closes) => Context::Connection(Rc::new(TransportContext::new(
                 self.host.clone(),
                 id,
-                hang_ups,
+                pending_closes,
             ))),
             Role::Unconfigured => Context::Refused,
         }
@@ -220,7 +220,7 @@ impl<H: Host + Clone> Root<H> {
             .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>())?;
         let role = match parsed {
             PluginConfig::Transport => {
-                Role::Transport(Rc::new(HangUps::new(self.host.clone(), self.id)))
+                Role::Transport(Rc::new(PendingCloses::new(self.host.clone(), self.id)))
             }
             PluginConfig::Filter(config) => {
                 let secrets = config.profiles.iter().map(|profile| &profile.secrets);
@@ -272,7 +272,7 @@ impl<H: Host + Clone> Context<H> {
         let Self::Root(root) = self else { return };
         match root.role() {
             Role::Filter(filter) => filter.on_tick(),
-            Role::Transport(hang_ups) => hang_ups.on_tick(),
+            Role::Transport(pending_closes) => pending_closes.on_tick(),
             Role::Unconfigured => {}
         }
     }
@@ -280,7 +280,7 @@ impl<H: Host + Clone> Context<H> {
     /// A callback that was asked for.
     fn on_queue_ready(self) {
         if let Some(filter) = self.filter() {
-            filter.on_recall();
+            filter.on_wake_up();
         }
     }
 

@@ -3,12 +3,12 @@
 use crate::config::Json;
 
 use super::object::Object;
-use super::{Action, Outcome, ScanRecord, Significance};
+use super::{Conclusion, Outcome, ScanRecord, Significance};
 
 /// What the other filters of a chain have logged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Others {
-    outcome: Outcome,
+    conclusion: Conclusion,
     rule_name: Option<String>,
     profile: Option<String>,
     entries: Vec<Entry>,
@@ -40,21 +40,22 @@ impl Others {
             return None;
         };
         let mut others = Self {
-            outcome: Outcome::done(Action::Disabled, Significance::NONE),
+            conclusion: Conclusion::done(Outcome::Disabled, Significance::NONE),
             rule_name: None,
             profile: None,
             entries: Vec::new(),
         };
-        let mut action = None;
+        let mut outcome = None;
         for (name, value) in fields {
             match (name.as_str(), value) {
-                ("action", Json::Text(name)) => action = Action::named(&name),
-                ("enforced", Json::Bool(enforced)) => others.outcome.enforced = enforced,
+                ("action", Json::Text(name)) => outcome = Outcome::named(&name),
+                ("enforced", Json::Bool(enforced)) => others.conclusion.enforced = enforced,
                 ("rule_name", Json::Text(name)) => others.rule_name = Some(name),
                 ("profile", Json::Text(name)) => others.profile = Some(name),
                 ("significance", Json::List(names)) => {
                     for name in names {
-                        others.outcome.significance = others.outcome.significance.with(flag(&name));
+                        others.conclusion.significance =
+                            others.conclusion.significance.with(flag(&name));
                     }
                 }
                 ("request_logs", Json::List(entries)) => {
@@ -66,13 +67,13 @@ impl Others {
                 _ => {}
             }
         }
-        others.outcome.action = action?;
+        others.conclusion.outcome = outcome?;
         Some(others)
     }
 
     /// What became of the exchange by what they say.
-    pub fn outcome(&self) -> Outcome {
-        self.outcome
+    pub fn conclusion(&self) -> Conclusion {
+        self.conclusion
     }
 
     /// What was found, by the last of their transactions that found anything.

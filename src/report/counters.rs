@@ -1,6 +1,6 @@
 //! The counters, as data.
 
-use super::Action;
+use super::Outcome;
 use super::metrics::{Metric, row};
 use crate::config::Cause;
 
@@ -44,16 +44,16 @@ pub enum Counter {
 
 impl Counter {
     /// The counter of an outcome, which was done or, `enforced` being false, would have been.
-    pub fn of_action(action: Action, enforced: bool) -> Self {
-        match (action, enforced) {
-            (Action::Disabled, _) => Self::Disabled,
-            (Action::Passed, _) => Self::Passed,
-            (Action::Modified, true) => Self::Modified,
-            (Action::Modified, false) => Self::WouldModify,
-            (Action::Blocked, true) => Self::Blocked,
-            (Action::Blocked, false) => Self::WouldBlock,
-            (Action::Failed, true) => Self::Failed,
-            (Action::Failed, false) => Self::WouldFail,
+    pub fn of_outcome(outcome: Outcome, enforced: bool) -> Self {
+        match (outcome, enforced) {
+            (Outcome::Disabled, _) => Self::Disabled,
+            (Outcome::Passed, _) => Self::Passed,
+            (Outcome::Modified, true) => Self::Modified,
+            (Outcome::Modified, false) => Self::WouldModify,
+            (Outcome::Blocked, true) => Self::Blocked,
+            (Outcome::Blocked, false) => Self::WouldBlock,
+            (Outcome::Failed, true) => Self::Failed,
+            (Outcome::Failed, false) => Self::WouldFail,
         }
     }
 

@@ -11,7 +11,7 @@ use super::chain::{OneOf, Others, write_other};
 use super::json::Json;
 use super::object::Object;
 use super::protobuf::Struct;
-use super::{Action, Outcome, Significance};
+use super::{Conclusion, Outcome, Significance};
 
 /// Longest `http_method` kept, in bytes without the prefix.
 const MAX_METHOD_BYTES: usize = 32;
@@ -58,7 +58,7 @@ pub struct ScanRecord<'a> {
     /// The part of a form that was shown.
     pub part: Option<Rc<PartName>>,
     /// What became of this transaction; `None`: it was given up, because others had decided.
-    pub action: Option<Action>,
+    pub outcome: Option<Outcome>,
     /// What was found; for a failure its sentence is the reason.
     pub findings: Cow<'a, Findings>,
 }
@@ -95,7 +95,7 @@ pub struct TrailerNames<'a> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IcapLog<'a> {
     /// What became of the request, or would have.
-    pub outcome: Outcome,
+    pub conclusion: Conclusion,
     /// The rule that decided whether to scan.
     pub rule_name: Option<&'a str>,
     /// The profile that scanned.
@@ -114,7 +114,7 @@ impl<'a> IcapLog<'a> {
     /// The entry for a request that was not scanned; `rule_name` where a rule said so.
     pub fn disabled(rule_name: Option<&'a str>) -> Self {
         Self {
-            outcome: Outcome::done(Action::Disabled, Significance::NONE),
+            conclusion: Conclusion::done(Outcome::Disabled, Significance::NONE),
             rule_name,
             profile: None,
             reason: None,
@@ -151,31 +151,31 @@ impl<'a> IcapLog<'a> {
     }
 
     /// What became of the exchange, by all that is known of it.
-    pub fn whole_outcome(&self) -> Outcome {
+    pub fn whole_conclusion(&self) -> Conclusion {
         match self.others {
-            Some(others) => self.outcome.with(others.outcome()),
-            None => self.outcome,
+            Some(others) => self.conclusion.with(others.conclusion()),
+            None => self.conclusion,
         }
     }
 
     fn write(&self, entry: &mut impl Object) {
-        let outcome = self.whole_outcome();
+        let conclusion = self.whole_conclusion();
         // Of two as grave, who logs last has the word.
         let (rule_name, profile) = match self.others {
-            Some(others) if others.outcome().action > self.outcome.action => others.names(),
+            Some(others) if others.conclusion().outcome > self.conclusion.outcome => others.names(),
             _ => (self.rule_name, self.profile),
         };
-        entry.add_text("action", Some(outcome.action.as_str()));
-        if !outcome.enforced {
+        entry.add_text("action", Some(conclusion.outcome.as_str()));
+        if !conclusion.enforced {
             entry.truth("enforced", false);
         }
         entry.add_text("rule_name", rule_name);
         entry.add_text("profile", profile);
-        if outcome.action == Action::Disabled {
+        if conclusion.outcome == Outcome::Disabled {
             entry.add_text("reason", self.reason);
         }
-        if !outcome.significance.is_empty() {
-            entry.texts("significance", outcome.significance.names());
+        if !conclusion.significance.is_empty() {
+            entry.texts("significance", conclusion.significance.names());
         }
         for (name, fields) in [
             ("trailers", self.trailers.forwarded),
@@ -243,7 +243,7 @@ impl ScanRecord<'_> {
                 names.add_text("file_name", part.file_name.as_deref());
             });
         }
-        record.add_text("action", self.action.map(Action::as_str));
+        record.add_text("action", self.outcome.map(Outcome::as_str));
         record.add_text("reason", self.findings.reason.as_deref());
         record.add_text("threat_id", self.findings.threat_id.as_deref());
         let violations = &self.findings.violations;

@@ -6,7 +6,7 @@ use crate::config::Cause;
 
 /// What became of a message, the graver the later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Action {
+pub enum Outcome {
     /// It was not scanned.
     Disabled,
     /// It was forwarded as it came.
@@ -19,7 +19,7 @@ pub enum Action {
     Failed,
 }
 
-impl Action {
+impl Outcome {
     /// The name in icap_log.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -41,26 +41,26 @@ impl Action {
             Self::Failed,
         ]
         .into_iter()
-        .find(|action| action.as_str() == name)
+        .find(|outcome| outcome.as_str() == name)
     }
 }
 
 /// What is logged of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct Conclusion {
     /// What became of it, or would have.
-    pub action: Action,
+    pub outcome: Outcome,
     /// Why that deserves attention.
     pub significance: Significance,
     /// Whether it was done. False in monitor mode, where the message went on as it came.
     pub enforced: bool,
 }
 
-impl Outcome {
+impl Conclusion {
     /// What was done.
-    pub fn done(action: Action, significance: Significance) -> Self {
+    pub fn done(outcome: Outcome, significance: Significance) -> Self {
         Self {
-            action,
+            outcome,
             significance,
             enforced: true,
         }
@@ -69,13 +69,13 @@ impl Outcome {
     /// Of two the graver, with what is significant of either. Of two that are as grave, it was done if one of them was.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
-        let enforced = match self.action.cmp(&other.action) {
+        let enforced = match self.outcome.cmp(&other.outcome) {
             Ordering::Less => other.enforced,
             Ordering::Equal => self.enforced || other.enforced,
             Ordering::Greater => self.enforced,
         };
         Self {
-            action: self.action.max(other.action),
+            outcome: self.outcome.max(other.outcome),
             significance: self.significance.with(other.significance),
             enforced,
         }
@@ -126,21 +126,21 @@ impl Significance {
         (Self::SLOW, "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME"),
     ];
 
-    /// The significance of an outcome. `cause` counts for [`Action::Failed`], and for [`Action::Blocked`] where it is
+    /// The significance of an outcome. `cause` counts for [`Outcome::Failed`], and for [`Outcome::Blocked`] where it is
     /// [`Cause::Unscannable`]; `slow` does not count for a failure, because that says by itself what went wrong.
-    pub fn of(action: Action, cause: Option<Cause>, slow: bool) -> Self {
-        let outcome = match action {
-            Action::Failed => return cause.map_or(Self::FAILED, Self::of_cause),
-            Action::Disabled => return Self::NONE,
-            Action::Passed => Self::NONE,
-            Action::Modified => Self::MODIFIED,
-            Action::Blocked if cause == Some(Cause::Unscannable) => Self::UNSCANNABLE,
-            Action::Blocked => Self::BLOCKED,
+    pub fn of(outcome: Outcome, cause: Option<Cause>, slow: bool) -> Self {
+        let conclusion = match outcome {
+            Outcome::Failed => return cause.map_or(Self::FAILED, Self::of_cause),
+            Outcome::Disabled => return Self::NONE,
+            Outcome::Passed => Self::NONE,
+            Outcome::Modified => Self::MODIFIED,
+            Outcome::Blocked if cause == Some(Cause::Unscannable) => Self::UNSCANNABLE,
+            Outcome::Blocked => Self::BLOCKED,
         };
         if slow {
-            outcome.with(Self::SLOW)
+            conclusion.with(Self::SLOW)
         } else {
-            outcome
+            conclusion
         }
     }
 
@@ -230,60 +230,60 @@ mod tests {
             (Cause::Unscannable, "unscannable", "ADF_ICAP_UNSCANNABLE"),
         ] {
             for slow in [false, true] {
-                let got = Significance::of(Action::Failed, Some(cause), slow);
+                let got = Significance::of(Outcome::Failed, Some(cause), slow);
                 assert_eq!(names(got), [significance]);
             }
             assert_eq!(cause_name(cause), name);
         }
-        let unknown = Significance::of(Action::Failed, None, false);
+        let unknown = Significance::of(Outcome::Failed, None, false);
         assert_eq!(names(unknown), ["ADF_ICAP_FAILED"]);
     }
 
     #[test]
     fn slowness_is_added_to_a_verdict() {
         const SLOW: &str = "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME";
-        for (action, significance) in [
-            (Action::Passed, None),
-            (Action::Modified, Some("ADF_ICAP_MODIFIED")),
-            (Action::Blocked, Some("ADF_ICAP_BLOCKED")),
+        for (outcome, significance) in [
+            (Outcome::Passed, None),
+            (Outcome::Modified, Some("ADF_ICAP_MODIFIED")),
+            (Outcome::Blocked, Some("ADF_ICAP_BLOCKED")),
         ] {
             let mut expected: Vec<&str> = significance.into_iter().collect();
-            assert_eq!(names(Significance::of(action, None, false)), expected);
+            assert_eq!(names(Significance::of(outcome, None, false)), expected);
             expected.push(SLOW);
-            assert_eq!(names(Significance::of(action, None, true)), expected);
+            assert_eq!(names(Significance::of(outcome, None, true)), expected);
         }
-        assert!(Significance::of(Action::Disabled, None, true).is_empty());
-        let unscannable = Significance::of(Action::Blocked, Some(Cause::Unscannable), true);
+        assert!(Significance::of(Outcome::Disabled, None, true).is_empty());
+        let unscannable = Significance::of(Outcome::Blocked, Some(Cause::Unscannable), true);
         assert_eq!(names(unscannable), ["ADF_ICAP_UNSCANNABLE", SLOW]);
     }
 
     #[test]
     fn of_two_outcomes_the_graver_stands_and_whether_it_was_done() {
-        let done = |action| Outcome::done(action, Significance::NONE);
-        let noted = |action| Outcome {
+        let done = |outcome| Conclusion::done(outcome, Significance::NONE);
+        let noted = |outcome| Conclusion {
             enforced: false,
-            ..done(action)
+            ..done(outcome)
         };
         for (one, other, expected) in [
             (
-                noted(Action::Blocked),
-                done(Action::Passed),
-                noted(Action::Blocked),
+                noted(Outcome::Blocked),
+                done(Outcome::Passed),
+                noted(Outcome::Blocked),
             ),
             (
-                noted(Action::Modified),
-                done(Action::Blocked),
-                done(Action::Blocked),
+                noted(Outcome::Modified),
+                done(Outcome::Blocked),
+                done(Outcome::Blocked),
             ),
             (
-                noted(Action::Failed),
-                done(Action::Failed),
-                done(Action::Failed),
+                noted(Outcome::Failed),
+                done(Outcome::Failed),
+                done(Outcome::Failed),
             ),
             (
-                noted(Action::Passed),
-                noted(Action::Passed),
-                noted(Action::Passed),
+                noted(Outcome::Passed),
+                noted(Outcome::Passed),
+                noted(Outcome::Passed),
             ),
         ] {
             assert_eq!(one.with(other), expected);

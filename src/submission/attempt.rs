@@ -2,15 +2,15 @@
 
 use std::rc::Rc;
 
-use super::answer::{Answer, AnswerBody, Keep, NotKept, OwnBody};
 use super::held::Budget;
+use super::icap_response::{IcapResponse, IcapResponseBody, Keep, NotKept, OwnBody};
 use super::source::Source;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::connection::{Connections, StreamToken};
 use crate::host::{Host, HostError};
 use crate::icap::{
-    Announced, AnswerError, BodyProgress, Event, Limits, Method, Request, Transaction,
+    Announced, BodyProgress, Event, IcapResponseError, Limits, Method, Request, Transaction,
     TransactionError,
 };
 
@@ -31,7 +31,7 @@ pub struct Attempt {
     /// What is sent and read.
     pub transaction: Transaction,
     /// What has come of the answer.
-    pub answer: Answer,
+    pub response: IcapResponse,
     /// When the first byte went out, in milliseconds.
     pub started_ms: u64,
     /// When the last byte came in.
@@ -70,7 +70,7 @@ pub enum Progress {
     /// It needs more: of the body, of the answer, or of time.
     Open,
     /// It has something to send, which has to wait for another callback.
-    Recall,
+    WakeUps,
     /// The answer is complete.
     Finished,
     /// It came to nothing.
@@ -89,7 +89,7 @@ impl Attempt {
         Self {
             token,
             transaction: Transaction::new(Rc::clone(request), Limits::default()),
-            answer: Answer::default(),
+            response: IcapResponse::default(),
             started_ms: now_ms,
             received_ms: now_ms,
             complete: false,
@@ -142,48 +142,51 @@ impl Attempt {
     /// Whether what the answer means depends on the rest of the original body, which has not come to its end yet: it goes on
     /// with it, or has been the same so far.
     pub(super) fn needs_rest(&self, body: BodyProgress) -> bool {
-        let same_so_far = match &self.answer.body {
-            AnswerBody::Same(same) => *same == body.available,
-            AnswerBody::None => body.available == 0 && self.answer.announced().body,
-            AnswerBody::Own(_) | AnswerBody::Lost(_) => false,
+        let same_so_far = match &self.response.body {
+            IcapResponseBody::Same(same) => *same == body.available,
+            IcapResponseBody::None => body.available == 0 && self.response.announced().body,
+            IcapResponseBody::Own(_) | IcapResponseBody::Lost(_) => false,
         };
-        !body.ended && !self.page && (self.answer.use_original_body.is_some() || same_so_far)
+        !body.ended && !self.page && (self.response.use_original_body.is_some() || same_so_far)
     }
 
     /// Takes what there is of a head, or of trailers, that have no end for those of the answer: a verdict may be in them.
     pub(super) fn salvage(&mut self) {
-        if self.answer.head.is_none() {
-            self.answer.head = self.transaction.unfinished_head();
+        if self.response.head.is_none() {
+            self.response.head = self.transaction.unfinished_head();
         }
         if !self.complete {
-            self.answer.trailers = self.transaction.unfinished_trailers();
+            self.response.trailers = self.transaction.unfinished_trailers();
         }
     }
 
     /// Whether the answer brings a message in the place of the original.
     pub(super) fn has_begun_change(&self) -> bool {
-        let status = self.answer.head.as_ref().map(|head| head.status);
-        matches!(status, Some(200 | 201 | 206)) && self.answer.announced().message()
+        let status = self.response.head.as_ref().map(|head| head.status);
+        matches!(status, Some(200 | 201 | 206)) && self.response.announced().message()
     }
 
     /// What the answer has brought so far in the place of the original, where the original is needed no more: all that there is of it
     /// was sent, or will not be, and nothing of it is to follow.
     pub(super) fn own_body(&mut self, body: BodyProgress) -> Option<&mut OwnBody> {
-        let status = self.answer.head.as_ref().map(|head| head.status);
+        let status = self.response.head.as_ref().map(|head| head.status);
         let transaction = &self.transaction;
         let is_sent = transaction.complete_body_sent()
             || transaction.in_preview()
             || !transaction.waits_for_server(body);
         let is_change = self.has_begun_change() && !self.page && status != Some(206);
-        match &mut self.answer.body {
-            AnswerBody::Own(own) if is_sent && is_change => Some(own),
+        match &mut self.response.body {
+            IcapResponseBody::Own(own) if is_sent && is_change => Some(own),
             _ => None,
         }
     }
 
     /// Whether the answer has been the same as the original so far.
     pub(super) fn is_same_so_far(&self) -> bool {
-        matches!(self.answer.body, AnswerBody::None | AnswerBody::Same(_))
+        matches!(
+            self.response.body,
+            IcapResponseBody::None | IcapResponseBody::Same(_)
+        )
     }
 
     /// Whether bytes came on a connection that had served before, which begin no answer: they belong to an earlier one that was
@@ -222,7 +225,7 @@ impl Attempt {
             if connections.is_receiving(self.token) && !bug(Bug::SendWhileReceiving) {
                 // Only with the server's leave is there more to send than when it was last tried.
                 return match progress {
-                    Read::Continue => Progress::Recall,
+                    Read::Continue => Progress::WakeUps,
                     _ => Progress::Open,
                 };
             }
@@ -247,18 +250,18 @@ impl Attempt {
                 Ok(Some(Event::Head(head))) => {
                     self.page = self.transaction.method() == Method::Reqmod
                         && Announced::by(&head.headers).response;
-                    self.answer.head = Some(head);
+                    self.response.head = Some(head);
                 }
-                Ok(Some(Event::Http(http))) => self.answer.http = Some(http),
+                Ok(Some(Event::Http(http))) => self.response.http = Some(http),
                 Ok(Some(Event::Body(bytes))) => {
                     let keep = if self.page { A_PAGE } else { keep };
                     let read = |range| {
                         let mut original = Vec::new();
                         source.read(range, &mut original).ok().map(|()| original)
                     };
-                    let kept = &mut self.answer.body;
+                    let kept = &mut self.response.body;
                     kept.push(bytes, body.available, keep, &self.budget, read);
-                    if let AnswerBody::Lost(why) = kept {
+                    if let IcapResponseBody::Lost(why) = kept {
                         // More of it would change nothing. That there is a page is enough to block.
                         return match self.page {
                             true => Read::Finished,
@@ -270,14 +273,20 @@ impl Attempt {
                     trailers,
                     use_original_body,
                 })) => {
-                    let partial = self.answer.head.as_ref().is_some_and(|it| it.status == 206);
-                    self.answer.trailers = trailers;
-                    self.answer.use_original_body = use_original_body.filter(|_| partial);
+                    let partial = self
+                        .response
+                        .head
+                        .as_ref()
+                        .is_some_and(|it| it.status == 206);
+                    self.response.trailers = trailers;
+                    self.response.use_original_body = use_original_body.filter(|_| partial);
                     return Read::Finished;
                 }
                 Err(e) => {
-                    self.stray =
-                        matches!(e, TransactionError::Answer(AnswerError::StatusLine { .. }));
+                    self.stray = matches!(
+                        e,
+                        TransactionError::Response(IcapResponseError::StatusLine { .. })
+                    );
                     return Read::Failed(Cause::Protocol, format!("unreadable answer: {e}"));
                 }
             }

@@ -50,7 +50,7 @@ impl<H: Host> Cx<'_, H> {
 
     /// Has the `ISTag` of an answer looked at.
     pub(super) fn notice_istag(&mut self, attempt: &Attempt) {
-        let head = attempt.answer.head.as_ref();
+        let head = attempt.response.head.as_ref();
         if let Some(tag) = head.and_then(|head| istag(&head.headers))
             && let Some(peer) = self.connections.peer(attempt.token)
         {

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::answer::{Answer, AnswerBody, Keep, NotKept, OwnBody, copy};
 use super::attempt::Attempt;
 use super::held::{Budget, Held};
+use super::icap_response::{IcapResponse, IcapResponseBody, Keep, NotKept, OwnBody, copy};
 use super::message::Message;
 use super::source::{Extent, Source};
 use crate::bug::{Bug, bug};
@@ -14,7 +14,7 @@ use crate::host::Host;
 use crate::icap::{Announced, Direction, Headers, HttpHead, Request, RequestHead, ResponseHead};
 use crate::product::ShownAs;
 use crate::verdict::{
-    self, AnswerView, BodyChange, Findings, Judgement, Rest, Verdict, judge, judge_head,
+    self, BodyChange, Findings, IcapResponseView, Judgement, Rest, Verdict, judge, judge_head,
     same_request, same_response,
 };
 
@@ -36,7 +36,7 @@ impl Original<'_> {
     }
 }
 
-impl Answer {
+impl IcapResponse {
     /// Puts the part of the original that the answer goes on with (206, draft-icap-ext-partial-content-07) behind its body.
     /// The original has come to its end.
     ///
@@ -61,9 +61,9 @@ impl Answer {
             return Err((Cause::Protocol, reason));
         }
         let same = match &self.body {
-            AnswerBody::None => Some(0),
-            AnswerBody::Same(same) => Some(*same),
-            AnswerBody::Own(_) | AnswerBody::Lost(_) => None,
+            IcapResponseBody::None => Some(0),
+            IcapResponseBody::Same(same) => Some(*same),
+            IcapResponseBody::Own(_) | IcapResponseBody::Lost(_) => None,
         };
         // Nothing, and the original from its start on: the same, but where a length says that nothing is all there is to be.
         let emptied = same == Some(0) && self.content_length() == Some(0);
@@ -78,7 +78,7 @@ impl Answer {
         }
         let same = same.unwrap_or(0);
         let mut own = match std::mem::take(&mut self.body) {
-            AnswerBody::Own(own) => own,
+            IcapResponseBody::Own(own) => own,
             _ => begin_with(same, keep, source, budget)?,
         };
         let rest = available.saturating_sub(from);
@@ -91,7 +91,7 @@ impl Answer {
         } else {
             copy_original(&mut own.held, from..available, source)?;
         }
-        self.body = AnswerBody::Own(own);
+        self.body = IcapResponseBody::Own(own);
         Ok(())
     }
 
@@ -105,18 +105,18 @@ impl Answer {
         keep: Keep,
         budget: &Budget,
     ) -> Result<(), (Cause, String)> {
-        let AnswerBody::Same(len) = self.body else {
+        let IcapResponseBody::Same(len) = self.body else {
             return Ok(());
         };
-        self.body = AnswerBody::Own(begin_with(len, keep, source, budget)?);
+        self.body = IcapResponseBody::Own(begin_with(len, keep, source, budget)?);
         Ok(())
     }
 
     fn keep_original(&mut self, available: u64) {
         self.body = if available == 0 {
-            AnswerBody::None
+            IcapResponseBody::None
         } else {
-            AnswerBody::Same(available)
+            IcapResponseBody::Same(available)
         };
     }
 
@@ -174,7 +174,7 @@ fn fault(why: NotKept) -> (Cause, String) {
 
 /// What the answer means for the message, and what would be left of it if it could not be put in place.
 #[derive(Debug)]
-pub(super) struct Meaning {
+pub(super) struct JudgedResponse {
     pub(super) judgement: Judgement,
     pub(super) rest: Rest,
     /// The message ends early: so does the connection.
@@ -182,9 +182,9 @@ pub(super) struct Meaning {
 }
 
 /// What the answer means for the message.
-pub(super) fn judge_answer(original: Original<'_>, answer: &Answer) -> Meaning {
+pub(super) fn judge_response(original: Original<'_>, response: &IcapResponse) -> JudgedResponse {
     let profile = original.message.profile;
-    with_view(original, answer, |view| Meaning {
+    with_view(original, response, |view| JudgedResponse {
         judgement: judge(view, profile),
         rest: judge_head(view, profile),
         cut_off: view.is_cut_off(),
@@ -192,7 +192,7 @@ pub(super) fn judge_answer(original: Original<'_>, answer: &Answer) -> Meaning {
     .unwrap_or_else(|| {
         let reason = "the answer has no head".to_owned();
         let cause = Cause::Internal;
-        Meaning {
+        JudgedResponse {
             judgement: Judgement {
                 verdict: Verdict::Fail { cause, reason },
                 findings: Findings::default(),
@@ -204,25 +204,25 @@ pub(super) fn judge_answer(original: Original<'_>, answer: &Answer) -> Meaning {
 }
 
 /// What an answer says of which something is missing.
-pub(super) fn judge_rest(original: Original<'_>, answer: &Answer) -> Rest {
+pub(super) fn judge_rest(original: Original<'_>, response: &IcapResponse) -> Rest {
     let profile = original.message.profile;
-    with_view(original, answer, |view| judge_head(view, profile)).unwrap_or(Rest::Silent)
+    with_view(original, response, |view| judge_head(view, profile)).unwrap_or(Rest::Silent)
 }
 
 /// Whether the head that the answer brings is another than the one that was shown; false as long as there is none.
-pub(super) fn head_differs(original: Original<'_>, answer: &Answer) -> bool {
-    with_view(original, answer, |view| view.head_changed).unwrap_or(false)
+pub(super) fn head_differs(original: Original<'_>, response: &IcapResponse) -> bool {
+    with_view(original, response, |view| view.head_changed).unwrap_or(false)
 }
 
 /// The answer as the verdict sees it; `None` without a head.
 fn with_view<T>(
     original: Original<'_>,
-    answer: &Answer,
-    act: impl FnOnce(&AnswerView<'_>) -> T,
+    response: &IcapResponse,
+    act: impl FnOnce(&IcapResponseView<'_>) -> T,
 ) -> Option<T> {
-    let head = answer.head.as_ref()?;
+    let head = response.head.as_ref()?;
     let mut headers = Cow::Borrowed(&head.headers);
-    for trailer in answer.trailers.iter() {
+    for trailer in response.trailers.iter() {
         if bug(Bug::VerdictTrailersIgnored) {
             break;
         }
@@ -234,7 +234,7 @@ fn with_view<T>(
         .response_head
         .as_deref()
         .and_then(ResponseHead::parse);
-    let head_changed = match &answer.http {
+    let head_changed = match &response.http {
         None => false,
         Some(HttpHead::Request(got)) => {
             let sent = original
@@ -252,21 +252,21 @@ fn with_view<T>(
             .as_ref()
             .is_none_or(|sent| !same_response(sent, got)),
     };
-    let page = match (&answer.http, &answer.body) {
-        (Some(HttpHead::Response(_)), AnswerBody::Own(own)) if own.same == 0 => {
+    let page = match (&response.http, &response.body) {
+        (Some(HttpHead::Response(_)), IcapResponseBody::Own(own)) if own.same == 0 => {
             own.held.beginning()
         }
         _ => &[],
     };
-    Some(act(&AnswerView {
+    Some(act(&IcapResponseView {
         page,
         scan: original.message.scan_kind(original.request),
         status: head.status,
         headers: &headers,
-        http: answer.http.as_ref(),
+        http: response.http.as_ref(),
         original_response: original_response.as_ref(),
         head_changed,
-        body: body_change(original.extent, answer, head_changed),
+        body: body_change(original.extent, response, head_changed),
     }))
 }
 
@@ -277,7 +277,7 @@ pub fn judge_probe(
     direction: Direction,
     sent: u64,
 ) -> Verdict {
-    let Some(head) = &attempt.answer.head else {
+    let Some(head) = &attempt.response.head else {
         let reason = "the answer has no head".to_owned();
         return Verdict::Fail {
             cause: Cause::Internal,
@@ -293,33 +293,34 @@ pub fn judge_probe(
         (Direction::Request, ShownAs::Response) => (verdict::Scan::Upload, Some(&original)),
         (Direction::Response, _) => (verdict::Scan::Response, Some(&original)),
     };
-    let view = AnswerView {
+    let view = IcapResponseView {
         scan: kind,
         status: head.status,
         headers: &head.headers,
-        http: attempt.answer.http.as_ref(),
+        http: attempt.response.http.as_ref(),
         original_response: original,
         head_changed: false,
-        body: match &attempt.answer.body {
-            AnswerBody::Same(same) if *same == sent => BodyChange::Same,
-            AnswerBody::None if !attempt.answer.announced().body => BodyChange::None,
-            AnswerBody::None | AnswerBody::Same(_) | AnswerBody::Own(_) | AnswerBody::Lost(_) => {
-                BodyChange::Changed
-            }
+        body: match &attempt.response.body {
+            IcapResponseBody::Same(same) if *same == sent => BodyChange::Same,
+            IcapResponseBody::None if !attempt.response.announced().body => BodyChange::None,
+            IcapResponseBody::None
+            | IcapResponseBody::Same(_)
+            | IcapResponseBody::Own(_)
+            | IcapResponseBody::Lost(_) => BodyChange::Changed,
         },
         page: b"",
     };
     judge(&view, profile).verdict
 }
 
-fn body_change(original: Extent, answer: &Answer, head_changed: bool) -> BodyChange {
+fn body_change(original: Extent, response: &IcapResponse, head_changed: bool) -> BodyChange {
     let body = original.progress;
-    let (given, announced) = match &answer.body {
-        AnswerBody::Own(_) | AnswerBody::Lost(_) => return BodyChange::Changed,
-        AnswerBody::Same(same) => (*same, true),
-        AnswerBody::None => (0, answer.announced().body && !bug(Bug::EmptyBodyIsNone)),
+    let (given, announced) = match &response.body {
+        IcapResponseBody::Own(_) | IcapResponseBody::Lost(_) => return BodyChange::Changed,
+        IcapResponseBody::Same(same) => (*same, true),
+        IcapResponseBody::None => (0, response.announced().body && !bug(Bug::EmptyBodyIsNone)),
     };
-    let length = answer.content_length();
+    let length = response.content_length();
     if announced && length.is_some_and(|length| given < length) {
         return BodyChange::CutOff;
     }
@@ -334,7 +335,7 @@ fn body_change(original: Extent, answer: &Answer, head_changed: bool) -> BodyCha
         // been taken away, its length in the head would be another.
         let original = original.announced.or(body.ended.then_some(body.available));
         return match length {
-            _ if answer.http.is_none() => BodyChange::None,
+            _ if response.http.is_none() => BodyChange::None,
             None if !head_changed => BodyChange::None,
             length if length == original && !head_changed => BodyChange::None,
             None | Some(0) => BodyChange::Changed,
@@ -342,7 +343,7 @@ fn body_change(original: Extent, answer: &Answer, head_changed: bool) -> BodyCha
         };
     }
     // The beginning of the original: all there is to be, where the server says so by a length or has changed the head.
-    if length == Some(given) || (head_changed && answer.http.is_some()) {
+    if length == Some(given) || (head_changed && response.http.is_some()) {
         BodyChange::Changed
     } else {
         BodyChange::CutOff

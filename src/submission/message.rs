@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::answer::Keep;
 use super::attempt::PAGE_BYTES;
+use super::icap_response::Keep;
 use super::source::{Extent, Shown};
 use crate::config::Profile;
 use crate::icap::{Direction, Method, Request};
@@ -34,14 +34,14 @@ pub struct Message<'a> {
 impl Message<'_> {
     /// From where on a part of an answer is large: in bytes.
     pub fn large(&self) -> u64 {
-        (self.answer_limit() / 8).min(PAGE_BYTES)
+        (self.response_limit() / 8).min(PAGE_BYTES)
     }
 
     /// What is kept of an answer's body about what is shown so.
     pub fn keep(&self, shown: &Shown) -> Keep {
         let is_whole = matches!(shown, Shown::Whole | Shown::Rest { .. }) && !self.is_apart;
         Keep {
-            limit: self.answer_limit(),
+            limit: self.response_limit(),
             copied: if is_whole { self.large() } else { u64::MAX },
         }
     }
@@ -56,7 +56,7 @@ impl Message<'_> {
     }
 
     /// The largest body that is taken from an answer: it has to fit where the original was, or is a response.
-    pub fn answer_limit(&self) -> u64 {
+    pub fn response_limit(&self) -> u64 {
         self.profile
             .request_buffer_bytes
             .max(self.profile.response_buffer_bytes)

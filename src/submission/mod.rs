@@ -6,13 +6,13 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
-mod answer;
 mod attempt;
 mod content;
 mod cx;
 mod decoded;
 mod encoded;
 mod held;
+mod icap_response;
 mod judge;
 mod message;
 mod record;
@@ -21,13 +21,13 @@ mod source;
 mod state;
 mod step;
 
-pub use answer::{Answer, AnswerBody, Keep, NotKept, OwnBody, copy};
 pub use attempt::{A_PAGE, Attempt, PAGE_BYTES, Progress};
 pub use content::Content;
 pub use cx::Cx;
 pub use decoded::{Decoded, Decoder, NotDecoded};
 pub use encoded::Encoded;
 pub use held::{Budget, Held, OverBudget, PIECE_BYTES, Share};
+pub use icap_response::{IcapResponse, IcapResponseBody, Keep, NotKept, OwnBody, copy};
 pub use judge::{SHOWN_STATUS, judge_probe};
 pub use message::Message;
 pub use record::{reason_only, record};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::attempt::Attempt;
 use super::message::Message;
 use crate::icap::Request;
-use crate::report::{Action, ScanRecord, redact_headers};
+use crate::report::{Outcome, ScanRecord, redact_headers};
 use crate::verdict::Findings;
 
 /// The record of a transaction, or of a message that never had one. `attempt`: the transaction, and the server's address.
@@ -19,7 +19,7 @@ pub fn record(
     let configured = profile.icap_headers.iter().map(|(name, _)| name.as_str());
     let sent = redacted.clone().chain(configured);
     let (attempt, peer) = attempt.unzip();
-    let head = attempt.and_then(|attempt| attempt.answer.head.as_ref());
+    let head = attempt.and_then(|attempt| attempt.response.head.as_ref());
     let (ip, port) = peer.flatten().and_then(split_address).unzip();
     ScanRecord {
         profile: None,
@@ -52,7 +52,7 @@ pub fn record(
         vendor: profile.vendor,
         encoded: message.encoded.clone(),
         part: None,
-        action: Some(Action::Failed),
+        outcome: Some(Outcome::Failed),
         findings: Cow::Owned(Findings::default()),
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a submission that lost its connection is sent anew, and when.
 
-use crate::connection::{Connections, PoolId, Wish};
+use crate::connection::{CheckoutOptions, Connections, PoolId};
 
 /// How many tries to reach a server may follow one another at once.
 const QUICK_TRIES: u32 = 3;
@@ -61,19 +61,25 @@ fn allowed(loss: Loss, prospect: Prospect) -> u32 {
 }
 
 /// The connection on which a submission that was sent anew `tries` times is to be sent anew again; `None`: not any more.
-pub(super) fn after(loss: Loss, prospect: Prospect, tries: u32, now_ms: u64) -> Option<Wish> {
-    (tries < allowed(loss, prospect)).then(|| wish(loss, tries.saturating_add(1), now_ms))
+pub(super) fn after(
+    loss: Loss,
+    prospect: Prospect,
+    tries: u32,
+    now_ms: u64,
+) -> Option<CheckoutOptions> {
+    (tries < allowed(loss, prospect))
+        .then(|| checkout_options(loss, tries.saturating_add(1), now_ms))
 }
 
 /// The connection for a submission that is sent anew for the `tries`-th time.
-pub(super) fn wish(loss: Loss, tries: u32, now_ms: u64) -> Wish {
+pub(super) fn checkout_options(loss: Loss, tries: u32, now_ms: u64) -> CheckoutOptions {
     let slow = tries
         .checked_sub(QUICK_TRIES.saturating_add(1))
         .filter(|_| loss != Loss::Closed);
     let pause_ms = slow.map_or(0, |slow| {
         NO_SERVER_PAUSE_MS.saturating_mul(2_u64.saturating_pow(slow))
     });
-    Wish {
+    CheckoutOptions {
         fresh: loss != Loss::NoServer,
         again: false,
         not_before_ms: now_ms.saturating_add(pause_ms),
@@ -88,7 +94,7 @@ mod tests {
     fn pauses(loss: Loss, prospect: Prospect) -> Vec<u64> {
         (0..)
             .map_while(|tries| after(loss, prospect, tries, 1_000))
-            .map(|wish| wish.not_before_ms - 1_000)
+            .map(|checkout_options| checkout_options.not_before_ms - 1_000)
             .collect()
     }
 
@@ -117,7 +123,7 @@ mod tests {
             (Loss::Unreachable, true),
             (Loss::NoServer, false),
         ] {
-            assert_eq!(wish(loss, 1, 0).fresh, fresh, "{loss:?}");
+            assert_eq!(checkout_options(loss, 1, 0).fresh, fresh, "{loss:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::answer::Answer;
+use super::icap_response::IcapResponse;
 use super::record::reason_only;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
@@ -24,7 +24,7 @@ pub enum Step {
     /// Something else is to take the place of what was shown.
     Change(Record, Box<Change>),
     /// What was shown may not go on. The client gets the page of that answer, or the profile's own.
-    Block(Record, BlockWith, Box<Answer>),
+    Block(Record, BlockWith, Box<IcapResponse>),
     /// There is no verdict.
     Fail(Record, Failure),
 }
@@ -33,7 +33,7 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Change {
     /// The answer that brings it.
-    pub answer: Answer,
+    pub response: IcapResponse,
     /// What the answer says where that message can't be put in place: for [`unusable`].
     pub rest: Rest,
 }

@@ -19,13 +19,13 @@ const WRONG_PLACE: &[u8] = b"The content could not be scanned.\n";
 /// returns, and of two closes the second would wait while the first is reported; whatever the filter role then sends
 /// makes the host run the second, in the midst of that sending.
 #[derive(Debug)]
-pub struct HangUps<H> {
+pub struct PendingCloses<H> {
     host: H,
     root: u32,
     contexts: RefCell<VecDeque<u32>>,
 }
 
-impl<H: Host> HangUps<H> {
+impl<H: Host> PendingCloses<H> {
     /// None so far. `root` is the root context.
     pub fn new(host: H, root: u32) -> Self {
         Self {
@@ -83,19 +83,19 @@ pub struct TransportContext<H> {
     given_up: Cell<bool>,
     /// This is no connection of the filter role.
     is_misplaced: Cell<bool>,
-    hang_ups: Rc<HangUps<H>>,
+    pending_closes: Rc<PendingCloses<H>>,
 }
 
 impl<H: Host> TransportContext<H> {
     /// A connection of which nothing has been sent.
-    pub fn new(host: H, id: u32, hang_ups: Rc<HangUps<H>>) -> Self {
+    pub fn new(host: H, id: u32, pending_closes: Rc<PendingCloses<H>>) -> Self {
         Self {
             host,
             id,
             outgoing: RefCell::default(),
             given_up: Cell::new(false),
             is_misplaced: Cell::new(false),
-            hang_ups,
+            pending_closes,
         }
     }
 
@@ -105,7 +105,7 @@ impl<H: Host> TransportContext<H> {
             self.host
                 .read_body(Direction::Request, range.start, range.len(), out)
         })?;
-        if outgoing.hang_up {
+        if outgoing.close_soon {
             return Ok(true);
         }
         match outgoing.payload.as_slice() {
@@ -139,19 +139,19 @@ impl<H: Host> TransportContext<H> {
     }
 
     /// Ends the connection, which the filter role learns as the close of its stream.
-    fn hang_up(&self) -> Next {
+    fn close_soon(&self) -> Next {
         self.given_up.set(true);
-        self.hang_ups.add(self.id);
+        self.pending_closes.add(self.id);
         Next::Pause
     }
 
     /// A framing that went wrong would show the server half a message: the connection ends instead.
-    fn or_hang_up(&self, result: HostResult) -> Next {
+    fn or_close(&self, result: HostResult) -> Next {
         match result {
             Ok(()) => Next::Continue,
             Err(e) => {
                 log::error!("icap transport: {e}; the connection is given up");
-                self.hang_up()
+                self.close_soon()
             }
         }
     }
@@ -189,8 +189,8 @@ impl<H: Host> TransportContext<H> {
             return Next::Continue;
         }
         match self.strip(len) {
-            Ok(true) => self.hang_up(),
-            result => self.or_hang_up(result.map(drop)),
+            Ok(true) => self.close_soon(),
+            result => self.or_close(result.map(drop)),
         }
     }
 
@@ -209,7 +209,7 @@ impl<H: Host> TransportContext<H> {
             .host
             .set_header(Direction::Response, "content-type", b"application/grpc")
             .and_then(|()| self.host.set_header(Direction::Response, PEER_FIELD, &peer));
-        self.or_hang_up(framed)
+        self.or_close(framed)
     }
 
     /// `len` bytes have come from the server.
@@ -220,7 +220,7 @@ impl<H: Host> TransportContext<H> {
         let Some(prefix) = prefix(len).filter(|_| len > 0) else {
             return Next::Continue;
         };
-        self.or_hang_up(
+        self.or_close(
             self.host
                 .edit_body(Direction::Response, BodyEdit::Prepend(&prefix)),
         )

@@ -18,7 +18,7 @@ pub struct Outgoing {
     pub payload: Vec<Range<usize>>,
     /// An empty message was in it: the filter role wants the connection closed. It has no other use, since nothing is
     /// sent without content.
-    pub hang_up: bool,
+    pub close_soon: bool,
 }
 
 /// Finds the prefixes in a byte stream of messages, however the stream is cut.
@@ -68,7 +68,7 @@ impl Deframer {
                     at = end;
                     if let &[_, a, b, c, d] = have.as_slice() {
                         let left = u32::from_be_bytes([a, b, c, d]) as usize;
-                        outgoing.hang_up |= left == 0;
+                        outgoing.close_soon |= left == 0;
                         self.state = State::Payload { left };
                     }
                 }
@@ -131,7 +131,7 @@ mod tests {
                 Ok::<_, ()>(())
             })
             .unwrap();
-        assert!(!parts.hang_up);
+        assert!(!parts.close_soon);
         assert_eq!(parts.payload.len(), 1);
         assert_eq!(parts.payload[0], 5..10);
     }
@@ -160,7 +160,7 @@ mod tests {
                     Ok::<_, ()>(())
                 })
                 .unwrap()
-                .hang_up
+                .close_soon
         };
         assert!(!take(0..8));
         assert!(take(8..11));

@@ -9,7 +9,7 @@ mod framing;
 
 mod context;
 
-pub use context::{HangUps, TransportContext};
+pub use context::{PendingCloses, TransportContext};
 pub use framing::{Deframer, Outgoing, PREFIX_BYTES, prefix};
 
 /// Name of the metadata field that tells the filter role the address of the ICAP server.

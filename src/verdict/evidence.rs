@@ -1,11 +1,11 @@
 //! The verdict headers of an answer, weighed.
 
-use crate::config::{AnswerHeader, Profile};
+use crate::config::{IcapHeaderMatcher, Profile};
 use crate::icap::{Headers, HttpHead};
 use crate::product::{self, BLOCKING_WORDS, Sign, Trouble};
 
 use super::text::{clean, says_nothing, unquoted};
-use super::{AnswerView, Findings, Scan, Violation, infection, violations};
+use super::{Findings, IcapResponseView, Scan, Violation, infection, violations};
 
 /// What the headers say as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) enum Code {
 }
 
 /// Whether `name: value` is that header with such a value.
-pub(super) fn says(header: &AnswerHeader, name: &str, value: &[u8]) -> bool {
+pub(super) fn says(header: &IcapHeaderMatcher, name: &str, value: &[u8]) -> bool {
     header.name.eq_ignore_ascii_case(name)
         && match &header.value {
             Some(matcher) => matcher.matches(value.trim_ascii()),
@@ -57,7 +57,7 @@ impl Evidence {
     /// Reads the ICAP headers and those of an encapsulated response (squidclamav puts its verdict there too). In an
     /// answer to RESPMOD the latter count only where the original response had not the same: they would be the
     /// application's. Those of an encapsulated request never count: they are the client's.
-    pub(super) fn gather(view: &AnswerView<'_>, profile: &Profile) -> Self {
+    pub(super) fn gather(view: &IcapResponseView<'_>, profile: &Profile) -> Self {
         let mut evidence = Self::default();
         evidence.read(view.headers, None, profile);
         if let Some(HttpHead::Response(response)) = view.http {

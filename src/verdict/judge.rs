@@ -54,7 +54,7 @@ const NO_HEAD: &str = "the server announced a response and sent no head of one";
 
 /// One complete final answer of an ICAP server.
 #[derive(Clone, Copy, Debug)]
-pub struct AnswerView<'a> {
+pub struct IcapResponseView<'a> {
     /// Which message was scanned.
     pub scan: Scan,
     /// The ICAP status.
@@ -131,7 +131,7 @@ pub enum BlockWith {
 /// Any other status: blocked by a verdict header, an error code that refuses the content, or a status that is itself a
 /// verdict (403); else failed, with the cause that the error code or the status says. An encapsulated page alone makes no
 /// verdict of an error.
-pub fn judge(view: &AnswerView<'_>, profile: &Profile) -> Judgement {
+pub fn judge(view: &IcapResponseView<'_>, profile: &Profile) -> Judgement {
     let evidence = Evidence::gather(view, profile);
     let product = profile.vendor.product();
     let verdict = match view.status {
@@ -172,7 +172,7 @@ pub fn judge(view: &AnswerView<'_>, profile: &Profile) -> Judgement {
 /// Judges an answer of which something is missing, because it broke off or can't be put in place: what was found, where what
 /// there is of it says so by itself, by a verdict header, an ICAP status that is a verdict, or `Encapsulated` that announces a
 /// response to REQMOD, and what the product reports beside a verdict. Such a message must not go on, be it told to fail open.
-pub fn judge_head(view: &AnswerView<'_>, profile: &Profile) -> Rest {
+pub fn judge_head(view: &IcapResponseView<'_>, profile: &Profile) -> Rest {
     let evidence = Evidence::gather(view, profile);
     let product = profile.vendor.product();
     if evidence.standing() != Standing::Silent {
@@ -201,7 +201,7 @@ pub fn judge_head(view: &AnswerView<'_>, profile: &Profile) -> Rest {
     }
 }
 
-impl AnswerView<'_> {
+impl IcapResponseView<'_> {
     fn response(&self) -> Option<&ResponseHead> {
         match self.http {
             Some(HttpHead::Response(response)) => Some(response),
@@ -230,7 +230,7 @@ impl AnswerView<'_> {
 }
 
 fn of_success(
-    view: &AnswerView<'_>,
+    view: &IcapResponseView<'_>,
     profile: &Profile,
     product: &Product,
     standing: Standing,
@@ -299,7 +299,7 @@ fn of_success(
 }
 
 /// Blocks, with the server's response where it is wanted, and is not the scanned response itself.
-fn block(view: &AnswerView<'_>, profile: &Profile) -> Verdict {
+fn block(view: &IcapResponseView<'_>, profile: &Profile) -> Verdict {
     let usable = match view.http {
         Some(HttpHead::Response(response)) => {
             view.scan == Scan::Request
@@ -316,14 +316,14 @@ fn block(view: &AnswerView<'_>, profile: &Profile) -> Verdict {
 }
 
 /// Whether the response of an answer has another status than the one that was scanned.
-fn replaces_status(view: &AnswerView<'_>, response: &ResponseHead) -> bool {
+fn replaces_status(view: &IcapResponseView<'_>, response: &ResponseHead) -> bool {
     view.original_response
         .is_none_or(|original| original.status != response.status)
 }
 
 /// What a product reports, dressed as content, beside a verdict.
 fn report(
-    view: &AnswerView<'_>,
+    view: &IcapResponseView<'_>,
     product: &Product,
     response: &ResponseHead,
 ) -> Option<(Cause, String)> {
@@ -340,7 +340,7 @@ fn report(
 }
 
 /// The verdict, where the answer has every header that the profile requires for letting a message go on.
-fn with_required(view: &AnswerView<'_>, profile: &Profile, verdict: Verdict) -> Verdict {
+fn with_required(view: &IcapResponseView<'_>, profile: &Profile, verdict: Verdict) -> Verdict {
     if !matches!(verdict, Verdict::Pass | Verdict::Modify) {
         return verdict;
     }

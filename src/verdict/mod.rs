@@ -17,7 +17,7 @@ pub(crate) mod tests;
 
 pub use changed::{same_request, same_response};
 pub use judge::{
-    AnswerView, BlockWith, BodyChange, Judgement, Rest, Scan, Verdict, judge, judge_head,
+    BlockWith, BodyChange, IcapResponseView, Judgement, Rest, Scan, Verdict, judge, judge_head,
 };
 pub use text::clean;
 

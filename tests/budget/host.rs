@@ -18,14 +18,14 @@ const SERVER: &[u8] = b"127.0.0.1:1344";
 
 /// One HTTP message of a context.
 #[derive(Debug, Default)]
-pub struct Half {
+pub struct HeldMessage {
     fields: Vec<(&'static str, String)>,
     /// Names and values, one behind the other.
     map: Vec<u8>,
     pub body: Vec<u8>,
 }
 
-impl Half {
+impl HeldMessage {
     /// A message without a body.
     pub fn new(fields: Vec<(&'static str, String)>) -> Self {
         let map = fields
@@ -47,7 +47,7 @@ pub struct Proxy {
     configuration: Vec<u8>,
     /// How often each function was called. What a call about a context that is entered already costs is nothing.
     pub calls: RefCell<BTreeMap<&'static str, u64>>,
-    pub messages: RefCell<BTreeMap<(u32, bool), Half>>,
+    pub messages: RefCell<BTreeMap<(u32, bool), HeldMessage>>,
     /// What was sent on each stream, and not been looked at by the server.
     pub sent: RefCell<BTreeMap<u32, Vec<u8>>>,
     /// Streams that are to be established.
@@ -85,10 +85,14 @@ impl Proxy {
         *self.calls.borrow_mut().entry(call).or_default() += 1;
     }
 
-    fn half<T>(&self, of: Direction, act: impl FnOnce(&mut Half) -> T) -> HostResult<T> {
+    fn held_message<T>(
+        &self,
+        of: Direction,
+        act: impl FnOnce(&mut HeldMessage) -> T,
+    ) -> HostResult<T> {
         let key = (self.effective.get(), of == Direction::Response);
         match self.messages.borrow_mut().get_mut(&key) {
-            Some(half) => Ok(act(half)),
+            Some(held_message) => Ok(act(held_message)),
             None => Err(HostError {
                 call: "message",
                 status: HostError::BAD_ARGUMENT,
@@ -145,24 +149,24 @@ impl Host for CountingHost {
 
     fn headers(&self, of: Direction) -> HostResult<Fields> {
         self.call("get_header_map_pairs", |it| {
-            it.half(of, |half| {
+            it.held_message(of, |held_message| {
                 let _side = Side::module();
                 let mut at = 0;
-                let places = half.fields.iter().map(|(name, value)| {
+                let places = held_message.fields.iter().map(|(name, value)| {
                     let middle = at + name.len();
                     let place = (at..middle, middle..middle + value.len());
                     at = place.1.end;
                     place
                 });
-                Fields::within(half.map.clone(), places)
+                Fields::within(held_message.map.clone(), places)
             })
         })
     }
 
     fn header(&self, of: Direction, name: &str) -> HostResult<Option<Vec<u8>>> {
         self.call("get_header_map_value", |it| {
-            it.half(of, |half| {
-                let mut fields = half.fields.iter();
+            it.held_message(of, |held_message| {
+                let mut fields = held_message.fields.iter();
                 let found = fields.find(|(field, _)| *field == name);
                 found.map(|(_, value)| handed(value.as_bytes()))
             })
@@ -191,9 +195,9 @@ impl Host for CountingHost {
 
     fn read_body(&self, of: Direction, start: usize, len: usize, out: &mut Vec<u8>) -> HostResult {
         self.call("get_buffer_bytes", |it| {
-            it.half(of, |half| {
-                let end = half.body.len().min(start + len);
-                let bytes = &half.body[start.min(end)..end];
+            it.held_message(of, |held_message| {
+                let end = held_message.body.len().min(start + len);
+                let bytes = &held_message.body[start.min(end)..end];
                 let _side = Side::module();
                 out.reserve(len);
                 out.extend_from_slice(bytes);
@@ -203,11 +207,13 @@ impl Host for CountingHost {
 
     fn edit_body(&self, of: Direction, edit: BodyEdit<'_>) -> HostResult {
         self.call("set_buffer_bytes", |it| {
-            it.half(of, |half| match edit {
-                BodyEdit::DrainFront(len) => drop(half.body.drain(..len)),
-                BodyEdit::Prepend(bytes) => drop(half.body.splice(0..0, bytes.iter().copied())),
-                BodyEdit::Append(bytes) => half.body.extend_from_slice(bytes),
-                BodyEdit::Replace(bytes) => half.body = bytes.to_vec(),
+            it.held_message(of, |held_message| match edit {
+                BodyEdit::DrainFront(len) => drop(held_message.body.drain(..len)),
+                BodyEdit::Prepend(bytes) => {
+                    drop(held_message.body.splice(0..0, bytes.iter().copied()))
+                }
+                BodyEdit::Append(bytes) => held_message.body.extend_from_slice(bytes),
+                BodyEdit::Replace(bytes) => held_message.body = bytes.to_vec(),
             })
         })
     }

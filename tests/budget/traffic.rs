@@ -7,7 +7,7 @@ use icap_filter::icap::Direction;
 use icap_filter::instance::Instance;
 
 use crate::counting::{Allocated, Side, allocated};
-use crate::host::{CountingHost, Half, Proxy, ROOT};
+use crate::host::{CountingHost, HeldMessage, Proxy, ROOT};
 
 /// How many bytes of a body come in one callback, and of an answer in one message: what Envoy reads at once.
 const READ_BYTES: usize = 16 * 1024;
@@ -171,9 +171,9 @@ impl Worker {
         if of == Direction::Request {
             self.callback(id, |it| it.on_create(id, ROOT));
         }
-        let half = Half::new(fields);
+        let held_message = HeldMessage::new(fields);
         let key = (id, of == Direction::Response);
-        self.proxy.messages.borrow_mut().insert(key, half);
+        self.proxy.messages.borrow_mut().insert(key, held_message);
         self.callback(id, |it| it.on_headers(id, of, false));
     }
 
@@ -187,13 +187,13 @@ impl Worker {
             let end = self.body.len().min(came + READ_BYTES);
             let held = {
                 let mut messages = self.proxy.messages.borrow_mut();
-                let half = messages.get_mut(&(id, false)).unwrap();
+                let held_message = messages.get_mut(&(id, false)).unwrap();
                 // What was let go is not held any more.
                 if self.proxy.ended.borrow().contains(&id) || scenario.verdict == Verdict::Bypass {
-                    half.body.clear();
+                    held_message.body.clear();
                 }
-                half.body.extend_from_slice(&self.body[came..end]);
-                half.body.len()
+                held_message.body.extend_from_slice(&self.body[came..end]);
+                held_message.body.len()
             };
             came = end;
             let at_end = end == self.body.len();

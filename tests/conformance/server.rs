@@ -91,7 +91,7 @@ async fn serve(
                     reader.go_on();
                     stream.write_all(b"ICAP/1.0 100 Continue\r\n\r\n").await?;
                 }
-                Decision::Answer {
+                Decision::IcapResponse {
                     answer, sent, end, ..
                 } => {
                     it.decided = true;
@@ -117,7 +117,7 @@ fn begin(head: IcapHead, plan: &Plan, asked: &Asked) -> Transaction {
 fn answer(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) -> Decision {
     if it.subject == Subject::Options {
         let answer = answer_options(plan, server, 0);
-        return Decision::Answer {
+        return Decision::IcapResponse {
             said: crate::parties::transaction::Said::Nothing,
             sent: answer.bytes.len(),
             statement: answer.bytes.len(),

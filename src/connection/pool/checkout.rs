@@ -4,7 +4,7 @@ use super::{Owner, StreamToken};
 
 /// What kind of connection a request wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wish {
+pub struct CheckoutOptions {
     /// A kept connection will not do: one has just failed this request.
     pub fresh: bool,
     /// It has had one, which was taken for others: it waits in front, however many wait.
@@ -13,7 +13,7 @@ pub struct Wish {
     pub not_before_ms: u64,
 }
 
-impl Wish {
+impl CheckoutOptions {
     /// Another than the one that has just failed.
     pub const FRESH: Self = Self {
         fresh: true,

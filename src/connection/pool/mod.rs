@@ -6,7 +6,7 @@ mod owner;
 
 use std::collections::{BTreeMap, VecDeque};
 
-pub use checkout::{Checkout, ClosedConnection, Released, Wish};
+pub use checkout::{Checkout, CheckoutOptions, ClosedConnection, Released};
 pub use limits::PoolLimits;
 pub use owner::{Owner, StreamToken, UnitId};
 
@@ -25,7 +25,7 @@ struct Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Waiter {
     owner: Owner,
-    wish: Wish,
+    checkout_options: CheckoutOptions,
     /// Since when it waits for one that might be opened.
     since_ms: u64,
 }
@@ -84,13 +84,18 @@ impl Pool {
     }
 
     /// Asks for a connection. A request that wants a fresh one waits in front, it has waited before.
-    pub fn checkout(&mut self, owner: Owner, wish: Wish, now_ms: u64) -> Checkout {
+    pub fn checkout(
+        &mut self,
+        owner: Owner,
+        checkout_options: CheckoutOptions,
+        now_ms: u64,
+    ) -> Checkout {
         let waiter = Waiter {
             owner,
-            wish,
-            since_ms: now_ms.max(wish.not_before_ms),
+            checkout_options,
+            since_ms: now_ms.max(checkout_options.not_before_ms),
         };
-        if wish.fresh {
+        if checkout_options.fresh {
             self.waiting.push_front(waiter);
             return Checkout::Waiting;
         }
@@ -102,7 +107,7 @@ impl Pool {
             connection.uses = connection.uses.saturating_add(1);
             return Checkout::Kept(token);
         }
-        if wish.again {
+        if checkout_options.again {
             self.waiting.push_front(waiter);
             return Checkout::Waiting;
         }
@@ -120,7 +125,11 @@ impl Pool {
 
     /// Whether an idle connection may be had: nobody overtakes those who wait for the same.
     fn gives_idle(&self) -> bool {
-        !self.idle.is_empty() && self.waiting.iter().all(|waiter| waiter.wish.fresh)
+        !self.idle.is_empty()
+            && self
+                .waiting
+                .iter()
+                .all(|waiter| waiter.checkout_options.fresh)
     }
 
     /// Whether another may wait. Those for whom a connection is about to be opened do not count as pending.
@@ -141,13 +150,17 @@ impl Pool {
     fn due(&self, now_ms: u64) -> Option<&Waiter> {
         self.waiting
             .iter()
-            .find(|waiter| waiter.wish.not_before_ms <= now_ms)
+            .find(|waiter| waiter.checkout_options.not_before_ms <= now_ms)
             .filter(|_| self.paused_until_ms <= now_ms)
     }
 
     /// An idle connection that has to go so that a request which needs a fresh one can have it.
     pub fn evict(&mut self, now_ms: u64) -> Option<StreamToken> {
-        if self.room() > 0 || !self.due(now_ms).is_some_and(|waiter| waiter.wish.fresh) {
+        if self.room() > 0
+            || !self
+                .due(now_ms)
+                .is_some_and(|waiter| waiter.checkout_options.fresh)
+        {
             return None;
         }
         let (token, _) = self.idle.pop_front()?;
@@ -254,7 +267,10 @@ impl Pool {
         let Some(connection) = self.connections.get_mut(&token) else {
             return Released::Retired;
         };
-        let next = self.waiting.iter().position(|waiter| !waiter.wish.fresh);
+        let next = self
+            .waiting
+            .iter()
+            .position(|waiter| !waiter.checkout_options.fresh);
         if let Some(waiter) = next.and_then(|next| self.waiting.remove(next)) {
             connection.owner = Some(waiter.owner);
             connection.uses = connection.uses.saturating_add(1);
@@ -319,8 +335,9 @@ impl Pool {
 
     /// Whether something can be done now for a request that waits: it wants a tick soon.
     pub fn can_open(&self, now_ms: u64) -> bool {
-        self.due(now_ms)
-            .is_some_and(|waiter| self.room() > 0 || (waiter.wish.fresh && !self.idle.is_empty()))
+        self.due(now_ms).is_some_and(|waiter| {
+            self.room() > 0 || (waiter.checkout_options.fresh && !self.idle.is_empty())
+        })
     }
 
     /// Whether requests wait that can have no connection before another is done with its own.

@@ -21,7 +21,7 @@ fn message(context: u32) -> Owner {
 /// A request asks for a connection, and there is none yet.
 #[track_caller]
 fn wait(pool: &mut Pool, id: u32) {
-    let checkout = pool.checkout(message(id), Wish::default(), 0);
+    let checkout = pool.checkout(message(id), CheckoutOptions::default(), 0);
     assert_eq!(checkout, Checkout::Waiting, "{id}");
 }
 
@@ -44,7 +44,7 @@ fn a_kept_connection_is_handed_out_again() {
     assert_eq!(open_all(&mut pool, 10), [(message(1), 10)]);
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert_eq!(
-        pool.checkout(message(2), Wish::default(), 0),
+        pool.checkout(message(2), CheckoutOptions::default(), 0),
         Checkout::Kept(10)
     );
     assert_eq!(pool.owner(10), Some(message(2)));
@@ -60,7 +60,7 @@ fn the_connection_used_last_is_reused_first() {
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert_eq!(pool.release(11, 1), Released::Kept);
     assert_eq!(
-        pool.checkout(message(3), Wish::default(), 0),
+        pool.checkout(message(3), CheckoutOptions::default(), 0),
         Checkout::Kept(11)
     );
 }
@@ -80,7 +80,7 @@ fn those_who_wait_are_served_in_order_and_nobody_overtakes_them() {
     assert_eq!(pool.release(10, 0), Released::HandedTo(message(4)));
     assert_eq!(pool.release(11, 0), Released::Kept);
     assert_eq!(
-        pool.checkout(message(5), Wish::default(), 0),
+        pool.checkout(message(5), CheckoutOptions::default(), 0),
         Checkout::Kept(11)
     );
 }
@@ -94,12 +94,12 @@ fn past_max_pending_it_is_overload_and_room_does_not_count_as_pending() {
     }
     assert!(!pool.takes_another());
     assert_eq!(
-        pool.checkout(message(5), Wish::default(), 0),
+        pool.checkout(message(5), CheckoutOptions::default(), 0),
         Checkout::Overloaded
     );
     open_all(&mut pool, 10);
     assert_eq!(
-        pool.checkout(message(5), Wish::default(), 0),
+        pool.checkout(message(5), CheckoutOptions::default(), 0),
         Checkout::Overloaded
     );
     pool.forget(message(3));
@@ -119,7 +119,7 @@ fn an_idle_connection_takes_another_where_nobody_may_wait() {
     assert!(!pool.takes_another());
     assert_eq!(pool.release(10, 0), Released::Kept);
     assert!(pool.takes_another());
-    let kept = pool.checkout(message(2), Wish::default(), 0);
+    let kept = pool.checkout(message(2), CheckoutOptions::default(), 0);
     assert_eq!(kept, Checkout::Kept(10));
 }
 
@@ -131,7 +131,7 @@ fn a_connection_is_retired_after_its_last_request() {
     for id in [2, 3] {
         assert_eq!(pool.release(10, 0), Released::Kept);
         assert_eq!(
-            pool.checkout(message(id), Wish::default(), 0),
+            pool.checkout(message(id), CheckoutOptions::default(), 0),
             Checkout::Kept(10)
         );
     }
@@ -147,7 +147,10 @@ fn a_retry_waits_in_front_for_a_fresh_connection_and_an_idle_one_makes_room() {
     }
     open_all(&mut pool, 10);
     assert_eq!(pool.release(10, 0), Released::Kept);
-    assert_eq!(pool.checkout(message(3), Wish::FRESH, 0), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(3), CheckoutOptions::FRESH, 0),
+        Checkout::Waiting
+    );
     assert_eq!(pool.next_to_open(0, 0), None);
     assert!(pool.can_open(0));
     assert_eq!(pool.evict(0), Some(10));
@@ -159,7 +162,7 @@ fn a_retry_waits_in_front_for_a_fresh_connection_and_an_idle_one_makes_room() {
 #[test]
 fn a_request_that_has_to_wait_a_while_holds_nobody_up() {
     let mut pool = Pool::new(LIMITS);
-    let later = Wish {
+    let later = CheckoutOptions {
         fresh: true,
         again: false,
         not_before_ms: 50,
@@ -178,7 +181,10 @@ fn a_kept_connection_does_not_go_to_a_retry() {
     let mut pool = Pool::new(LIMITS);
     wait(&mut pool, 1);
     open_all(&mut pool, 10);
-    assert_eq!(pool.checkout(message(2), Wish::FRESH, 0), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(2), CheckoutOptions::FRESH, 0),
+        Checkout::Waiting
+    );
     assert_eq!(pool.release(10, 0), Released::Kept);
 }
 
@@ -189,11 +195,14 @@ fn a_retry_that_waits_keeps_nobody_from_a_kept_connection() {
         wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
-    assert_eq!(pool.checkout(message(4), Wish::FRESH, 0), Checkout::Waiting);
+    assert_eq!(
+        pool.checkout(message(4), CheckoutOptions::FRESH, 0),
+        Checkout::Waiting
+    );
     assert_eq!(pool.release(10, 0), Released::HandedTo(message(3)));
     assert_eq!(pool.release(11, 0), Released::Kept);
     assert_eq!(
-        pool.checkout(message(5), Wish::default(), 0),
+        pool.checkout(message(5), CheckoutOptions::default(), 0),
         Checkout::Kept(11)
     );
     assert_eq!(pool.waiting(), [message(4)]);
@@ -281,7 +290,7 @@ fn what_the_server_allows_goes_before_the_limit() {
     assert_eq!(pool.release(11, 0), Released::Kept);
     pool.allow(Some(0));
     assert_eq!(
-        pool.checkout(message(3), Wish::default(), 0),
+        pool.checkout(message(3), CheckoutOptions::default(), 0),
         Checkout::Kept(11),
         "at least one"
     );
@@ -354,18 +363,18 @@ fn who_waits_is_overdue_once_it_waited_that_long_and_finds_no_room() {
     assert!(!pool.is_overdue(0, 1_000), "there is room");
     open_all(&mut pool, 10);
     let probe = Owner::Options(0);
-    let waits = pool.checkout(probe, Wish::default(), 0);
+    let waits = pool.checkout(probe, CheckoutOptions::default(), 0);
     assert_eq!(waits, Checkout::Waiting);
     assert!(!pool.is_overdue(200, 1_000), "it is no message");
-    let waits = pool.checkout(message(3), Wish::default(), 1_000);
+    let waits = pool.checkout(message(3), CheckoutOptions::default(), 1_000);
     assert_eq!(waits, Checkout::Waiting);
     assert!(!pool.is_overdue(200, 1_199));
     assert!(pool.is_overdue(200, 1_200));
     pool.remove(10);
     assert!(!pool.is_overdue(200, 1_200), "there is room again");
-    let later = Wish {
+    let later = CheckoutOptions {
         not_before_ms: 2_000,
-        ..Wish::default()
+        ..CheckoutOptions::default()
     };
     let waits = pool.checkout(message(4), later, 1_000);
     assert_eq!(waits, Checkout::Waiting);
@@ -407,9 +416,9 @@ fn whose_connection_was_taken_waits_in_front_however_many_wait() {
         wait(&mut pool, id);
     }
     open_all(&mut pool, 10);
-    let last = pool.checkout(message(5), Wish::default(), 0);
+    let last = pool.checkout(message(5), CheckoutOptions::default(), 0);
     assert_eq!(last, Checkout::Overloaded);
-    let again = pool.checkout(message(1), Wish::AGAIN, 0);
+    let again = pool.checkout(message(1), CheckoutOptions::AGAIN, 0);
     assert_eq!(again, Checkout::Waiting);
     assert_eq!(pool.release(10, 0), Released::HandedTo(message(1)));
 }
@@ -433,7 +442,7 @@ mod in_any_order {
                 match (event, picked) {
                     (0 | 1, _) => {
                         next_owner += 1;
-                        if let Checkout::Kept(token) = pool.checkout(message(next_owner), Wish { fresh: event == 1, again: pick == 0, not_before_ms: now + u64::from(pick) }, now) {
+                        if let Checkout::Kept(token) = pool.checkout(message(next_owner), CheckoutOptions { fresh: event == 1, again: pick == 0, not_before_ms: now + u64::from(pick) }, now) {
                             prop_assert!(owned.insert(token, message(next_owner)).is_none());
                         }
                     }

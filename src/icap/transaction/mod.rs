@@ -6,8 +6,8 @@ use std::rc::Rc;
 
 use super::encode::LIKELY_HEAD_BYTES;
 use super::{
-    AnswerError, AnswerHead, AnswerParser, Event, Headers, IcapRequest, LAST_CHUNK,
-    LAST_CHUNK_IEOF, Limits, Method, chunk_header, with_length,
+    Event, Headers, IcapRequest, IcapResponseError, IcapResponseHead, IcapResponseParser,
+    LAST_CHUNK, LAST_CHUNK_IEOF, Limits, Method, chunk_header, with_length,
 };
 use crate::bug::{Bug, bug};
 
@@ -51,7 +51,7 @@ pub struct BodyProgress {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransactionError {
     /// The answer could not be read.
-    Answer(AnswerError),
+    Response(IcapResponseError),
     /// `100 Continue` after the whole body had been sent as the preview, or a second one.
     UnexpectedContinue,
 }
@@ -59,7 +59,7 @@ pub enum TransactionError {
 impl std::fmt::Display for TransactionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Answer(e) => e.fmt(f),
+            Self::Response(e) => e.fmt(f),
             Self::UnexpectedContinue => f.write_str(
                 "found 100 Continue where nothing is left to send, expected a final status",
             ),
@@ -69,9 +69,9 @@ impl std::fmt::Display for TransactionError {
 
 impl std::error::Error for TransactionError {}
 
-impl From<AnswerError> for TransactionError {
-    fn from(e: AnswerError) -> Self {
-        Self::Answer(e)
+impl From<IcapResponseError> for TransactionError {
+    fn from(e: IcapResponseError) -> Self {
+        Self::Response(e)
     }
 }
 
@@ -101,7 +101,7 @@ enum Sending {
 pub struct Transaction {
     request: Rc<Request>,
     sending: Sending,
-    parser: AnswerParser,
+    parser: IcapResponseParser,
     headers_sent: Vec<u8>,
     closes: bool,
     ended: bool,
@@ -113,7 +113,7 @@ impl Transaction {
         Self {
             request,
             sending: Sending::Collecting,
-            parser: AnswerParser::new(limits),
+            parser: IcapResponseParser::new(limits),
             headers_sent: Vec::new(),
             closes: false,
             ended: false,
@@ -123,7 +123,7 @@ impl Transaction {
     /// A transaction whose request is OPTIONS.
     pub fn of_options(request: Rc<Request>, limits: Limits) -> Self {
         Self {
-            parser: AnswerParser::for_options(limits),
+            parser: IcapResponseParser::for_options(limits),
             ..Self::new(request, limits)
         }
     }
@@ -268,16 +268,16 @@ impl Transaction {
     }
 
     /// Whether any byte of a final answer has come.
-    pub fn answered(&self) -> bool {
+    pub fn responded(&self) -> bool {
         self.parser.started()
     }
 
-    /// What has come of an answer's head that has no end: see [`AnswerParser::unfinished_head`].
-    pub fn unfinished_head(&self) -> Option<AnswerHead> {
+    /// What has come of an answer's head that has no end: see [`IcapResponseParser::unfinished_head`].
+    pub fn unfinished_head(&self) -> Option<IcapResponseHead> {
         self.parser.unfinished_head()
     }
 
-    /// What has come of trailers that have no end: see [`AnswerParser::unfinished_trailers`].
+    /// What has come of trailers that have no end: see [`IcapResponseParser::unfinished_trailers`].
     pub fn unfinished_trailers(&self) -> Headers {
         self.parser.unfinished_trailers()
     }
@@ -316,7 +316,7 @@ impl Transaction {
     ///
     /// # Errors
     /// Says what was still expected.
-    pub fn end_of_input(&self) -> Result<(), AnswerError> {
+    pub fn end_of_input(&self) -> Result<(), IcapResponseError> {
         self.parser.end_of_input()
     }
 }

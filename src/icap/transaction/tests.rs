@@ -58,7 +58,7 @@ fn body_of(sent: &str) -> &str {
 }
 
 /// Takes bytes of an answer, to its end or as far as it goes.
-fn answer(transaction: &mut Transaction, bytes: &[u8]) -> Result<bool, TransactionError> {
+fn response(transaction: &mut Transaction, bytes: &[u8]) -> Result<bool, TransactionError> {
     transaction.receive(bytes.to_vec());
     let mut ended = false;
     while let Some(event) = transaction.poll()? {
@@ -78,7 +78,7 @@ fn without_a_body_there_is_none_and_no_preview() {
     assert!(!out.contains("Preview"), "{out}");
     assert_eq!(body_of(&out), "");
     assert!(t.complete_body_sent());
-    assert_eq!(answer(&mut t, UNCHANGED), Ok(true));
+    assert_eq!(response(&mut t, UNCHANGED), Ok(true));
     assert!(t.reusable());
 }
 
@@ -145,13 +145,13 @@ fn the_rest_waits_for_100_and_follows_as_it_comes() {
     assert_eq!(body_of(&sent(&mut t, some(6))), "4\r\n0123\r\n0\r\n\r\n");
     assert_eq!(sent(&mut t, some(8)), "");
     assert!(t.waits_for_server(some(8)) && t.in_preview());
-    assert_eq!(answer(&mut t, CONTINUE), Ok(false));
+    assert_eq!(response(&mut t, CONTINUE), Ok(false));
     assert_eq!(sent(&mut t, some(8)), "4\r\n4567\r\n");
     assert!(!t.waits_for_server(some(8)), "now it is the client");
     assert!(t.waits_for_server(some(9)));
     assert_eq!(sent(&mut t, whole(10)), "2\r\n89\r\n0\r\n\r\n");
     assert!(t.waits_for_server(whole(10)) && t.complete_body_sent() && !t.in_preview());
-    assert_eq!(answer(&mut t, UNCHANGED), Ok(true));
+    assert_eq!(response(&mut t, UNCHANGED), Ok(true));
     assert!(t.reusable());
 }
 
@@ -169,7 +169,7 @@ fn a_preview_of_nothing_is_the_last_chunk_alone() {
     let out = sent(&mut t, whole(10));
     assert!(out.contains("Preview: 0\r\n"), "{out}");
     assert_eq!(body_of(&out), "0\r\n\r\n");
-    assert_eq!(answer(&mut t, CONTINUE), Ok(false));
+    assert_eq!(response(&mut t, CONTINUE), Ok(false));
     assert_eq!(sent(&mut t, whole(10)), "a\r\n0123456789\r\n0\r\n\r\n");
 }
 
@@ -185,7 +185,7 @@ fn without_a_preview_the_body_goes_out_at_once() {
 fn an_answer_to_the_preview_ends_the_transaction_and_keeps_the_connection() {
     let mut t = transaction(Some(4));
     sent(&mut t, some(10));
-    assert_eq!(answer(&mut t, UNCHANGED), Ok(true));
+    assert_eq!(response(&mut t, UNCHANGED), Ok(true));
     assert!(t.reusable() && t.in_preview() && !t.complete_body_sent());
     assert_eq!(
         sent(&mut t, whole(10)),
@@ -198,7 +198,7 @@ fn an_answer_to_the_preview_ends_the_transaction_and_keeps_the_connection() {
 fn a_connection_that_is_owed_body_is_not_reused() {
     let mut t = transaction(None);
     sent(&mut t, some(10));
-    assert_eq!(answer(&mut t, UNCHANGED), Ok(true));
+    assert_eq!(response(&mut t, UNCHANGED), Ok(true));
     assert!(!t.reusable());
 }
 
@@ -210,7 +210,7 @@ fn a_connection_is_not_reused_after_close_or_with_bytes_behind_the_answer() {
     ] {
         let mut t = transaction(None);
         sent(&mut t, whole(1));
-        assert_eq!(answer(&mut t, bytes), Ok(true));
+        assert_eq!(response(&mut t, bytes), Ok(true));
         assert!(!t.reusable());
     }
 }
@@ -219,9 +219,9 @@ fn a_connection_is_not_reused_after_close_or_with_bytes_behind_the_answer() {
 fn a_connection_is_not_reused_before_the_answer_has_come_to_its_end() {
     let mut t = transaction(None);
     sent(&mut t, whole(1));
-    assert!(!t.answered());
-    assert_eq!(answer(&mut t, b"ICAP/1.0 204 No"), Ok(false));
-    assert!(t.answered() && !t.reusable());
+    assert!(!t.responded());
+    assert_eq!(response(&mut t, b"ICAP/1.0 204 No"), Ok(false));
+    assert!(t.responded() && !t.reusable());
     assert!(t.end_of_input().is_err());
 }
 
@@ -230,14 +230,14 @@ fn a_100_where_nothing_is_left_to_send_is_an_error_and_one_without_a_preview_is_
     let mut t = transaction(Some(4));
     sent(&mut t, whole(4));
     assert_eq!(
-        answer(&mut t, CONTINUE),
+        response(&mut t, CONTINUE),
         Err(TransactionError::UnexpectedContinue)
     );
 
     let mut t = transaction(None);
     sent(&mut t, whole(4));
-    assert_eq!(answer(&mut t, CONTINUE), Ok(false));
-    assert_eq!(answer(&mut t, UNCHANGED), Ok(true));
+    assert_eq!(response(&mut t, CONTINUE), Ok(false));
+    assert_eq!(response(&mut t, UNCHANGED), Ok(true));
     assert!(t.reusable());
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::super::{
-    Action, IcapLog, Others, Outcome, PartName, ScanRecord, Significance, TrailerNames,
+    Conclusion, IcapLog, Others, Outcome, PartName, ScanRecord, Significance, TrailerNames,
 };
 use super::record;
 use crate::config::Cause;
@@ -12,12 +12,12 @@ use crate::product::{Vendor, names};
 use crate::verdict::{Findings, Resolution, Scan, Violation};
 
 fn entry<'a>(
-    action: Action,
+    outcome: Outcome,
     significance: Significance,
     request_logs: &'a [ScanRecord<'a>],
 ) -> IcapLog<'a> {
     IcapLog {
-        outcome: Outcome::done(action, significance),
+        conclusion: Conclusion::done(outcome, significance),
         rule_name: Some("scan-uploads"),
         profile: Some("upload-av"),
         reason: None,
@@ -46,11 +46,11 @@ fn disabled() {
 #[test]
 fn what_was_not_done_is_said_beside_the_action() {
     let log = IcapLog {
-        outcome: Outcome {
+        conclusion: Conclusion {
             enforced: false,
-            ..Outcome::done(Action::Blocked, Significance::BLOCKED)
+            ..Conclusion::done(Outcome::Blocked, Significance::BLOCKED)
         },
-        ..entry(Action::Blocked, Significance::BLOCKED, &[])
+        ..entry(Outcome::Blocked, Significance::BLOCKED, &[])
     };
     let expected = concat!(
         r#"{"action":"ICAP_BLOCKED","enforced":false,"rule_name":"scan-uploads","profile":"upload-av","#,
@@ -62,14 +62,14 @@ fn what_was_not_done_is_said_beside_the_action() {
 /// A filter reads what it and others have logged, and writes it anew.
 #[test]
 fn entries_of_others_stay_where_they_are() {
-    let of = |profile: &'static str, action| ScanRecord {
+    let of = |profile: &'static str, outcome| ScanRecord {
         profile: Some(profile.into()),
-        action: Some(action),
+        outcome: Some(outcome),
         ..record()
     };
-    let first = [of("av", Action::Modified)];
-    let first_log = entry(Action::Modified, Significance::MODIFIED, &first);
-    let second = [of("dlp", Action::Passed), of("dlp", Action::Blocked)];
+    let first = [of("av", Outcome::Modified)];
+    let first_log = entry(Outcome::Modified, Significance::MODIFIED, &first);
+    let second = [of("dlp", Outcome::Passed), of("dlp", Outcome::Blocked)];
     let read = |log: &IcapLog<'_>, own: &str| {
         Others::read(log.to_json().as_bytes(), |name| name == own).unwrap()
     };
@@ -78,7 +78,7 @@ fn entries_of_others_stay_where_they_are() {
         rule_name: Some("dlp-rule"),
         profile: Some("dlp"),
         others: Some(&before),
-        ..entry(Action::Blocked, Significance::BLOCKED, &second)
+        ..entry(Outcome::Blocked, Significance::BLOCKED, &second)
     };
     let profiles = |log: &IcapLog<'_>| -> Vec<String> {
         let json: serde_json::Value = serde_json::from_str(&log.to_json()).unwrap();
@@ -109,10 +109,10 @@ fn entries_of_others_stay_where_they_are() {
 
     // The first again, with a response: its own entry is not doubled, and what it adds comes last.
     let after = read(&second_log, "av");
-    let both = [of("av", Action::Modified), of("av", Action::Passed)];
+    let both = [of("av", Outcome::Modified), of("av", Outcome::Passed)];
     let last_log = IcapLog {
         others: Some(&after),
-        ..entry(Action::Modified, Significance::MODIFIED, &both)
+        ..entry(Outcome::Modified, Significance::MODIFIED, &both)
     };
     let mut expected = expected.to_vec();
     expected.push(r#"av: "ICAP_PASSED""#);
@@ -124,7 +124,7 @@ fn entries_of_others_stay_where_they_are() {
         (&json["profile"], &json["rule_name"]),
         (&"dlp".into(), &"dlp-rule".into())
     );
-    assert_eq!(last_log.whole_outcome().action, Action::Blocked);
+    assert_eq!(last_log.whole_conclusion().outcome, Outcome::Blocked);
     for other in ["", "[]", "{}", r#"{"action":"ICAP_ODD"}"#] {
         assert_eq!(Others::read(other.as_bytes(), |_| true), None, "{other}");
     }
@@ -133,7 +133,7 @@ fn entries_of_others_stay_where_they_are() {
 #[test]
 fn passed_leaves_out_what_there_is_not() {
     let records = [record()];
-    let log = entry(Action::Passed, Significance::NONE, &records);
+    let log = entry(Outcome::Passed, Significance::NONE, &records);
     let expected = concat!(
         r#"{"action":"ICAP_PASSED","rule_name":"scan-uploads","profile":"upload-av","request_logs":[{"#,
         r#""icap_response_code":204,"icap_method":"ICAP_METHOD_REQMOD","http_method":"HTTP_METHOD_POST","#,
@@ -153,7 +153,7 @@ fn blocked_with_everything_found() {
     let mut blocked = record();
     blocked.icap_response_code = Some(200);
     blocked.http_response_code = Some(403);
-    blocked.action = Some(Action::Blocked);
+    blocked.outcome = Some(Outcome::Blocked);
     blocked.findings = Cow::Owned(Findings {
         reason: Some("Infected".to_owned()),
         threat_id: Some("EICAR-Test-File (not a virus)".to_owned()),
@@ -164,8 +164,8 @@ fn blocked_with_everything_found() {
         }],
     });
     let records = [blocked];
-    let significance = Significance::of(Action::Blocked, None, false);
-    let log = entry(Action::Blocked, significance, &records);
+    let significance = Significance::of(Outcome::Blocked, None, false);
+    let log = entry(Outcome::Blocked, significance, &records);
     let got: serde_json::Value = serde_json::from_str(&log.to_json()).unwrap();
     let expected = serde_json::json!({
         "action": "ICAP_BLOCKED",
@@ -203,12 +203,12 @@ fn blocked_with_everything_found() {
 #[test]
 fn modified_tells_the_new_length_even_if_it_is_zero() {
     let mut modified = record();
-    modified.action = Some(Action::Modified);
+    modified.outcome = Some(Outcome::Modified);
     modified.icap_method = Scan::Response;
     modified.modified_content_length = Some(0);
     let records = [modified];
-    let significance = Significance::of(Action::Modified, None, true);
-    let log = entry(Action::Modified, significance, &records);
+    let significance = Significance::of(Outcome::Modified, None, true);
+    let log = entry(Outcome::Modified, significance, &records);
     let got: serde_json::Value = serde_json::from_str(&log.to_json()).unwrap();
     assert_eq!(
         got["significance"],
@@ -224,14 +224,14 @@ fn a_retry_is_a_record_of_its_own() {
     lost.icap_response_code = None;
     lost.icap_headers_received_from_server = "".into();
     lost.latency_ms = None;
-    lost.action = Some(Action::Failed);
+    lost.outcome = Some(Outcome::Failed);
     lost.findings = Cow::Owned(Findings {
         reason: Some("Connection lost".to_owned()),
         ..Findings::default()
     });
     let records = [lost, record()];
-    let significance = Significance::of(Action::Failed, Some(Cause::Connection), false);
-    let log = entry(Action::Passed, significance, &records);
+    let significance = Significance::of(Outcome::Failed, Some(Cause::Connection), false);
+    let log = entry(Outcome::Passed, significance, &records);
     let got: serde_json::Value = serde_json::from_str(&log.to_json()).unwrap();
     assert_eq!(
         got["significance"],
@@ -256,9 +256,9 @@ fn a_part_is_told_by_names_that_are_fit_for_a_log() {
     file.part = Some(Rc::new(PartName::new(&name, Some("report.pdf"))));
     let mut blob = record();
     blob.part = Some(Rc::new(PartName::new("blob", None)));
-    blob.action = None;
+    blob.outcome = None;
     let records = [file, blob];
-    let log = entry(Action::Blocked, Significance::NONE, &records);
+    let log = entry(Outcome::Blocked, Significance::NONE, &records);
     let got: serde_json::Value = serde_json::from_str(&log.to_json()).unwrap();
     let [file, blob] = [0, 1].map(|n| got["request_logs"][n].as_object().unwrap());
     let name = file["part"]["name"].as_str().unwrap();
@@ -280,7 +280,7 @@ fn methods_and_vendors_have_their_names() {
         let mut record = record();
         record.http_method = method.into();
         let records = [record];
-        let json = entry(Action::Passed, Significance::NONE, &records).to_json();
+        let json = entry(Outcome::Passed, Significance::NONE, &records).to_json();
         let got: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(got["request_logs"][0]["http_method"], name);
     }
@@ -288,7 +288,7 @@ fn methods_and_vendors_have_their_names() {
         let mut record = record();
         record.vendor = Vendor::named(name).unwrap();
         let records = [record];
-        let json = entry(Action::Passed, Significance::NONE, &records).to_json();
+        let json = entry(Outcome::Passed, Significance::NONE, &records).to_json();
         let got: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(got["request_logs"][0]["vendor"], name);
     }

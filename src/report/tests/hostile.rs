@@ -7,13 +7,13 @@ use proptest::prelude::*;
 use crate::config::{LogForms, Secrets};
 
 use super::super::{
-    Action, IcapLog, Outcome, ScanRecord, Significance, TrailerNames, redact_headers,
+    Conclusion, IcapLog, Outcome, ScanRecord, Significance, TrailerNames, redact_headers,
 };
 use super::record;
 use super::struct_decoder::decode;
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 use crate::verdict::tests::profile;
-use crate::verdict::{AnswerView, BodyChange, Scan, judge};
+use crate::verdict::{BodyChange, IcapResponseView, Scan, judge};
 
 /// No other generated text holds this.
 const SECRET: &str = "hunter2-PASSWORD";
@@ -126,11 +126,11 @@ proptest! {
         respmod in any::<bool>(),
     ) {
         let mut profile = profile("generic");
-        profile.verdict_headers = vec![crate::config::AnswerHeader {
+        profile.verdict_headers = vec![crate::config::IcapHeaderMatcher {
             name: "x-my-verdict".to_owned(),
             value: None,
         }];
-        let view = AnswerView {
+        let view = IcapResponseView {
             scan: if respmod { Scan::Response } else { Scan::Request },
             status,
             headers: &icap_headers,
@@ -150,7 +150,7 @@ proptest! {
             ..record()
         }];
         let log = IcapLog {
-            outcome: Outcome::done(Action::Blocked, Significance::BLOCKED),
+            conclusion: Conclusion::done(Outcome::Blocked, Significance::BLOCKED),
             rule_name: Some(&rule_name),
             profile: Some("upload-av"),
             reason: None,

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use crate::product::Vendor;
 use crate::verdict::{Findings, Scan};
 
-use super::{Action, ScanRecord};
+use super::{Outcome, ScanRecord};
 
 /// A record of a passed REQMOD with every field that such a one has.
 fn record() -> ScanRecord<'static> {
@@ -34,7 +34,7 @@ fn record() -> ScanRecord<'static> {
         vendor: Vendor::named("opswat").unwrap(),
         encoded: None,
         part: None,
-        action: Some(Action::Passed),
+        outcome: Some(Outcome::Passed),
         findings: Cow::Owned(Findings::default()),
     }
 }

@@ -16,9 +16,9 @@ impl Submission {
             true => {
                 !self.change_begun
                     && attempt.is_same_so_far()
-                    && !head_differs(self.original(cx), &attempt.answer)
+                    && !head_differs(self.original(cx), &attempt.response)
             }
-            false => !attempt.transaction.answered(),
+            false => !attempt.transaction.responded(),
         }
     }
 
@@ -36,7 +36,7 @@ impl Submission {
         self.change_begun |= attempt.has_begun_change();
         match &self.state {
             State::Open(attempt) | State::Rest(attempt) => {
-                judge_rest(self.original(cx), &attempt.answer)
+                judge_rest(self.original(cx), &attempt.response)
             }
             State::Collecting | State::Waiting | State::Parked | State::Done => Rest::Silent,
         }

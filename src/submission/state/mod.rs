@@ -7,17 +7,17 @@ use std::borrow::Cow;
 use std::mem;
 use std::rc::Rc;
 
-use super::answer::AnswerBody;
 use super::attempt::{A_PAGE, Attempt, PAGE_BYTES, Progress};
 use super::cx::Cx;
-use super::judge::{Meaning, judge_answer, judge_rest};
+use super::icap_response::IcapResponseBody;
+use super::judge::{JudgedResponse, judge_response, judge_rest};
 use super::record::reason_only;
 use super::retry::{self, Loss, Prospect};
 use super::source::{Shown, Source};
 use super::step::{Change, Effect, Record, Step, unusable};
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
-use crate::connection::{Checkout, Owner, PoolId, StreamToken, UnitId, Wish};
+use crate::connection::{Checkout, CheckoutOptions, Owner, PoolId, StreamToken, UnitId};
 use crate::host::Host;
 use crate::icap::{Request, Transaction};
 use crate::report::PartName;
@@ -101,12 +101,12 @@ impl Submission {
             State::Collecting => {
                 let extent = self.extent(cx);
                 match Transaction::ready(&self.request, extent.progress) {
-                    true => self.connect(Wish::default(), cx),
+                    true => self.connect(CheckoutOptions::default(), cx),
                     false => Step::Pending,
                 }
             }
             State::Parked if self.extent(cx).progress.ended || bug(Bug::ParkedTooShort) => {
-                self.connect(Wish::AGAIN, cx)
+                self.connect(CheckoutOptions::AGAIN, cx)
             }
             State::Open(_) | State::Rest(_) => self.advance(cx),
             State::Waiting | State::Parked | State::Done => Step::Pending,
@@ -121,7 +121,7 @@ impl Submission {
             && self.take_note(cx) == Rest::Silent
         {
             let mut record = self.record(cx);
-            record.action = None;
+            record.outcome = None;
             record.findings = reason_only(PREEMPTED.to_owned());
             cx.effects.push(Effect::Record(record));
             cx.effects.push(Effect::Preempted);
@@ -145,7 +145,7 @@ impl Submission {
     /// The connection that it was to get is of no use: nothing was sent on it.
     pub fn spoiled<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
         match self.state {
-            State::Waiting => self.connect(Wish::FRESH, cx),
+            State::Waiting => self.connect(CheckoutOptions::FRESH, cx),
             _ => Step::Pending,
         }
     }
@@ -166,7 +166,7 @@ impl Submission {
         };
         let reason = match attempt.transaction.end_of_input() {
             _ if !was_connected => "no connection to the server".to_owned(),
-            Err(e) if attempt.transaction.answered() => format!("connection lost: {e}"),
+            Err(e) if attempt.transaction.responded() => format!("connection lost: {e}"),
             _ => "connection lost before the answer".to_owned(),
         };
         let loss = match was_connected {
@@ -178,13 +178,13 @@ impl Submission {
         // say something else stands, though it broke off.
         let repeatable = self.has_said_nothing_else(cx)
             || (prospect == Prospect::Several && !attempt.has_begun_change());
-        let wish = retry::after(loss, prospect, self.tries, cx.now_ms);
-        match wish {
-            Some(wish)
+        let checkout_options = retry::after(loss, prospect, self.tries, cx.now_ms);
+        match checkout_options {
+            Some(checkout_options)
                 if self.take_note(cx) == Rest::Silent
                     && (repeatable || bug(Bug::RetryAfterChange)) =>
             {
-                self.send_anew(&reason, wish, cx)
+                self.send_anew(&reason, checkout_options, cx)
             }
             _ => self.fail(Cause::Connection, reason, cx),
         }
@@ -197,9 +197,9 @@ impl Submission {
         }
         let prospect = Prospect::of(cx.connections, self.pool, Loss::NoServer, cx.now_ms);
         match retry::after(Loss::NoServer, prospect, self.tries, cx.now_ms) {
-            Some(wish) => {
+            Some(checkout_options) => {
                 self.count_retry(cx);
-                self.connect(wish, cx)
+                self.connect(checkout_options, cx)
             }
             None => self.fail(Cause::Connection, reason.to_owned(), cx),
         }
@@ -208,8 +208,9 @@ impl Submission {
     /// It can't go on, for that cause. What the server has said by then still counts.
     pub fn fail<H: Host>(&mut self, cause: Cause, reason: String, cx: &mut Cx<'_, H>) -> Step {
         if self.is_astray() {
-            let wish = retry::wish(Loss::Closed, self.tries.saturating_add(1), cx.now_ms);
-            return self.send_anew(&reason, wish, cx);
+            let checkout_options =
+                retry::checkout_options(Loss::Closed, self.tries.saturating_add(1), cx.now_ms);
+            return self.send_anew(&reason, checkout_options, cx);
         }
         let rest = self.take_note(cx);
         // What is wrong with the message itself is not made good by anything that the server says.
@@ -247,10 +248,13 @@ impl Submission {
         }
     }
 
-    fn connect<H: Host>(&mut self, wish: Wish, cx: &mut Cx<'_, H>) -> Step {
+    fn connect<H: Host>(&mut self, checkout_options: CheckoutOptions, cx: &mut Cx<'_, H>) -> Step {
         self.state = State::Waiting;
         let owner = Owner::Unit(self.id);
-        match cx.connections.checkout(self.pool, owner, wish, cx.now_ms) {
+        match cx
+            .connections
+            .checkout(self.pool, owner, checkout_options, cx.now_ms)
+        {
             // Nothing may be sent on it in this callback: it comes with those that were handed on.
             Checkout::Kept(token) if cx.connections.is_receiving(token) => {
                 cx.effects.push(Effect::Handed(owner, token));
@@ -287,7 +291,7 @@ impl Submission {
         let keep = cx.message.keep(&self.shown);
         match attempt.drive(cx.host, source, body, keep, cx.connections) {
             Progress::Open => Step::Pending,
-            Progress::Recall => {
+            Progress::WakeUps => {
                 cx.effects.push(Effect::WakeUp(self.id));
                 Step::Pending
             }
@@ -305,13 +309,13 @@ impl Submission {
         };
         let body = self.extent(cx).progress;
         let waits = attempt.needs_rest(body);
-        if waits && judge_rest(self.original(cx), &attempt.answer) == Rest::Silent {
+        if waits && judge_rest(self.original(cx), &attempt.response) == Rest::Silent {
             self.rest(attempt, cx);
             return Step::Pending;
         }
         let completed = match waits {
             true => Ok(()),
-            false => attempt.answer.complete(
+            false => attempt.response.complete(
                 self.source(cx),
                 body.available,
                 cx.message.keep(&self.shown),
@@ -325,11 +329,11 @@ impl Submission {
         if attempt.connection().is_some() {
             cx.notice_istag(&attempt);
         }
-        let Meaning {
+        let JudgedResponse {
             judgement,
             rest,
             cut_off,
-        } = judge_answer(self.original(cx), &attempt.answer);
+        } = judge_response(self.original(cx), &attempt.response);
         log::debug!("context {}: {judgement:?}", self.id.context);
         let mut record = self.record_of(Some(&attempt), cx);
         let Judgement { verdict, findings } = judgement;
@@ -348,25 +352,25 @@ impl Submission {
         match verdict {
             Verdict::Pass => Step::Pass(record),
             Verdict::Modify => {
-                let mut answer = attempt.answer;
-                let held = match answer.body {
+                let mut response = attempt.response;
+                let held = match response.body {
                     // The body stays as it is.
-                    AnswerBody::Same(len) if body.ended && len == body.available => Ok(()),
-                    _ => answer.hold(self.source(cx), cx.message.keep(&self.shown), cx.budget),
+                    IcapResponseBody::Same(len) if body.ended && len == body.available => Ok(()),
+                    _ => response.hold(self.source(cx), cx.message.keep(&self.shown), cx.budget),
                 };
                 match held {
-                    Ok(()) => Step::Change(record, Box::new(Change { answer, rest })),
+                    Ok(()) => Step::Change(record, Box::new(Change { response, rest })),
                     Err(fault) => unusable(self.change_begun, record, rest, fault),
                 }
             }
             Verdict::Block(with) => {
-                let mut answer = attempt.answer;
-                if let AnswerBody::Same(0..=PAGE_BYTES) = answer.body
-                    && let Err((_, reason)) = answer.hold(self.source(cx), A_PAGE, cx.budget)
+                let mut response = attempt.response;
+                if let IcapResponseBody::Same(0..=PAGE_BYTES) = response.body
+                    && let Err((_, reason)) = response.hold(self.source(cx), A_PAGE, cx.budget)
                 {
                     log::debug!("context {}: the page: {reason}", self.id.context);
                 }
-                Step::Block(record, with, Box::new(answer))
+                Step::Block(record, with, Box::new(response))
             }
             Verdict::Fail { cause, reason } => {
                 unusable(self.change_begun, record, rest, (cause, reason))
@@ -381,7 +385,7 @@ impl Submission {
             cx.notice_istag(&attempt);
             let peer = attempt.server(cx.connections).map(str::to_owned);
             // Of an answer that is the same so far, nobody can tell whether it was to end there.
-            cx.leave(&attempt, attempt.answer.use_original_body.is_some());
+            cx.leave(&attempt, attempt.response.use_original_body.is_some());
             attempt.part(peer);
         }
         self.state = State::Rest(attempt);
@@ -400,17 +404,22 @@ impl Submission {
         cx.leave(attempt, false);
         let until_ms = cx.now_ms.saturating_add(OVERLOAD_PAUSE_MS);
         cx.connections.pause(self.pool, until_ms);
-        self.connect(Wish::default(), cx)
+        self.connect(CheckoutOptions::default(), cx)
     }
 
     /// Sends it anew, whose connection was lost.
-    fn send_anew<H: Host>(&mut self, reason: &str, wish: Wish, cx: &mut Cx<'_, H>) -> Step {
+    fn send_anew<H: Host>(
+        &mut self,
+        reason: &str,
+        checkout_options: CheckoutOptions,
+        cx: &mut Cx<'_, H>,
+    ) -> Step {
         let mut record = self.record(cx);
         record.findings = reason_only(reason.to_owned());
         cx.effects.push(Effect::Record(record));
         self.give_up(cx);
         self.count_retry(cx);
-        self.connect(wish, cx)
+        self.connect(checkout_options, cx)
     }
 
     fn count_retry<H>(&mut self, cx: &mut Cx<'_, H>) {

@@ -1,8 +1,8 @@
 //! What there is to know of a submission.
 
-use super::super::answer::OwnBody;
 use super::super::attempt::Attempt;
 use super::super::cx::Cx;
+use super::super::icap_response::OwnBody;
 use super::super::judge::Original;
 use super::super::record::record;
 use super::super::source::{Extent, Shown, Source};
@@ -81,7 +81,7 @@ impl Submission {
         let (State::Open(attempt) | State::Rest(attempt)) = &self.state else {
             return false;
         };
-        let Some(HttpHead::Response(head)) = &attempt.answer.http else {
+        let Some(HttpHead::Response(head)) = &attempt.response.http else {
             return is_upload;
         };
         let shown = self.request.response_head.as_deref();

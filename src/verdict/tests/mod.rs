@@ -15,7 +15,7 @@ use crate::config::{
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 use crate::product::{ShownAs, Vendor};
 
-use super::{AnswerView, BodyChange, Judgement, Rest, Scan, judge, judge_head};
+use super::{BodyChange, IcapResponseView, Judgement, Rest, Scan, judge, judge_head};
 
 fn page(status: u16) -> ReplyPage {
     ReplyPage {
@@ -114,7 +114,7 @@ pub(crate) fn profile(vendor: &str) -> Profile {
 
 /// An answer, written down; by default a 204 to REQMOD without headers.
 #[derive(Clone)]
-struct Answer {
+struct Response {
     scan: Scan,
     status: u16,
     headers: Headers,
@@ -124,8 +124,8 @@ struct Answer {
     body: BodyChange,
 }
 
-fn reqmod(status: u16) -> Answer {
-    Answer {
+fn reqmod(status: u16) -> Response {
+    Response {
         scan: Scan::Request,
         status,
         headers: Headers::new(),
@@ -137,8 +137,8 @@ fn reqmod(status: u16) -> Answer {
 }
 
 /// An answer to RESPMOD of a 200 without headers.
-fn respmod(status: u16) -> Answer {
-    Answer {
+fn respmod(status: u16) -> Response {
+    Response {
         scan: Scan::Response,
         original: Some(ResponseHead {
             status: 200,
@@ -148,7 +148,7 @@ fn respmod(status: u16) -> Answer {
     }
 }
 
-impl Answer {
+impl Response {
     fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push(name, value);
         self
@@ -185,8 +185,8 @@ impl Answer {
         self
     }
 
-    fn view(&self) -> AnswerView<'_> {
-        AnswerView {
+    fn view(&self) -> IcapResponseView<'_> {
+        IcapResponseView {
             scan: self.scan,
             status: self.status,
             headers: &self.headers,

@@ -1,8 +1,8 @@
 //! One test for each rule of the order, built so that it fails without that rule.
 
 use super::super::{BlockWith, BodyChange, Findings, Rest, Verdict};
-use super::{Answer, profile, reqmod, respmod};
-use crate::config::{AnswerHeader, Cause};
+use super::{Response, profile, reqmod, respmod};
+use crate::config::{Cause, IcapHeaderMatcher};
 use crate::policy::{StringMatcher, StringTest};
 
 const SERVER_PAGE: Verdict = Verdict::Block(BlockWith::ServerResponse);
@@ -10,12 +10,12 @@ const OWN_PAGE: Verdict = Verdict::Block(BlockWith::OwnPage);
 const INFECTED: &str = "Type=0; Resolution=0; Threat=X;";
 const REPAIRED: &str = "Type=0; Resolution=1; Threat=X;";
 
-fn verdict(answer: &Answer) -> Verdict {
-    answer.judge().verdict
+fn verdict(icap_response: &Response) -> Verdict {
+    icap_response.judge().verdict
 }
 
-fn cause(answer: &Answer) -> Option<Cause> {
-    match verdict(answer) {
+fn cause(icap_response: &Response) -> Option<Cause> {
+    match verdict(icap_response) {
         Verdict::Fail { cause, .. } => Some(cause),
         _ => None,
     }
@@ -25,8 +25,12 @@ fn cause(answer: &Answer) -> Option<Cause> {
 fn a_response_to_reqmod_blocks_whatever_its_status() {
     for status in [200, 201, 206, 299] {
         for http in [200, 204, 302, 307, 403, 404, 500] {
-            let answer = reqmod(status).response(http, &[], BodyChange::Same);
-            assert_eq!(verdict(&answer), SERVER_PAGE, "{status} with HTTP {http}");
+            let icap_response = reqmod(status).response(http, &[], BodyChange::Same);
+            assert_eq!(
+                verdict(&icap_response),
+                SERVER_PAGE,
+                "{status} with HTTP {http}"
+            );
         }
     }
 }
@@ -51,8 +55,8 @@ fn an_announced_response_to_reqmod_blocks_without_a_head() {
         "req-hdr=0, res-body=9",
     ] {
         for status in [200, 201, 206, 299] {
-            let answer = reqmod(status).header("Encapsulated", parts);
-            assert_eq!(verdict(&answer), OWN_PAGE, "{status} with {parts}");
+            let icap_response = reqmod(status).header("Encapsulated", parts);
+            assert_eq!(verdict(&icap_response), OWN_PAGE, "{status} with {parts}");
         }
     }
     let error = reqmod(500).header("Encapsulated", "res-body=0");
@@ -66,14 +70,14 @@ fn a_message_that_ends_early_blocks_and_says_so() {
     for status in [200, 201, 206, 299] {
         let request = reqmod(status).request(&[], BodyChange::CutOff);
         let response = respmod(status).response(200, &[], BodyChange::CutOff);
-        for answer in [request, response] {
-            let judgement = answer.judge();
+        for icap_response in [request, response] {
+            let judgement = icap_response.judge();
             assert_eq!(judgement.verdict, OWN_PAGE, "{status}");
             assert_eq!(
                 judgement.findings.reason.as_deref(),
                 Some("the server ended the message early")
             );
-            let repaired = answer.header("X-Infection-Found", REPAIRED);
+            let repaired = icap_response.header("X-Infection-Found", REPAIRED);
             assert_eq!(verdict(&repaired), OWN_PAGE, "{status}");
         }
     }
@@ -108,10 +112,11 @@ fn a_success_that_nobody_defined_is_a_protocol_error() {
 
 #[test]
 fn verdict_headers_outweigh_a_vendors_trouble_status() {
-    let answer = reqmod(200)
-        .header("X-Virus-ID", "X")
-        .response(500, &[], BodyChange::Changed);
-    let judgement = answer.judge_for(&profile("trend_micro"));
+    let icap_response =
+        reqmod(200)
+            .header("X-Virus-ID", "X")
+            .response(500, &[], BodyChange::Changed);
+    let judgement = icap_response.judge_for(&profile("trend_micro"));
     assert_eq!(judgement.verdict, SERVER_PAGE);
 }
 
@@ -155,8 +160,8 @@ fn headers_that_say_nothing_do_not_block() {
         ("X-Error-Code", "decode_error"),
         ("X-My-Verdict", "bad"),
     ] {
-        let answer = reqmod(204).header(name, value);
-        let judgement = answer.judge();
+        let icap_response = reqmod(204).header(name, value);
+        let judgement = icap_response.judge();
         assert_eq!(judgement.verdict, Verdict::Pass, "{name}: {value}");
         assert_eq!(judgement.findings, Findings::default(), "{name}: {value}");
     }
@@ -167,8 +172,12 @@ fn a_custom_verdict_header_blocks_by_its_presence() {
     let mut profile = profile("generic");
     profile.verdict_headers = vec![header("x-my-verdict", None)];
     for value in ["", "none", "Clean", "0"] {
-        let answer = reqmod(204).header("x-my-verdict", value);
-        assert_eq!(answer.judge_for(&profile).verdict, Verdict::Pass, "{value}");
+        let icap_response = reqmod(204).header("x-my-verdict", value);
+        assert_eq!(
+            icap_response.judge_for(&profile).verdict,
+            Verdict::Pass,
+            "{value}"
+        );
     }
     let judgement = reqmod(200)
         .header("X-My-Verdict", "score 9")
@@ -182,8 +191,8 @@ fn a_custom_verdict_header_blocks_by_its_presence() {
 }
 
 /// A header of an answer, with one of these values or any.
-fn header(name: &str, exact: Option<&str>) -> AnswerHeader {
-    AnswerHeader {
+fn header(name: &str, exact: Option<&str>) -> IcapHeaderMatcher {
+    IcapHeaderMatcher {
         name: name.to_owned(),
         value: exact.map(|value| {
             StringMatcher::new(StringTest::Exact(vec![value.to_owned()]), false, false)
@@ -203,8 +212,12 @@ fn a_custom_verdict_header_blocks_by_its_value() {
         ("not infected", Verdict::Pass),
         ("", Verdict::Pass),
     ] {
-        let answer = reqmod(204).header("X-Scan-Result", value);
-        assert_eq!(answer.judge_for(&profile).verdict, verdict, "{value}");
+        let icap_response = reqmod(204).header("X-Scan-Result", value);
+        assert_eq!(
+            icap_response.judge_for(&profile).verdict,
+            verdict,
+            "{value}"
+        );
     }
 }
 
@@ -212,16 +225,16 @@ fn a_custom_verdict_header_blocks_by_its_value() {
 fn a_pass_without_a_required_header_is_a_server_error() {
     let mut profile = profile("opswat");
     profile.pass_requires = vec![header("x-icap-profile", None)];
-    let scanned = |answer: Answer| answer.header("X-ICAP-Profile", "Proxy");
+    let scanned = |icap_response: Response| icap_response.header("X-ICAP-Profile", "Proxy");
     let bare = reqmod(204).header("X-Response-Info", "Allowed");
     let changed = reqmod(200).request(&[], BodyChange::Changed);
-    for (answer, verdict) in [(bare, Verdict::Pass), (changed, Verdict::Modify)] {
+    for (icap_response, verdict) in [(bare, Verdict::Pass), (changed, Verdict::Modify)] {
         let failed = Verdict::Fail {
             cause: Cause::ServerError,
             reason: "the answer lacks what a pass requires: x-icap-profile".to_owned(),
         };
-        assert_eq!(answer.judge_for(&profile).verdict, failed);
-        assert_eq!(scanned(answer).judge_for(&profile).verdict, verdict);
+        assert_eq!(icap_response.judge_for(&profile).verdict, failed);
+        assert_eq!(scanned(icap_response).judge_for(&profile).verdict, verdict);
     }
     let infected = reqmod(204).header("X-Virus-ID", "X");
     assert_eq!(infected.judge_for(&profile).verdict, OWN_PAGE);
@@ -231,7 +244,7 @@ fn a_pass_without_a_required_header_is_a_server_error() {
 fn the_clients_own_headers_are_no_verdict() {
     let mut profile = profile("generic");
     profile.verdict_headers = vec![header("x-my-verdict", None)];
-    let answer = reqmod(200).request(
+    let icap_response = reqmod(200).request(
         &[
             ("X-Virus-ID", "X"),
             ("X-Infection-Found", INFECTED),
@@ -239,7 +252,7 @@ fn the_clients_own_headers_are_no_verdict() {
         ],
         BodyChange::Same,
     );
-    assert_eq!(answer.judge_for(&profile).verdict, Verdict::Pass);
+    assert_eq!(icap_response.judge_for(&profile).verdict, Verdict::Pass);
 }
 
 #[test]
@@ -258,23 +271,26 @@ fn the_applications_own_headers_are_no_verdict() {
 
 #[test]
 fn a_request_in_answer_to_respmod_is_a_protocol_error() {
-    let answer = respmod(200).request(&[], BodyChange::Changed);
-    assert_eq!(cause(&answer), Some(Cause::Protocol));
-    let infected = answer.header("X-Virus-ID", "X");
+    let icap_response = respmod(200).request(&[], BodyChange::Changed);
+    assert_eq!(cause(&icap_response), Some(Cause::Protocol));
+    let infected = icap_response.header("X-Virus-ID", "X");
     assert_eq!(verdict(&infected), OWN_PAGE);
 }
 
 #[test]
 fn a_repair_is_modified_only_with_another_body() {
-    let answer = |body| {
+    let icap_response = |body| {
         reqmod(200)
             .header("X-Infection-Found", REPAIRED)
             .header("X-Virus-ID", "X")
             .request(&[], body)
     };
-    assert_eq!(verdict(&answer(BodyChange::Changed)), Verdict::Modify);
-    assert_eq!(verdict(&answer(BodyChange::Same)), OWN_PAGE);
-    assert_eq!(verdict(&answer(BodyChange::None)), OWN_PAGE);
+    assert_eq!(
+        verdict(&icap_response(BodyChange::Changed)),
+        Verdict::Modify
+    );
+    assert_eq!(verdict(&icap_response(BodyChange::Same)), OWN_PAGE);
+    assert_eq!(verdict(&icap_response(BodyChange::None)), OWN_PAGE);
     let no_content = reqmod(204).header("X-Infection-Found", REPAIRED);
     assert_eq!(verdict(&no_content), OWN_PAGE);
     let response =
@@ -290,11 +306,15 @@ fn one_part_not_repaired_outweighs_the_repaired_ones() {
         (REPAIRED, "2\na\nX\n0\n1\nb\nY\n0\n0"),
         (INFECTED, "1\na\nX\n0\n1"),
     ] {
-        let answer = reqmod(200)
+        let icap_response = reqmod(200)
             .header("X-Infection-Found", infection)
             .header("X-Violations-Found", violations)
             .request(&[], BodyChange::Changed);
-        assert_eq!(verdict(&answer), OWN_PAGE, "{infection} {violations}");
+        assert_eq!(
+            verdict(&icap_response),
+            OWN_PAGE,
+            "{infection} {violations}"
+        );
     }
     let removed = reqmod(200)
         .header("X-Violations-Found", "2\na\nX\n0\n1\nb\nY\n0\n2")
@@ -374,14 +394,14 @@ fn errors_fail_with_a_sentence() {
         (599, "ICAP status 599"),
     ] {
         // Neither a description nor a page makes a verdict of an error.
-        let answer = reqmod(status)
+        let icap_response = reqmod(status)
             .header("X-Response-Desc", "engine not loaded")
             .response(403, &[], BodyChange::Changed);
         let failed = Verdict::Fail {
             cause: Cause::ServerError,
             reason: sentence.to_owned(),
         };
-        assert_eq!(verdict(&answer), failed);
+        assert_eq!(verdict(&icap_response), failed);
     }
     assert_eq!(cause(&reqmod(100)), Some(Cause::Protocol));
 }
@@ -400,8 +420,12 @@ fn an_error_with_a_verdict_header_blocks() {
         ("X-ICAP-Error", "a_code_that_nobody_knows"),
     ] {
         for status in [400, 404, 500, 503] {
-            let answer = reqmod(status).header(name, value);
-            assert_eq!(verdict(&answer), OWN_PAGE, "{status} {name}: {value}");
+            let icap_response = reqmod(status).header(name, value);
+            assert_eq!(
+                verdict(&icap_response),
+                OWN_PAGE,
+                "{status} {name}: {value}"
+            );
         }
     }
     let page = reqmod(500)
@@ -420,11 +444,11 @@ fn an_error_that_says_that_the_content_cant_be_looked_into_is_unscannable() {
         "Scan_Timeout",
         "password_protected; file a.zip",
     ] {
-        let answer = reqmod(500).header("X-ICAP-Error", code);
-        assert_eq!(cause(&answer), Some(Cause::Unscannable), "{code}");
-        let rest = answer.judge_rest(&profile("generic"));
+        let icap_response = reqmod(500).header("X-ICAP-Error", code);
+        assert_eq!(cause(&icap_response), Some(Cause::Unscannable), "{code}");
+        let rest = icap_response.judge_rest(&profile("generic"));
         assert_eq!(rest, Rest::Unscannable(code.to_owned()));
-        let infected = answer.header("X-Virus-ID", "X");
+        let infected = icap_response.header("X-Virus-ID", "X");
         assert_eq!(verdict(&infected), OWN_PAGE, "{code}");
     }
 }
@@ -437,10 +461,10 @@ fn an_error_page_in_place_of_a_response_is_no_repair() {
             (500, SERVER_PAGE),
             (200, Verdict::Modify),
         ] {
-            let answer = respmod(status)
+            let icap_response = respmod(status)
                 .header("X-Infection-Found", REPAIRED)
                 .response(http, &[], BodyChange::Changed);
-            let judgement = answer.judge_for(&profile("symantec"));
+            let judgement = icap_response.judge_for(&profile("symantec"));
             assert_eq!(judgement.verdict, expected, "{status} with {http}");
         }
     }
@@ -457,8 +481,8 @@ fn status_403_is_a_verdict_with_the_servers_page_if_there_is_one() {
 fn the_profile_may_refuse_the_servers_page() {
     let mut profile = profile("generic");
     profile.block_response.use_server_response = false;
-    let answer = reqmod(200).response(403, &[], BodyChange::Changed);
-    assert_eq!(answer.judge_for(&profile).verdict, OWN_PAGE);
+    let icap_response = reqmod(200).response(403, &[], BodyChange::Changed);
+    assert_eq!(icap_response.judge_for(&profile).verdict, OWN_PAGE);
 }
 
 #[test]
@@ -501,10 +525,10 @@ fn reason_and_threat_take_the_first_source_there_is() {
             Some("from virus id"),
         ),
     ];
-    let mut answer = reqmod(200).response(403, &[], BodyChange::Changed);
+    let mut icap_response = reqmod(200).response(403, &[], BodyChange::Changed);
     for (name, value, reason, threat_id) in steps {
-        answer = answer.header(name, value);
-        let findings = answer.judge().findings;
+        icap_response = icap_response.header(name, value);
+        let findings = icap_response.judge().findings;
         assert_eq!(findings.reason.as_deref(), reason, "{name}");
         assert_eq!(findings.threat_id.as_deref(), threat_id, "{name}");
     }
@@ -513,24 +537,24 @@ fn reason_and_threat_take_the_first_source_there_is() {
 #[test]
 fn a_list_told_twice_is_listed_once() {
     let list = "1\nf\nX\n0\n0";
-    let answer = reqmod(200).header("X-Violations-Found", list).response(
+    let icap_response = reqmod(200).header("X-Violations-Found", list).response(
         403,
         &[("X-Violations-Found", list)],
         BodyChange::Changed,
     );
-    assert_eq!(answer.judge().findings.violations.len(), 1);
+    assert_eq!(icap_response.judge().findings.violations.len(), 1);
 }
 
 #[test]
 fn what_broke_off_is_judged_by_its_heads() {
-    let rest = |answer: Answer| answer.judge_rest(&profile("generic"));
-    let threat = |answer| match rest(answer) {
+    let rest = |icap_response: Response| icap_response.judge_rest(&profile("generic"));
+    let threat = |icap_response| match rest(icap_response) {
         Rest::Found(findings) => findings.threat_id,
         other => panic!("{other:?}"),
     };
     for value in [INFECTED, REPAIRED] {
-        let answer = reqmod(200).header("X-Infection-Found", value);
-        assert_eq!(threat(answer).as_deref(), Some("X"));
+        let icap_response = reqmod(200).header("X-Infection-Found", value);
+        assert_eq!(threat(icap_response).as_deref(), Some("X"));
     }
     let inside = [("X-Infection-Found", INFECTED)];
     let page = reqmod(200).response(403, &inside, BodyChange::Changed);

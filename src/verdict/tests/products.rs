@@ -8,15 +8,15 @@ use std::collections::HashSet;
 
 use rows::{Outcome, ROWS, Row, To};
 
-use super::super::{AnswerView, BodyChange, Judgement, Scan, Verdict, judge};
+use super::super::{BodyChange, IcapResponseView, Judgement, Scan, Verdict, judge};
 use super::profile;
 use crate::config::{Cause, FailAction};
-use crate::icap::{AnswerParser, Event, Headers, HttpHead, Limits, ResponseHead};
+use crate::icap::{Event, Headers, HttpHead, IcapResponseParser, Limits, ResponseHead};
 use crate::product::PRODUCTS;
 
 /// What the verdict makes of the answer's bytes.
 fn judged(row: &Row, scan: Scan) -> Judgement {
-    let mut parser = AnswerParser::new(Limits::default());
+    let mut parser = IcapResponseParser::new(Limits::default());
     parser.push(row.bytes());
     let (mut head, mut http, mut body) = (None, None, Vec::new());
     loop {
@@ -33,7 +33,7 @@ fn judged(row: &Row, scan: Scan) -> Judgement {
         status: 200,
         headers: Headers::new(),
     };
-    let view = AnswerView {
+    let view = IcapResponseView {
         scan,
         status: head.status,
         headers: &head.headers,

@@ -1,7 +1,7 @@
 //! What each product sends, and what is to come of it.
 
 use super::super::{BlockWith, BodyChange, Resolution, Verdict};
-use super::{Answer, profile, reqmod, respmod};
+use super::{Response, profile, reqmod, respmod};
 use crate::config::Cause;
 
 const SERVER_PAGE: Verdict = Verdict::Block(BlockWith::ServerResponse);
@@ -18,7 +18,7 @@ fn failed(reason: &str) -> Verdict {
 type Row = (
     &'static str,
     &'static str,
-    Answer,
+    Response,
     Verdict,
     Option<&'static str>,
     Option<&'static str>,
@@ -26,8 +26,8 @@ type Row = (
 );
 
 fn check(rows: Vec<Row>) {
-    for (vendor, what, answer, verdict, reason, threat_id, violations) in rows {
-        let got = answer.judge_for(&profile(vendor));
+    for (vendor, what, icap_response, verdict, reason, threat_id, violations) in rows {
+        let got = icap_response.judge_for(&profile(vendor));
         let label = format!("{vendor}: {what}");
         assert_eq!(got.verdict, verdict, "{label}");
         assert_eq!(got.findings.reason.as_deref(), reason, "{label}");
@@ -45,7 +45,7 @@ fn check(rows: Vec<Row>) {
 #[test]
 fn opswat() {
     let v = "opswat";
-    let page = |answer: Answer| answer.response(403, &[], BodyChange::Changed);
+    let page = |icap_response: Response| icap_response.response(403, &[], BodyChange::Changed);
     check(vec![
         (
             v,

@@ -7,7 +7,7 @@ use icap_filter::icap::Direction;
 
 use super::Fields;
 use super::host::refused;
-use super::message::Half;
+use super::message::HeldMessage;
 use super::vm::{About, PutOff, Reply, Role, Target};
 use crate::world::Sim;
 
@@ -53,9 +53,9 @@ impl Sim {
             (Target::Root, _) => missing(),
             (Target::Message(_), _) if self.host_fails(vm) => missing(),
             (Target::Message(message), _) => self.message(message, |it| {
-                let half = it.half(of);
-                match half.begun && !half.headers_gone {
-                    true => Ok(half.headers.clone()),
+                let held_message = it.held_message(of);
+                match held_message.begun && !held_message.headers_gone {
+                    true => Ok(held_message.headers.clone()),
                     false => missing(),
                 }
             }),
@@ -80,14 +80,14 @@ impl Sim {
                 refused(call, HostError::INTERNAL_FAILURE)
             }
             (Target::Message(message), alive) => self.message(message, |it| {
-                let half = it.half(of);
+                let held_message = it.held_message(of);
                 if !alive {
                     return Ok(());
                 }
-                if !half.begun || half.headers_gone {
+                if !held_message.begun || held_message.headers_gone {
                     return refused(call, HostError::BAD_ARGUMENT);
                 }
-                edit(&mut half.headers);
+                edit(&mut held_message.headers);
                 Ok(())
             }),
             (Target::Connection(connection), _) => {
@@ -103,9 +103,9 @@ impl Sim {
         match self.effective(vm) {
             (Target::Message(_), _) if self.host_fails(vm) => missing(),
             (Target::Message(message), _) => self.message(message, |it| {
-                let half = it.half(of);
-                match &half.trailers {
-                    Some(trailers) if !half.done => Ok(trailers.clone()),
+                let held_message = it.held_message(of);
+                match &held_message.trailers {
+                    Some(trailers) if !held_message.done => Ok(trailers.clone()),
                     _ => missing(),
                 }
             }),
@@ -119,9 +119,9 @@ impl Sim {
         match self.effective(vm) {
             (Target::Message(_), _) if self.host_fails(vm) => missing(),
             (Target::Message(message), _) => self.message(message, |it| {
-                let half = it.half(of);
-                match &mut half.trailers {
-                    Some(trailers) if !half.done => {
+                let held_message = it.held_message(of);
+                match &mut held_message.trailers {
+                    Some(trailers) if !held_message.done => {
                         trailers.retain(|(n, _)| n != name.as_bytes());
                         Ok(())
                     }
@@ -141,17 +141,17 @@ impl Sim {
             if !it.is_open() {
                 return Reach::Nothing;
             }
-            let half = it.half(of);
-            match half {
-                Half { chunk: Some(_), .. } if own => Reach::Chunk,
-                Half { resumed: true, .. } => {
+            let held_message = it.held_message(of);
+            match held_message {
+                HeldMessage { chunk: Some(_), .. } if own => Reach::Chunk,
+                HeldMessage { resumed: true, .. } => {
                     Reach::Undefined("a body is touched after its message was let go")
                 }
-                Half { done: true, .. } => Reach::Nothing,
-                Half {
+                HeldMessage { done: true, .. } => Reach::Nothing,
+                HeldMessage {
                     buffering: true, ..
                 } if own => Reach::OwnBuffer,
-                Half {
+                HeldMessage {
                     buffering: true, ..
                 } => Reach::Buffer,
                 _ => Reach::Nothing,
@@ -185,10 +185,10 @@ impl Sim {
             }
             (Target::Message(message), true) => match self.reach(message, of) {
                 Reach::Chunk => self.message(message, |it| {
-                    part(it.half(of).chunk.as_deref().unwrap_or_default())
+                    part(it.held_message(of).chunk.as_deref().unwrap_or_default())
                 }),
                 Reach::OwnBuffer | Reach::Buffer => {
-                    self.message(message, |it| part(&it.half(of).buffer))
+                    self.message(message, |it| part(&it.held_message(of).buffer))
                 }
                 Reach::Nothing => Ok(Vec::new()),
                 Reach::Undefined(why) => {
@@ -223,23 +223,23 @@ impl Sim {
                 Ok(())
             }
             Reach::Chunk => self.message(message, |it| {
-                let half = it.half(of);
-                let chunk = half.chunk.get_or_insert_default();
+                let held_message = it.held_message(of);
+                let chunk = held_message.chunk.get_or_insert_default();
                 change(chunk, edit);
-                half.too_large |= grows && chunk.len() > limit;
+                held_message.too_large |= grows && chunk.len() > limit;
                 Ok(())
             }),
             Reach::OwnBuffer => self.message(message, |it| {
-                let half = it.half(of);
-                change(&mut half.buffer, edit);
-                half.too_large |= grows && half.buffer.len() > limit;
+                let held_message = it.held_message(of);
+                change(&mut held_message.buffer, edit);
+                held_message.too_large |= grows && held_message.buffer.len() > limit;
                 Ok(())
             }),
             Reach::Buffer => {
                 let over = self.message(message, |it| {
-                    let half = it.half(of);
-                    change(&mut half.buffer, edit);
-                    grows && half.buffer.len() > limit
+                    let held_message = it.held_message(of);
+                    change(&mut held_message.buffer, edit);
+                    grows && held_message.buffer.len() > limit
                 });
                 if over {
                     // Envoy answers within this call, which succeeds.
@@ -256,9 +256,9 @@ impl Sim {
             (Target::Message(message), alive) => {
                 let twice = alive
                     && self.message(message, |it| {
-                        let half = it.half(of);
-                        half.headers_gone = true;
-                        std::mem::replace(&mut half.resumed, true)
+                        let held_message = it.held_message(of);
+                        held_message.headers_gone = true;
+                        std::mem::replace(&mut held_message.resumed, true)
                     });
                 if twice {
                     self.fail(format!("m{message} {of:?} is let go twice"));

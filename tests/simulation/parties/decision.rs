@@ -2,8 +2,8 @@
 
 use icap_filter::icap::Direction;
 
-use super::answer::{Answer, Extra, bare, changed, differs_at, echo, page, partial};
 use super::icap_request::find;
+use super::icap_response::{Extra, IcapResponse, bare, changed, differs_at, echo, page, partial};
 use super::transaction::{Changed, Said, Subject, Transaction};
 use crate::plan::{EDIT, EVIL, Plan, ServerPlan, Shown};
 use crate::random::Dice;
@@ -28,9 +28,9 @@ pub enum Decision {
     /// It asks for the rest.
     GoOn,
     /// It answers, so much later, with bytes of which the first so many are sent, and then perhaps ends the connection.
-    Answer {
+    IcapResponse {
         said: Said,
-        answer: Answer,
+        answer: IcapResponse,
         delay_us: u64,
         sent: usize,
         /// How many bytes say it.
@@ -82,7 +82,7 @@ pub fn decide(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) 
     let delay_us = dice.below(server.work_us + 1);
     let closes = dice.one_in(server.close_one_in);
     let (said, answer) = match fault {
-        Some(said @ Said::Nothing) => (said, Answer::default()),
+        Some(said @ Said::Nothing) => (said, IcapResponse::default()),
         Some(said) => in_trouble(said, &dice),
         None => verdict(plan, it, stage, closes, &dice),
     };
@@ -103,7 +103,7 @@ pub fn decide(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) 
         answer.bytes.extend_from_slice(b"leftover\r\n\r\n");
         sent = answer.bytes.len();
     }
-    Decision::Answer {
+    Decision::IcapResponse {
         said,
         answer,
         delay_us,
@@ -131,7 +131,7 @@ fn fault(plan: &Plan, dice: &Dice) -> Option<Said> {
     happened
 }
 
-fn in_trouble(said: Said, dice: &Dice) -> (Said, Answer) {
+fn in_trouble(said: Said, dice: &Dice) -> (Said, IcapResponse) {
     let answer = match said {
         Said::Busy => bare(503, Extra::default()),
         Said::Trouble => bare(
@@ -146,10 +146,10 @@ fn in_trouble(said: Said, dice: &Dice) -> (Said, Answer) {
                 b"ICAP/1.0 200 OK\r\nEncapsulated: req-hdr=0, req-body=9\r\n\r\nnonsense.zz\r\n",
                 b"ICAP/1.0 100 Continue\r\n\r\nICAP/1.0 100 Continue\r\n\r\n",
             ]);
-            Answer {
+            IcapResponse {
                 head_len: bytes.len(),
                 bytes: bytes.to_vec(),
-                ..Answer::default()
+                ..IcapResponse::default()
             }
         }
     };
@@ -162,7 +162,7 @@ fn verdict(
     stage: Stage,
     closes: bool,
     dice: &Dice,
-) -> (Said, Answer) {
+) -> (Said, IcapResponse) {
     let extra = Extra {
         closes,
         ..Extra::default()
@@ -184,7 +184,13 @@ fn verdict(
     (Said::Clean, answer)
 }
 
-fn block(it: &Transaction, of: Direction, whole: bool, extra: Extra<'_>, dice: &Dice) -> Answer {
+fn block(
+    it: &Transaction,
+    of: Direction,
+    whole: bool,
+    extra: Extra<'_>,
+    dice: &Dice,
+) -> IcapResponse {
     let found = Extra {
         fields: "X-Infection-Found: Type=0; Resolution=2; Threat=Sim;\r\n",
         ..extra
@@ -229,7 +235,7 @@ fn change(
     of: Direction,
     extra: Extra<'_>,
     dice: &Dice,
-) -> (Said, Answer) {
+) -> (Said, IcapResponse) {
     let at = find(&it.body, EDIT);
     let marked = at.is_none() || dice.one_in(3);
     let mut body = it.body.clone();

@@ -37,10 +37,10 @@ impl Sim {
         ended: bool,
     ) {
         let (vm, context) = self.message(message, |it| {
-            let half = it.half(of);
-            half.headers = fields;
-            half.begun = true;
-            half.ended = ended;
+            let held_message = it.held_message(of);
+            held_message.headers = fields;
+            held_message.begun = true;
+            held_message.ended = ended;
             it.called(match of {
                 Direction::Request => "request_headers",
                 Direction::Response => "response_headers",
@@ -56,7 +56,7 @@ impl Sim {
         }
         let stops_all = !self.plan.envoy.stop_iteration;
         let shut = self.message(message, |it| {
-            it.half(of).stops_all = stops_all && next == Next::Pause;
+            it.held_message(of).stops_all = stops_all && next == Next::Pause;
             it.is_shut(of)
         });
         if next == Next::Continue && !shut {
@@ -83,21 +83,21 @@ impl Sim {
                 return Then::Nothing;
             }
             let (vm, context) = (it.vm, it.context);
-            let half = it.half(of);
-            if half.stops_all {
-                half.stopped.push((bytes, end));
+            let held_message = it.held_message(of);
+            if held_message.stops_all {
+                held_message.stopped.push((bytes, end));
                 return Then::Nothing;
             }
-            half.ended |= end;
-            let size = if half.buffering {
-                half.buffer.extend_from_slice(&bytes);
-                if half.buffer.len() > limit {
+            held_message.ended |= end;
+            let size = if held_message.buffering {
+                held_message.buffer.extend_from_slice(&bytes);
+                if held_message.buffer.len() > limit {
                     return Then::TooLarge;
                 }
-                half.buffer.len()
+                held_message.buffer.len()
             } else {
                 let size = bytes.len();
-                half.chunk = Some(bytes);
+                held_message.chunk = Some(bytes);
                 size
             };
             Then::Call(context, vm, size)
@@ -119,23 +119,23 @@ impl Sim {
         self.trace(|| format!("m{message} {of:?} body {size}, end {end}: {next:?}"));
         let too_large = self.message(message, |it| {
             let shut = it.is_shut(of);
-            let half = it.half(of);
-            let chunk = half.chunk.take();
+            let held_message = it.held_message(of);
+            let chunk = held_message.chunk.take();
             if shut {
                 return None;
             }
             let mut lost = false;
             if let Some(chunk) = chunk {
-                half.buffer.extend_from_slice(&chunk);
-            } else if half.loses_next && next == Next::Continue {
+                held_message.buffer.extend_from_slice(&chunk);
+            } else if held_message.loses_next && next == Next::Continue {
                 // Envoy's issue 46841: what came with this callback is gone.
-                half.buffer.clear();
+                held_message.buffer.clear();
                 lost = true;
             }
-            half.loses_next = false;
-            half.buffering = next == Next::Pause;
-            let over = half.buffer.len() > limit && !lost;
-            let past = std::mem::take(&mut half.too_large);
+            held_message.loses_next = false;
+            held_message.buffering = next == Next::Pause;
+            let over = held_message.buffer.len() > limit && !lost;
+            let past = std::mem::take(&mut held_message.too_large);
             Some(past || over && next == Next::Pause)
         });
         match too_large {
@@ -151,13 +151,13 @@ impl Sim {
         self.arrived(message, of);
         let shut = self.message(message, |it| {
             let shut = it.is_shut(of);
-            let half = it.half(of);
-            if half.stops_all {
-                half.stopped_trailers = Some(fields);
+            let held_message = it.held_message(of);
+            if held_message.stops_all {
+                held_message.stopped_trailers = Some(fields);
                 return true;
             }
-            half.trailers = Some(fields);
-            half.ended = true;
+            held_message.trailers = Some(fields);
+            held_message.ended = true;
             shut
         });
         if shut {
@@ -175,7 +175,7 @@ impl Sim {
         });
         self.trace(|| format!("m{message} {of:?} trailers: {next:?}"));
         let shut = self.message(message, |it| {
-            it.half(of).trailers_held = next == Next::Pause;
+            it.held_message(of).trailers_held = next == Next::Pause;
             it.is_shut(of)
         });
         if next == Next::Continue && !shut {
@@ -196,23 +196,25 @@ impl Sim {
         let release = self.plan.envoy.release;
         let keeps_copy = self.plan.envoy.keeps_copy && of == Direction::Request;
         let stopped = self.message(message, |it| {
-            if it.is_shut(of) || it.half(of).done {
+            if it.is_shut(of) || it.held_message(of).done {
                 return None;
             }
-            let half = it.half(of);
-            if half.buffering && !half.ended {
+            let held_message = it.held_message(of);
+            if held_message.buffering && !held_message.ended {
                 match release {
-                    Release::V1_36 => half.loses_next = true,
-                    Release::V1_40 if keeps_copy => half.again = half.buffer.clone(),
+                    Release::V1_36 => held_message.loses_next = true,
+                    Release::V1_40 if keeps_copy => {
+                        held_message.again = held_message.buffer.clone()
+                    }
                     Release::V1_40 => {}
                 }
             }
-            half.resumed = true;
-            half.stops_all = false;
-            half.trailers_held = false;
+            held_message.resumed = true;
+            held_message.stops_all = false;
+            held_message.trailers_held = false;
             Some((
-                std::mem::take(&mut half.stopped),
-                half.stopped_trailers.take(),
+                std::mem::take(&mut held_message.stopped),
+                held_message.stopped_trailers.take(),
             ))
         });
         let Some((stopped, trailers)) = stopped else {
@@ -236,16 +238,16 @@ impl Sim {
         let seed_logged = |it: &Message| it.properties.contains_key("icap_log");
         let (begins, ends) = self.message(message, |it| {
             let logged = seed_logged(it);
-            let half = it.half(of);
-            let begins = !half.headers_sent;
-            half.headers_sent = true;
-            half.headers_gone = true;
-            let ends = half.ended && !half.trailers_held && !half.done;
-            let head = begins.then(|| half.headers.clone());
-            let mut bytes = std::mem::take(&mut half.again);
-            bytes.append(&mut half.buffer);
-            let trailers = half.trailers.clone().filter(|_| ends);
-            half.done |= ends;
+            let held_message = it.held_message(of);
+            let begins = !held_message.headers_sent;
+            held_message.headers_sent = true;
+            held_message.headers_gone = true;
+            let ends = held_message.ended && !held_message.trailers_held && !held_message.done;
+            let head = begins.then(|| held_message.headers.clone());
+            let mut bytes = std::mem::take(&mut held_message.again);
+            bytes.append(&mut held_message.buffer);
+            let trailers = held_message.trailers.clone().filter(|_| ends);
+            held_message.done |= ends;
             let receiver = it.receiver(of);
             if let Some(head) = head {
                 receiver.head = Some(head);

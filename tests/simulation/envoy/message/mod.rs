@@ -13,8 +13,8 @@ use super::Fields;
 pub struct Message {
     pub vm: usize,
     pub context: u32,
-    pub request: Half,
-    pub response: Half,
+    pub request: HeldMessage,
+    pub response: HeldMessage,
     /// What the filter has set for the access log.
     pub properties: BTreeMap<String, Vec<u8>>,
     /// `response.code_details`.
@@ -58,7 +58,7 @@ pub struct Logged(pub BTreeMap<String, Vec<u8>>);
 
 /// One direction of an exchange.
 #[derive(Debug, Default)]
-pub struct Half {
+pub struct HeldMessage {
     pub headers: Fields,
     pub trailers: Option<Fields>,
     /// Its headers have come to the filter.
@@ -113,8 +113,8 @@ impl Message {
         Self {
             vm,
             context: 0,
-            request: Half::default(),
-            response: Half::default(),
+            request: HeldMessage::default(),
+            response: HeldMessage::default(),
             properties: BTreeMap::new(),
             details: String::new(),
             stage: Stage::ToCome,
@@ -140,7 +140,7 @@ impl Message {
         }
     }
 
-    pub fn half(&mut self, of: Direction) -> &mut Half {
+    pub fn held_message(&mut self, of: Direction) -> &mut HeldMessage {
         match of {
             Direction::Request => &mut self.request,
             Direction::Response => &mut self.response,

@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use icap_filter::icap::Direction;
 
-use super::answer::{self, Answer};
 use super::decision::{Decision, Stage, decide};
 use super::icap_request::{Came, IcapHead, Reader};
+use super::icap_response::{self, IcapResponse};
 use super::transaction::{Said, Subject, Transaction};
 use crate::plan::{Plan, ServerPlan};
 use crate::random::Dice;
@@ -228,8 +228,8 @@ impl Sim {
                 Subject::Options => at_once(answer_options(&self.plan, server, connection as u64)),
                 Subject::SelfTest if stage == Stage::Whole => {
                     let answer = match server.sleeps {
-                        true => answer::bare(204, answer::Extra::default()),
-                        false => answer::bare(403, answer::Extra::default()),
+                        true => icap_response::bare(204, icap_response::Extra::default()),
+                        false => icap_response::bare(403, icap_response::Extra::default()),
                     };
                     at_once(answer)
                 }
@@ -247,7 +247,7 @@ impl Sim {
                 drop(scanner);
                 self.server_sends(connection, b"ICAP/1.0 100 Continue\r\n\r\n", End::No);
             }
-            Decision::Answer {
+            Decision::IcapResponse {
                 said,
                 answer,
                 delay_us,
@@ -301,8 +301,8 @@ impl Sim {
     }
 }
 
-fn at_once(answer: Answer) -> Decision {
-    Decision::Answer {
+fn at_once(answer: IcapResponse) -> Decision {
+    Decision::IcapResponse {
         said: Said::Nothing,
         sent: answer.bytes.len(),
         statement: answer.bytes.len(),
@@ -313,10 +313,10 @@ fn at_once(answer: Answer) -> Decision {
 }
 
 /// The answer to the OPTIONS that is the `n`-th, of a server.
-pub fn answer_options(plan: &Plan, server: &ServerPlan, n: u64) -> Answer {
+pub fn answer_options(plan: &Plan, server: &ServerPlan, n: u64) -> IcapResponse {
     let dice = Dice::new(plan.seed, "options", n);
     if dice.one_in(plan.faults.options) {
-        return answer::bare(dice.pick(&[404, 500, 503]), answer::Extra::default());
+        return icap_response::bare(dice.pick(&[404, 500, 503]), icap_response::Extra::default());
     }
     let methods = match server.for_responses {
         true => "RESPMOD",
@@ -324,7 +324,7 @@ pub fn answer_options(plan: &Plan, server: &ServerPlan, n: u64) -> Answer {
     };
     let allow = if server.allow_206 { "204, 206" } else { "204" };
     let closes = dice.one_in(server.close_one_in);
-    answer::options(
+    icap_response::options(
         methods,
         server.preview,
         server.max_connections,

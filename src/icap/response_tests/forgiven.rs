@@ -1,7 +1,7 @@
 //! Lines of an ICAP head that are no fields, and heads past the limits: what was said before them, and after them, stands.
 
 use crate::icap::testing::{Seen, drain, head, test, tr, tr_with};
-use crate::icap::{AnswerHead, AnswerParser, CUT_FIELD_BYTES, Headers, Limits};
+use crate::icap::{CUT_FIELD_BYTES, Headers, IcapResponseHead, IcapResponseParser, Limits};
 
 fn headers(lines: &str) -> Headers {
     let seen = tr(format!("ICAP/1.0 204 OK\r\n{lines}\r\n"));
@@ -89,10 +89,10 @@ fn a_list_of_thousands_is_cut_and_never_reads_as_repaired() {
 }
 
 /// What is known of an answer's head after `bytes`, however they came.
-fn so_far(bytes: &str, limits: Limits) -> Option<AnswerHead> {
+fn so_far(bytes: &str, limits: Limits) -> Option<IcapResponseHead> {
     let mut known = Vec::new();
     for size in [1, bytes.len()] {
-        let mut parser = AnswerParser::new(limits);
+        let mut parser = IcapResponseParser::new(limits);
         let mut seen: Vec<Seen> = Vec::new();
         for piece in bytes.as_bytes().chunks(size) {
             parser.push(piece.to_vec());
@@ -102,7 +102,7 @@ fn so_far(bytes: &str, limits: Limits) -> Option<AnswerHead> {
     }
     // A line that passes a limit may have been seen in part.
     let whole = known.pop().unwrap();
-    let virus = |head: &Option<AnswerHead>| {
+    let virus = |head: &Option<IcapResponseHead>| {
         let head = head.as_ref()?;
         head.headers.text("x-virus-id")
     };

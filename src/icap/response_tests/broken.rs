@@ -1,5 +1,5 @@
 use crate::icap::testing::{Seen, broken, broken_with, ok, test, tr, tr_with};
-use crate::icap::{AnswerError, LimitKind, Limits};
+use crate::icap::{IcapResponseError, LimitKind, Limits};
 
 #[test]
 fn what_is_no_status_line() {
@@ -26,7 +26,7 @@ fn what_is_no_status_line() {
         assert!(
             matches!(
                 broken(format!("{line}\r\n")),
-                AnswerError::StatusLine { .. }
+                IcapResponseError::StatusLine { .. }
             ),
             "{line:?}"
         );
@@ -51,11 +51,14 @@ fn an_error_is_read_from_an_odd_status_line() {
 #[test]
 fn another_protocol_is_known_by_its_first_bytes() {
     for start in ["H", "IC\n", "\x15\x03\x01", "ICAP 1"] {
-        assert!(matches!(broken(start), AnswerError::StatusLine { .. }));
+        assert!(matches!(
+            broken(start),
+            IcapResponseError::StatusLine { .. }
+        ));
     }
 }
 
-fn http_head(kind: &str, head: &str) -> AnswerError {
+fn http_head(kind: &str, head: &str) -> IcapResponseError {
     broken(ok(&format!("{kind}-hdr=0, null-body={}", head.len()), head))
 }
 
@@ -78,7 +81,7 @@ fn what_is_no_request_line() {
         assert!(
             matches!(
                 http_head("req", &format!("{line}\r\n\r\n")),
-                AnswerError::HttpStartLine { .. }
+                IcapResponseError::HttpStartLine { .. }
             ),
             "{line:?}"
         );
@@ -101,7 +104,7 @@ fn what_is_no_http_status_line() {
         assert!(
             matches!(
                 http_head("res", &format!("{line}\r\n\r\n")),
-                AnswerError::HttpStartLine { .. }
+                IcapResponseError::HttpStartLine { .. }
             ),
             "{line:?}"
         );
@@ -114,15 +117,15 @@ fn nothing_is_smuggled_in_an_http_head() {
         assert!(
             matches!(
                 http_head("res", &format!("HTTP/1.1 200 OK\r\n{line}\r\n\r\n")),
-                AnswerError::HeaderValue { .. }
+                IcapResponseError::HeaderValue { .. }
             ),
             "{line:?}"
         );
     }
     let folded = http_head("res", "HTTP/1.1 200 OK\r\nA: b\r\n c\rd\r\n\r\n");
-    assert!(matches!(folded, AnswerError::HeaderValue { .. }));
+    assert!(matches!(folded, IcapResponseError::HeaderValue { .. }));
     let first = http_head("res", "HTTP/1.1 200 OK\r\n A: b\r\n\r\n");
-    assert!(matches!(first, AnswerError::HeaderLine { .. }));
+    assert!(matches!(first, IcapResponseError::HeaderLine { .. }));
 }
 
 #[test]
@@ -135,13 +138,13 @@ fn an_encapsulated_head_ends_exactly_where_it_should() {
         (head.len() - 4, false),
         (3, false),
     ] {
-        let answer = ok(
+        let response = ok(
             &format!("res-hdr=0, res-body={announced}"),
             format!("{head}0\r\n\r\n"),
         );
         assert_eq!(
-            broken(answer),
-            AnswerError::HttpHeadLength {
+            broken(response),
+            IcapResponseError::HttpHeadLength {
                 announced,
                 ended_early
             }
@@ -153,11 +156,11 @@ fn an_encapsulated_head_ends_exactly_where_it_should() {
 fn encapsulated_is_checked_after_the_head_was_given() {
     assert_eq!(
         broken("ICAP/1.0 200 OK\r\n\r\n"),
-        AnswerError::EncapsulatedMissing { status: 200 }
+        IcapResponseError::EncapsulatedMissing { status: 200 }
     );
     assert!(matches!(
         broken(ok("req-hdr=0, res-hdr=10, res-body=20", "")),
-        AnswerError::Encapsulated { .. }
+        IcapResponseError::Encapsulated { .. }
     ));
 }
 
@@ -167,7 +170,7 @@ fn assert_limit(limits: Limits, fits: &str, passes: &str, expected: (LimitKind, 
     let (what, limit) = expected;
     assert_eq!(
         broken_with(limits, passes),
-        AnswerError::Limit { what, limit }
+        IcapResponseError::Limit { what, limit }
     );
 }
 
@@ -245,7 +248,7 @@ fn empty_lines_are_limited() {
 #[test]
 fn informational_answers_are_limited() {
     let limits = Limits {
-        interim_answers: 2,
+        interim_responses: 2,
         ..Limits::default()
     };
     let (interim, last) = ("ICAP/1.0 100 C\r\n\r\n", "ICAP/1.0 204 OK\r\n\r\n");

@@ -1,5 +1,5 @@
 use crate::icap::testing::{Seen, body, end, head, http, ok, test, tr, tr_in, unfinished};
-use crate::icap::{AnswerHead, AnswerParser, Event, Headers, HttpHead, Limits};
+use crate::icap::{Event, Headers, HttpHead, IcapResponseHead, IcapResponseParser, Limits};
 use crate::icap::{RequestHead, ResponseHead};
 
 const PAGE_HEAD: &str = "HTTP/1.0 403 Forbidden\r\nContent-Type: text/html\r\n\r\n";
@@ -14,7 +14,7 @@ fn page_head() -> HttpHead {
 #[test]
 fn no_content() {
     let seen = tr("ICAP/1.0 204 No Content\r\nISTag: \"x\"\r\nConnection: keep-alive\r\n\r\n");
-    let expected = AnswerHead {
+    let expected = IcapResponseHead {
         status: 204,
         reason: "No Content".into(),
         headers: Headers::from_iter([("ISTag", "\"x\""), ("Connection", "keep-alive")]),
@@ -128,8 +128,8 @@ fn other_statuses() {
         ("ICAP/1.1  539 ", 539, ""),
         ("ICAP/1.0 999 \x1b\t!", 999, "!"),
     ] {
-        let answer = format!("{line}\r\nEncapsulated: null-body=0\r\n\r\n");
-        let seen = tr(answer);
+        let response = format!("{line}\r\nEncapsulated: null-body=0\r\n\r\n");
+        let seen = tr(response);
         assert_eq!(head(&seen).status, status);
         assert_eq!(head(&seen).reason, reason);
         assert_eq!(seen.len(), 2);
@@ -140,11 +140,11 @@ fn other_statuses() {
 #[test]
 fn an_error_may_carry_a_page() {
     let rest = format!("{PAGE_HEAD}2\r\nno\r\n0\r\n\r\n");
-    let answer = format!(
+    let response = format!(
         "ICAP/1.0 500 No\r\nX-ICAP-Error: password_protected\r\nEncapsulated: res-hdr=0, res-body={}\r\n\r\n{rest}",
         PAGE_HEAD.len()
     );
-    let seen = tr(answer);
+    let seen = tr(response);
     assert_eq!(head(&seen).status, 500);
     assert_eq!(http(&seen), Some(&page_head()));
 }
@@ -208,8 +208,8 @@ fn folds_of_the_http_head_become_blanks() {
 
 #[test]
 fn values_are_bytes() {
-    let answer = b"ICAP/1.0 204 OK\r\nX-Response-Description: gef\xe4hrlich \xc3\xa4\r\nX-Empty:\r\nX-B: \t v \t\r\n\r\n";
-    let seen = tr(answer);
+    let response = b"ICAP/1.0 204 OK\r\nX-Response-Description: gef\xe4hrlich \xc3\xa4\r\nX-Empty:\r\nX-B: \t v \t\r\n\r\n";
+    let seen = tr(response);
     let headers = &head(&seen).headers;
     assert_eq!(
         headers.get("x-response-description"),
@@ -260,7 +260,7 @@ fn a_206_names_where_the_original_body_goes_on() {
 
 #[test]
 fn an_options_answer() {
-    let options = || AnswerParser::for_options(Limits::default());
+    let options = || IcapResponseParser::for_options(Limits::default());
     let seen = tr_in(options, "ICAP/1.0 200 OK\r\nMethods: REQMOD\r\n\r\n");
     assert_eq!(
         head(&seen).headers.get("methods"),
@@ -276,7 +276,7 @@ fn an_options_answer() {
 
 #[test]
 fn body_slices_are_as_large_as_what_is_there() {
-    let mut parser = AnswerParser::new(Limits::default());
+    let mut parser = IcapResponseParser::new(Limits::default());
     parser.push(ok("res-body=0", "10\r\n"));
     assert!(matches!(parser.poll(), Ok(Some(Event::Head(_)))));
     assert_eq!(parser.poll(), Ok(None));
@@ -289,7 +289,7 @@ fn body_slices_are_as_large_as_what_is_there() {
 
 #[test]
 fn started_means_the_final_answer() {
-    let mut parser = AnswerParser::new(Limits::default());
+    let mut parser = IcapResponseParser::new(Limits::default());
     let mut at = |bytes: &str| {
         parser.push(bytes.into());
         let mut seen = Vec::new();
@@ -335,7 +335,7 @@ fn a_close_says_what_was_expected() {
     ] {
         assert_eq!(unfinished(beginning), expected, "{beginning:?}");
     }
-    let mut parser = AnswerParser::new(Limits::default());
+    let mut parser = IcapResponseParser::new(Limits::default());
     parser.push(b"ICAP/1.0 204 OK\r\n\r\n".to_vec());
     assert!(matches!(parser.poll(), Ok(Some(Event::Head(_)))));
     assert!(parser.end_of_input().is_err(), "End was not polled");

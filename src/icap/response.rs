@@ -2,14 +2,14 @@
 
 use super::chunked::{ChunkDecoder, Piece};
 use super::encapsulated::{BodyKind, Sections};
-use super::error::{AnswerError, LimitKind};
+use super::error::{IcapResponseError, LimitKind};
 use super::head::{HttpHeadReader, IcapHead, IcapHeadReader};
 use super::input::Input;
 use super::{Headers, HttpHead, Limits};
 
 /// The ICAP head of a final answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnswerHead {
+pub struct IcapResponseHead {
     /// The ICAP status, 200 to 999.
     pub status: u16,
     /// The reason phrase, empty if there is none; bytes that are no UTF-8 become U+FFFD, control characters blanks.
@@ -29,7 +29,7 @@ pub enum Event<'a> {
     /// `100 Continue`: the server wants the rest of the body.
     Continue,
     /// The ICAP head.
-    Head(AnswerHead),
+    Head(IcapResponseHead),
     /// The encapsulated HTTP head.
     Http(HttpHead),
     /// The next bytes of the encapsulated body, never empty.
@@ -48,7 +48,7 @@ pub enum Event<'a> {
 /// Push bytes as they come; after each push, poll until it gives `None`. An error is final: every later poll repeats it.
 /// The work is linear in the bytes received, however they are split. An `opt-body` is read and dropped.
 #[derive(Debug)]
-pub struct AnswerParser {
+pub struct IcapResponseParser {
     limits: Limits,
     /// Whether the request was OPTIONS.
     options: bool,
@@ -58,7 +58,7 @@ pub struct AnswerParser {
     interim: usize,
     leftover: usize,
     /// The beginning of an ICAP head that could not be read to its end.
-    broken_head: Option<AnswerHead>,
+    broken_head: Option<IcapResponseHead>,
     /// The trailers that came before a body could not be read on.
     broken_trailers: Headers,
     /// Body bytes of several chunks, given out as one.
@@ -75,15 +75,15 @@ const LARGE_BYTES: usize = 4 * 1024;
 enum State {
     Head(IcapHeadReader),
     /// The head was given out; this is what it says about the rest.
-    Sections(Result<Sections, AnswerError>),
+    Sections(Result<Sections, IcapResponseError>),
     Http(HttpHeadReader, BodyKind),
     Body(Box<ChunkDecoder>, BodyKind),
     /// The body has come to its end, or can't be read on; what there was of it was given out.
-    AfterBody(Result<BodyEnd, AnswerError>),
+    AfterBody(Result<BodyEnd, IcapResponseError>),
     /// Nothing follows but the end.
     Empty,
     Done,
-    Failed(AnswerError),
+    Failed(IcapResponseError),
 }
 
 /// What follows a body.
@@ -102,7 +102,7 @@ enum Step {
     Run,
 }
 
-impl AnswerParser {
+impl IcapResponseParser {
     /// For the answer to REQMOD or RESPMOD: 200, 201 and 206 must have an `Encapsulated` header.
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -138,7 +138,7 @@ impl AnswerParser {
     }
 
     /// The next event; `None` if it needs more bytes, or after `End`.
-    pub fn poll(&mut self) -> Result<Option<Event<'_>>, AnswerError> {
+    pub fn poll(&mut self) -> Result<Option<Event<'_>>, IcapResponseError> {
         match self.step() {
             Ok(None) => Ok(None),
             Ok(Some(Step::Event(event))) => Ok(Some(event)),
@@ -166,12 +166,12 @@ impl AnswerParser {
 
     /// What has come of a final answer's head that has no end: its bytes stopped, or passed a limit. `None` where the head was
     /// given out, or nothing of its fields has come.
-    pub fn unfinished_head(&self) -> Option<AnswerHead> {
+    pub fn unfinished_head(&self) -> Option<IcapResponseHead> {
         match &self.state {
             State::Head(reader) => reader
                 .so_far(self.input.unread())
                 .filter(|head| head.status >= 200)
-                .map(|head| self.answer_head(head)),
+                .map(|head| self.response_head(head)),
             State::Failed(_) => self.broken_head.clone(),
             _ => None,
         }
@@ -197,7 +197,7 @@ impl AnswerParser {
     }
 
     /// To be called when the connection closed and everything was polled: `Ok` after `End`, otherwise what was missing.
-    pub fn end_of_input(&self) -> Result<(), AnswerError> {
+    pub fn end_of_input(&self) -> Result<(), IcapResponseError> {
         let expected = match &self.state {
             State::Done => return Ok(()),
             State::Failed(error) => return Err(error.clone()),
@@ -209,10 +209,10 @@ impl AnswerParser {
             State::Http(..) => "the rest of the encapsulated head",
             State::Body(decoder, _) => decoder.expected(),
         };
-        Err(AnswerError::Closed { expected })
+        Err(IcapResponseError::Closed { expected })
     }
 
-    fn step(&mut self) -> Result<Option<Step>, AnswerError> {
+    fn step(&mut self) -> Result<Option<Step>, IcapResponseError> {
         loop {
             match &mut self.state {
                 State::Head(reader) => {
@@ -270,29 +270,29 @@ impl AnswerParser {
     }
 
     /// Goes on after an ICAP head; `None` for an informational one that means nothing to us.
-    fn head(&mut self, head: IcapHead) -> Result<Option<Event<'static>>, AnswerError> {
+    fn head(&mut self, head: IcapHead) -> Result<Option<Event<'static>>, IcapResponseError> {
         if head.status < 200 {
             self.interim = self.interim.saturating_add(1);
-            if self.interim > self.limits.interim_answers {
-                return Err(AnswerError::Limit {
+            if self.interim > self.limits.interim_responses {
+                return Err(IcapResponseError::Limit {
                     what: LimitKind::InterimAnswers,
-                    limit: self.limits.interim_answers as u64,
+                    limit: self.limits.interim_responses as u64,
                 });
             }
             self.state = State::Head(IcapHeadReader::new(&self.limits));
             return Ok((head.status == 100).then_some(Event::Continue));
         }
-        self.state = State::Sections(Sections::of_answer(
+        self.state = State::Sections(Sections::of_response(
             head.status,
             &head.headers,
             self.options,
             &self.limits,
         ));
-        Ok(Some(Event::Head(self.answer_head(head))))
+        Ok(Some(Event::Head(self.response_head(head))))
     }
 
-    fn answer_head(&self, head: IcapHead) -> AnswerHead {
-        AnswerHead {
+    fn response_head(&self, head: IcapHead) -> IcapResponseHead {
+        IcapResponseHead {
             status: head.status,
             reason: head.reason,
             close: head.headers.has_token("connection", "close")
@@ -326,7 +326,7 @@ fn gather(
     kind: BodyKind,
     input: &mut Input,
     run: &mut Vec<u8>,
-) -> Result<Option<Step>, Result<BodyEnd, AnswerError>> {
+) -> Result<Option<Step>, Result<BodyEnd, IcapResponseError>> {
     loop {
         match decoder.read(input) {
             Ok(None) => return Ok((!run.is_empty()).then_some(Step::Run)),
@@ -357,5 +357,5 @@ fn gather(
 }
 
 #[cfg(test)]
-#[path = "answer_tests/mod.rs"]
+#[path = "response_tests/mod.rs"]
 mod tests;

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 
 /// A header of an answer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct AnswerHeader {
+pub struct IcapHeaderMatcher {
     /// Its name, lower case.
     pub name: String,
     /// What its value has to be; `None`: anything but a word for nothing.
@@ -17,21 +17,21 @@ pub struct AnswerHeader {
 }
 
 /// The headers in the field `field`.
-pub(super) fn answer_headers(fields: &Fields<'_>, field: &str) -> Vec<AnswerHeader> {
-    let seen: RefCell<Vec<AnswerHeader>> = RefCell::default();
-    let again = |header: &AnswerHeader| {
+pub(super) fn icap_header_matchers(fields: &Fields<'_>, field: &str) -> Vec<IcapHeaderMatcher> {
+    let seen: RefCell<Vec<IcapHeaderMatcher>> = RefCell::default();
+    let again = |header: &IcapHeaderMatcher| {
         let again = seen.borrow().contains(header);
         seen.borrow_mut().push(header.clone());
         again
     };
-    let headers = fields.answer_headers(
+    let headers = fields.icap_header_matchers(
         field,
         |value, text| {
             if !is_token(text) {
                 value.wrong(TOKEN);
                 return None;
             }
-            let header = AnswerHeader {
+            let header = IcapHeaderMatcher {
                 name: text.to_ascii_lowercase(),
                 value: None,
             };
@@ -47,7 +47,7 @@ pub(super) fn answer_headers(fields: &Fields<'_>, field: &str) -> Vec<AnswerHead
                 true => Some(value_matcher(&object)?),
                 false => None,
             };
-            let header = AnswerHeader { name: name?, value };
+            let header = IcapHeaderMatcher { name: name?, value };
             if again(&header) {
                 object.fault_here("the header a second time", "each header once");
                 return None;

@@ -9,7 +9,7 @@ use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
-use crate::report::{Action, Outcome, Significance};
+use crate::report::{Conclusion, Outcome, Significance};
 
 /// The header with the length of a body.
 const LENGTH: &str = "content-length";
@@ -27,8 +27,8 @@ impl<H: Host> Worker<H> {
     /// A resume in mid-body would deliver what is held twice where Envoy's router keeps the body too, for a retry or an internal
     /// redirect; before Envoy 1.39.3 the next part would be lost (Envoy's issue 46841).
     pub(super) fn let_go(&mut self, id: u32, exchange: &mut Exchange) {
-        let (outcome, threat) = exchange.journal.told();
-        self.expose(id, exchange.direction, outcome, threat);
+        let (conclusion, threat) = exchange.journal.told();
+        self.expose(id, exchange.direction, conclusion, threat);
         let body = exchange.body;
         let may_exceed = body.available > 0 && body.is_as_announced() && !body.at_end;
         if may_exceed || (body.is_midway() && !self.is_inside(id) && !bug(Bug::MidwayResume)) {
@@ -50,8 +50,8 @@ impl<H: Host> Worker<H> {
 
     /// Goes on with an upload whose body turned out to be empty: it is not scanned.
     pub(super) fn let_go_without_body(&mut self, id: u32, exchange: &mut Exchange) {
-        let outcome = Outcome::done(Action::Disabled, Significance::NONE);
-        self.conclude(id, exchange, outcome);
+        let conclusion = Conclusion::done(Outcome::Disabled, Significance::NONE);
+        self.conclude(id, exchange, conclusion);
         self.let_go(id, exchange);
     }
 
@@ -201,8 +201,12 @@ impl<H: Host> Worker<H> {
         if let Some(record) = record {
             exchange.journal.push(*record);
         }
-        let significance = Significance::of(Action::Modified, None, self.is_slow(exchange));
-        self.conclude(id, exchange, Outcome::done(Action::Modified, significance));
+        let significance = Significance::of(Outcome::Modified, None, self.is_slow(exchange));
+        self.conclude(
+            id,
+            exchange,
+            Conclusion::done(Outcome::Modified, significance),
+        );
         self.let_go(id, exchange);
     }
 
@@ -217,8 +221,8 @@ impl<H: Host> Worker<H> {
         exchange.phase = Phase::Answered;
         let reason = "the changed body is larger than Envoy's buffer limit";
         self.record_failure(id, exchange, Cause::Oversize, reason);
-        let significance = Significance::of(Action::Failed, Some(Cause::Oversize), false);
-        let outcome = Outcome::done(Action::Failed, significance);
-        self.conclude_failed(id, exchange, outcome, (Cause::Oversize, false));
+        let significance = Significance::of(Outcome::Failed, Some(Cause::Oversize), false);
+        let conclusion = Conclusion::done(Outcome::Failed, significance);
+        self.conclude_failed(id, exchange, conclusion, (Cause::Oversize, false));
     }
 }

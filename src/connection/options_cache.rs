@@ -22,7 +22,7 @@ const MAX_SERVERS: usize = 256;
 ///
 /// What was learned holds until something newer is learned: it grows stale, it is never forgotten.
 #[derive(Debug)]
-pub struct Knowledge {
+pub struct OptionsCache {
     config: OptionsConfig,
     state: State,
     options: Option<ServiceOptions>,
@@ -41,7 +41,7 @@ enum State {
     Failed { until_ms: u64 },
 }
 
-impl Knowledge {
+impl OptionsCache {
     /// Nothing is known yet.
     pub fn new(config: OptionsConfig) -> Self {
         Self {
@@ -139,8 +139,8 @@ impl Knowledge {
 mod tests {
     use super::*;
 
-    fn knowledge(enabled: bool) -> Knowledge {
-        Knowledge::new(OptionsConfig {
+    fn options_cache(enabled: bool) -> OptionsCache {
+        OptionsCache::new(OptionsConfig {
             enabled,
             default_ttl_s: 60,
         })
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn it_is_asked_once_and_again_when_the_ttl_is_over() {
-        let mut known = knowledge(true);
+        let mut known = options_cache(true);
         assert!(known.is_due(0));
         known.asked();
         assert!(!known.is_due(u64::MAX));
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn failures_back_off_and_keep_what_was_known() {
-        let mut known = knowledge(true);
+        let mut known = options_cache(true);
         known.learned(with_ttl(None), 0);
         assert!(known.failed(0));
         assert!(!known.is_due(999) && known.is_due(1_000));
@@ -189,13 +189,13 @@ mod tests {
 
     #[test]
     fn nothing_is_asked_where_it_is_disabled() {
-        assert!(!knowledge(false).is_due(u64::MAX));
+        assert!(!options_cache(false).is_due(u64::MAX));
     }
 
     const HOUR: u64 = 3_600_000;
 
-    fn known_for_an_hour() -> Knowledge {
-        let mut known = knowledge(true);
+    fn known_for_an_hour() -> OptionsCache {
+        let mut known = options_cache(true);
         known.learned(with_ttl(Some(3_600)), 0);
         assert!(!known.notice_istag("10.0.0.1:1344", "a", 0));
         known

@@ -81,7 +81,7 @@ impl<'h, H: Host> Told<'h, H> {
 
 /// What is asked of the ICAP server about a message: `requested` are the fields of the request, `fields` those of the message, or
 /// of the part of a form that is shown.
-pub(super) fn ask<H: Host>(
+pub(super) fn icap_request<H: Host>(
     profile: &Profile,
     watched: Option<&Service>,
     service: &ServiceUrl,

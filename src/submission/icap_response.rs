@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::held::{Budget, Held, OverBudget, PIECE_BYTES};
-use crate::icap::{AnswerHead, Headers, HttpHead};
+use crate::icap::{Headers, HttpHead, IcapResponseHead};
 
 /// The body of an answer.
 ///
@@ -12,7 +12,7 @@ use crate::icap::{AnswerHead, Headers, HttpHead};
 ///  None ──other bytes──▶ Own
 /// ```
 #[derive(Debug, Default)]
-pub enum AnswerBody {
+pub enum IcapResponseBody {
     /// No byte so far.
     #[default]
     None,
@@ -57,13 +57,13 @@ pub enum NotKept {
 
 /// What has come of an answer.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub struct IcapResponse {
     /// The ICAP head.
-    pub head: Option<AnswerHead>,
+    pub head: Option<IcapResponseHead>,
     /// The HTTP head that it encapsulates.
     pub http: Option<HttpHead>,
     /// The body that it encapsulates.
-    pub body: AnswerBody,
+    pub body: IcapResponseBody,
     /// ICAP or HTTP trailers.
     pub trailers: Headers,
     /// 206: the original body follows from here on.
@@ -76,7 +76,7 @@ impl From<OverBudget> for NotKept {
     }
 }
 
-impl AnswerBody {
+impl IcapResponseBody {
     /// Takes `bytes` of the answer. `original` gives a range of what was sent, as far as there is one; `available` is its
     /// length so far. What is kept is out of `budget`.
     pub fn push(
@@ -210,8 +210,8 @@ mod tests {
         }
     }
 
-    fn fed(pieces: &[&[u8]], limit: u64) -> AnswerBody {
-        let mut body = AnswerBody::default();
+    fn fed(pieces: &[&[u8]], limit: u64) -> IcapResponseBody {
+        let mut body = IcapResponseBody::default();
         let budget = Budget::new(1 << 20);
         for piece in pieces {
             body.push(
@@ -230,24 +230,24 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_own(body: &AnswerBody, expected: &[u8]) {
+    fn assert_own(body: &IcapResponseBody, expected: &[u8]) {
         match body {
-            AnswerBody::Own(own) => {
+            IcapResponseBody::Own(own) => {
                 assert_eq!(own.held.pieces().collect::<Vec<_>>().concat(), expected);
             }
             other => panic!("{other:?}"),
         }
     }
 
-    fn is_too_large(body: &AnswerBody) -> bool {
-        matches!(body, AnswerBody::Lost(NotKept::TooLarge))
+    fn is_too_large(body: &IcapResponseBody) -> bool {
+        matches!(body, IcapResponseBody::Lost(NotKept::TooLarge))
     }
 
     #[test]
     fn an_echo_is_counted_and_not_kept() {
         assert!(matches!(
             fed(&[b"hello", b" world"], 1),
-            AnswerBody::Same(11)
+            IcapResponseBody::Same(11)
         ));
     }
 
@@ -262,12 +262,12 @@ mod tests {
             limit: 99,
             copied: 4,
         };
-        let mut body = AnswerBody::Same(5);
+        let mut body = IcapResponseBody::Same(5);
         body.push(b" there", 11, keep, &Budget::new(64), |range| {
             assert_eq!(range, 5..11);
             Some(b" world".to_vec())
         });
-        let AnswerBody::Own(own) = &body else {
+        let IcapResponseBody::Own(own) = &body else {
             panic!("{body:?}");
         };
         assert_eq!((own.same, own.len(), own.from), (5, 11, None));
@@ -290,43 +290,43 @@ mod tests {
     #[test]
     fn no_more_is_kept_than_the_budget() {
         let budget = Budget::new(64);
-        let mut body = AnswerBody::default();
+        let mut body = IcapResponseBody::default();
         body.push(&[1; 60], 0, up_to(1000), &budget, |_| None);
         assert_eq!(budget.used(), 64);
         body.push(&[1; 60], 0, up_to(1000), &budget, |_| None);
-        assert!(matches!(body, AnswerBody::Lost(NotKept::OverBudget)));
+        assert!(matches!(body, IcapResponseBody::Lost(NotKept::OverBudget)));
         assert_eq!(budget.used(), 0, "what can't be used is not held");
     }
 
     #[test]
     fn what_can_t_be_read_again_is_no_empty_beginning() {
-        let mut body = AnswerBody::Same(5);
+        let mut body = IcapResponseBody::Same(5);
         body.push(b"x", 5, up_to(99), &Budget::new(99), |_| None);
-        assert!(matches!(body, AnswerBody::Lost(NotKept::Unreadable)));
+        assert!(matches!(body, IcapResponseBody::Lost(NotKept::Unreadable)));
     }
 
     #[test]
     fn what_can_t_be_compared_is_no_difference() {
-        let mut body = AnswerBody::default();
+        let mut body = IcapResponseBody::default();
         body.push(b"hello", 11, up_to(99), &Budget::new(99), |_| None);
-        assert!(matches!(body, AnswerBody::Lost(NotKept::Unreadable)));
+        assert!(matches!(body, IcapResponseBody::Lost(NotKept::Unreadable)));
     }
 
     #[test]
     fn chunks_of_one_byte_are_compared_in_long_runs() {
-        use crate::icap::{AnswerParser, Event, Limits};
+        use crate::icap::{Event, IcapResponseParser, Limits};
         const SIZE: usize = 1 << 20;
-        let mut answer = b"ICAP/1.0 200 OK\r\nEncapsulated: req-body=0\r\n\r\n".to_vec();
+        let mut response = b"ICAP/1.0 200 OK\r\nEncapsulated: req-body=0\r\n\r\n".to_vec();
         for byte in 0..SIZE {
-            answer.extend_from_slice(b"1\r\n");
-            answer.push(byte as u8);
-            answer.extend_from_slice(b"\r\n");
+            response.extend_from_slice(b"1\r\n");
+            response.push(byte as u8);
+            response.extend_from_slice(b"\r\n");
         }
-        answer.extend_from_slice(b"0\r\n\r\n");
-        let mut parser = AnswerParser::new(Limits::default());
-        let (mut body, mut reads, mut pieces) = (AnswerBody::default(), 0, 0);
+        response.extend_from_slice(b"0\r\n\r\n");
+        let mut parser = IcapResponseParser::new(Limits::default());
+        let (mut body, mut reads, mut pieces) = (IcapResponseBody::default(), 0, 0);
         let received = 64 * 1024;
-        for part in answer.chunks(received) {
+        for part in response.chunks(received) {
             parser.push(part.to_vec());
             while let Some(event) = parser.poll().unwrap() {
                 if let Event::Body(bytes) = event {
@@ -338,9 +338,9 @@ mod tests {
                 }
             }
         }
-        assert!(matches!(body, AnswerBody::Same(n) if n == SIZE as u64));
+        assert!(matches!(body, IcapResponseBody::Same(n) if n == SIZE as u64));
         // One for each part that was received, and not one for each chunk.
-        let parts = answer.len().div_ceil(received);
+        let parts = response.len().div_ceil(received);
         assert!(pieces <= parts + SIZE / (64 * 1024), "{pieces} pieces");
         assert_eq!(reads, pieces);
     }

@@ -7,7 +7,7 @@ use super::chain::Chain;
 use super::write_log::write_log;
 use crate::config::{Config, Profile, Secrets};
 use crate::host::{Host, HostResult};
-use crate::report::{Action, IcapLog, Outcome, ScanRecord, Significance, TrailerNames};
+use crate::report::{Conclusion, IcapLog, Outcome, ScanRecord, Significance, TrailerNames};
 use crate::verdict::{Findings, Violation, clean};
 
 /// From how many transactions on those that passed are left out of icap_log: a form may have a thousand files.
@@ -21,7 +21,7 @@ const MAX_TRAILERS: usize = 32;
 pub(super) struct Journal {
     rule: Option<Rc<str>>,
     secrets: Secrets,
-    outcome: Option<Outcome>,
+    conclusion: Option<Conclusion>,
     records: Vec<ScanRecord<'static>>,
     /// The names of trailers that went on.
     trailers: Vec<String>,
@@ -37,7 +37,7 @@ impl Journal {
         Self {
             rule,
             secrets: secrets.clone(),
-            outcome: None,
+            conclusion: None,
             records: Vec::new(),
             trailers: Vec::new(),
             removed_trailers: Vec::new(),
@@ -54,7 +54,7 @@ impl Journal {
 
     /// Adds a transaction. What the server said of it may repeat what it was sent.
     pub(super) fn push(&mut self, mut record: ScanRecord<'static>) {
-        if self.records.len() >= MAX_RECORDS && record.action == Some(Action::Passed) {
+        if self.records.len() >= MAX_RECORDS && record.outcome == Some(Outcome::Passed) {
             return;
         }
         record.findings = without_secrets(record.findings, &self.secrets);
@@ -78,19 +78,20 @@ impl Journal {
     }
 
     /// Notes an outcome: of request and response the graver one stands.
-    pub(super) fn note(&mut self, outcome: Outcome) {
-        self.outcome = Some(self.with(outcome));
+    pub(super) fn note(&mut self, conclusion: Conclusion) {
+        self.conclusion = Some(self.with(conclusion));
     }
 
     /// The outcome so far together with another.
-    pub(super) fn with(&self, outcome: Outcome) -> Outcome {
-        self.outcome.map_or(outcome, |before| before.with(outcome))
+    pub(super) fn with(&self, conclusion: Conclusion) -> Conclusion {
+        self.conclusion
+            .map_or(conclusion, |before| before.with(conclusion))
     }
 
     /// What became of the exchange so far.
-    pub(super) fn outcome(&self) -> Outcome {
-        self.outcome
-            .unwrap_or(Outcome::done(Action::Failed, Significance::NONE))
+    pub(super) fn conclusion(&self) -> Conclusion {
+        self.conclusion
+            .unwrap_or(Conclusion::done(Outcome::Failed, Significance::NONE))
     }
 
     /// Looks for what other filters of a chain have logged. The context has been entered.
@@ -99,8 +100,8 @@ impl Journal {
     }
 
     /// What client and application are told: of all filters of a chain.
-    pub(super) fn told(&self) -> (Outcome, Option<&str>) {
-        self.chain.told(self.outcome(), self.threat())
+    pub(super) fn told(&self) -> (Conclusion, Option<&str>) {
+        self.chain.told(self.conclusion(), self.threat())
     }
 
     /// What was found, by the last transaction of this filter that found anything.
@@ -127,14 +128,14 @@ impl Journal {
         id: u32,
         config: &Config,
         profile: &str,
-        outcome: Outcome,
+        conclusion: Conclusion,
     ) -> HostResult {
         if config.chained && !profile.is_empty() {
             let unnamed = self.records.iter_mut().filter(|it| it.profile.is_none());
             unnamed.for_each(|record| record.profile = Some(Cow::Owned(profile.to_owned())));
         }
         let entry = IcapLog {
-            outcome,
+            conclusion,
             rule_name: self.rule.as_deref(),
             profile: Some(profile).filter(|name| !name.is_empty()),
             reason: None,

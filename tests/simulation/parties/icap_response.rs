@@ -7,7 +7,7 @@ use super::transaction::Changed;
 
 /// An answer: its bytes, where its ICAP head ends, and from where on it is seen to be no echo.
 #[derive(Clone, Debug, Default)]
-pub struct Answer {
+pub struct IcapResponse {
     pub bytes: Vec<u8>,
     pub head_len: usize,
     pub differs: Option<usize>,
@@ -39,16 +39,16 @@ impl Extra<'_> {
 }
 
 /// A status without a message.
-pub fn bare(status: u16, extra: Extra<'_>) -> Answer {
+pub fn bare(status: u16, extra: Extra<'_>) -> IcapResponse {
     let parts = match status {
         204 => "",
         _ => "Encapsulated: null-body=0\r\n",
     };
     let bytes = format!("ICAP/1.0 {status} Phrase\r\n{}{parts}\r\n", extra.lines()).into_bytes();
-    Answer {
+    IcapResponse {
         head_len: bytes.len(),
         bytes,
-        ..Answer::default()
+        ..IcapResponse::default()
     }
 }
 
@@ -59,7 +59,7 @@ pub fn options(
     max_connections: Option<u32>,
     allow: &str,
     closes: bool,
-) -> Answer {
+) -> IcapResponse {
     let preview = preview.map_or_else(String::new, |n| format!("Preview: {n}\r\n"));
     let max = max_connections.map_or_else(String::new, |n| format!("Max-Connections: {n}\r\n"));
     let fields =
@@ -75,7 +75,7 @@ pub fn options(
 }
 
 /// A page for the client.
-pub fn page(body: &[u8], extra: Extra<'_>) -> Answer {
+pub fn page(body: &[u8], extra: Extra<'_>) -> IcapResponse {
     let head = format!(
         "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -90,7 +90,7 @@ pub fn changed(
     changed: &Changed,
     had_body: bool,
     extra: Extra<'_>,
-) -> Answer {
+) -> IcapResponse {
     let length = (!changed.body.is_empty() || had_body).then_some(changed.body.len());
     let head = rewritten(head, length, changed.marked);
     let body = (had_body || !changed.body.is_empty()).then_some(changed.body.as_slice());
@@ -98,7 +98,7 @@ pub fn changed(
 }
 
 /// The message as it was shown, sent back. `trailers` follow its body.
-pub fn echo(of: Direction, head: &[u8], body: Option<&[u8]>, extra: Extra<'_>) -> Answer {
+pub fn echo(of: Direction, head: &[u8], body: Option<&[u8]>, extra: Extra<'_>) -> IcapResponse {
     message(200, kind(of), head, body, extra)
 }
 
@@ -109,7 +109,7 @@ pub fn partial(
     start: &[u8],
     goes_on_at: usize,
     extra: Extra<'_>,
-) -> Answer {
+) -> IcapResponse {
     let mut answer = message(206, kind(of), head, Some(start), extra);
     let end = answer.bytes.len() - b"0\r\n\r\n".len();
     answer.bytes.truncate(end);
@@ -125,7 +125,13 @@ fn kind(of: Direction) -> &'static str {
     }
 }
 
-fn message(status: u16, kind: &str, head: &[u8], body: Option<&[u8]>, extra: Extra<'_>) -> Answer {
+fn message(
+    status: u16,
+    kind: &str,
+    head: &[u8],
+    body: Option<&[u8]>,
+    extra: Extra<'_>,
+) -> IcapResponse {
     let rest = if body.is_some() {
         format!("{kind}-body")
     } else {
@@ -149,11 +155,11 @@ fn message(status: u16, kind: &str, head: &[u8], body: Option<&[u8]>, extra: Ext
         bytes.extend_from_slice(extra.trailers.as_bytes());
         bytes.extend_from_slice(b"\r\n");
     }
-    Answer {
+    IcapResponse {
         bytes,
         head_len,
         has_message: true,
-        ..Answer::default()
+        ..IcapResponse::default()
     }
 }
 
@@ -178,7 +184,7 @@ fn rewritten(head: &[u8], length: Option<usize>, marked: bool) -> Vec<u8> {
 }
 
 /// How many bytes of an answer have to have come until its body is seen to differ from `original`.
-pub fn differs_at(answer: &Answer, body: &[u8], original: &[u8]) -> Option<usize> {
+pub fn differs_at(answer: &IcapResponse, body: &[u8], original: &[u8]) -> Option<usize> {
     let same = body
         .iter()
         .zip(original)

@@ -15,7 +15,7 @@ const PATIENCE_MS: u64 = 500;
 
 /// What is known of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holding {
+pub(super) enum DeliveryCheck {
     /// No request with a body has come yet.
     Unknown,
     /// Bodies come while headers are held.
@@ -26,8 +26,8 @@ pub(super) enum Holding {
 
 impl<H: Host> Worker<H> {
     /// Finds out whether bodies are held back, as long as none has come.
-    pub(super) fn watch_holding(&mut self) {
-        if self.holding == Holding::Works {
+    pub(super) fn check_delivery(&mut self) {
+        if self.delivery_check == DeliveryCheck::Works {
             return;
         }
         for id in self.without_body() {
@@ -55,8 +55,8 @@ impl<H: Host> Worker<H> {
         if !exchange.held_back_ms.is_some_and(late) {
             return;
         }
-        if self.holding == Holding::Unknown {
-            self.holding = Holding::Broken;
+        if self.delivery_check == DeliveryCheck::Unknown {
+            self.delivery_check = DeliveryCheck::Broken;
             log::error!(
                 "icap: no body comes while headers are held: set allow_on_headers_stop_iteration: true beside \
                  vm_config of this plugin (Envoy 1.35 or later). Until then every request with a body fails as \

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::icap::testing::{Seen, body, drain, http, tr};
-use crate::icap::{AnswerError, AnswerParser, HttpHead, LAST_CHUNK, Limits};
+use crate::icap::{HttpHead, IcapResponseError, IcapResponseParser, LAST_CHUNK, Limits};
 use crate::icap::{chunk_header, encode_request_head, encode_response_head};
 
 /// Limits small enough for random input to reach them.
@@ -19,11 +19,13 @@ const SMALL: Limits = Limits {
     trailer_bytes: 60,
     body_bytes: 200,
     leading_empty_lines: 2,
-    interim_answers: 2,
+    interim_responses: 2,
 };
 
-fn parse<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Seen>, Option<AnswerError>, usize) {
-    let mut parser = AnswerParser::new(SMALL);
+fn parse<'a>(
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> (Vec<Seen>, Option<IcapResponseError>, usize) {
+    let mut parser = IcapResponseParser::new(SMALL);
     let mut seen = Vec::new();
     for piece in pieces {
         parser.push(piece.to_vec());
@@ -86,7 +88,7 @@ fn chunked(chunks: &[Vec<u8>]) -> Vec<u8> {
     out
 }
 
-fn answer(kind: &str, head: &[u8], chunks: &[Vec<u8>]) -> Vec<u8> {
+fn response(kind: &str, head: &[u8], chunks: &[Vec<u8>]) -> Vec<u8> {
     let start = format!(
         "ICAP/1.0 200 OK\r\nEncapsulated: {kind}-hdr=0, {kind}-body={}\r\n\r\n",
         head.len()
@@ -128,7 +130,7 @@ proptest! {
         let given = further.iter().map(|(n, v)| (n.clone().into_bytes(), v.clone()));
         let map: Vec<_> = pseudo.into_iter().chain(given).collect();
         let head = encode_request_head(&map).unwrap();
-        let seen = tr(answer("req", &head, &chunks));
+        let seen = tr(response("req", &head, &chunks));
         let Some(HttpHead::Request(request)) = http(&seen) else {
             panic!("{seen:?}");
         };
@@ -149,7 +151,7 @@ proptest! {
         let given = further.iter().map(|(n, v)| (n.clone().into_bytes(), v.clone()));
         let map: Vec<_> = std::iter::once(start).chain(given).collect();
         let head = encode_response_head(&map).unwrap();
-        let seen = tr(answer("res", &head, &chunks));
+        let seen = tr(response("res", &head, &chunks));
         let Some(HttpHead::Response(response)) = http(&seen) else {
             panic!("{seen:?}");
         };

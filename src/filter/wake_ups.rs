@@ -15,7 +15,7 @@ const QUEUES: &str = "icap_filter.recalls";
 
 /// Those who wait for a callback of their own.
 #[derive(Debug)]
-pub(super) struct Recall {
+pub(super) struct WakeUps {
     waiting: VecDeque<Owner>,
     /// The queue that calls back; `None`: the next tick has to do.
     queue: Option<u32>,
@@ -23,7 +23,7 @@ pub(super) struct Recall {
     called: bool,
 }
 
-impl Recall {
+impl WakeUps {
     /// Of the root context that is being configured.
     pub(super) fn new<H: Host>(host: &H) -> Self {
         let queue = add_shared(host, QUEUES, 1)
@@ -68,7 +68,7 @@ impl Recall {
     }
 
     /// The callback has come.
-    pub(super) fn answer_call<H: Host>(&mut self, host: &H) {
+    pub(super) fn take_call<H: Host>(&mut self, host: &H) {
         self.called = bug(Bug::CallLost);
         if let Some(queue) = self.queue
             && let Err(e) = host.dequeue(queue)

@@ -7,9 +7,9 @@ use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};
 use crate::host::Host;
-use crate::report::{Action, Outcome, ScanRecord, Significance};
+use crate::report::{Conclusion, Outcome, ScanRecord, Significance};
 use crate::submission::{
-    Answer, Change, Cx, Failure, Record, Step, Submission, reason_only, record, unusable,
+    Change, Cx, Failure, IcapResponse, Record, Step, Submission, reason_only, record, unusable,
 };
 use crate::verdict::BlockWith;
 
@@ -35,10 +35,10 @@ impl<H: Host> Worker<H> {
                 let reason = "the server has first sent another body and then let the message pass";
                 self.fail_closed(id, exchange, Cause::Protocol, reason);
             }
-            Step::Pass(record) => self.let_go_as(id, exchange, *record, Action::Passed, None),
+            Step::Pass(record) => self.let_go_as(id, exchange, *record, Outcome::Passed, None),
             Step::Change(record, change) => self.change(id, exchange, record, *change),
-            Step::Block(record, with, answer) => {
-                self.block(id, exchange, *record, (with, *answer), None);
+            Step::Block(record, with, response) => {
+                self.block(id, exchange, *record, (with, *response), None);
             }
             Step::Fail(record, failure) => self.end_failed(id, exchange, *record, failure, None),
         }
@@ -52,15 +52,15 @@ impl<H: Host> Worker<H> {
         mut record: Record,
         change: Change,
     ) {
-        let Change { answer, rest } = change;
-        match replacement(&self.host, id, exchange, answer, &self.budget) {
+        let Change { response, rest } = change;
+        match replacement(&self.host, id, exchange, response, &self.budget) {
             Ok(replacement) => {
                 let length = replacement.body.as_ref().map(NewBody::len);
                 record.modified_content_length = Some(length.unwrap_or(exchange.body.available));
                 if exchange.is_monitored() && !bug(Bug::MonitorChanges) {
-                    return self.let_go_as(id, exchange, *record, Action::Modified, None);
+                    return self.let_go_as(id, exchange, *record, Outcome::Modified, None);
                 }
-                record.action = Some(Action::Modified);
+                record.outcome = Some(Outcome::Modified);
                 let draining = Draining {
                     replacement,
                     record: Some(record),
@@ -80,13 +80,13 @@ impl<H: Host> Worker<H> {
         id: u32,
         exchange: &mut Exchange,
         mut record: ScanRecord<'static>,
-        action: Action,
+        outcome: Outcome,
         cause: Option<Cause>,
     ) {
-        record.action = Some(action);
+        record.outcome = Some(outcome);
         exchange.journal.push(record);
-        let significance = Significance::of(action, cause, self.is_slow(exchange));
-        self.conclude(id, exchange, exchange.outcome(action, significance));
+        let significance = Significance::of(outcome, cause, self.is_slow(exchange));
+        self.conclude(id, exchange, exchange.conclusion(outcome, significance));
         self.let_go(id, exchange);
     }
 
@@ -104,12 +104,12 @@ impl<H: Host> Worker<H> {
             return self.conclude_unscannable(id, exchange, record);
         }
         exchange.journal.push(record);
-        let action = match may_open && exchange.layout.is_none() {
+        let fail_action = match may_open && exchange.layout.is_none() {
             true if bug(Bug::EveryFailureOpens) => FailAction::Open,
             true => exchange.profile.fail_action(cause),
             false => FailAction::Closed,
         };
-        self.conclude_failure(id, exchange, cause, action, status);
+        self.conclude_failure(id, exchange, cause, fail_action, status);
     }
 
     /// The server can't look into the content: blocked with the profile's page, unless the profile opens this very cause.
@@ -120,13 +120,13 @@ impl<H: Host> Worker<H> {
         record: ScanRecord<'static>,
     ) {
         let cause = Cause::Unscannable;
-        let action = exchange.profile.fail_action(cause);
-        if action == FailAction::Open && exchange.layout.is_none() {
+        let fail_action = exchange.profile.fail_action(cause);
+        if fail_action == FailAction::Open && exchange.layout.is_none() {
             exchange.journal.push(record);
-            return self.conclude_failure(id, exchange, cause, action, None);
+            return self.conclude_failure(id, exchange, cause, fail_action, None);
         }
         self.metrics.failed(&exchange.profile, cause, false);
-        let own = (BlockWith::OwnPage, Answer::default());
+        let own = (BlockWith::OwnPage, IcapResponse::default());
         self.block(id, exchange, record, own, Some(cause));
     }
 
@@ -135,11 +135,11 @@ impl<H: Host> Worker<H> {
         let cause = Cause::Unscannable;
         self.metrics.failed(&exchange.profile, cause, false);
         let slow = self.is_slow(exchange);
-        let significance = Significance::of(Action::Blocked, Some(cause), slow);
+        let significance = Significance::of(Outcome::Blocked, Some(cause), slow);
         self.conclude(
             id,
             exchange,
-            exchange.outcome(Action::Blocked, significance),
+            exchange.conclusion(Outcome::Blocked, significance),
         );
         self.let_go(id, exchange);
     }
@@ -150,21 +150,25 @@ impl<H: Host> Worker<H> {
         id: u32,
         exchange: &mut Exchange,
         mut record: ScanRecord<'static>,
-        (with, answer): (BlockWith, Answer),
+        (with, response): (BlockWith, IcapResponse),
         cause: Option<Cause>,
     ) {
         if exchange.is_monitored() && !bug(Bug::MonitorBlocks) {
-            return self.let_go_as(id, exchange, record, Action::Blocked, cause);
+            return self.let_go_as(id, exchange, record, Outcome::Blocked, cause);
         }
-        let page = server_page(&self.host, id, exchange, with, answer);
-        record.action = Some(Action::Blocked);
+        let page = server_page(&self.host, id, exchange, with, response);
+        record.outcome = Some(Outcome::Blocked);
         record.http_response_code = page.as_ref().map(|page| page.status);
         exchange.journal.push(record);
-        let significance = Significance::of(Action::Blocked, cause, self.is_slow(exchange));
-        self.conclude(id, exchange, Outcome::done(Action::Blocked, significance));
+        let significance = Significance::of(Outcome::Blocked, cause, self.is_slow(exchange));
+        self.conclude(
+            id,
+            exchange,
+            Conclusion::done(Outcome::Blocked, significance),
+        );
         let page =
             page.unwrap_or_else(|| exchange.own_page(&self.host, id, Refusal::Blocked, None));
-        self.answer(id, exchange, "icap_blocked", page);
+        self.reply_with_page(id, exchange, "icap_blocked", page);
     }
 
     /// The scan came to nothing: closes its connections and does what the profile says for `cause`, unless a server has
@@ -262,40 +266,40 @@ impl<H: Host> Worker<H> {
         id: u32,
         exchange: &mut Exchange,
         cause: Cause,
-        action: FailAction,
+        fail_action: FailAction,
         status: Option<u16>,
     ) {
         let slow = self.is_slow(exchange);
-        let significance = Significance::of(Action::Failed, Some(cause), slow);
-        let open = action == FailAction::Open && !exchange.is_monitored();
-        let outcome = exchange.outcome(Action::Failed, significance);
-        self.conclude_failed(id, exchange, outcome, (cause, open));
-        match action {
+        let significance = Significance::of(Outcome::Failed, Some(cause), slow);
+        let open = fail_action == FailAction::Open && !exchange.is_monitored();
+        let conclusion = exchange.conclusion(Outcome::Failed, significance);
+        self.conclude_failed(id, exchange, conclusion, (cause, open));
+        match fail_action {
             _ if exchange.is_monitored() => self.let_go_monitored(id, exchange),
             FailAction::Open => self.let_go(id, exchange),
             FailAction::Closed => {
                 let page = exchange.own_page(&self.host, id, Refusal::Failed(cause), status);
-                self.answer(id, exchange, "icap_failed", page);
+                self.reply_with_page(id, exchange, "icap_failed", page);
             }
         }
     }
 
     /// Writes icap_log of a failure that is about to be an outcome, or is not.
     pub(super) fn log_outcome(&self, id: u32, exchange: &mut Exchange, significance: Significance) {
-        let outcome = exchange.outcome(Action::Failed, significance);
-        let outcome = exchange.journal.with(outcome);
-        self.write_log(id, exchange, outcome);
+        let conclusion = exchange.conclusion(Outcome::Failed, significance);
+        let conclusion = exchange.journal.with(conclusion);
+        self.write_log(id, exchange, conclusion);
     }
 
     /// Writes icap_log again, of an outcome about which more is known by now.
     pub(super) fn log_again(&self, id: u32, exchange: &mut Exchange) {
-        self.write_log(id, exchange, exchange.journal.outcome());
+        self.write_log(id, exchange, exchange.journal.conclusion());
     }
 
-    fn write_log(&self, id: u32, exchange: &mut Exchange, outcome: Outcome) {
+    fn write_log(&self, id: u32, exchange: &mut Exchange, conclusion: Conclusion) {
         let profile = &exchange.profile.name;
         let journal = &mut exchange.journal;
-        let written = journal.write(&self.host, id, &self.config, profile, outcome);
+        let written = journal.write(&self.host, id, &self.config, profile, conclusion);
         if let Err(e) = written {
             log::debug!("context {id}: {e}");
         }
@@ -306,10 +310,10 @@ impl<H: Host> Worker<H> {
         &mut self,
         id: u32,
         exchange: &mut Exchange,
-        outcome: Outcome,
+        conclusion: Conclusion,
         failure: (Cause, bool),
     ) {
-        self.conclude(id, exchange, outcome);
+        self.conclude(id, exchange, conclusion);
         if let Some(uncounted) = &mut exchange.uncounted {
             uncounted.failure = Some(failure);
         }
@@ -328,31 +332,34 @@ impl<H: Host> Worker<H> {
         if let Some((cause, open)) = uncounted.failure {
             self.metrics.failed(&exchange.profile, cause, open);
         }
-        let slow =
-            uncounted.outcome.significance.contains(Significance::SLOW) && !exchange.slow_said;
+        let slow = uncounted
+            .conclusion
+            .significance
+            .contains(Significance::SLOW)
+            && !exchange.slow_said;
         exchange.slow_said |= slow;
         self.metrics.concluded(
             &self.host,
             &exchange.profile,
-            (uncounted.outcome, slow),
+            (uncounted.conclusion, slow),
             exchange.journal.last_latency_ms(),
             exchange.body.available,
         );
     }
 
     /// Writes icap_log of an outcome, and has it counted.
-    pub(super) fn conclude(&mut self, id: u32, exchange: &mut Exchange, outcome: Outcome) {
+    pub(super) fn conclude(&mut self, id: u32, exchange: &mut Exchange, conclusion: Conclusion) {
         exchange.uncounted = Some(Uncounted {
-            outcome,
+            conclusion,
             failure: None,
         });
-        exchange.journal.note(outcome);
+        exchange.journal.note(conclusion);
         // With what it holds of changes.
         exchange.apart = None;
         if bug(Bug::LoggedTooLate) && !self.is_inside(id) {
             return;
         }
-        self.write_log(id, exchange, exchange.journal.outcome());
+        self.write_log(id, exchange, exchange.journal.conclusion());
     }
 
     pub(super) fn is_slow(&self, exchange: &Exchange) -> bool {
