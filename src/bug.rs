@@ -113,11 +113,17 @@ pub enum Bug {
     PlacedOverwritten,
     /// What of the original stays in a changed body is lost on its way to the buffer's end.
     TurnedPieceLost,
+    /// A server may fall behind a body that streams as far as it will.
+    LagUnbounded,
+    /// A message that streams goes on for good though its scan failed.
+    StreamOpens,
+    /// The end of a stream goes on though somebody keeps a copy of its beginning.
+    CopyOverlooked,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 55] = [
         Self::EmptyBodyIsNone,
         Self::UndefinedStatusPasses,
         Self::CutOffPageOpens,
@@ -170,6 +176,9 @@ impl Bug {
         Self::ParkedTooShort,
         Self::PlacedOverwritten,
         Self::TurnedPieceLost,
+        Self::LagUnbounded,
+        Self::StreamOpens,
+        Self::CopyOverlooked,
     ];
 }
 

@@ -36,7 +36,7 @@ pub(crate) use json::Json;
 pub use profile::{
     BlockResponse, Cause, FailAction, FailActions, FailResponse, HonorTransferIgnore,
     OptionsConfig, Profile, RangeRequests, Secret, SelfTestConfig, SendWhen, ServiceUrl, ShownForm,
-    Trailers, UserEncoding,
+    Streams, Trailers, UserEncoding,
 };
 pub use reply_page::{PageValues, ReplyPage};
 pub use route_metadata::route_choice;

@@ -66,6 +66,15 @@ pub enum FailAction {
     Open,
 }
 
+/// Which bodies larger than the buffer are scanned while they pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Streams {
+    /// Those of requests.
+    pub requests: bool,
+    /// Those of responses.
+    pub responses: bool,
+}
+
 /// For which messages the server's `Transfer-Ignore` counts (RFC 3507 section 4.10.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HonorTransferIgnore {
@@ -207,6 +216,8 @@ pub struct Profile {
     pub slow_threshold_ms: u64,
     /// What to do on failure, by cause: see [`Profile::fail_action`].
     pub fail_actions: FailActions,
+    /// Which bodies larger than the buffer are scanned while they pass.
+    pub streams: Streams,
     /// Whether what comes of a scan is done, where the rule does not say.
     pub enforcement: Enforcement,
     /// Connections per worker.
@@ -294,8 +305,10 @@ pub struct FailActions {
     pub overload: FailAction,
     /// For [`Cause::Internal`].
     pub internal: FailAction,
-    /// For [`Cause::Oversize`].
+    /// For [`Cause::Oversize`] of a request.
     pub oversize: FailAction,
+    /// For [`Cause::Oversize`] of a response.
+    pub oversize_response: FailAction,
     /// For [`Cause::Unscannable`].
     pub unscannable: FailAction,
 }
@@ -309,7 +322,31 @@ impl Profile {
         }
     }
 
-    /// What to do when a scan fails for `cause`.
+    /// What to do when the scan of a request, or of a response, fails for `cause`.
+    pub fn fail_action_for(&self, cause: Cause, responses: bool) -> FailAction {
+        match cause {
+            Cause::Oversize if responses => self.fail_actions.oversize_response,
+            _ => self.fail_action(cause),
+        }
+    }
+
+    /// The largest body of a request, or of a response, that is held.
+    pub fn buffer_bytes(&self, responses: bool) -> u64 {
+        match responses {
+            false => self.request_buffer_bytes,
+            true => self.response_buffer_bytes,
+        }
+    }
+
+    /// Whether the body of a request, or of a response, that is larger than the buffer is scanned while it passes.
+    pub fn streams(&self, responses: bool) -> bool {
+        match responses {
+            false => self.streams.requests,
+            true => self.streams.responses,
+        }
+    }
+
+    /// What to do when the scan of a request fails for `cause`.
     pub fn fail_action(&self, cause: Cause) -> FailAction {
         match cause {
             Cause::Connection => self.fail_actions.connection,

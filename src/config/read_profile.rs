@@ -6,8 +6,8 @@ use super::icap_header_matcher::icap_header_matchers;
 use super::json::Json;
 use super::profile::{
     BlockResponse, FailAction, FailActions, FailResponse, HonorTransferIgnore, OptionsConfig,
-    Profile, RangeRequests, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, Trailers,
-    UserEncoding,
+    Profile, RangeRequests, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, Streams,
+    Trailers, UserEncoding,
 };
 use super::reader::Fields;
 use super::reply_page::ReplyPage;
@@ -151,6 +151,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         upload_preempt_ms,
         slow_threshold_ms,
         fail_actions: fail_actions?,
+        streams: streams(fields),
         enforcement: enforcement?,
         max_connections,
         quarantine,
@@ -196,9 +197,27 @@ fn fail_action(fields: &Fields<'_>, name: &str) -> Option<FailAction> {
     })
 }
 
+/// What is to become of bodies of requests, and of responses, that are larger than the buffer, where they are not streamed.
+fn large_body_actions(fields: &Fields<'_>) -> Option<(FailAction, FailAction)> {
+    let uploads = fail_action(fields, "large_upload_fail_action")?;
+    let downloads = match fields.has("large_download_fail_action") {
+        true => fail_action(fields, "large_download_fail_action")?,
+        false => uploads,
+    };
+    Some((uploads, downloads))
+}
+
+fn streams(fields: &Fields<'_>) -> Streams {
+    let are_streamed = |name: &str| fields.choice(name) == Some("stream");
+    Streams {
+        requests: are_streamed("large_upload_fail_action"),
+        responses: are_streamed("large_download_fail_action"),
+    }
+}
+
 fn fail_actions(fields: &Fields<'_>) -> Option<FailActions> {
     let general = fail_action(fields, "fail_action")?;
-    let oversize = fail_action(fields, "large_upload_fail_action")?;
+    let (oversize, oversize_response) = large_body_actions(fields)?;
     fields.object_or_empty("fail_action_by_cause", |causes| {
         let of = |cause| fail_action(&causes, cause).unwrap_or(general);
         Some(FailActions {
@@ -209,6 +228,7 @@ fn fail_actions(fields: &Fields<'_>) -> Option<FailActions> {
             overload: of("overload"),
             internal: of("internal"),
             oversize,
+            oversize_response,
             // `fail_action` is about servers in trouble: this is the client's choice.
             unscannable: fail_action(&causes, "unscannable")?,
         })

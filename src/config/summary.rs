@@ -106,6 +106,7 @@ fn fail_actions(profile: &Profile) -> String {
         ("overload", actions.overload),
         ("internal", actions.internal),
         ("large upload", actions.oversize),
+        ("large download", actions.oversize_response),
         ("unscannable", actions.unscannable),
     ]
     .into_iter()

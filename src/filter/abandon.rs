@@ -11,6 +11,8 @@ use crate::submission::Submission;
 
 /// Details of Envoy's access log for a body past Envoy's own buffer limit.
 const TOO_LARGE: &str = "request_payload_too_large";
+/// Those of a response that comes from the application.
+const FROM_APPLICATION: &str = "via_upstream";
 /// What the details of all of Envoy's time-outs have in them.
 const TIME_OUT: [&str; 2] = ["timeout", "max_duration"];
 /// What the details have in them where the client left.
@@ -49,7 +51,11 @@ impl<H: Host> Worker<H> {
             .exchanges
             .get(&id)
             .is_some_and(|exchange| exchange.direction == Direction::Request && exchange.is_held());
-        if held {
+        let is_early = self.is_request_under_way(id)
+            && response_details(&self.host) == FROM_APPLICATION;
+        if is_early {
+            // Its request streams.
+        } else if held {
             self.begin(Some(id));
             self.with_message(id, |worker, exchange| {
                 worker.end_by_envoy(id, exchange);

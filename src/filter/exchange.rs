@@ -9,7 +9,8 @@ use super::early_reply::EarlyReply;
 use super::journal::Journal;
 use super::layout::Layout;
 use super::replacement::Replacement;
-use crate::config::{Cause, Enforcement, Profile};
+use super::streaming::Streaming;
+use crate::config::{Cause, Enforcement, FailAction, Profile};
 use crate::connection::PoolId;
 use crate::icap::{BodyProgress, Direction, Method, Request};
 use crate::policy::Outlook;
@@ -47,6 +48,8 @@ pub(super) struct Exchange {
     pub(super) change_begun: bool,
     /// What the host holds is the beginning of that message, so laid out: there is no original any more.
     pub(super) layout: Option<Layout>,
+    /// Its body, where that is larger than the buffer and is scanned while it passes.
+    pub(super) stream: Option<Box<Streaming>>,
     pub(super) clock: ServerClock,
     /// What is to be logged, of the other direction too.
     pub(super) journal: Journal,
@@ -271,12 +274,16 @@ impl Exchange {
         }
     }
 
-    /// The largest body that is scanned.
+    /// What becomes of it where its scan fails for that cause.
+    pub(super) fn fail_action(&self, cause: Cause) -> FailAction {
+        let is_response = self.direction == Direction::Response;
+        self.profile.fail_action_for(cause, is_response)
+    }
+
+    /// The largest body that is held.
     pub(super) fn limit(&self) -> u64 {
-        match self.direction {
-            Direction::Request => self.profile.request_buffer_bytes,
-            Direction::Response => self.profile.response_buffer_bytes,
-        }
+        let is_response = self.direction == Direction::Response;
+        self.profile.buffer_bytes(is_response)
     }
 
     /// Whether it is an upload that is shown as a download.

@@ -14,6 +14,9 @@ impl<H: Host> Worker<H> {
     /// Only in the message's own callback, and in one that brings bytes of a server: in no other has nothing been sent before, and
     /// of a body that is too long for its buffer Envoy tells within the edit.
     pub(super) fn place_large_change(&mut self, id: u32, exchange: &mut Exchange) {
+        if exchange.stream.is_some() {
+            return self.release_given_back(id, exchange);
+        }
         let may_edit = self.is_inside(id) || self.connections.receives();
         if !may_edit
             || exchange.is_decided()

@@ -40,6 +40,7 @@ pub enum Counter {
     WouldFail,
     Parts,
     Preempted,
+    Streamed,
 }
 
 impl Counter {
@@ -74,7 +75,7 @@ impl Counter {
 }
 
 /// Every counter, in the order of [`Counter`].
-pub const COUNTERS: [Metric<Counter>; 32] = [
+pub const COUNTERS: [Metric<Counter>; 33] = [
     row(
         Counter::Requests,
         "requests",
@@ -298,5 +299,12 @@ pub const COUNTERS: [Metric<Counter>; 32] = [
         "scans",
         "A connection was taken from a scan whose client sends slowly, for others waited (`upload_preempt_ms`). It is scanned anew.",
         "Steady growth: more clients send slowly than there are connections (`max_connections`).",
+    ),
+    row(
+        Counter::Streamed,
+        "streamed",
+        "requests",
+        "A body larger than the buffer began to go on while it was scanned (`large_upload_fail_action: stream`).",
+        "",
     ),
 ];

@@ -57,6 +57,8 @@ pub struct ScanRecord<'a> {
     pub encoded: Option<Rc<str>>,
     /// The part of a form that was shown.
     pub part: Option<Rc<PartName>>,
+    /// How many bytes of the body went on while it was scanned, where it was streamed.
+    pub streamed: Option<u64>,
     /// What became of this transaction; `None`: it was given up, because others had decided.
     pub outcome: Option<Outcome>,
     /// What was found; for a failure its sentence is the reason.
@@ -242,6 +244,10 @@ impl ScanRecord<'_> {
                 names.add_text("name", Some(&part.name));
                 names.add_text("file_name", part.file_name.as_deref());
             });
+        }
+        if self.streamed.is_some() {
+            record.truth("streamed", true);
+            record.add_number("streamed_bytes", self.streamed);
         }
         record.add_text("action", self.outcome.map(Outcome::as_str));
         record.add_text("reason", self.findings.reason.as_deref());

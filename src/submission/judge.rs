@@ -122,11 +122,7 @@ impl IcapResponse {
 
     /// The length that the message says to have, where it says one.
     fn content_length(&self) -> Option<u64> {
-        let headers = match self.http.as_ref()? {
-            HttpHead::Request(head) => &head.headers,
-            HttpHead::Response(head) => &head.headers,
-        };
-        content_length(headers)
+        self.http.as_ref()?.content_length()
     }
 
     /// What is announced of a message. Nothing by a 204, in which some servers repeat the request's `Encapsulated`.
@@ -134,11 +130,6 @@ impl IcapResponse {
         let head = self.head.as_ref().filter(|head| head.status != 204);
         head.map_or_else(Announced::default, |head| Announced::by(&head.headers))
     }
-}
-
-fn content_length(headers: &Headers) -> Option<u64> {
-    let value = headers.get("content-length")?;
-    std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
 /// The beginning of what was shown.

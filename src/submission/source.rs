@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::content::Content;
 use super::decoded::Decoded;
 use super::encoded::Encoded;
+use super::window::Window;
 use crate::host::{Host, HostError};
 use crate::icap::{BodyProgress, Direction};
 
@@ -21,6 +22,8 @@ pub enum Shown {
         /// Its place in the buffer.
         at: u64,
     },
+    /// All of it, as it comes. What is still needed of it stands in the module.
+    Streamed(Rc<Window>),
     /// Ranges of it, one behind the other, all of which have come.
     Runs(Rc<[Range<u64>]>),
     /// Its content without the framing, as it comes.
@@ -57,7 +60,7 @@ impl Shown {
     /// How much there is of what is shown, of a message of which there is so much.
     pub fn extent(&self, message: Extent) -> Extent {
         match self {
-            Self::Whole | Self::Rest { .. } => message,
+            Self::Whole | Self::Rest { .. } | Self::Streamed(_) => message,
             Self::Runs(runs) => Extent::all(runs.iter().map(length).fold(0, u64::saturating_add)),
             Self::Content(content) => content.extent(),
             Self::Decoded(decoded) => Extent::all(decoded.len()),
@@ -68,7 +71,7 @@ impl Shown {
     /// How many bytes will be shown, of a message that is not shown as it is; `None`: that is not known.
     pub fn announced(&self) -> Option<u64> {
         match self {
-            Self::Whole | Self::Rest { .. } => None,
+            Self::Whole | Self::Rest { .. } | Self::Streamed(_) => None,
             _ => self.extent(Extent::default()).announced,
         }
     }
@@ -145,6 +148,7 @@ fn read_shown(
 ) -> Result<(), HostError> {
     let mut wanted = length(&range);
     let places: Vec<Range<u64>> = match shown {
+        Shown::Streamed(window) => return window.read(range, out),
         Shown::Rest { from, .. } if range.start < *from => return Err(HostError::SHORT_BODY),
         Shown::Rest { from, at } => {
             let moved = |offset: u64| offset.saturating_sub(*from).saturating_add(*at);

@@ -22,6 +22,8 @@ use rule::RULE;
 const NAME_BYTES: usize = 128;
 /// What is to become of a message whose scan failed.
 const FAIL_ACTIONS: &[&str] = &["fail_closed", "fail_open"];
+/// What is to become of a message whose body is larger than the buffer.
+const LARGE_BODY_ACTIONS: &[&str] = &["fail_closed", "fail_open", "stream"];
 
 const fn integer(min: u64, max: u64, unit: &'static str) -> Kind {
     Kind::Integer { min, max, unit }

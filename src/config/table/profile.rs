@@ -6,7 +6,7 @@ use super::rule::ENFORCEMENTS;
 use super::within_profile::{
     ANSWER_HEADER, AUTHORIZATION, FAIL_ACTION_BY_CAUSE, OPTIONS, SELF_TEST,
 };
-use super::{FAIL_ACTIONS, NAME_BYTES, integer};
+use super::{FAIL_ACTIONS, LARGE_BODY_ACTIONS, NAME_BYTES, integer};
 
 /// What `extract` may name.
 pub(in crate::config) const EXTRACTORS: &[&str] =
@@ -161,12 +161,22 @@ pub(in super::super) static PROFILE: Section = Section::new(
         ),
         Attribute::new(
             "large_upload_fail_action",
-            Kind::Choice(FAIL_ACTIONS),
+            Kind::Choice(LARGE_BODY_ACTIONS),
             Absent::Text("fail_closed"),
             "What happens to a request whose body is larger than the buffer: `fail_closed` answers 413, `fail_open` \
-             forwards it unscanned.",
+             forwards it unscanned. `stream` scans it while it passes: what the server gives back goes on, while the rest still \
+             comes. A server that gives nothing back before it has the whole body, as most antivirus does, ends such an upload with \
+             413. The application sees the beginning of an upload that is blocked later, and never its end. See \
+             [large bodies](operations.md#bodies-larger-than-the-buffer).",
         )
         .avi("buffer_size_exceed_action"),
+        Attribute::new(
+            "large_download_fail_action",
+            Kind::Choice(LARGE_BODY_ACTIONS),
+            Absent::Words("as `large_upload_fail_action`; beside `stream`: `fail_closed`"),
+            "The same for a response whose body is larger than `response_buffer_size_kb`. `stream`: the client sees the beginning of \
+             a download that is blocked later, which then breaks off.",
+        ),
         Attribute::new(
             "enforcement",
             Kind::Choice(ENFORCEMENTS),

@@ -8,7 +8,7 @@ mod vendors;
 use std::rc::Rc;
 
 use crate::config::{
-    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
+    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse, Streams,
     HonorTransferIgnore, OptionsConfig, Profile, RangeRequests, ReplyPage, Secrets, SelfTestConfig,
     SendWhen, ServiceUrl, ShownForm, Trailers, UserEncoding,
 };
@@ -59,8 +59,10 @@ pub(crate) fn profile(vendor: &str) -> Profile {
             overload: FailAction::Closed,
             internal: FailAction::Closed,
             oversize: FailAction::Closed,
+            oversize_response: FailAction::Closed,
             unscannable: FailAction::Closed,
         },
+        streams: Streams::default(),
         enforcement: Enforcement::Enforce,
         max_connections: 1,
         max_pending: 1,
