@@ -6,8 +6,8 @@ use super::icap_header_matcher::icap_header_matchers;
 use super::json::Json;
 use super::profile::{
     BlockResponse, FailAction, FailActions, FailResponse, HonorTransferIgnore, OptionsConfig,
-    Profile, RangeRequests, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, Streams,
-    Trailers, UserEncoding,
+    Profile, RangeRequests, SelfTestConfig, SendWhen, ServiceUrl, ShownForm, Streams, Trailers,
+    UserEncoding,
 };
 use super::reader::Fields;
 use super::reply_page::ReplyPage;

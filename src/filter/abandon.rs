@@ -51,8 +51,8 @@ impl<H: Host> Worker<H> {
             .exchanges
             .get(&id)
             .is_some_and(|exchange| exchange.direction == Direction::Request && exchange.is_held());
-        let is_early = self.is_request_under_way(id)
-            && response_details(&self.host) == FROM_APPLICATION;
+        let is_early =
+            self.is_request_under_way(id) && response_details(&self.host) == FROM_APPLICATION;
         if is_early {
             // Its request streams.
         } else if held {

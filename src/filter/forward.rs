@@ -222,7 +222,7 @@ impl<H: Host> Worker<H> {
     /// Envoy's buffer had no room for the changed body: Envoy has answered the client.
     pub(super) fn refused_by_envoy(&mut self, id: u32, exchange: &mut Exchange) {
         exchange.phase = Phase::Answered;
-        let reason = "the changed body is larger than Envoy's buffer limit";
+        let reason = "what was to be put in place is larger than Envoy's buffer limit";
         self.record_failure(id, exchange, Cause::Oversize, reason);
         let significance = Significance::of(Outcome::Failed, Some(Cause::Oversize), false);
         let conclusion = Conclusion::done(Outcome::Failed, significance);

@@ -106,7 +106,8 @@ impl<H: Host> Worker<H> {
                 true => "given nothing back",
                 false => "fallen behind",
             };
-            let reason = format!("the server has {what} of more than {limit} bytes that it was sent");
+            let reason =
+                format!("the server has {what} of more than {limit} bytes that it was sent");
             return self.fail_closed(id, exchange, Cause::Oversize, &reason);
         }
         self.take_in(id, exchange, size);
@@ -144,6 +145,7 @@ impl<H: Host> Worker<H> {
         let Some(stream) = &mut exchange.stream else {
             return;
         };
+        let keeps_length = !stream.has_begun() && stream.is_original();
         let pieces = match (stream.is_held(), at_end) {
             (true, _) => Vec::new(),
             // Nothing can be put in behind what ends the body: what is ready waits for the rest.
@@ -152,6 +154,9 @@ impl<H: Host> Worker<H> {
             (false, false) => stream.take_with(size),
         };
         let is_last = is_cleared && (at_end || stream.is_over());
+        if keeps_length {
+            self.keep_length(id, exchange);
+        }
         if size > 0 || !pieces.is_empty() {
             let put = put_in_place(&self.host, id, exchange.direction, &pieces);
             if let Err(e) = put {

@@ -8,7 +8,7 @@ use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};
 use crate::host::Host;
 use crate::icap::{Direction, HttpHead};
-use crate::report::Outcome;
+use crate::report::{Outcome, Significance};
 use crate::submission::{Change, Record, Step, reason_only};
 use crate::verdict::BlockWith;
 
@@ -154,23 +154,35 @@ impl<H: Host> Worker<H> {
         let Some(mut stream) = exchange.stream.take() else {
             return;
         };
-        let has_begun = stream.has_begun();
+        let keeps_length = !stream.has_begun() && stream.is_original();
         let pieces = stream.take_all();
         let direction = exchange.direction;
-        let put = self.host.enter(id).and_then(|()| {
-            append(&self.host, direction, pieces.iter().map(Vec::as_slice))
-        });
+        if !pieces.is_empty() {
+            // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
+            self.log_outcome(id, exchange, Significance::BODY_SIZE);
+        }
+        let put = self
+            .host
+            .enter(id)
+            .and_then(|()| append(&self.host, direction, pieces.iter().map(Vec::as_slice)));
         if self.inbox.has_ended(id) {
             return self.refused_by_envoy(id, exchange);
         }
         if let Err(e) = put {
             return self.fail_to_replace(id, exchange, &e.to_string());
         }
-        if !has_begun {
+        if !pieces.is_empty() {
+            self.log_again(id, exchange);
+        }
+        if keeps_length {
             self.keep_length(id, exchange);
         }
         exchange.phase = Phase::Released;
-        if let Err(e) = self.host.enter(id).and_then(|()| self.host.resume(direction)) {
+        if let Err(e) = self
+            .host
+            .enter(id)
+            .and_then(|()| self.host.resume(direction))
+        {
             log::debug!("context {id}: {e}");
         }
     }
@@ -187,15 +199,17 @@ impl<H: Host> Worker<H> {
             false => true,
         };
         if !is_in_time {
+            exchange.body.at_end = true;
             self.fail_closed(id, exchange, Cause::Internal, TRAILERS);
             return false;
         }
         if is_cleared && let Some(mut stream) = exchange.stream.take() {
             let pieces = stream.take_all();
             let direction = exchange.direction;
-            let put = self.host.enter(id).and_then(|()| {
-                append(&self.host, direction, pieces.iter().map(Vec::as_slice))
-            });
+            let put = self
+                .host
+                .enter(id)
+                .and_then(|()| append(&self.host, direction, pieces.iter().map(Vec::as_slice)));
             if let Err(e) = put {
                 self.fail_to_replace(id, exchange, &e.to_string());
                 return false;

@@ -75,6 +75,11 @@ impl Streaming {
         }
     }
 
+    /// Whether what goes on is the original, and no server has given any of it.
+    pub(super) fn is_original(&self) -> bool {
+        self.state == State::Free
+    }
+
     /// Whether nothing goes on yet.
     pub(super) fn is_held(&self) -> bool {
         self.state == State::Held

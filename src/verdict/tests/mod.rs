@@ -8,9 +8,9 @@ mod vendors;
 use std::rc::Rc;
 
 use crate::config::{
-    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse, Streams,
+    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
     HonorTransferIgnore, OptionsConfig, Profile, RangeRequests, ReplyPage, Secrets, SelfTestConfig,
-    SendWhen, ServiceUrl, ShownForm, Trailers, UserEncoding,
+    SendWhen, ServiceUrl, ShownForm, Streams, Trailers, UserEncoding,
 };
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 use crate::product::{ShownAs, Vendor};

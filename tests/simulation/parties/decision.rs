@@ -62,7 +62,7 @@ pub fn decide(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) 
     let is_evil = find(&it.body, EVIL).is_some();
     let ripe = match stage {
         Stage::Whole => true,
-        Stage::Preview => is_evil || server.trusts_preview,
+        Stage::Preview => is_evil && !server.echoes || server.trusts_preview,
         // Some say it as soon as they know, and some of those let go what they have not seen.
         Stage::Midway => {
             server.is_hasty && (is_evil || (server.trusts_preview && it.body.len() > early))
