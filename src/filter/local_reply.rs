@@ -81,7 +81,6 @@ impl<H: Host> Worker<H> {
         details: &'static str,
         mut page: Page,
     ) {
-        exchange.stream = None;
         let held = exchange.body.available > 0 || matches!(exchange.phase, Phase::Draining(_));
         // In place of a request the headers of this answer come to the filter like any other response's, and what is exposed is
         // set there. In place of a response they do not.

@@ -108,7 +108,7 @@ impl<H: Host> Worker<H> {
             };
             let reason =
                 format!("the server has {what} of more than {limit} bytes that it was sent");
-            return self.fail_closed(id, exchange, Cause::Oversize, &reason);
+            return self.fail(id, exchange, Cause::Oversize, reason);
         }
         self.take_in(id, exchange, size);
         self.step(id, exchange);
@@ -196,7 +196,7 @@ impl<H: Host> Worker<H> {
             Err(_) => self.fail_closed(id, exchange, Cause::Overload, NO_ROOM),
             Ok(()) if stream.exceeds_promise() => {
                 let reason = "the server gives back more than the content-length of its message";
-                self.fail_closed(id, exchange, Cause::Protocol, reason);
+                self.fail(id, exchange, Cause::Protocol, reason.to_owned());
             }
             Ok(()) => {}
         }
@@ -264,6 +264,8 @@ impl<H: Host> Worker<H> {
         }
         self.begin(Some(id));
         self.with_message(id, |worker, exchange| {
+            // The client waits no longer: its answer would not be the application's.
+            exchange.body.at_end = true;
             let reason = "the application answered before the end of the request, which streams, and both are to be scanned";
             worker.fail_closed(id, exchange, Cause::Internal, reason);
         });

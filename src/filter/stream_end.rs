@@ -136,7 +136,7 @@ impl<H: Host> Worker<H> {
             return false;
         };
         stream.free();
-        if !stream.has_begun() && stream.has_nothing_ready() && !exchange.body.is_midway() {
+        if !stream.has_begun() && stream.is_original() && stream.has_nothing_ready() {
             exchange.stream = None;
             return false;
         }
@@ -187,35 +187,41 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Trailers end the body of a message that streams, in their own callback. False where they must not: what is left of the body has
-    /// no way before them, for its headers have gone.
-    pub(super) fn take_stream_trailers(&mut self, id: u32, exchange: &mut Exchange) -> bool {
-        let Some(stream) = &exchange.stream else {
-            return true;
-        };
+    /// Trailers end the body of a message that streams. False where they must not: what is left of the body has no way before them, for
+    /// its headers have gone.
+    pub(super) fn admits_trailers(&mut self, id: u32, exchange: &mut Exchange) -> bool {
         let is_cleared = matches!(exchange.phase, Phase::Cleared);
-        let is_in_time = match stream.has_begun() {
-            true => is_cleared && stream.has_nothing_ready(),
-            false => true,
-        };
-        if !is_in_time {
+        let is_late = exchange.stream.as_ref().is_some_and(|stream| {
+            stream.has_begun() && !(is_cleared && stream.has_nothing_ready())
+        });
+        if is_late {
             exchange.body.at_end = true;
-            self.fail_closed(id, exchange, Cause::Internal, TRAILERS);
-            return false;
+            self.fail(id, exchange, Cause::Internal, TRAILERS.to_owned());
         }
-        if is_cleared && let Some(mut stream) = exchange.stream.take() {
-            let pieces = stream.take_all();
-            let direction = exchange.direction;
-            let put = self
-                .host
-                .enter(id)
-                .and_then(|()| append(&self.host, direction, pieces.iter().map(Vec::as_slice)));
-            if let Err(e) = put {
-                self.fail_to_replace(id, exchange, &e.to_string());
-                return false;
-            }
+        !is_late
+    }
+
+    /// Has the rest of a message that streams go on with its trailers, whose callback is running, where it may go on.
+    pub(super) fn put_end_before_trailers(&mut self, id: u32, exchange: &mut Exchange) {
+        if !matches!(exchange.phase, Phase::Cleared) {
+            return;
         }
-        true
+        let Some(mut stream) = exchange.stream.take() else {
+            return;
+        };
+        if !stream.has_begun() && stream.is_original() {
+            self.keep_length(id, exchange);
+        }
+        let pieces = stream.take_all();
+        let direction = exchange.direction;
+        let put = self
+            .host
+            .enter(id)
+            .and_then(|()| append(&self.host, direction, pieces.iter().map(Vec::as_slice)));
+        match put {
+            Ok(()) => exchange.phase = Phase::Released,
+            Err(e) => self.fail_to_replace(id, exchange, &e.to_string()),
+        }
     }
 
     /// What of its body has gone on of a message that streams, as far as its outcome lets it.

@@ -40,7 +40,10 @@ impl Exchange<'_> {
             Err(why) => return Err(why),
         };
         self.check_direction(Direction::Request, entry.as_ref())?;
-        if !self.message.replied || self.message.local_body.is_some() {
+        // Whether a local reply in the place of the response to what had begun to go on is scanned depends on what becomes of that.
+        let is_cut_off = self.plan.is_streamed(self.it, Direction::Request)
+            && !self.message.application.complete;
+        if !self.message.replied || self.message.local_body.is_some() && !is_cut_off {
             self.check_direction(Direction::Response, entry.as_ref())?;
         }
         if self.it.route == Route::Misspelt
@@ -82,9 +85,7 @@ impl Exchange<'_> {
     /// Whether messages of that direction are scanned.
     pub fn is_scanned(&self, of: Direction) -> bool {
         // A local reply in place of a request that is held is no response to be scanned.
-        let application = &self.message.application;
-        let is_cut_off = self.message.local_body.is_some() && !application.complete;
-        let comes = application.head.is_some() && !is_cut_off;
+        let comes = self.message.application.head.is_some();
         let profile = &self.plan.profile;
         !self.it.is_skipped()
             && match of {

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use icap_filter::icap::Direction;
+
 use super::super::decision::Stage;
 use super::super::icap_request::find;
 use super::super::icap_response::begun_echo;
@@ -125,7 +127,10 @@ impl Sim {
                 it.begins = Some(begins);
                 it.has_message = true;
                 it.head_len = find(&bytes, b"\r\n\r\n").unwrap() as u64 + 4;
-                if manner.marks {
+                let is_upload = matches!(it.subject, Subject::Scan(_, Direction::Request, _))
+                    && it.head.shown_as() == Direction::Response;
+                // Of an upload that is shown as a download the head is its own.
+                if manner.marks && !is_upload {
                     it.differs = Some(bytes.len() as u64);
                 }
             }
@@ -143,7 +148,8 @@ impl Sim {
                 it.decided = true;
                 it.statement = u64::MAX;
             } else if is_over {
-                let trailers = blocks && manner.by_trailers;
+                // With a change before it the beginning of a message is a whole one.
+                let trailers = blocks && (manner.by_trailers || find(&it.body, EDIT).is_some());
                 bytes.extend_from_slice(match trailers {
                     true => b"0\r\nX-Virus-ID: Sim\r\n\r\n",
                     false => b"0\r\n\r\n",
