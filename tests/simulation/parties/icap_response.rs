@@ -15,6 +15,8 @@ pub struct IcapResponse {
     pub evident: Option<usize>,
     /// It brings an HTTP message.
     pub has_message: bool,
+    /// The body of that.
+    pub given: Vec<u8>,
     /// It tells of something that was found, be it gone by now.
     pub alarms: bool,
 }
@@ -178,6 +180,7 @@ fn message(
         bytes,
         head_len,
         has_message: true,
+        given: body.unwrap_or_default().to_vec(),
         ..IcapResponse::default()
     }
 }

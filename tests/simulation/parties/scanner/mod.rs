@@ -275,6 +275,7 @@ impl Sim {
                 it.statement = statement as u64;
                 it.evident = answer.evident.map(|at| at as u64);
                 it.has_message = answer.has_message;
+                it.given = answer.given;
                 it.alarms = answer.alarms;
                 let session = &mut scanner.sessions[connection];
                 let mut bytes = answer.bytes;
