@@ -16,6 +16,7 @@ impl<H: Host> Worker<H> {
     /// Time has passed.
     pub(super) fn on_tick(&mut self) {
         self.begin(None);
+        self.put_stream_ends();
         self.look_after_instances();
         // After an opening that failed Envoy has a close to report, and no callback may come within this one before it does:
         // what edits messages waits for a callback of its own.

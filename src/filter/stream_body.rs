@@ -102,12 +102,9 @@ impl<H: Host> Worker<H> {
             && stream.lag(before) > limit
             && !bug(Bug::LagUnbounded)
         {
-            let what = match stream.is_held() {
-                true => "given nothing back",
-                false => "fallen behind",
-            };
+            let lag = stream.lag(before);
             let reason =
-                format!("the server has {what} of more than {limit} bytes that it was sent");
+                format!("{lag} bytes were not given back by the server, which may lag {limit}");
             return self.fail(id, exchange, Cause::Oversize, reason);
         }
         self.take_in(id, exchange, size);

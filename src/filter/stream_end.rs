@@ -3,7 +3,7 @@
 use super::buffer::append;
 use super::exchange::{Exchange, Phase};
 use super::replacement::new_fields;
-use super::worker::Worker;
+use super::worker::{TICK_OPENING_MS, Worker};
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};
 use crate::host::Host;
@@ -140,13 +140,36 @@ impl<H: Host> Worker<H> {
             exchange.stream = None;
             return false;
         }
-        if self.is_inside(id) || !exchange.body.at_end {
-            exchange.body.progress_ms = self.now_ms;
-            exchange.phase = Phase::Cleared;
-        } else {
+        if exchange.body.at_end && self.connections.receives() {
             self.put_end(id, exchange);
+            return true;
+        }
+        exchange.body.progress_ms = self.now_ms;
+        exchange.phase = Phase::Cleared;
+        if exchange.body.at_end && !self.is_inside(id) {
+            self.call_for_end(id);
         }
         true
+    }
+
+    /// Asks for a callback in which nothing was sent before, nor a connection opened: of a body that is too long for its buffer Envoy
+    /// tells within the edit, and could not go on with either.
+    fn call_for_end(&mut self, id: u32) {
+        self.stream_ends.push_back(id);
+        if !self.wake_ups.call(&self.host) {
+            self.set_tick(TICK_OPENING_MS);
+        }
+    }
+
+    /// Puts in what is left of the bodies that wait for that. First of all in a callback.
+    pub(super) fn put_stream_ends(&mut self) {
+        while let Some(id) = self.stream_ends.pop_front() {
+            self.with_message(id, |worker, exchange| {
+                if matches!(exchange.phase, Phase::Cleared) {
+                    worker.put_end(id, exchange);
+                }
+            });
+        }
     }
 
     /// Puts in what is left of a body that has come to its end, and lets it go on, from a callback that is not the message's own.

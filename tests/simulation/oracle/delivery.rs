@@ -141,7 +141,9 @@ impl Exchange<'_> {
             Said::Change(changed) => Some(changed),
             _ => None,
         });
-        if received.body == original && !marked {
+        // A page of the server's keeps its head.
+        let is_page = of == Direction::Response && !self.is_scanned(of);
+        if received.body == original && (!marked || is_page) {
             return Ok(Got::Original);
         }
         if of == Direction::Request && self.plan.shown(self.it) != [Shown::Whole] && !marked {

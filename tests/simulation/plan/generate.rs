@@ -108,8 +108,11 @@ impl Plan {
         self.profile.timeout_ms = 2000;
         self.profile.progress_timeout_ms = 60_000;
         self.profile.preempt_ms = 20;
-        // From what streams no connection is taken.
+        // No connection is taken from what streams, nor from what a server has begun to answer.
         self.profile.streams = (false, false);
+        for server in &mut self.servers {
+            server.echoes = false;
+        }
         for message in self.messages.iter_mut().filter(|it| it.id % 2 == 0) {
             message.request.pace_us = 100_000;
         }
