@@ -22,7 +22,7 @@ impl<H: Host> Worker<H> {
         let unused = self.handed.iter().any(|(_, handed)| *handed == token);
         match self.connections.owner(token) {
             // Whoever has the connection has not asked yet: the next answer would begin in the middle of this.
-            Some(owner) if unused && !bug(Bug::StrayAnswerTaken) => {
+            Some(owner) if unused && !bug(Bug::StrayBytesTaken) => {
                 self.handed.retain(|(_, handed)| *handed != token);
                 self.connections.close(&self.host, token, self.now_ms);
                 self.hand_another(owner);
