@@ -36,7 +36,7 @@ impl<H: Host> Worker<H> {
         self.preempt_slow_bodies();
         self.expire();
         self.expire_stalled();
-        self.give_early_replies();
+        self.send_early_replies();
         self.connections.expire(&self.host, self.now_ms);
         self.settle();
         self.metrics.take_stock(&self.host, &mut self.connections);
