@@ -159,7 +159,7 @@ impl<H: Host> Worker<H> {
     /// Ends the messages whose body has made no progress for too long.
     pub(super) fn expire_stalled(&mut self) {
         let now_ms = self.now_ms;
-        for id in self.those(|exchange| exchange.is_stalled(now_ms)) {
+        for id in self.contexts_where(|exchange| exchange.is_stalled(now_ms)) {
             self.with_message(id, |worker, exchange| {
                 let limit_ms = exchange.profile.body_progress_timeout_ms;
                 let reason = format!("no byte of the body came for {limit_ms} ms");

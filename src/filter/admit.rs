@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::chain::Chain;
 use super::clock::ServerClock;
 use super::exchange::{Body, Exchange, Phase};
-use super::icap_request::{Told, icap_request, path, request_path};
+use super::icap_request::{HostValues, icap_request, path, request_path};
 use super::journal::Journal;
 use super::repeated::say;
 use super::rewrite::find;
@@ -292,9 +292,17 @@ impl<H: Host> Worker<H> {
         let head = encode_request_head(fields).ok();
         let both = (fields, fields);
         let service = &profile.service;
-        let told = Told::of(&self.host, self.now_ms, &profile, None);
+        let host_values = HostValues::of(&self.host, self.now_ms, &profile, None);
         let heads = (head, None);
-        let request = icap_request(&profile, None, service, Method::Reqmod, both, heads, &told);
+        let request = icap_request(
+            &profile,
+            None,
+            service,
+            Method::Reqmod,
+            both,
+            heads,
+            &host_values,
+        );
         let exchange = self.exchange(Direction::Request, profile, journal, request, fields);
         Exchange {
             phase: Phase::Released,
@@ -423,8 +431,16 @@ impl<H: Host> Worker<H> {
             Direction::Response => Some(fields_of(heads.0.as_deref())),
         };
         let both = (requested.as_ref().unwrap_or(fields), fields);
-        let told = Told::of(&self.host, self.now_ms, &profile, watched);
-        let request = icap_request(&profile, watched, service, method, both, heads, &told);
+        let host_values = HostValues::of(&self.host, self.now_ms, &profile, watched);
+        let request = icap_request(
+            &profile,
+            watched,
+            service,
+            method,
+            both,
+            heads,
+            &host_values,
+        );
         let mut exchange = self.exchange(direction, profile, journal, request, fields);
         exchange.enforcement = enforcement;
         exchange.body.announced = announced.filter(|_| !at_end);

@@ -37,7 +37,7 @@ impl<H: Host> Worker<H> {
 
     /// The requests of which only the headers have come.
     fn without_body(&self) -> Vec<u32> {
-        self.those(|exchange| {
+        self.contexts_where(|exchange| {
             exchange.direction == Direction::Request
                 && exchange.is_collecting()
                 && exchange.body.available == 0

@@ -106,7 +106,7 @@ impl<H: Host> Worker<H> {
     /// Sends the local replies that have waited long enough.
     pub(super) fn send_early_replies(&mut self) {
         let now_ms = self.now_ms;
-        for id in self.those(|exchange| exchange.owes_reply(now_ms)) {
+        for id in self.contexts_where(|exchange| exchange.owes_reply(now_ms)) {
             self.drive(id);
         }
     }

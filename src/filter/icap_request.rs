@@ -21,7 +21,7 @@ const PEER_STATE: &str = "icap_filter.peer";
 /// The values in an ICAP request that the host gives: the two addresses of the downstream connection, and the values of
 /// operators.
 #[derive(Debug)]
-pub(super) struct Told<'h, H> {
+pub(super) struct HostValues<'h, H> {
     host: &'h H,
     client: Option<IpAddr>,
     server: Option<IpAddr>,
@@ -29,7 +29,7 @@ pub(super) struct Told<'h, H> {
     of_part: bool,
 }
 
-impl<'h, H: Host> Told<'h, H> {
+impl<'h, H: Host> HostValues<'h, H> {
     /// The values that the profile sends to the service. `watched`: what is known of the service.
     pub(super) fn of(
         host: &'h H,
@@ -88,7 +88,7 @@ pub(super) fn icap_request<H: Host>(
     method: Method,
     (requested, fields): (&Fields, &Fields),
     (request_head, response_head): (Option<Vec<u8>>, Option<Vec<u8>>),
-    told: &Told<'_, H>,
+    host_values: &HostValues<'_, H>,
 ) -> Request {
     let mut headers = Vec::new();
     let mut add = |name: &str, value: Option<String>| {
@@ -96,8 +96,8 @@ pub(super) fn icap_request<H: Host>(
             headers.push((name.to_owned(), value));
         }
     };
-    add("X-Client-IP", told.client.map(ip_text));
-    add("X-Server-IP", told.server.map(ip_text));
+    add("X-Client-IP", host_values.client.map(ip_text));
+    add("X-Server-IP", host_values.server.map(ip_text));
     if let Some(name) = &profile.authenticated_user_header {
         let user = find(requested, name).filter(|user| !user.is_empty());
         add(
@@ -118,8 +118,8 @@ pub(super) fn icap_request<H: Host>(
         message: fields,
         target,
         // The path names the form, not one of its files.
-        named_by: if told.of_part { b"" } else { target },
-        host: &|operator| told.value(operator),
+        named_by: if host_values.of_part { b"" } else { target },
+        host: &|operator| host_values.value(operator),
     };
     let configured = profile.icap_headers.iter();
     headers.extend(
