@@ -79,7 +79,7 @@ impl<H: Host> Worker<H> {
         if let Some(exchange) = self.exchanges.get_mut(&id)
             && matches!(exchange.phase, Phase::Discarding(_))
         {
-            exchange.phase = Phase::Answered;
+            exchange.phase = Phase::Replied;
             return true;
         }
         false
@@ -133,7 +133,7 @@ impl<H: Host> Worker<H> {
         };
         self.record_failure(id, exchange, cause, &reason);
         self.give_up_units(exchange);
-        exchange.phase = Phase::Answered;
+        exchange.phase = Phase::Replied;
         let significance = Significance::of(Outcome::Failed, Some(cause), false);
         let mut conclusion = exchange.conclusion(Outcome::Failed, significance);
         conclusion.enforced |= bug(Bug::MonitoredEndEnforced);

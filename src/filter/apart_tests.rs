@@ -1,3 +1,5 @@
+//! Unit tests of `apart`.
+
 use super::*;
 use crate::filter::changed_form::Piece;
 use crate::multipart::Boundary;

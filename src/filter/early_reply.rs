@@ -62,7 +62,7 @@ impl<H: Host> Worker<H> {
             && self.delivery_check != DeliveryCheck::Broken
             && !self.is_awaited_by_client(id, exchange);
         if !waits {
-            exchange.phase = Phase::Answered;
+            exchange.phase = Phase::Replied;
             return self.reply(id, reply);
         }
         let delay_ms = exchange.profile.early_reply_delay_ms;
@@ -98,7 +98,7 @@ impl<H: Host> Worker<H> {
         if !exchange.owes_reply(self.now_ms) {
             return;
         }
-        if let Phase::Discarding(early) = std::mem::replace(&mut exchange.phase, Phase::Answered) {
+        if let Phase::Discarding(early) = std::mem::replace(&mut exchange.phase, Phase::Replied) {
             self.reply(id, early.reply);
         }
     }

@@ -89,11 +89,11 @@ pub(super) struct Body {
 ///
 /// ```text
 ///  Scanning ─┬─▶ Released
-///            ├─▶ Answered
+///            ├─▶ Replied
 ///            └─▶ Draining ─end of body─▶ Released
-///  any before a verdict ──failure──▶ Released (fail open) or Answered (fail closed)
+///  any before a verdict ──failure──▶ Released (fail open) or Replied (fail closed)
 ///  on the way to Released, where the body is still coming ──▶ Cleared ─next part of the body─▶ Released
-///  on the way to Answered, where an upload is still coming ──▶ Discarding ─end of body, or limit─▶ Answered
+///  on the way to Replied, where an upload is still coming ──▶ Discarding ─end of body, or limit─▶ Replied
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
@@ -108,7 +108,7 @@ pub(super) enum Phase {
     /// The local reply waits for the end of the upload, which the filter discards.
     Discarding(Box<EarlyReply>),
     /// The client got a local reply; nothing of the message goes on.
-    Answered,
+    Replied,
 }
 
 /// A message that is to be replaced.
@@ -193,7 +193,7 @@ impl Exchange {
                 | Phase::Cleared
                 | Phase::Released
                 | Phase::Discarding(_)
-                | Phase::Answered
+                | Phase::Replied
         )
     }
 
@@ -213,7 +213,7 @@ impl Exchange {
 
     /// Whether the client gets a local reply, so that nothing of the message goes on.
     pub(super) fn is_refused(&self) -> bool {
-        matches!(self.phase, Phase::Discarding(_) | Phase::Answered)
+        matches!(self.phase, Phase::Discarding(_) | Phase::Replied)
     }
 
     /// Whether the host still holds the message, and the message may still go on.

@@ -218,7 +218,7 @@ impl<H: Host> Worker<H> {
 
     /// Envoy's buffer had no room for the changed body: Envoy has sent a local reply.
     pub(super) fn refused_by_envoy(&mut self, id: u32, exchange: &mut Exchange) {
-        exchange.phase = Phase::Answered;
+        exchange.phase = Phase::Replied;
         let reason = "the changed body is larger than Envoy's buffer limit";
         self.record_failure(id, exchange, Cause::Oversize, reason);
         let significance = Significance::of(Outcome::Failed, Some(Cause::Oversize), false);

@@ -253,7 +253,7 @@ impl<H: Host> Worker<H> {
                     exchange.phase = Phase::Released;
                 }
             }
-            Phase::Released | Phase::Answered => {}
+            Phase::Released | Phase::Replied => {}
         }
     }
 
