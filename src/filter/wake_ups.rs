@@ -3,9 +3,10 @@
 //! The worker sends nothing on a stream in the callback that brings the stream's bytes:
 //!
 //! ```text
-//!  Envoy reads bytes and the connection's end ──▶ callback: bytes ──▶ a send here would make Envoy close the stream at once,
-//!                                                                     and use it again once back from the callback
-//!                                                                └──▶ the worker asks for a wake-up, and sends there
+//!  Envoy reads bytes and the end of a connection, and calls back with the bytes
+//!    wrong: the worker sends ──▶ within the send Envoy reports the end, the stream is dropped ──▶ Envoy, back from the
+//!           callback, goes on with the dropped stream
+//!    right: the worker asks for a wake-up ──▶ Envoy is done with the bytes, reports the end ──▶ wake-up
 //! ```
 
 use std::collections::VecDeque;

@@ -1,8 +1,8 @@
 //! Has the host write the bytes of a call into the spare capacity of an existing buffer, which saves an allocation and a copy.
 //!
 //! ```text
-//!  append: offers the room ──▶ host call ──▶ the host asks for memory ──fits──▶ take: the room ──▶ append: extends `out`
-//!                                                                   └─too large──▶ own memory ──▶ append: copies to `out`
+//!  append offers the room ──▶ the host asks for memory ─┬─ fits ─────────▶ the room ───▶ append extends `out`
+//!                                                       └─ too large, 0 ─▶ new memory ─▶ append copies to `out`
 //! ```
 
 use std::cell::Cell;
