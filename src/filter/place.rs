@@ -74,7 +74,7 @@ impl<H: Host> Worker<H> {
         Ok(())
     }
 
-    /// Removes the original's bytes that came behind the changed body: when they take too much room, and at the end of the body.
+    /// Removes the bytes of the original that have come since: when they take too much room, and at the end of the body.
     pub(super) fn tidy_up(&mut self, id: u32, exchange: &mut Exchange) -> HostResult {
         let large = exchange.message(id, &[]).large();
         let (direction, limit) = (exchange.direction, exchange.limit());

@@ -119,7 +119,8 @@ impl<H: Host> Worker<H> {
         self.exchanges.remove(&id)
     }
 
-    /// Puts an exchange back. Counts its outcome once that is final: a message that is still held may come to another one.
+    /// Puts an exchange back. Counts its outcome once the message goes on, is cleared to go on, or gets a local reply: before
+    /// that the message may come to another outcome.
     pub(super) fn put_back(&mut self, id: u32, mut exchange: Box<Exchange>) {
         if !exchange.is_held() || matches!(exchange.phase, Phase::Cleared) {
             self.count_outcome(&mut exchange);
@@ -138,7 +139,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// Ends a callback's work: serves the owners to which connections were handed, and sees that the next tick comes in time. In
-    /// a callback that brings a server's bytes, all that waits for a wake-up.
+    /// a callback that brings a server's bytes, the owners wait for a wake-up.
     pub(super) fn settle(&mut self) {
         if self.connections.receives() && !bug(Bug::SettledWhileReceiving) {
             return self.settle_later();
