@@ -106,7 +106,7 @@ impl OptionsCache {
         self.options.as_ref()
     }
 
-    /// An answer from the server at `address` carried this `ISTag`. True where that server had another: it has changed, and the
+    /// An ICAP response from the server at `address` carried this `ISTag`. True where that server had another: it has changed, and the
     /// service is asked again, but for this reason no more often than once in `ISTAG_PAUSE_MS`. Each server of a cluster has
     /// a tag of its own.
     pub fn notice_istag(&mut self, address: &str, istag: &str, now_ms: u64) -> bool {

@@ -1,4 +1,4 @@
-//! One transaction on one connection: what is read of the answer, and what is sent of the body.
+//! One transaction on one connection: what is read of the ICAP response, and what is sent of the body.
 
 use std::rc::Rc;
 
@@ -30,35 +30,35 @@ pub struct Attempt {
     pub token: StreamToken,
     /// What is sent and read.
     pub transaction: Transaction,
-    /// What has come of the answer.
+    /// What has come of the ICAP response.
     pub response: IcapResponse,
     /// When the first byte went out, in milliseconds.
     pub started_ms: u64,
     /// When the last byte came in.
     pub(super) received_ms: u64,
-    /// The answer has come to its end.
+    /// The ICAP response has come to its end.
     pub(super) complete: bool,
     /// It is, or announces, a response to REQMOD: a page for the client.
     pub(super) page: bool,
-    /// What is held of the answer is out of this.
+    /// What is held of the ICAP response is out of this.
     pub(super) budget: Budget,
     /// The connection has served another transaction before.
     used: bool,
     /// The bytes that came begin no answer.
     stray: bool,
-    /// It has no connection any more: its answer is complete.
+    /// It has no connection any more: its ICAP response is complete.
     parted: bool,
     /// Then, the address of the server.
     peer: Option<String>,
 }
 
-/// How far the reading of an answer got.
+/// How far the reading of an ICAP response got.
 enum Read {
     /// All bytes are read.
     NeedMore,
     /// The server wants the rest of the body.
     Continue,
-    /// The answer is complete.
+    /// The ICAP response is complete.
     Finished,
     /// It can't be read, or not be kept.
     Failed(Cause, String),
@@ -67,11 +67,11 @@ enum Read {
 /// How an attempt got on.
 #[derive(Debug)]
 pub enum Progress {
-    /// It needs more: of the body, of the answer, or of time.
+    /// It needs more: of the body, of the ICAP response, or of time.
     Open,
     /// It has something to send, which has to wait for another callback.
     WakeUps,
-    /// The answer is complete.
+    /// The ICAP response is complete.
     Finished,
     /// It came to nothing.
     Failed(Cause, String),
@@ -115,7 +115,7 @@ impl Attempt {
         }
     }
 
-    /// Its answer is complete, and its connection is for others. `peer`: the address of the server.
+    /// Its ICAP response is complete, and its connection is for others. `peer`: the address of the server.
     pub(super) fn part(&mut self, peer: Option<String>) {
         self.parted = true;
         self.peer = peer;
@@ -139,7 +139,7 @@ impl Attempt {
         self.received_ms.saturating_sub(self.started_ms)
     }
 
-    /// Whether what the answer means depends on the rest of the original body, which has not come to its end yet: it goes on
+    /// Whether what the ICAP response means depends on the rest of the original body, which has not come to its end yet: it goes on
     /// with it, or has been the same so far.
     pub(super) fn needs_rest(&self, body: BodyProgress) -> bool {
         let same_so_far = match &self.response.body {
@@ -150,7 +150,7 @@ impl Attempt {
         !body.ended && !self.page && (self.response.use_original_body.is_some() || same_so_far)
     }
 
-    /// Takes what there is of a head, or of trailers, that have no end for those of the answer: a verdict may be in them.
+    /// Takes what there is of a head, or of trailers, that have no end for those of the ICAP response: a verdict may be in them.
     pub(super) fn salvage(&mut self) {
         if self.response.head.is_none() {
             self.response.head = self.transaction.unfinished_head();
@@ -160,13 +160,13 @@ impl Attempt {
         }
     }
 
-    /// Whether the answer brings a message in the place of the original.
+    /// Whether the ICAP response brings a message in the place of the original.
     pub(super) fn has_begun_change(&self) -> bool {
         let status = self.response.head.as_ref().map(|head| head.status);
         matches!(status, Some(200 | 201 | 206)) && self.response.announced().message()
     }
 
-    /// What the answer has brought so far in the place of the original, where the original is needed no more: all that there is of it
+    /// What the ICAP response has brought so far in the place of the original, where the original is needed no more: all that there is of it
     /// was sent, or will not be, and nothing of it is to follow.
     pub(super) fn own_body(&mut self, body: BodyProgress) -> Option<&mut OwnBody> {
         let status = self.response.head.as_ref().map(|head| head.status);
@@ -181,7 +181,7 @@ impl Attempt {
         }
     }
 
-    /// Whether the answer has been the same as the original so far.
+    /// Whether the ICAP response has been the same as the original so far.
     pub(super) fn is_same_so_far(&self) -> bool {
         matches!(
             self.response.body,
@@ -195,7 +195,7 @@ impl Attempt {
         self.used && self.stray
     }
 
-    /// Takes bytes of the answer; [`drive`](Self::drive) reads them.
+    /// Takes bytes of the ICAP response; [`drive`](Self::drive) reads them.
     pub fn receive(&mut self, bytes: Vec<u8>, now_ms: u64) {
         self.received_ms = now_ms;
         self.transaction.receive(bytes);
@@ -241,7 +241,7 @@ impl Attempt {
         }
     }
 
-    /// Reads the answer as far as it has come.
+    /// Reads the ICAP response as far as it has come.
     fn read<H: Host>(&mut self, source: Source<'_, H>, body: BodyProgress, keep: Keep) -> Read {
         loop {
             match self.transaction.poll() {

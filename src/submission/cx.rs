@@ -48,7 +48,7 @@ impl<H: Host> Cx<'_, H> {
         }
     }
 
-    /// Has the `ISTag` of an answer looked at.
+    /// Has the `ISTag` of an ICAP response looked at.
     pub(super) fn notice_istag(&mut self, attempt: &Attempt) {
         let head = attempt.response.head.as_ref();
         if let Some(tag) = head.and_then(|head| istag(&head.headers))

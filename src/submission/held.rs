@@ -19,7 +19,7 @@ pub struct Budget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OverBudget;
 
-/// Bytes of an answer. Its share of the budget comes back when it is dropped.
+/// Bytes of an ICAP response. Its share of the budget comes back when it is dropped.
 #[derive(Debug)]
 pub struct Held {
     budget: Budget,

@@ -1,11 +1,11 @@
-//! An ICAP answer as it comes in: its heads, and its body compared with what was sent.
+//! An ICAP response as it comes in: its heads, and its body compared with what was sent.
 
 use std::ops::Range;
 
 use super::held::{Budget, Held, OverBudget, PIECE_BYTES};
 use crate::icap::{Headers, HttpHead, IcapResponseHead};
 
-/// The body of an answer.
+/// The body of an ICAP response.
 ///
 /// ```text
 ///  None ──bytes equal to the original──▶ Same ──another byte──▶ Own
@@ -35,7 +35,7 @@ pub struct OwnBody {
     pub from: Option<u64>,
 }
 
-/// What is kept of the body of an answer.
+/// What is kept of the body of an ICAP response.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
     /// No longer body is.
@@ -55,7 +55,7 @@ pub enum NotKept {
     Unreadable,
 }
 
-/// What has come of an answer.
+/// What has come of an ICAP response.
 #[derive(Debug, Default)]
 pub struct IcapResponse {
     /// The ICAP head.
@@ -77,7 +77,7 @@ impl From<OverBudget> for NotKept {
 }
 
 impl IcapResponseBody {
-    /// Takes `bytes` of the answer. `original` gives a range of what was sent, as far as there is one; `available` is its
+    /// Takes `bytes` of the ICAP response. `original` gives a range of what was sent, as far as there is one; `available` is its
     /// length so far. What is kept is out of `budget`.
     pub fn push(
         &mut self,

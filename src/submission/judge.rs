@@ -1,4 +1,4 @@
-//! What an answer means for what was shown.
+//! What an ICAP response means for what was shown.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -37,11 +37,11 @@ impl Original<'_> {
 }
 
 impl IcapResponse {
-    /// Puts the part of the original that the answer goes on with (206, draft-icap-ext-partial-content-07) behind its body.
+    /// Puts the part of the original that the ICAP response goes on with (206, draft-icap-ext-partial-content-07) behind its body.
     /// The original has come to its end.
     ///
     /// # Errors
-    /// The answer asks for what is not there, or for more than may be held.
+    /// The ICAP response asks for what is not there, or for more than may be held.
     pub(super) fn complete<H: Host>(
         &mut self,
         source: Source<'_, H>,
@@ -172,7 +172,7 @@ fn fault(why: NotKept) -> (Cause, String) {
     (why.cause(), why.sentence().to_owned())
 }
 
-/// What the answer means for the message, and what would be left of it if it could not be put in place.
+/// What the ICAP response means for the message, and what would be left of it if it could not be put in place.
 #[derive(Debug)]
 pub(super) struct JudgedResponse {
     pub(super) judgement: Judgement,
@@ -181,7 +181,7 @@ pub(super) struct JudgedResponse {
     pub(super) cut_off: bool,
 }
 
-/// What the answer means for the message.
+/// What the ICAP response means for the message.
 pub(super) fn judge_response(original: Original<'_>, response: &IcapResponse) -> JudgedResponse {
     let profile = original.message.profile;
     with_view(original, response, |view| JudgedResponse {
@@ -203,18 +203,18 @@ pub(super) fn judge_response(original: Original<'_>, response: &IcapResponse) ->
     })
 }
 
-/// What an answer says of which something is missing.
+/// What an ICAP response says of which something is missing.
 pub(super) fn judge_rest(original: Original<'_>, response: &IcapResponse) -> Rest {
     let profile = original.message.profile;
     with_view(original, response, |view| judge_head(view, profile)).unwrap_or(Rest::Silent)
 }
 
-/// Whether the head that the answer brings is another than the one that was shown; false as long as there is none.
+/// Whether the head that the ICAP response brings is another than the one that was shown; false as long as there is none.
 pub(super) fn head_differs(original: Original<'_>, response: &IcapResponse) -> bool {
     with_view(original, response, |view| view.head_changed).unwrap_or(false)
 }
 
-/// The answer as the verdict sees it; `None` without a head.
+/// The ICAP response as the verdict sees it; `None` without a head.
 fn with_view<T>(
     original: Original<'_>,
     response: &IcapResponse,
@@ -270,7 +270,7 @@ fn with_view<T>(
     }))
 }
 
-/// What the answer to an upload or a download of this filter's own means, whose body has `sent` bytes.
+/// What the ICAP response to an upload or a download of this filter's own means, whose body has `sent` bytes.
 pub fn judge_probe(
     attempt: &Attempt,
     profile: &Profile,

@@ -32,12 +32,12 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
-    /// From where on a part of an answer is large: in bytes.
+    /// From where on a part of an ICAP response is large: in bytes.
     pub fn large(&self) -> u64 {
         (self.response_limit() / 8).min(PAGE_BYTES)
     }
 
-    /// What is kept of an answer's body about what is shown so.
+    /// What is kept of an ICAP response's body about what is shown so.
     pub fn keep(&self, shown: &Shown) -> Keep {
         let is_whole = matches!(shown, Shown::Whole | Shown::Rest { .. }) && !self.is_apart;
         Keep {
@@ -55,7 +55,7 @@ impl Message<'_> {
         }
     }
 
-    /// The largest body that is taken from an answer: it has to fit where the original was, or is a response.
+    /// The largest body that is taken from an ICAP response: it has to fit where the original was, or is a response.
     pub fn response_limit(&self) -> u64 {
         self.profile
             .request_buffer_bytes

@@ -1,4 +1,4 @@
-//! One body shown to an ICAP service: waiting for a connection, the transaction on it, the retries, and what the answer means.
+//! One body shown to an ICAP service: waiting for a connection, the transaction on it, the retries, and what the ICAP response means.
 //!
 //! A message has one [`Submission`], or one for each part of a form. The message tells it what happens, by a verb for each input, and
 //! acts on the [`Step`] that comes back; what can't fail is an [`Effect`], which the caller performs before it acts on the step.

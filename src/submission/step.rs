@@ -23,7 +23,7 @@ pub enum Step {
     Pass(Record),
     /// Something else is to take the place of what was shown.
     Change(Record, Box<Change>),
-    /// What was shown may not go on. The client gets the page of that answer, or the profile's own.
+    /// What was shown may not go on. The client gets the page of that ICAP response, or the profile's own.
     Block(Record, BlockWith, Box<IcapResponse>),
     /// There is no verdict.
     Fail(Record, Failure),
@@ -32,9 +32,9 @@ pub enum Step {
 /// Another message in the place of what was shown.
 #[derive(Debug)]
 pub struct Change {
-    /// The answer that brings it.
+    /// The ICAP response that brings it.
     pub response: IcapResponse,
-    /// What the answer says where that message can't be put in place: for [`unusable`].
+    /// What the ICAP response says where that message can't be put in place: for [`unusable`].
     pub rest: Rest,
 }
 
@@ -58,7 +58,7 @@ pub enum Effect {
     Preempted,
     /// The server needed no more than the preview: to be counted.
     PreviewDecided,
-    /// An answer of that server carried this `ISTag`.
+    /// An ICAP response of that server carried this `ISTag`.
     Istag {
         /// The server's address.
         peer: String,
@@ -71,7 +71,7 @@ pub enum Effect {
     Handed(Owner, StreamToken),
 }
 
-/// The step of a submission whose answer came, and to nothing. Where the answer says that something was found the original is no
+/// The step of a submission whose answer came, and to nothing. Where the ICAP response says that something was found the original is no
 /// substitute: it is blocked. `change_begun`: a server has begun to send a message in the place of the original.
 pub fn unusable(
     change_begun: bool,

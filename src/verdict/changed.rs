@@ -8,7 +8,7 @@ use crate::icap::{Header, Headers, RequestHead, ResponseHead, is_hop_by_hop};
 /// compared by itself, and what any intermediary writes by its nature.
 const NOT_COMPARED: [&str; 4] = ["content-length", "date", "via", "warning"];
 
-/// Whether `got`, the `req-hdr` of an answer, is `sent` unchanged.
+/// Whether `got`, the `req-hdr` of an ICAP response, is `sent` unchanged.
 ///
 /// Method and target are compared as text, but for a target that came back in absolute form with the host that was sent: proxies
 /// in front of a scanner make it so. Header fields are compared without regard to the order of different names,
@@ -22,7 +22,7 @@ pub fn same_request(sent: &RequestHead, got: &RequestHead) -> bool {
         && same_headers(&sent.headers, &got.headers)
 }
 
-/// Whether `got`, the `res-hdr` of an answer to RESPMOD, is `sent` unchanged. Header fields are compared as by
+/// Whether `got`, the `res-hdr` of an ICAP response to RESPMOD, is `sent` unchanged. Header fields are compared as by
 /// [`same_request`].
 pub fn same_response(sent: &ResponseHead, got: &ResponseHead) -> bool {
     sent.status == got.status && same_headers(&sent.headers, &got.headers)

@@ -1,4 +1,4 @@
-//! The verdict headers of an answer, weighed.
+//! The verdict headers of an ICAP response, weighed.
 
 use crate::config::{IcapHeaderMatcher, Profile};
 use crate::icap::{Headers, HttpHead};

@@ -5,7 +5,7 @@ use super::text::clean;
 /// What one `X-Infection-Found` says. Its type (virus, mail policy, container violation) changes nothing: each counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Infection {
-    /// `Resolution=1`: the body in the answer is the repaired copy. A missing, unknown or contradictory resolution is
+    /// `Resolution=1`: the body in the ICAP response is the repaired copy. A missing, unknown or contradictory resolution is
     /// taken as not repaired.
     pub(super) repaired: bool,
     /// The threat's name, where it has one.

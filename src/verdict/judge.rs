@@ -19,10 +19,10 @@ pub enum Scan {
     Upload,
 }
 
-/// What the body of an answer is against the body that was scanned.
+/// What the body of an ICAP response is against the body that was scanned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyChange {
-    /// The answer has no body and takes none away: it has no HTTP head either, or the scanned message had no body.
+    /// The ICAP response has no body and takes none away: it has no HTTP head either, or the scanned message had no body.
     None,
     /// The decoded body is the original, byte for byte.
     Same,
@@ -34,7 +34,7 @@ pub enum BodyChange {
     CutOff,
 }
 
-/// What an answer says of which something is missing.
+/// What an ICAP response says of which something is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rest {
     /// Nothing.
@@ -52,7 +52,7 @@ const ENDED_EARLY: &str = "the server ended the message early";
 /// Why a message is blocked for which the server announced a response that has no head.
 const NO_HEAD: &str = "the server announced a response and sent no head of one";
 
-/// One complete final answer of an ICAP server.
+/// One complete final ICAP response of an ICAP server.
 #[derive(Clone, Copy, Debug)]
 pub struct IcapResponseView<'a> {
     /// Which message was scanned.
@@ -74,7 +74,7 @@ pub struct IcapResponseView<'a> {
     pub page: &'a [u8],
 }
 
-/// What [`judge`] makes of an answer.
+/// What [`judge`] makes of an ICAP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
     /// What is to be done.
@@ -88,7 +88,7 @@ pub struct Judgement {
 pub enum Verdict {
     /// Forward it as it is.
     Pass,
-    /// Forward the message of the answer in its place.
+    /// Forward the message of the ICAP response in its place.
     Modify,
     /// Do not forward it.
     Block(BlockWith),
@@ -104,16 +104,16 @@ pub enum Verdict {
 /// What the client gets for a blocked message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockWith {
-    /// The response of the answer.
+    /// The response of the ICAP response.
     ServerResponse,
-    /// The profile's `block_response`, because the answer has no response of its own or the profile does not want it.
+    /// The profile's `block_response`, because the ICAP response has no response of its own or the profile does not want it.
     OwnPage,
 }
 
-/// Judges one complete final answer.
+/// Judges one complete final ICAP response.
 ///
 /// The order, for a 2xx status:
-/// 1. REQMOD, and the answer is an HTTP response, or announces one: blocked, whatever its status (403, 200, 307), unless the
+/// 1. REQMOD, and the ICAP response is an HTTP response, or announces one: blocked, whatever its status (403, 200, 307), unless the
 ///    product reports by it that there is no verdict, and no verdict header is there.
 /// 2. Verdict headers say that something was found and not repaired, or that the server blocked: blocked, be it a 204 or
 ///    an unchanged 200.
@@ -169,7 +169,7 @@ pub fn judge(view: &IcapResponseView<'_>, profile: &Profile) -> Judgement {
     Judgement { verdict, findings }
 }
 
-/// Judges an answer of which something is missing, because it broke off or can't be put in place: what was found, where what
+/// Judges an ICAP response of which something is missing, because it broke off or can't be put in place: what was found, where what
 /// there is of it says so by itself, by a verdict header, an ICAP status that is a verdict, or `Encapsulated` that announces a
 /// response to REQMOD, and what the product reports beside a verdict. Such a message must not go on, be it told to fail open.
 pub fn judge_head(view: &IcapResponseView<'_>, profile: &Profile) -> Rest {
@@ -258,7 +258,7 @@ fn of_success(
     }
     let defined = matches!(view.status, 200 | 201 | 204 | 206) || bug(Bug::UndefinedStatusPasses);
     let replaced = response.filter(|response| replaces_status(view, response));
-    // Another status is an answer to whom a download was for. Behind an upload there is nobody, but for its client.
+    // Another status is an ICAP response to whom a download was for. Behind an upload there is nobody, but for its client.
     let is_answer = |page: &ResponseHead| report(view, product, page).is_none();
     let is_refused = view.scan == Scan::Upload && replaced.is_some_and(is_answer);
     let is_page = replaced.is_none() && view.is_page_for_upload();
@@ -315,7 +315,7 @@ fn block(view: &IcapResponseView<'_>, profile: &Profile) -> Verdict {
     })
 }
 
-/// Whether the response of an answer has another status than the one that was scanned.
+/// Whether the response of an ICAP response has another status than the one that was scanned.
 fn replaces_status(view: &IcapResponseView<'_>, response: &ResponseHead) -> bool {
     view.original_response
         .is_none_or(|original| original.status != response.status)
@@ -339,7 +339,7 @@ fn report(
     ))
 }
 
-/// The verdict, where the answer has every header that the profile requires for letting a message go on.
+/// The verdict, where the ICAP response has every header that the profile requires for letting a message go on.
 fn with_required(view: &IcapResponseView<'_>, profile: &Profile, verdict: Verdict) -> Verdict {
     if !matches!(verdict, Verdict::Pass | Verdict::Modify) {
         return verdict;
@@ -359,7 +359,7 @@ fn with_required(view: &IcapResponseView<'_>, profile: &Profile, verdict: Verdic
 
 fn fail_with_status(status: u16) -> Verdict {
     let cause = match status {
-        // 100 is no final answer, and the rest does not exist in ICAP.
+        // 100 is no final ICAP response, and the rest does not exist in ICAP.
         0..=199 | 600.. => Cause::Protocol,
         _ => Cause::ServerError,
     };

@@ -1,4 +1,4 @@
-//! What an ICAP answer means: status, structure, verdict headers, what the product means by them.
+//! What an ICAP response means: status, structure, verdict headers, what the product means by them.
 //!
 //! [`judge`] looks at one complete answer and nothing else, [`judge_head`] at what is left of one; they know no host, no clock and no connection.
 
@@ -21,7 +21,7 @@ pub use judge::{
 };
 pub use text::clean;
 
-/// What the verdict headers of an answer tell, for the log. Every text is valid UTF-8 without control characters and
+/// What the verdict headers of an ICAP response tell, for the log. Every text is valid UTF-8 without control characters and
 /// bounded in length; a pass and a failure have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {

@@ -29,7 +29,7 @@ impl CheckoutOptions {
     };
 }
 
-/// The answer to a request that wants a connection.
+/// The ICAP response to a request that wants a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Checkout {

@@ -13,7 +13,7 @@ pub struct PoolLimits {
     pub max_requests: u32,
     /// How old a connection may become, in milliseconds.
     pub max_age_ms: u64,
-    /// Whether a connection rests after an answer, before it works for another.
+    /// Whether a connection rests after an ICAP response, before it works for another.
     pub quarantine: bool,
 }
 

@@ -244,8 +244,8 @@ impl Pool {
     }
 
     /// A tick has come. Those that rested at the last one have rested long enough: call until there is none. Within one turn of
-    /// the proxy's loop a tick may follow the answer, between two there has been a whole one, which would have brought what a
-    /// server sent behind its answer.
+    /// the proxy's loop a tick may follow the ICAP response, between two there has been a whole one, which would have brought what a
+    /// server sent behind its ICAP response.
     pub fn end_rest(&mut self, now_ms: u64) -> Option<(StreamToken, Released)> {
         let rested = self.resting.iter().position(|(_, ticked)| *ticked);
         let Some((token, _)) = rested.and_then(|at| self.resting.remove(at)) else {

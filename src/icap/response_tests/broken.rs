@@ -256,7 +256,7 @@ fn informational_answers_are_limited() {
         limits,
         &[interim, interim, last].concat(),
         &[interim, interim, interim, last].concat(),
-        (LimitKind::InterimAnswers, 2),
+        (LimitKind::InterimResponses, 2),
     );
 }
 

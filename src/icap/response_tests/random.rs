@@ -1,4 +1,4 @@
-//! Properties over random input. Native only: they are slow in WebAssembly and add nothing there.
+//! Properties over random input. Native only: they are slow in WebAssembly and find nothing more there.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use crate::icap::testing::{Seen, body, drain, http, tr};
 use crate::icap::{HttpHead, IcapResponseError, IcapResponseParser, LAST_CHUNK, Limits};
 use crate::icap::{chunk_header, encode_request_head, encode_response_head};
 
-/// Limits small enough for random input to reach them.
+/// Limits that random input can reach.
 const SMALL: Limits = Limits {
     head_bytes: 200,
     icap_head_bytes: 300,
@@ -37,7 +37,7 @@ fn parse<'a>(
     (seen, None, leftover)
 }
 
-/// Bytes that come close to an answer.
+/// Bytes that resemble an ICAP response.
 fn near_answer() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         8 => prop::sample::select(vec![

@@ -33,7 +33,7 @@ fn whole(available: u64) -> BodyProgress {
     }
 }
 
-/// What goes out when so much of the body is there.
+/// The bytes that go out when so much of the body has arrived.
 fn sent(transaction: &mut Transaction, body: BodyProgress) -> String {
     let mut all = Vec::new();
     loop {
@@ -57,7 +57,7 @@ fn body_of(sent: &str) -> &str {
     head.split_once("\r\n\r\n").unwrap().1
 }
 
-/// Takes bytes of an answer, to its end or as far as it goes.
+/// Takes bytes of an ICAP response, to its end or as far as it goes.
 fn response(transaction: &mut Transaction, bytes: &[u8]) -> Result<bool, TransactionError> {
     transaction.receive(bytes.to_vec());
     let mut ended = false;
@@ -114,7 +114,7 @@ fn a_body_that_is_whole_has_its_length_in_the_head() {
         let out = sent(&mut transaction(preview), body);
         let has = out.contains("\r\nContent-Length: 10\r\n\r\n");
         assert_eq!(has, length, "{out}");
-        // The offset of the body counts it.
+        // The offset of the body counts the `Content-Length` line.
         let head = if length { 48 } else { 28 };
         let part = if body == whole(0) { "null" } else { "req" };
         assert!(out.contains(&format!("{part}-body={head}\r\n")), "{out}");

@@ -27,7 +27,7 @@ impl Submission {
         self.tries == 0 && matches!(&self.state, State::Open(attempt) if attempt.is_astray())
     }
 
-    /// What the server has said in an answer that can't be used as a whole. Notes whether a change had begun.
+    /// What the server has said in an ICAP response that can't be used as a whole. Notes whether a change had begun.
     pub(super) fn take_note<H: Host>(&mut self, cx: &Cx<'_, H>) -> Rest {
         let (State::Open(attempt) | State::Rest(attempt)) = &mut self.state else {
             return Rest::Silent;

@@ -66,7 +66,7 @@ enum State {
     Waiting,
     /// A server has it.
     Open(Box<Attempt>),
-    /// The answer is complete. What it means depends on the rest of the body, which still comes.
+    /// The ICAP response is complete. What it means depends on the rest of the body, which still comes.
     Rest(Box<Attempt>),
     /// Its connection was taken for others, for its body comes slowly. It is sent anew once that is there in whole.
     Parked,
@@ -150,7 +150,7 @@ impl Submission {
         }
     }
 
-    /// Bytes of the answer.
+    /// Bytes of the ICAP response.
     pub fn bytes<H: Host>(&mut self, bytes: Vec<u8>, cx: &mut Cx<'_, H>) -> Step {
         if let State::Open(attempt) = &mut self.state {
             attempt.receive(bytes, cx.now_ms);
@@ -160,7 +160,7 @@ impl Submission {
 
     /// Its connection is gone, or could not be established.
     pub fn lost<H: Host>(&mut self, was_connected: bool, cx: &mut Cx<'_, H>) -> Step {
-        // Where the answer is complete nothing is lost.
+        // Where the ICAP response is complete nothing is lost.
         let State::Open(attempt) = &self.state else {
             return Step::Pending;
         };
@@ -174,7 +174,7 @@ impl Submission {
             false => Loss::Unreachable,
         };
         let prospect = Prospect::of(cx.connections, self.pool, loss, cx.now_ms);
-        // An answer that had said nothing yet but what was sent may be whole at the next try, once. One that had begun to
+        // An ICAP response that had said nothing yet but what was sent may be whole at the next try, once. One that had begun to
         // say something else stands, though it broke off.
         let repeatable = self.has_said_nothing_else(cx)
             || (prospect == Prospect::Several && !attempt.has_begun_change());
@@ -300,7 +300,7 @@ impl Submission {
         }
     }
 
-    /// The answer is complete.
+    /// The ICAP response is complete.
     fn finish<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
         let (State::Open(mut attempt) | State::Rest(mut attempt)) =
             mem::replace(&mut self.state, State::Done)
@@ -378,13 +378,13 @@ impl Submission {
         }
     }
 
-    /// The answer is complete, and what it means depends on the rest of the body. No connection is held for that, which may
+    /// The ICAP response is complete, and what it means depends on the rest of the body. No connection is held for that, which may
     /// take as long as the client likes.
     fn rest<H: Host>(&mut self, mut attempt: Box<Attempt>, cx: &mut Cx<'_, H>) {
         if attempt.connection().is_some() && !bug(Bug::RestKeepsConnection) {
             cx.notice_istag(&attempt);
             let peer = attempt.server(cx.connections).map(str::to_owned);
-            // Of an answer that is the same so far, nobody can tell whether it was to end there.
+            // Of an ICAP response that is the same so far, nobody can tell whether it was to end there.
             cx.leave(&attempt, attempt.response.use_original_body.is_some());
             attempt.part(peer);
         }

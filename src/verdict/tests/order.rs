@@ -190,7 +190,7 @@ fn a_custom_verdict_header_blocks_by_its_presence() {
     );
 }
 
-/// A header of an answer, with one of these values or any.
+/// A header of an ICAP response, with one of these values or any.
 fn header(name: &str, exact: Option<&str>) -> IcapHeaderMatcher {
     IcapHeaderMatcher {
         name: name.to_owned(),

@@ -14,7 +14,7 @@ use crate::config::{Cause, FailAction};
 use crate::icap::{Event, Headers, HttpHead, IcapResponseParser, Limits, ResponseHead};
 use crate::product::PRODUCTS;
 
-/// What the verdict makes of the answer's bytes.
+/// What the verdict makes of the ICAP response's bytes.
 fn judged(row: &Row, scan: Scan) -> Judgement {
     let mut parser = IcapResponseParser::new(Limits::default());
     parser.push(row.bytes());

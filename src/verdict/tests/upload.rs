@@ -1,4 +1,4 @@
-//! Uploads that were shown as downloads: what the answer to RESPMOD means for the request.
+//! Uploads that were shown as downloads: what the ICAP response to RESPMOD means for the request.
 
 use super::super::{BlockWith, BodyChange, Rest, Scan, Verdict};
 use super::{Response, profile, respmod};
@@ -7,7 +7,7 @@ use crate::config::Cause;
 const SERVER_PAGE: Verdict = Verdict::Block(BlockWith::ServerResponse);
 const OWN_PAGE: Verdict = Verdict::Block(BlockWith::OwnPage);
 
-/// The answer to an upload of that type.
+/// The ICAP response to an upload of that type.
 fn upload(status: u16, media_type: &str) -> Response {
     Response {
         scan: Scan::Upload,

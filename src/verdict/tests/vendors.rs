@@ -14,7 +14,7 @@ fn failed(reason: &str) -> Verdict {
     }
 }
 
-/// A row: product, what is shown, the answer, then verdict, reason, threat_id and violations (file, threat, resolution).
+/// A row: product, what is shown, the ICAP response, then verdict, reason, threat_id and violations (file, threat, resolution).
 type Row = (
     &'static str,
     &'static str,
