@@ -142,7 +142,7 @@ impl<H: Host> Worker<H> {
                 self.share_connections();
             }
             Some(Err(e)) => self.options_missed(index, &e.to_string()),
-            None => self.options_missed(index, "the answer has no head"),
+            None => self.options_missed(index, "the ICAP response has no head"),
         }
     }
 

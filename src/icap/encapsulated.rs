@@ -99,7 +99,7 @@ impl Sections {
         arrange(&parts)
             .and_then(|sections| match sections.body {
                 BodyKind::Options if !options && (200..=299).contains(&status) => {
-                    Err("no opt-body but in an answer to OPTIONS")
+                    Err("opt-body in a response to OPTIONS only")
                 }
                 _ => Ok(sections),
             })
@@ -224,7 +224,7 @@ fn arrange(parts: &[(Name, usize)]) -> Result<Sections, &'static str> {
         [(Name::ReqHdr, at)] => Some((HeadKind::Request, at)),
         [(Name::ResHdr, at)] => Some((HeadKind::Response, at)),
         [(Name::ReqHdr, _), (Name::ResHdr, _)] | [(Name::ResHdr, _), (Name::ReqHdr, _)] => {
-            return Err("either req-hdr or res-hdr in an answer");
+            return Err("either req-hdr or res-hdr, not both");
         }
         _ => return Err("at most one head, then at most one body"),
     };

@@ -27,7 +27,7 @@ fn rule(value: &str) -> &'static str {
 }
 
 #[test]
-fn every_legal_answer() {
+fn every_legal_response() {
     use BodyKind::{Message, None as NoBody, Options};
     use HeadKind::{Request, Response};
     for (value, expected) in [
@@ -63,10 +63,7 @@ fn every_legal_answer() {
         Sections::of_response(200, &headers, true, &Limits::default()),
         sections(None, Options)
     );
-    assert_eq!(
-        rule("opt-body=0"),
-        "no opt-body but in an answer to OPTIONS"
-    );
+    assert_eq!(rule("opt-body=0"), "opt-body in a response to OPTIONS only");
 }
 
 #[test]
@@ -93,7 +90,7 @@ fn what_is_announced_counts_though_the_offsets_are_wrong() {
 }
 
 #[test]
-fn where_an_answer_ends_is_certain_only_where_it_says_so() {
+fn where_a_response_ends_is_certain_only_where_it_says_so() {
     let certain = |status, options, fields: &[(&str, &str)]| {
         Sections::are_certain(status, &fields.iter().copied().collect(), options)
     };
@@ -135,7 +132,7 @@ fn two_fields_are_one_list() {
 }
 
 #[test]
-fn what_describes_no_answer() {
+fn what_describes_no_response() {
     for (value, expected) in [
         ("req-hdr=0", "a body or null-body as the last part"),
         (
@@ -152,11 +149,11 @@ fn what_describes_no_answer() {
         ),
         (
             "req-hdr=0, res-hdr=5, res-body=9",
-            "either req-hdr or res-hdr in an answer",
+            "either req-hdr or res-hdr, not both",
         ),
         (
             "res-hdr=0, req-hdr=5, null-body=9",
-            "either req-hdr or res-hdr in an answer",
+            "either req-hdr or res-hdr, not both",
         ),
         (
             "res-hdr=0, req-body=9",

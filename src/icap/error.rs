@@ -67,7 +67,7 @@ impl fmt::Display for LimitKind {
             Self::TrailerBytes => "bytes of trailers",
             Self::BodyBytes => "bytes of the body",
             Self::LeadingEmptyLines => "empty lines before the status line",
-            Self::InterimResponses => "informational answers",
+            Self::InterimResponses => "informational responses",
         })
     }
 }
@@ -170,7 +170,7 @@ impl fmt::Display for IcapResponseError {
             }
             Self::EncapsulatedMissing { status } => write!(
                 f,
-                "found no Encapsulated header in an answer {status}, expected one"
+                "found no Encapsulated header in an ICAP response {status}, expected one"
             ),
             Self::Encapsulated { found, expected } => {
                 write!(f, "found Encapsulated {found}, expected {expected}")

@@ -65,7 +65,7 @@ pub struct Limits {
     pub body_bytes: u64,
     /// Empty lines before a status line.
     pub leading_empty_lines: usize,
-    /// Informational (1xx) answers before the final one.
+    /// Informational (1xx) responses before the final one.
     pub interim_responses: usize,
 }
 

@@ -55,7 +55,11 @@ pub struct OptionsRefused {
 
 impl std::fmt::Display for OptionsRefused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "OPTIONS was answered with {}, expected 200", self.status)
+        write!(
+            f,
+            "found status {} in response to OPTIONS, expected 200",
+            self.status
+        )
     }
 }
 

@@ -204,10 +204,10 @@ impl IcapResponseParser {
         let expected = match &self.state {
             State::Done => return Ok(()),
             State::Failed(error) => return Err(error.clone()),
-            State::Head(_) if !self.started() => "an answer",
+            State::Head(_) if !self.started() => "an ICAP response",
             State::Head(_) => "the rest of the ICAP head",
             State::Sections(_) | State::AfterBody(_) | State::Empty => {
-                "the answer to be polled to its end"
+                "the caller to poll the ICAP response to its end"
             }
             State::Http(..) => "the rest of the encapsulated head",
             State::Body(decoder, _) => decoder.expected(),

@@ -66,7 +66,7 @@ pub(super) fn tr_in(new: impl Fn() -> IcapResponseParser, response: impl AsRef<[
     let mut parser = new();
     let mut whole = Vec::new();
     parser.push(response.to_vec());
-    drain(&mut parser, &mut whole).expect("the whole answer");
+    drain(&mut parser, &mut whole).expect("the whole ICAP response");
     assert!(matches!(whole.last(), Some(Seen::End(..))), "{whole:?}");
     assert_eq!(parser.leftover(), 0);
     assert_eq!(parser.received(), response.len() as u64);
@@ -110,7 +110,7 @@ pub(super) fn broken_with(limits: Limits, response: impl AsRef<[u8]>) -> IcapRes
     let mut parser = IcapResponseParser::new(limits);
     let mut whole = Vec::new();
     parser.push(response.to_vec());
-    let error = drain(&mut parser, &mut whole).expect_err("the whole answer is broken");
+    let error = drain(&mut parser, &mut whole).expect_err("the whole ICAP response is broken");
     assert_eq!(parser.poll(), Err(error.clone()), "an error is final");
     assert_eq!(parser.end_of_input(), Err(error.clone()));
     parser.push(b"ICAP/1.0 204 OK\r\n\r\n".to_vec());

@@ -276,7 +276,7 @@ impl Entry<'_> {
     /// An answer that cannot be read has the significance of a server's error; its reason tells them apart.
     fn is_unreadable(&self) -> bool {
         let last = self.transactions().last();
-        last.is_some_and(|t| t.reason.text().starts_with("unreadable answer"))
+        last.is_some_and(|t| t.reason.text().starts_with("unreadable ICAP response"))
     }
 
     /// Whether a scan was repeated on another connection.

@@ -25,7 +25,7 @@ fn wait(pool: &mut Pool, id: u32) {
     assert_eq!(checkout, Checkout::Waiting, "{id}");
 }
 
-/// Opens what the pool wants opened, with tokens from `first` on.
+/// Opens every connection that the pool wants opened, with tokens from `first` on.
 fn open_all(pool: &mut Pool, first: StreamToken) -> Vec<(Owner, StreamToken)> {
     let mut opened = Vec::new();
     let mut token = first;
@@ -429,7 +429,8 @@ mod in_any_order {
     use proptest::prelude::*;
 
     proptest! {
-        /// Whatever happens: no more connections than allowed, none that two own, none idle and owned at once.
+        /// In any order of events there are no more connections than allowed, none with two owners, and none idle and
+        /// owned at once.
         #[test]
         fn the_bounds_hold_in_any_order_of_events(rests: bool, events in prop::collection::vec((0_u8..6, 0_u32..12), 0..200)) {
             let limits = PoolLimits { max_connections: 3, max_pending: 4, idle_timeout_ms: 5, max_requests: 4, max_age_ms: 30, quarantine: rests };

@@ -150,7 +150,7 @@ fn an_error_may_carry_a_page() {
 }
 
 #[test]
-fn continue_comes_before_the_answer() {
+fn continue_comes_before_the_response() {
     let once = tr("ICAP/1.0 100 Continue\r\n\r\nICAP/1.0 204 OK\r\n\r\n");
     assert_eq!(once.len(), 3);
     assert_eq!(once[0], Seen::Continue);
@@ -160,7 +160,7 @@ fn continue_comes_before_the_answer() {
 }
 
 #[test]
-fn other_informational_answers_are_passed_over() {
+fn other_informational_responses_are_passed_over() {
     let seen = tr("ICAP/1.0 102 Processing\r\n\r\nICAP/1.0 204 OK\r\n\r\n");
     assert_eq!(head(&seen).status, 204);
     assert_eq!(seen.len(), 2);
@@ -259,7 +259,7 @@ fn a_206_names_where_the_original_body_goes_on() {
 }
 
 #[test]
-fn an_options_answer() {
+fn an_options_response() {
     let options = || IcapResponseParser::for_options(Limits::default());
     let seen = tr_in(options, "ICAP/1.0 200 OK\r\nMethods: REQMOD\r\n\r\n");
     assert_eq!(
@@ -288,7 +288,7 @@ fn body_slices_are_as_large_as_what_is_there() {
 }
 
 #[test]
-fn started_means_the_final_answer() {
+fn started_means_the_final_response() {
     let mut parser = IcapResponseParser::new(Limits::default());
     let mut at = |bytes: &str| {
         parser.push(bytes.into());
@@ -314,8 +314,8 @@ fn a_close_says_what_was_expected() {
     );
     let page = String::from_utf8(page).unwrap();
     for (beginning, expected) in [
-        ("", "an answer"),
-        ("ICAP/1.0 100 Continue\r\n\r\n", "an answer"),
+        ("", "an ICAP response"),
+        ("ICAP/1.0 100 Continue\r\n\r\n", "an ICAP response"),
         ("ICAP/1.0", "the rest of the ICAP head"),
         ("ICAP/1.0 204 OK\r\nA: b\r\n", "the rest of the ICAP head"),
         (

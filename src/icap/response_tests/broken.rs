@@ -246,7 +246,7 @@ fn empty_lines_are_limited() {
 }
 
 #[test]
-fn informational_answers_are_limited() {
+fn informational_responses_are_limited() {
     let limits = Limits {
         interim_responses: 2,
         ..Limits::default()

@@ -38,7 +38,7 @@ fn parse<'a>(
 }
 
 /// Bytes that resemble an ICAP response.
-fn near_answer() -> impl Strategy<Value = Vec<u8>> {
+fn near_response() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         8 => prop::sample::select(vec![
             "ICAP/1.0 200 OK\r\n", "ICAP/1.0 204 No Content\r\n", "ICAP/1.0 100 Continue\r\n\r\n",
@@ -98,7 +98,7 @@ fn response(kind: &str, head: &[u8], chunks: &[Vec<u8>]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn splits_change_nothing(bytes in near_answer(), splits in vec(1_usize..40, 0..40)) {
+    fn splits_change_nothing(bytes in near_response(), splits in vec(1_usize..40, 0..40)) {
         let (whole, error, leftover) = parse(std::iter::once(bytes.as_slice()));
         let mut rest = bytes.as_slice();
         let mut pieces = Vec::new();

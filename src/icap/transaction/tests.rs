@@ -182,7 +182,7 @@ fn without_a_preview_the_body_goes_out_at_once() {
 }
 
 #[test]
-fn an_answer_to_the_preview_ends_the_transaction_and_keeps_the_connection() {
+fn a_response_to_the_preview_ends_the_transaction_and_keeps_the_connection() {
     let mut t = transaction(Some(4));
     sent(&mut t, some(10));
     assert_eq!(response(&mut t, UNCHANGED), Ok(true));
@@ -203,7 +203,7 @@ fn a_connection_that_is_owed_body_is_not_reused() {
 }
 
 #[test]
-fn a_connection_is_not_reused_after_close_or_with_bytes_behind_the_answer() {
+fn a_connection_is_not_reused_after_close_or_with_bytes_behind_the_response() {
     for bytes in [
         &b"ICAP/1.0 204 No Content\r\nConnection: close\r\n\r\n"[..],
         b"ICAP/1.0 204 No Content\r\n\r\nICAP",
@@ -216,7 +216,7 @@ fn a_connection_is_not_reused_after_close_or_with_bytes_behind_the_answer() {
 }
 
 #[test]
-fn a_connection_is_not_reused_before_the_answer_has_come_to_its_end() {
+fn a_connection_is_not_reused_before_the_response_has_come_to_its_end() {
     let mut t = transaction(None);
     sent(&mut t, whole(1));
     assert!(!t.responded());

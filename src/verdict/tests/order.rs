@@ -1,4 +1,4 @@
-//! One test for each rule of the order, built so that it fails without that rule.
+//! One test for each rule of [`judge`]'s order, built so that it fails without that rule.
 
 use super::super::{BlockWith, BodyChange, Findings, Rest, Verdict};
 use super::{Response, profile, reqmod, respmod};
@@ -190,7 +190,7 @@ fn a_custom_verdict_header_blocks_by_its_presence() {
     );
 }
 
-/// A header of an ICAP response, with one of these values or any.
+/// A matcher for a header with this value, or with any.
 fn header(name: &str, exact: Option<&str>) -> IcapHeaderMatcher {
     IcapHeaderMatcher {
         name: name.to_owned(),
@@ -231,7 +231,8 @@ fn a_pass_without_a_required_header_is_a_server_error() {
     for (icap_response, verdict) in [(bare, Verdict::Pass), (changed, Verdict::Modify)] {
         let failed = Verdict::Fail {
             cause: Cause::ServerError,
-            reason: "the answer lacks what a pass requires: x-icap-profile".to_owned(),
+            reason: "the ICAP response lacks a header that a pass requires: x-icap-profile"
+                .to_owned(),
         };
         assert_eq!(icap_response.judge_for(&profile).verdict, failed);
         assert_eq!(scanned(icap_response).judge_for(&profile).verdict, verdict);
@@ -270,7 +271,7 @@ fn the_applications_own_headers_are_no_verdict() {
 }
 
 #[test]
-fn a_request_in_answer_to_respmod_is_a_protocol_error() {
+fn a_request_in_response_to_respmod_is_a_protocol_error() {
     let icap_response = respmod(200).request(&[], BodyChange::Changed);
     assert_eq!(cause(&icap_response), Some(Cause::Protocol));
     let infected = icap_response.header("X-Virus-ID", "X");
