@@ -1,4 +1,4 @@
-//! A chunk's first line.
+//! Reads a chunk's first line.
 
 use super::Ambiguous;
 use super::framing::Signature;
@@ -9,7 +9,7 @@ pub const CHUNK_LINE_BYTES: usize = 16 + ";chunk-signature=".len() + ECDSA_DIGIT
 const HMAC_DIGITS: usize = 64;
 const ECDSA_DIGITS: usize = 144;
 
-/// The size that the line says, which ends with its LF.
+/// The size in a line. The line ends with its LF.
 pub(super) fn size(line: &[u8], signature: Signature) -> Result<u64, Ambiguous> {
     read(line, signature).ok_or(Ambiguous::ChunkLine)
 }
@@ -24,7 +24,7 @@ fn read(line: &[u8], signature: Signature) -> Option<u64> {
         Signature::Hmac => said.is_some_and(|s| s.len() == HMAC_DIGITS && hexadecimal(s)),
         Signature::Ecdsa => said.is_some_and(ecdsa),
     };
-    // With zeros before it a size would have several spellings, and "00" is no last chunk to some.
+    // With leading zeros a size would have several spellings, and some programs do not take "00" for the last chunk.
     let plain = matches!(digits, b"0") || !digits.starts_with(b"0");
     if !signed || !plain || digits.is_empty() {
         return None;

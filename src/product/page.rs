@@ -1,10 +1,10 @@
-//! Prints `docs/icap-servers.md`: what was tested, what most servers have in common, and a section for each product. Native
-//! builds only.
+//! Prints `docs/icap-servers.md`: the tested servers, what most servers have in common, and a section for each
+//! product. Native builds only.
 
 use super::{Multipart, PRODUCTS, Preview, Product, ShownAs, Sign, Trouble};
 use std::fmt::Write;
 
-/// What is no product's.
+/// The part of the page that is about no product.
 const HEAD: &str = include_str!("page_head.md");
 
 const TABLE_HEAD: &str = "\
@@ -123,7 +123,7 @@ fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
-/// The anchor that a heading gets: lower case, blanks as dashes, without punctuation.
+/// The anchor of a heading: lower case, blanks as dashes, no punctuation.
 fn anchor(title: &str) -> String {
     title
         .to_lowercase()

@@ -1,4 +1,4 @@
-//! The counters, as data.
+//! The counters as data: names, units, meanings.
 
 use super::Outcome;
 use super::metrics::{Metric, row};
@@ -43,7 +43,7 @@ pub enum Counter {
 }
 
 impl Counter {
-    /// The counter of an outcome, which was done or, `enforced` being false, would have been.
+    /// The counter of an outcome. `enforced`: false in monitor mode, where the outcome was only logged.
     pub fn of_outcome(outcome: Outcome, enforced: bool) -> Self {
         match (outcome, enforced) {
             (Outcome::Disabled, _) => Self::Disabled,

@@ -1,4 +1,4 @@
-//! Bodies as clients write them, and those that programs read in two ways.
+//! Bodies as clients write them, and bodies that programs read in two ways.
 
 use super::{Ambiguous, SIGNED, UNSIGNED, framing, in_pieces, read, test};
 use crate::aws_chunked::{CHUNKS, TRAILER_BYTES};

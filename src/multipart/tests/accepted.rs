@@ -1,4 +1,4 @@
-//! Forms, and where their parts stand.
+//! Forms that are accepted, and the places of their parts.
 
 use crate::multipart::testing::{parts, read, read_as, test, with_headers};
 use crate::multipart::{FIELD_BYTES, PARTS, Part};

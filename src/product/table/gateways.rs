@@ -1,4 +1,4 @@
-//! Gateways and sandboxes that are asked as scanners, and what has no name here.
+//! Gateways and sandboxes that serve as scanners, and the row for any other server.
 
 #[cfg(not(target_arch = "wasm32"))]
 use super::super::Words;

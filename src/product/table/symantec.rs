@@ -4,7 +4,7 @@
 use super::super::Words;
 use super::super::{Multipart, Preview, Product, ShownAs, Trouble};
 
-/// Content Analysis says by a code what its ICAP 500 is about (the values of `icap_error_code` of the Edge SWG).
+/// The codes with which Content Analysis explains an ICAP 500 (the values of `icap_error_code` of the Edge SWG).
 const CONTENT_ANALYSIS_CODES: &[(&str, Trouble)] = &[
     ("decode_error", Trouble::Unscannable),
     ("max_archive_layers_exceeded", Trouble::Unscannable),

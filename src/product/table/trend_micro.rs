@@ -4,8 +4,8 @@
 use super::super::Words;
 use super::super::{Multipart, Preview, Product, Report, ShownAs, Trouble};
 
-/// Vision One dresses its errors as content. An error of the file has a negative code in brackets behind its text; a client that
-/// writes such a code into a file's name gains nothing by it.
+/// Vision One dresses its errors as content. An error about the file has a negative code in brackets behind its text.
+/// A client that puts such a code into a file's name gains nothing by that.
 const VISION_ONE_REPORTS: &[Report] = &[
     Report {
         status: 400,
