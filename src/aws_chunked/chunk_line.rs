@@ -18,11 +18,11 @@ fn read(line: &[u8], signature: Signature) -> Option<u64> {
     let line = line.strip_suffix(b"\r\n")?;
     let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
     let (digits, rest) = line.split_at_checked(digits)?;
-    let said = rest.strip_prefix(b";chunk-signature=");
+    let found = rest.strip_prefix(b";chunk-signature=");
     let signed = match signature {
         Signature::None => rest.is_empty(),
-        Signature::Hmac => said.is_some_and(|s| s.len() == HMAC_DIGITS && hexadecimal(s)),
-        Signature::Ecdsa => said.is_some_and(ecdsa),
+        Signature::Hmac => found.is_some_and(|s| s.len() == HMAC_DIGITS && hexadecimal(s)),
+        Signature::Ecdsa => found.is_some_and(ecdsa),
     };
     // With leading zeros a size would have several spellings, and some programs do not take "00" for the last chunk.
     let plain = matches!(digits, b"0") || !digits.starts_with(b"0");
@@ -36,8 +36,11 @@ fn hexadecimal(bytes: &[u8]) -> bool {
     bytes.iter().all(u8::is_ascii_hexdigit)
 }
 
-fn ecdsa(said: &[u8]) -> bool {
-    let digits = said.iter().take_while(|b| b.is_ascii_hexdigit()).count();
-    let padding = said.get(digits..).unwrap_or_default();
-    digits > 0 && said.len() <= ECDSA_DIGITS && padding.iter().all(|b| *b == b'*')
+fn ecdsa(signature: &[u8]) -> bool {
+    let digits = signature
+        .iter()
+        .take_while(|b| b.is_ascii_hexdigit())
+        .count();
+    let padding = signature.get(digits..).unwrap_or_default();
+    digits > 0 && signature.len() <= ECDSA_DIGITS && padding.iter().all(|b| *b == b'*')
 }

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_asked_once_and_again_when_the_ttl_is_over() {
+    fn options_are_asked_once_and_again_after_the_ttl() {
         let mut known = options_cache(true);
         assert!(known.is_due(0));
         known.asked();
@@ -184,11 +184,11 @@ mod tests {
         assert!(!known.is_due(59_999) && known.is_due(60_000));
         assert_eq!(known.options(), Some(&with_ttl(None)));
         known.learned(with_ttl(None), 0);
-        assert!(known.failed(0), "the row begins anew");
+        assert!(known.failed(0), "a new row of failures begins");
     }
 
     #[test]
-    fn nothing_is_asked_where_it_is_disabled() {
+    fn disabled_options_are_never_asked() {
         assert!(!options_cache(false).is_due(u64::MAX));
     }
 
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn another_istag_makes_it_due() {
+    fn another_istag_makes_options_due() {
         let mut known = known_for_an_hour();
         assert!(!known.notice_istag("10.0.0.1:1344", "a", 1));
         assert!(!known.is_due(1));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_istag_that_changes_without_end_has_it_asked_once_a_minute() {
+    fn an_endlessly_changing_istag_causes_one_request_a_minute() {
         let mut known = known_for_an_hour();
         let mut asked = 0;
         for now_ms in (0..10 * ISTAG_PAUSE_MS).step_by(100) {

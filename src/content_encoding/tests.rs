@@ -48,7 +48,7 @@ fn decode(coding: Coding, bytes: &[u8], step: usize) -> Result<Vec<u8>, Undecoda
 const HELLO: &[u8] =
     b"\x1f\x8b\x08\x08\0\0\0\0\x02\x03h\0\xcb\x48\xcd\xc9\xc9\x07\0\x86\xa6\x10\x36\x05\0\0\0";
 #[test]
-fn nothing_is_empty_and_the_end_has_to_be_there() {
+fn no_bytes_are_an_empty_content_and_the_end_must_be_there() {
     for (coding, whole) in [(Coding::Gzip, HELLO)] {
         assert_eq!(decode(coding, b"", 1), Ok(Vec::new()));
         for step in [1, 3, whole.len()] {

@@ -1,3 +1,5 @@
+//! Values of the `Encapsulated` header: accepted, broken, and missing.
+
 use super::*;
 use crate::icap::testing::test;
 
@@ -67,7 +69,7 @@ fn every_legal_response() {
 }
 
 #[test]
-fn what_is_announced_counts_though_the_offsets_are_wrong() {
+fn announced_parts_count_though_their_offsets_are_wrong() {
     for (value, request, response, body) in [
         ("null-body=0", false, false, false),
         ("req-hdr=0, null-body=5", true, false, false),
@@ -90,7 +92,7 @@ fn what_is_announced_counts_though_the_offsets_are_wrong() {
 }
 
 #[test]
-fn where_a_response_ends_is_certain_only_where_it_says_so() {
+fn the_end_of_a_response_is_certain_only_if_the_response_says_so() {
     let certain = |status, options, fields: &[(&str, &str)]| {
         Sections::are_certain(status, &fields.iter().copied().collect(), options)
     };
@@ -132,7 +134,7 @@ fn two_fields_are_one_list() {
 }
 
 #[test]
-fn what_describes_no_response() {
+fn impossible_encapsulated_values() {
     for (value, expected) in [
         ("req-hdr=0", "a body or null-body as the last part"),
         (
@@ -200,7 +202,7 @@ fn a_head_section_is_limited() {
 }
 
 #[test]
-fn only_what_carries_a_message_needs_the_header() {
+fn only_a_status_with_a_message_needs_the_header() {
     let none = Headers::new();
     let limits = Limits::default();
     for status in [204, 202, 304, 400, 404, 500, 999] {
@@ -224,7 +226,7 @@ fn only_what_carries_a_message_needs_the_header() {
 }
 
 #[test]
-fn a_204_has_no_parts_whatever_it_says() {
+fn a_204_has_no_parts_whatever_its_encapsulated_says() {
     for value in ["req-hdr=0, req-body=50", "nonsense"] {
         assert_eq!(read(204, value), Ok(Sections::NONE));
     }

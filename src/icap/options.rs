@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_a_server_says_is_read() {
+    fn every_field_is_read() {
         let read = options(
             200,
             &[
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_unreadable_is_not_said() {
+    fn missing_and_unreadable_fields_count_as_not_said() {
         let read = options(
             200,
             &[
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_tells_nothing() {
+    fn an_error_status_is_refused() {
         assert_eq!(options(404, &[]), Err(OptionsRefused { status: 404 }));
     }
 

@@ -1,3 +1,5 @@
+//! Values of `Content-Type`: those of real clients, and ambiguous ones.
+
 use super::*;
 use crate::multipart::testing::test;
 
@@ -68,7 +70,7 @@ fn boundaries_of_real_clients() {
 }
 
 #[test]
-fn what_is_no_form() {
+fn other_types_than_forms() {
     for content_type in [
         "",
         "text/plain",
@@ -98,7 +100,7 @@ fn boundaries_have_1_to_70_bytes() {
 }
 
 #[test]
-fn what_has_two_readings() {
+fn ambiguous_values() {
     use Ambiguous::*;
     for (content_type, expected) in [
         ("multipart/form-data", NoBoundary),

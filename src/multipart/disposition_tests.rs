@@ -1,3 +1,5 @@
+//! Values of `Content-Disposition`: those of real clients, and ambiguous ones.
+
 use super::*;
 use crate::multipart::testing::test;
 
@@ -91,7 +93,7 @@ fn names_of_real_clients() {
 }
 
 #[test]
-fn what_has_two_readings() {
+fn ambiguous_values() {
     use Ambiguous::*;
     for (value, expected) in [
         ("", DispositionType),

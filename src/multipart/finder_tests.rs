@@ -1,3 +1,5 @@
+//! The search for a word in bytes that arrive in pieces.
+
 use super::*;
 use crate::multipart::testing::test;
 

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_encoding_stays() {
+    fn invalid_escapes_stay() {
         assert_eq!(spellings(b"/100%"), Vec::<Vec<u8>>::new());
         assert_eq!(spellings(b"/%zz%2"), Vec::<Vec<u8>>::new());
     }

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_outcomes_the_graver_stands_and_whether_it_was_done() {
+    fn the_graver_of_two_outcomes_stands_with_its_enforcement() {
         let done = |outcome| Conclusion::done(outcome, Significance::NONE);
         let noted = |outcome| Conclusion {
             enforced: false,

@@ -9,7 +9,7 @@ use crate::host::HostError;
 use crate::transfer_encoding::{self, Undecodable};
 
 /// How many encoded bytes are read at once. Marks stand at this distance, so a read decodes at most so many bytes
-/// anew.
+/// twice.
 const CODED_BYTES: u64 = 64 * 1024;
 
 /// The decoded content of a part. Its bytes are read from the body and decoded each time, and never kept.
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_what_is_not_encoded() {
+    fn empty_and_undecodable_parts() {
         assert!(decoded(b"", vec![]).unwrap().is_empty());
         assert!(decoded(b"\r\n", vec![0..2]).unwrap().is_empty());
         let refused = decoded(b"a-b=", vec![0..4]);

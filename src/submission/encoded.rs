@@ -18,7 +18,7 @@ const CODED_BYTES: u64 = 64 * 1024;
 const DECODERS_BYTES: u64 = 2 * 128 * 1024;
 
 /// A coded content and how much of it has arrived. The code that measures the content and the submission that sends
-/// it share this value. Decoded bytes are never kept: a read decodes them anew, mostly from where the last read
+/// it share this value. Decoded bytes are never kept: a read decodes them again, mostly from where the last read
 /// ended.
 #[derive(Debug)]
 pub struct Encoded {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn decoders_are_out_of_the_budget() {
+    fn decoders_count_towards_the_budget() {
         let budget = Budget::new(DECODERS_BYTES + 1);
         let one = Encoded::new(Coding::Gzip, None, &budget).unwrap();
         assert!(Encoded::new(Coding::Gzip, None, &budget).is_err());

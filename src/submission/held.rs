@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_is_there_in_order_and_in_pieces() {
+    fn added_bytes_stay_in_order_and_in_pieces() {
         let budget = Budget::new(u64::MAX);
         let mut held = Held::new(&budget);
         let bytes: Vec<u8> = (0..3 * PIECE_BYTES + 7).map(|n| n as u8).collect();
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_out_counts_and_is_not_held() {
+    fn bytes_taken_out_count_and_are_not_held() {
         let budget = Budget::new(3 * PIECE_BYTES as u64);
         let mut held = Held::new(&budget);
         let bytes: Vec<u8> = (0..2 * PIECE_BYTES).map(|n| n as u8).collect();

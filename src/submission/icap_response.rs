@@ -254,12 +254,12 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_brings_back_what_was_the_same() {
+    fn a_difference_brings_back_the_equal_beginning() {
         assert_own(&fed(&[b"hello", b" there"], 99), b"hello there");
     }
 
     #[test]
-    fn of_a_long_beginning_nothing_is_copied() {
+    fn a_long_equal_beginning_is_not_copied() {
         let keep = Keep {
             limit: 99,
             copied: 4,
@@ -301,14 +301,14 @@ mod tests {
     }
 
     #[test]
-    fn what_can_t_be_read_again_is_no_empty_beginning() {
+    fn an_unreadable_beginning_is_not_taken_for_empty() {
         let mut body = IcapResponseBody::Same(5);
         body.push(b"x", 5, up_to(99), &Budget::new(99), |_| None);
         assert!(matches!(body, IcapResponseBody::Lost(NotKept::Unreadable)));
     }
 
     #[test]
-    fn what_can_t_be_compared_is_no_difference() {
+    fn an_unreadable_original_is_no_difference() {
         let mut body = IcapResponseBody::default();
         body.push(b"hello", 11, up_to(99), &Budget::new(99), |_| None);
         assert!(matches!(body, IcapResponseBody::Lost(NotKept::Unreadable)));

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_submission_is_sent_anew_as_long_as_there_is_a_prospect() {
+    fn a_submission_is_retried_as_long_as_there_is_a_prospect() {
         let far = [0, 0, 0, 50, 100, 200, 400, 800];
         for (loss, prospect, expected) in [
             (Loss::Closed, Prospect::Poor, &[0][..]),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_lost_a_connection_gets_no_kept_one() {
+    fn a_retry_gets_no_kept_connection() {
         for (loss, fresh) in [
             (Loss::Closed, true),
             (Loss::Unreachable, true),

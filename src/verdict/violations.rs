@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_past_the_bound_still_counts() {
+    fn groups_past_the_bound_still_count() {
         let mut value = b"101".to_vec();
         for _ in 0..MAX_VIOLATIONS {
             value.extend_from_slice(b"\nf\nX\n0\n1");

@@ -56,7 +56,7 @@ fn content_may_look_like_chunks() {
 }
 
 #[test]
-fn what_is_no_chunk() {
+fn broken_chunks() {
     use Ambiguous::*;
     for (body, expected) in [
         ("\r\n5\r\nhello\r\n0\r\n\r\n", ChunkLine),

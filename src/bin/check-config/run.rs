@@ -1,4 +1,4 @@
-//! The command line.
+//! Reads the command line and runs the checks.
 
 use crate::finding::{Finding, Format, Level};
 use crate::{document, envoy, find};
@@ -13,23 +13,23 @@ usage: check-config [--envoy] [--format text|json] FILE...
        check-config --print-schema
        check-config --print-servers
 
-FILE is a plugin configuration (JSON or YAML), or an Envoy or Kubernetes file that has some.
-With --envoy it is what one proxy gets, and all of it is checked: an Envoy configuration, the answer of /config_dump,
-an EnvoyFilter of Istio, or Envoy Gateway's EnvoyExtensionPolicy and EnvoyPatchPolicy. One line a finding.
+FILE is a plugin configuration (JSON or YAML), or an Envoy or Kubernetes file that contains some.
+With --envoy, FILE is the configuration of one proxy, and all of it is checked: an Envoy configuration, the output of
+/config_dump, an EnvoyFilter of Istio, or Envoy Gateway's EnvoyExtensionPolicy and EnvoyPatchPolicy. One line a finding.
 Exit code 0: no errors (there may be warnings); 1: errors; 2: wrong usage, or a file that cannot be read.
 ";
 
 const ERRORS: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
-/// What is asked for.
+/// The parsed command line.
 struct Order {
     whole: bool,
     format: Format,
     files: Vec<String>,
 }
 
-/// Does what the arguments say.
+/// Runs the command.
 pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     let arguments: Vec<String> = arguments.collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -46,11 +46,11 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
             }
         },
     };
-    // Whoever reads the output may stop reading.
+    // The reader of the output may have stopped reading.
     ExitCode::from(code.unwrap_or(ERRORS))
 }
 
-/// `None`: wrong usage.
+/// Parses the arguments. `None`: wrong usage.
 fn order(words: &[&str]) -> Option<Order> {
     let mut order = Order {
         whole: false,
@@ -81,7 +81,7 @@ fn print(text: &str) -> io::Result<u8> {
 }
 
 fn complain(text: &str) {
-    // Where standard error is closed, the exit code still tells.
+    // If standard error is closed, the exit code still tells.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
@@ -101,7 +101,7 @@ fn check_all(order: &Order) -> io::Result<u8> {
             true => whole(&bytes),
             false => configurations(&bytes),
         };
-        // What is worst comes first.
+        // The most serious finding comes first.
         found.sort_by_key(|finding| std::cmp::Reverse(finding.level));
         for finding in &found {
             order.format.print(&mut out, file, finding)?;
@@ -113,7 +113,7 @@ fn check_all(order: &Order) -> io::Result<u8> {
     Ok(code)
 }
 
-/// Checks everything that a proxy gets.
+/// Checks the whole proxy.
 fn whole(bytes: &[u8]) -> Vec<Finding> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,

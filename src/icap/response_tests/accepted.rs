@@ -1,3 +1,5 @@
+//! ICAP responses that the parser accepts, in the forms that servers send.
+
 use crate::icap::testing::{Seen, body, end, head, http, ok, test, tr, tr_in, unfinished};
 use crate::icap::{Event, Headers, HttpHead, IcapResponseHead, IcapResponseParser, Limits};
 use crate::icap::{RequestHead, ResponseHead};
@@ -78,7 +80,7 @@ fn a_request_without_body_as_c_icap_echoes_it() {
 }
 
 #[test]
-fn a_target_with_bytes_above_7f_is_kept_as_it_is() {
+fn a_target_with_bytes_above_7f_is_kept() {
     let request = b"GET /\xe4?\xff%ff HTTP/1.1\r\nHost: a\r\n\r\n";
     let seen = tr(ok(
         &format!("req-hdr=0, null-body={}", request.len()),
@@ -247,7 +249,7 @@ fn only_connection_close_closes() {
 }
 
 #[test]
-fn a_206_names_where_the_original_body_goes_on() {
+fn a_206_names_the_offset_where_the_original_body_follows() {
     let page = "HTTP/1.1 200 OK\r\n\r\n";
     let seen = tr(format!(
         "ICAP/1.0 206 Partial\r\nEncapsulated: res-hdr=0, res-body={}\r\n\r\n{page}3\r\nnew\r\n0; use-original-body=42\r\n\r\n",
@@ -275,7 +277,7 @@ fn an_options_response() {
 }
 
 #[test]
-fn body_slices_are_as_large_as_what_is_there() {
+fn body_slices_hold_all_available_bytes() {
     let mut parser = IcapResponseParser::new(Limits::default());
     parser.push(ok("res-body=0", "10\r\n"));
     assert!(matches!(parser.poll(), Ok(Some(Event::Head(_)))));
@@ -307,7 +309,7 @@ fn started_means_the_final_response() {
 }
 
 #[test]
-fn a_close_says_what_was_expected() {
+fn an_early_close_names_the_missing_part() {
     let page = ok(
         &format!("res-hdr=0, res-body={}", PAGE_HEAD.len()),
         PAGE_HEAD,

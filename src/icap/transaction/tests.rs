@@ -1,3 +1,5 @@
+//! Transactions: what goes out when, and when a connection may be reused.
+
 use super::*;
 use crate::icap::testing::test;
 
@@ -102,7 +104,7 @@ fn a_body_that_fits_the_preview_ends_with_ieof() {
 }
 
 #[test]
-fn a_body_that_is_whole_has_its_length_in_the_head() {
+fn a_complete_body_has_its_length_in_the_head() {
     for (preview, body, length) in [
         (Some(4), whole(10), true),
         (Some(10), whole(10), true),
@@ -122,7 +124,7 @@ fn a_body_that_is_whole_has_its_length_in_the_head() {
 }
 
 #[test]
-fn a_length_that_the_head_has_stays_the_only_one() {
+fn a_content_length_in_the_head_is_not_added_twice() {
     let mut request = (*transaction(None).request).clone();
     let head = b"POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\n";
     request.request_head = Some(head.to_vec());
@@ -132,7 +134,7 @@ fn a_length_that_the_head_has_stays_the_only_one() {
 }
 
 #[test]
-fn of_a_body_that_has_to_be_whole_nothing_is_sent_before() {
+fn a_request_for_the_whole_body_sends_nothing_before_its_end() {
     let mut request = (*transaction(Some(4)).request).clone();
     request.whole = true;
     assert!(!Transaction::ready(&request, some(10)));
@@ -226,7 +228,7 @@ fn a_connection_is_not_reused_before_the_response_has_come_to_its_end() {
 }
 
 #[test]
-fn a_100_where_nothing_is_left_to_send_is_an_error_and_one_without_a_preview_is_not() {
+fn a_100_is_an_error_after_the_whole_body_and_harmless_without_a_preview() {
     let mut t = transaction(Some(4));
     sent(&mut t, whole(4));
     assert_eq!(
@@ -266,7 +268,7 @@ fn sent_lengths(transaction: &mut Transaction, body: BodyProgress, lengths: &mut
 }
 
 #[test]
-fn what_can_not_be_read_is_not_sent() {
+fn an_unreadable_body_is_not_sent() {
     let mut t = transaction(None);
     let mut out = Vec::new();
     assert_eq!(

@@ -44,7 +44,7 @@ fn disabled() {
 }
 
 #[test]
-fn what_was_not_done_is_said_beside_the_action() {
+fn a_monitored_outcome_is_marked_beside_the_action() {
     let log = IcapLog {
         conclusion: Conclusion {
             enforced: false,
@@ -61,7 +61,7 @@ fn what_was_not_done_is_said_beside_the_action() {
 
 /// A filter reads the entries of other filters and its own, and writes them again.
 #[test]
-fn entries_of_others_stay_where_they_are() {
+fn entries_of_other_filters_keep_their_place() {
     let of = |profile: &'static str, outcome| ScanRecord {
         profile: Some(profile.into()),
         outcome: Some(outcome),
@@ -131,7 +131,7 @@ fn entries_of_others_stay_where_they_are() {
 }
 
 #[test]
-fn passed_leaves_out_what_there_is_not() {
+fn passed_leaves_out_absent_fields() {
     let records = [record()];
     let log = entry(Outcome::Passed, Significance::NONE, &records);
     let expected = concat!(

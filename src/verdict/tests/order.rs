@@ -90,7 +90,7 @@ fn a_message_that_ends_early_blocks_and_says_so() {
 }
 
 #[test]
-fn a_success_that_nobody_defined_is_a_protocol_error() {
+fn an_undefined_success_status_is_a_protocol_error() {
     for status in [202, 203, 205, 207, 250, 299] {
         assert_eq!(cause(&reqmod(status)), Some(Cause::Protocol), "{status}");
         assert_eq!(cause(&respmod(status)), Some(Cause::Protocol), "{status}");
@@ -438,7 +438,7 @@ fn an_error_with_a_verdict_header_blocks() {
 }
 
 #[test]
-fn an_error_that_says_that_the_content_cant_be_looked_into_is_unscannable() {
+fn an_error_about_unreadable_content_is_unscannable() {
     for code in [
         "max_archive_layers_exceeded",
         "decode_error",
@@ -536,7 +536,7 @@ fn reason_and_threat_take_the_first_source_there_is() {
 }
 
 #[test]
-fn a_list_told_twice_is_listed_once() {
+fn a_list_sent_twice_is_logged_once() {
     let list = "1\nf\nX\n0\n0";
     let icap_response = reqmod(200).header("X-Violations-Found", list).response(
         403,
@@ -547,7 +547,7 @@ fn a_list_told_twice_is_listed_once() {
 }
 
 #[test]
-fn what_broke_off_is_judged_by_its_heads() {
+fn a_broken_off_response_is_judged_by_its_heads() {
     let rest = |icap_response: Response| icap_response.judge_rest(&profile("generic"));
     let threat = |icap_response| match rest(icap_response) {
         Rest::Found(findings) => findings.threat_id,

@@ -31,7 +31,7 @@ fn a_204_and_the_same_body_pass_whatever_the_head() {
 }
 
 #[test]
-fn another_body_takes_the_place() {
+fn another_body_is_a_change() {
     for headers in [
         &[][..],
         &[("Content-Type", "application/pdf")],
@@ -62,7 +62,7 @@ fn another_status_blocks() {
 }
 
 #[test]
-fn a_page_for_a_person_in_the_place_of_another_type_blocks() {
+fn an_html_page_in_the_place_of_another_type_blocks() {
     for media_type in ["text/html", "Text/HTML; charset=utf-8", " text/html "] {
         let headers = [("Content-Type", media_type)];
         let page = responded(200, 200, &headers, BodyChange::Changed);
@@ -75,7 +75,7 @@ fn a_page_for_a_person_in_the_place_of_another_type_blocks() {
 }
 
 #[test]
-fn a_verdict_header_blocks_and_one_of_the_uploads_own_does_not() {
+fn a_verdict_header_of_the_server_blocks_and_one_of_the_upload_does_not() {
     let infected = upload(204, "").header("X-Virus-ID", "X");
     assert_eq!(infected.judge().verdict, OWN_PAGE);
     let headers = [("X-Virus-ID", "X")];
