@@ -510,7 +510,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             )
             .replace("profile: dlp", "profile: antivirus"),
             ERROR,
-            &["a profile \"antivirus\"", "different names"],
+            &["the profile \"antivirus\"", "different names"],
         ),
         (
             "milliseconds taken for seconds",

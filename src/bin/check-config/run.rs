@@ -23,7 +23,7 @@ const ERRORS: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
 /// The parsed command line.
-struct Order {
+struct Arguments {
     whole: bool,
     format: Format,
     files: Vec<String>,
@@ -38,8 +38,8 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
         ["--print-schema"] => print(&config::schema::schema()),
         ["--print-servers"] => print(&product::page::page()),
         ["--help" | "-h"] => print(USAGE),
-        words => match order(words) {
-            Some(order) => check_all(&order),
+        words => match parse(words) {
+            Some(arguments) => check_all(&arguments),
             None => {
                 complain(USAGE);
                 Ok(WRONG_USAGE)
@@ -51,8 +51,8 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
 }
 
 /// Parses the arguments. `None`: wrong usage.
-fn order(words: &[&str]) -> Option<Order> {
-    let mut order = Order {
+fn parse(words: &[&str]) -> Option<Arguments> {
+    let mut parsed = Arguments {
         whole: false,
         format: Format::Text,
         files: Vec::new(),
@@ -60,19 +60,19 @@ fn order(words: &[&str]) -> Option<Order> {
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match *word {
-            "--envoy" => order.whole = true,
+            "--envoy" => parsed.whole = true,
             "--format" => {
-                order.format = match *words.next()? {
+                parsed.format = match *words.next()? {
                     "text" => Format::Text,
                     "json" => Format::Json,
                     _ => return None,
                 }
             }
             word if word.starts_with('-') => return None,
-            file => order.files.push(file.to_owned()),
+            file => parsed.files.push(file.to_owned()),
         }
     }
-    (!order.files.is_empty()).then_some(order)
+    (!parsed.files.is_empty()).then_some(parsed)
 }
 
 fn print(text: &str) -> io::Result<u8> {
@@ -85,10 +85,10 @@ fn complain(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-fn check_all(order: &Order) -> io::Result<u8> {
+fn check_all(arguments: &Arguments) -> io::Result<u8> {
     let mut code = 0;
     let mut out = io::stdout().lock();
-    for file in &order.files {
+    for file in &arguments.files {
         let bytes = match std::fs::read(file) {
             Ok(bytes) => bytes,
             Err(fault) => {
@@ -97,14 +97,14 @@ fn check_all(order: &Order) -> io::Result<u8> {
                 continue;
             }
         };
-        let mut found = match order.whole {
+        let mut found = match arguments.whole {
             true => whole(&bytes),
             false => configurations(&bytes),
         };
         // The most serious finding comes first.
         found.sort_by_key(|finding| std::cmp::Reverse(finding.level));
         for finding in &found {
-            order.format.print(&mut out, file, finding)?;
+            arguments.format.print(&mut out, file, finding)?;
             if finding.level == Level::Error {
                 code = code.max(ERRORS);
             }

@@ -1,4 +1,4 @@
-//! Questions about a submission that change nothing.
+//! What a message asks of its submission beside the transitions.
 
 use super::super::attempt::Attempt;
 use super::super::cx::Cx;

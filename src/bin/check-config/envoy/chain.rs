@@ -58,16 +58,21 @@ pub(super) fn check(connection: &Connection) -> Vec<Finding> {
         }
         let responses = config.profiles.iter().any(|p| p.response_service.is_some());
         for (at, kind) in kinds.iter().enumerate() {
-            let there = connection.filters.get(at);
-            let there = there.map_or("", |filter| &filter.node.place);
+            let other = connection.filters.get(at);
+            let other_place = other.map_or("", |filter| &filter.node.place);
             if at < index {
                 found.extend(NEVER_BEFORE.iter().filter(|(k, ..)| k == kind).map(
                     |(kind, why, instead)| {
-                        Finding::error(there, &format!("{kind} before the filter"), why, instead)
+                        Finding::error(
+                            other_place,
+                            &format!("{kind} before the filter"),
+                            why,
+                            instead,
+                        )
                     },
                 ));
             } else if at > index {
-                found.extend(after(kind, there, responses));
+                found.extend(after(kind, other_place, responses));
             }
         }
         found.extend(route_metadata(connection, index, &kinds));
@@ -166,7 +171,7 @@ fn after(kind: &str, place: &str, responses: bool) -> Option<Finding> {
 
 /// Where a route's metadata decides over the scan, the filter must read the route that the request finally takes.
 fn route_metadata(connection: &Connection, index: usize, kinds: &[String]) -> Option<Finding> {
-    let says = super::metadata::routes_that_say(connection).next()?;
+    let route_place = super::metadata::deciding_routes(connection).next()?;
     let chooser = kinds
         .iter()
         .take(index)
@@ -180,7 +185,7 @@ fn route_metadata(connection: &Connection, index: usize, kinds: &[String]) -> Op
         return None;
     }
     Some(Finding::error(
-        &says,
+        &route_place,
         "metadata of a route, and no filter that looks up the route directly before ours",
         &format!(
             "{chooser} can choose another route, and the filter would read the first route's metadata: a request passes without a scan"

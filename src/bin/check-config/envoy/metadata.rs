@@ -84,7 +84,7 @@ pub(super) fn disables(route: &Node) -> bool {
 }
 
 /// The places of routes whose metadata decides over the scan.
-pub(super) fn routes_that_say(connection: &Connection) -> impl Iterator<Item = String> {
+pub(super) fn deciding_routes(connection: &Connection) -> impl Iterator<Item = String> {
     let routes = connection
         .virtual_hosts
         .iter()
