@@ -55,8 +55,8 @@ pub(super) struct Evidence {
 
 impl Evidence {
     /// Reads the ICAP headers and those of an encapsulated response, where squidclamav puts its verdict. In an ICAP
-    /// response to RESPMOD the latter count only if the original response had not the same: otherwise they are the
-    /// application's. Headers of an encapsulated request never count: they are the client's.
+    /// response to RESPMOD the latter count only if the original response did not have the same: otherwise they are
+    /// the application's. Headers of an encapsulated request never count: they are the client's.
     pub(super) fn gather(view: &IcapResponseView<'_>, profile: &Profile) -> Self {
         let mut evidence = Self::default();
         evidence.read(view.headers, None, profile);

@@ -1,4 +1,4 @@
-//! One test for each rule of [`judge`]'s order, built so that it fails without that rule.
+//! One test for each rule of `judge`'s order, built so that it fails without that rule.
 
 use super::super::{BlockWith, BodyChange, Findings, Rest, Verdict};
 use super::{Response, profile, reqmod, respmod};
