@@ -401,7 +401,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             "decompressor after, responses scanned",
             after_with_responses("decompressor", "Decompressor"),
             ERROR,
-            &["does not tell of the end"],
+            &["does not report the end"],
         ),
         (
             "compressor after",
@@ -437,7 +437,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
                 text.replace(&lookup, &filter("lua", "Lua"))
             },
             ERROR,
-            &["looks up the route", "lua can choose the route anew"],
+            &["looks up the route", "lua can choose another route"],
         ),
         (
             "metadata in another namespace",
@@ -510,7 +510,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             )
             .replace("profile: dlp", "profile: antivirus"),
             ERROR,
-            &["a profile \"antivirus\"", "different names"],
+            &["the profile \"antivirus\"", "different names"],
         ),
         (
             "milliseconds taken for seconds",
