@@ -127,7 +127,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
                 ("value: {role: transport}", "value: {kind: other}"),
                 ("name: icap_transport", "name: other"),
                 (
-                    "filename: target/wasm32-wasip1/release/icap_filter.wasm",
+                    "filename: target/module/icap_filter.wasm",
                     "filename: other.wasm",
                 ),
             ]),
