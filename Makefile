@@ -19,7 +19,7 @@ PLATFORM ?= istio
 # Continuous integration sets CI.
 SOAK_SECONDS ?= $(if $(CI),30,600)
 MODULE_TARGET := wasm32-wasip1
-MODULE := target/$(MODULE_TARGET)/release/icap_filter.wasm
+MODULE := target/module/icap_filter.wasm
 VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p;/^version/q' Cargo.toml)
 VENV := .venv
 TOOLS := .tools
@@ -57,8 +57,9 @@ help: ## List the targets
 	@awk -F ":.*## " '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: rust-target-$(MODULE_TARGET) ## Build the module: target/wasm32-wasip1/release/icap_filter.wasm
-	@cargo build --release --lib --target $(MODULE_TARGET)
+build: rust-target-$(MODULE_TARGET) ## Build the module: target/module/icap_filter.wasm
+	@scripts/install-packages wasm-opt:binaryen
+	@scripts/build-module $(MODULE)
 	@echo "$(MODULE): $$(stat -c %s $(MODULE)) bytes"
 
 .PHONY: run
@@ -140,12 +141,12 @@ release-dry-run: rust-target-$(MODULE_TARGET) envoy chart-tools docs ## Build al
 
 .PHONY: dist
 dist: rust-target-$(MODULE_TARGET) ## Build a release into dist/: the module, its SHA-256, its bill of materials
-	@scripts/install-packages python3:python3
+	@scripts/install-packages python3:python3 wasm-opt:binaryen
 	@scripts/dist
 
 .PHONY: test-dist
 test-dist: rust-target-$(MODULE_TARGET) ## Check that a release is the same wherever it is built
-	@scripts/install-packages python3:python3 python3-venv
+	@scripts/install-packages python3:python3 python3-venv wasm-opt:binaryen
 	@scripts/test-dist
 
 .PHONY: lint
@@ -191,7 +192,7 @@ kind-test: ## Start kind with PLATFORM (istio or envoy-gateway), install the cha
 
 .PHONY: packages
 packages: ## Install all Debian packages at once, as root: then nothing else needs root
-	@scripts/install-packages $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) $(REPORT_PACKAGES) $(E2E_PACKAGES) $(APPLICATION_PACKAGES) python3-venv shellcheck:shellcheck
+	@scripts/install-packages wasm-opt:binaryen $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) $(REPORT_PACKAGES) $(E2E_PACKAGES) $(APPLICATION_PACKAGES) python3-venv shellcheck:shellcheck
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed into this directory

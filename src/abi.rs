@@ -3,16 +3,16 @@
 use crate::host::{MetricKind, Next};
 use crate::icap::Direction;
 
-/// The plugin configuration, among the ABI's buffers.
+/// The ABI's buffer of the plugin configuration.
 pub(crate) const BUFFER_CONFIGURATION: u32 = 7;
-/// The message of a gRPC stream, among the ABI's buffers.
+/// The ABI's buffer of a gRPC message.
 pub(crate) const BUFFER_GRPC: u32 = 5;
-/// The metadata with which a gRPC stream is established, among the ABI's maps.
+/// The ABI's map of the metadata with which a gRPC stream is established.
 pub(crate) const MAP_GRPC_INITIAL_METADATA: u32 = 4;
-/// A level of the log that none of the crate `log` has.
+/// The ABI's log level `critical`, which the crate `log` does not have.
 pub(crate) const LEVEL_CRITICAL: u32 = 5;
 
-/// A body, among the ABI's buffers.
+/// The ABI's buffer of a body.
 pub(crate) const fn buffer(of: Direction) -> u32 {
     match of {
         Direction::Request => 0,
@@ -20,7 +20,7 @@ pub(crate) const fn buffer(of: Direction) -> u32 {
     }
 }
 
-/// Header fields, among the ABI's maps.
+/// The ABI's map of header fields.
 pub(crate) const fn map(of: Direction) -> u32 {
     match of {
         Direction::Request => 0,
@@ -28,7 +28,7 @@ pub(crate) const fn map(of: Direction) -> u32 {
     }
 }
 
-/// Trailer fields, among the ABI's maps.
+/// The ABI's map of trailer fields.
 pub(crate) const fn trailer_map(of: Direction) -> u32 {
     match of {
         Direction::Request => 1,
@@ -36,7 +36,7 @@ pub(crate) const fn trailer_map(of: Direction) -> u32 {
     }
 }
 
-/// A direction, among the ABI's streams.
+/// The ABI's stream of a direction.
 pub(crate) const fn stream(of: Direction) -> u32 {
     match of {
         Direction::Request => 0,
@@ -44,7 +44,7 @@ pub(crate) const fn stream(of: Direction) -> u32 {
     }
 }
 
-/// A kind of metric.
+/// The ABI's number of a kind of metric.
 pub(crate) const fn metric(kind: MetricKind) -> u32 {
     match kind {
         MetricKind::Counter => 0,
@@ -53,7 +53,7 @@ pub(crate) const fn metric(kind: MetricKind) -> u32 {
     }
 }
 
-/// A level of the log.
+/// The ABI's number of a log level.
 pub(crate) const fn level(level: log::Level) -> u32 {
     match level {
         log::Level::Trace => 0,
@@ -64,7 +64,7 @@ pub(crate) const fn level(level: log::Level) -> u32 {
     }
 }
 
-/// What a callback about a message returns.
+/// The ABI's action: the number that a callback about a message returns.
 pub(crate) const fn action(next: Next) -> u32 {
     match next {
         Next::Continue => 0,
@@ -72,7 +72,7 @@ pub(crate) const fn action(next: Next) -> u32 {
     }
 }
 
-/// The numbers are held against those of the ABI's own crate.
+/// Compares each number with that of the crate `proxy_wasm`.
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use proxy_wasm::types::{

@@ -1,53 +1,52 @@
-//! Mistakes that can be switched on, one at a time: proof that the simulation would find them (`make simulate-check`).
+//! Mistakes that a test switches on, one at a time, to prove that the simulation finds them (`make simulate-check`).
 //!
-//! Each stands where somebody could make it. Without the feature `seeded-bugs` none can be switched on, and nothing is left of
-//! them.
+//! Each stands where a programmer could make it. Without the feature `seeded-bugs` the compiler leaves all of them out.
 
 #[cfg(feature = "seeded-bugs")]
 use std::cell::Cell;
 
-/// A mistake.
+/// A mistake. The text of each says what the filter then does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bug {
-    /// An empty `req-body` counts as none at all.
+    /// An empty `req-body` counts as `null-body`.
     EmptyBodyIsNone,
-    /// A status that ICAP does not define lets a message pass.
+    /// A status code that ICAP does not define lets a message pass.
     UndefinedStatusPasses,
-    /// A page that breaks off says nothing.
+    /// An ICAP response that breaks off within its page counts as a failure, which may let the message go on.
     CutOffPageOpens,
-    /// A message goes on though another had begun in its place.
+    /// A message goes on as it was though the server had begun to send a changed one.
     FailedChangeOpens,
-    /// A body counts as changed though the change failed.
+    /// A body counts as changed though the host refused the edit.
     EditFailureIgnored,
     /// A second outcome of a message is counted too.
     OutcomeCountedTwice,
-    /// Something is sent on a connection in the callback that brings its bytes.
+    /// The filter sends on a connection in the callback that brings this connection's bytes.
     SendWhileReceiving,
-    /// What was handed on is served in the callback that brings bytes.
+    /// A request gets the connection that another has given back in the callback that brings bytes.
     SettledWhileReceiving,
-    /// Another connection is opened after one that failed at once.
+    /// The filter opens another connection in a callback in which one has failed at once.
     SecondFailingOpen,
-    /// A message is let go in mid-body from elsewhere.
+    /// A message goes on in mid-body from a callback that is not its own.
     MidwayResume,
-    /// A message is sent anew though a server had begun to change it.
+    /// A submission is sent anew though a server had begun to send a changed message.
     RetryAfterChange,
-    /// A connection is used again though something follows the answer.
+    /// A connection is used again though bytes follow the ICAP response.
     ReuseWithLeftover,
-    /// A connection is used again though the rest of a body is owed.
+    /// A connection is used again though the server has not got the rest of a body.
     ReuseWhileOwed,
-    /// After `100 Continue` the preview is sent once more.
+    /// After `100 Continue` the filter sends the preview once more.
     RestFromTheStart,
-    /// A body that is whole in its preview is not said to be.
+    /// A preview that holds the whole body ends without `ieof`.
     NoIeof,
-    /// The client's upload counts as the server's time.
+    /// The time-out of the server also runs while the filter waits for the client's upload.
     ClockRunsDuringUpload,
-    /// What is given up is ended as if it were whole.
+    /// An ICAP request that is given up gets a last chunk, as if its body were whole.
     LastChunkWhenGivenUp,
-    /// The queue calls back once and never again.
+    /// The worker asks for one wake-up and never for another.
     CallLost,
-    /// What Envoy refuses within an edit is not logged before.
+    /// A message that Envoy refuses within an edit is not logged before that edit.
     NestedRefusalUnlogged,
-    /// No clock is set for messages that are held.
+    /// No tick is set while messages are held.
     NoTickForHeld,
     /// Trailers do not end a body.
     TrailersDoNotEnd,
@@ -55,7 +54,7 @@ pub enum Bug {
     LengthNotUpdated,
     /// A head that the server changed counts as unchanged.
     HeadChangeIgnored,
-    /// What verdict headers say does not count with a 2xx.
+    /// Verdict headers do not count with a 2xx.
     InfectionPasses,
     /// Verdict headers behind the body do not count.
     VerdictTrailersIgnored,
@@ -63,55 +62,55 @@ pub enum Bug {
     PartialOffByOne,
     /// Every failure lets its message go on.
     EveryFailureOpens,
-    /// A client is answered while Envoy holds the body.
+    /// A local reply is sent while Envoy still holds the body.
     BodyLeftForErrorPage,
-    /// A connection that was closed stays in its pool.
+    /// A connection that was closed stays in its pool as one in use.
     ActiveForEver,
-    /// A server that has too much to do is asked again and again.
+    /// A submission is sent again and again to a server that is overloaded.
     RetriedForEver,
     /// A body past the limit is scanned.
     OversizeScanned,
-    /// What a client says of the outcome goes on.
+    /// Header fields in which a client claims an outcome reach the application.
     ClientSaysOutcome,
     /// A message whose client has left keeps its connection.
     GoneKeepsConnection,
-    /// What ends without a verdict is not logged.
+    /// A message that ends without a verdict is not logged.
     AbandonedUnlogged,
-    /// Of messages that were joined only the first goes to the server.
+    /// Of gRPC messages that Envoy has joined only the first goes to the server.
     JoinedMessagesLost,
-    /// A connection that is being established is given up at once.
+    /// A connection that is still being established is closed at once.
     CloseWhileConnecting,
     /// A scan that takes too long is not ended.
     StallNotNoticed,
     /// A message goes on before its outcome is logged.
     LoggedTooLate,
-    /// Bytes that nobody asked for count as an answer.
-    StrayAnswerTaken,
-    /// What is monitored is blocked.
+    /// Bytes that come before the ICAP request was sent count as its ICAP response.
+    StrayBytesTaken,
+    /// A monitored message is blocked.
     MonitorBlocks,
-    /// What is monitored is changed.
+    /// A monitored message is changed.
     MonitorChanges,
-    /// What Envoy or its client ends of what is monitored is logged as done by the filter.
+    /// A monitored message that Envoy or the client ends is logged as if the filter had ended it.
     MonitoredEndEnforced,
-    /// Of a form's files those behind the first are not shown.
+    /// No server is shown a form's second file or those behind it.
     FileUnshown,
-    /// The fields of a form with files are not shown.
+    /// No server is shown the fields of a form with files.
     FieldsUnshown,
-    /// The first part that passes lets its form go on.
+    /// A form goes on when the first of its parts passes.
     FirstPartDecides,
     /// A form that can be read in two ways is shown as it is.
     AmbiguousFormShown,
     /// A form goes on as it came though a part of it was changed.
     ChangedPartIgnored,
-    /// An answer that waits for the rest of a body keeps its connection.
+    /// A submission keeps its connection though its ICAP response is in and only the rest of the client's body is missing.
     RestKeepsConnection,
-    /// No connection is taken from an upload that its client delays.
+    /// An upload that its client delays keeps its connection though others wait for one.
     UploadPinsPool,
-    /// An upload whose connection was taken is sent anew before it has come in whole.
+    /// An upload whose connection was taken is sent anew before its body is in whole.
     ParkedTooShort,
-    /// The end of a large change overwrites what of it is in place.
+    /// The end of a large changed body overwrites its start, which is in Envoy's buffer already.
     PlacedOverwritten,
-    /// What of the original stays in a changed body is lost on its way to the buffer's end.
+    /// A piece of the original that belongs into the changed body is lost on its way to the end of the buffer.
     TurnedPieceLost,
     /// A server may fall behind a body that streams as far as it will.
     LagUnbounded,
@@ -122,7 +121,7 @@ pub enum Bug {
 }
 
 impl Bug {
-    /// All of them.
+    /// All mistakes.
     pub const ALL: [Self; 55] = [
         Self::EmptyBodyIsNone,
         Self::UndefinedStatusPasses,
@@ -162,7 +161,7 @@ impl Bug {
         Self::CloseWhileConnecting,
         Self::StallNotNoticed,
         Self::LoggedTooLate,
-        Self::StrayAnswerTaken,
+        Self::StrayBytesTaken,
         Self::MonitorBlocks,
         Self::MonitorChanges,
         Self::MonitoredEndEnforced,
@@ -187,19 +186,19 @@ thread_local! {
     static MADE: Cell<Option<Bug>> = const { Cell::new(None) };
 }
 
-/// Whether that mistake is made.
+/// Whether that mistake is switched on in this thread.
 #[cfg(not(feature = "seeded-bugs"))]
 pub(crate) const fn bug(_: Bug) -> bool {
     false
 }
 
-/// Whether that mistake is made.
+/// Whether that mistake is switched on in this thread.
 #[cfg(feature = "seeded-bugs")]
 pub(crate) fn bug(which: Bug) -> bool {
     MADE.get() == Some(which)
 }
 
-/// From now on that mistake is made in this thread, and no other.
+/// Switches that mistake on in this thread, and any other off.
 #[cfg(feature = "seeded-bugs")]
 pub fn make(which: Option<Bug>) {
     MADE.set(which);

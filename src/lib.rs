@@ -6,8 +6,8 @@
 //! Dependencies between the rooms point downwards only:
 //! `module`, `wasm` → `instance` → `filter`, `transport` → `submission` → `connection`, `report` → `verdict` → `config` → `policy`;
 //! `host` → `icap`; `multipart` → `transfer_encoding`. docs/architecture.md has each arrow.
-//! `icap`, `transfer_encoding`, `content_encoding`, `aws_chunked`, `extract`, `product`, `policy` and `bug` know nobody but `bug`. Only `module` and `wasm` know that they are
-//! WebAssembly: the rest runs wherever Rust does.
+//! `icap`, `transfer_encoding`, `content_encoding`, `aws_chunked`, `extract`, `product` and `policy` know nobody but `bug`.
+//! Only `module` and `wasm` know WebAssembly: the rest runs wherever Rust does.
 
 #[cfg(any(target_os = "wasi", all(test, not(target_arch = "wasm32"))))]
 mod abi;

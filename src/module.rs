@@ -1,22 +1,22 @@
-//! The module as the host sees it: the functions that it calls (proxy-wasm ABI 0.2.1).
+//! The functions of the module that Envoy calls (proxy-wasm ABI 0.2.1).
 //!
-//! They stand here and not in an SDK because Envoy calls some of them while another is running, which a dispatcher that
-//! holds on to its contexts does not survive. A function that is missing is one that the host does not call: there is none
-//! for the trailing metadata of a stream, which would come in the midst of a callback that sends on it.
+//! No SDK exports them: Envoy calls some of them while another is running, and the SDK's dispatcher panics then because it
+//! borrows its contexts while they act. Envoy does not call a function that the module leaves out. The one for a stream's
+//! trailing metadata is left out: Envoy would call it in the midst of a callback that sends on this stream.
 
 use crate::abi::action;
 use crate::icap::Direction;
 use crate::instance::Instance;
 use crate::wasm::{self, Callback, Wasm};
 
-/// What the host takes for true.
+/// The ABI's `true`.
 const YES: u32 = 1;
 
 thread_local! {
     static INSTANCE: Instance<Wasm> = Instance::new(Wasm);
 }
 
-/// Runs a callback about a context.
+/// Runs a callback about `context`, which host calls then act on.
 fn callback<T>(context: u32, act: impl FnOnce(&Instance<Wasm>) -> T) -> T {
     let _callback = Callback::begin(context);
     INSTANCE.with(act)

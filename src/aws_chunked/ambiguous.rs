@@ -1,43 +1,43 @@
-//! Why an upload is refused: two programs could read it in two ways.
+//! Why the reader refuses an upload: two programs could read the upload in two ways.
 
 use std::error::Error;
 use std::fmt;
 
-/// What makes the framing, or the headers that announce it, readable in two ways, or in none.
+/// Why the framing, or the headers that announce it, can be read in two ways, or in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ambiguous {
-    /// `Content-Encoding` has `aws-chunked`, or `x-amz-decoded-content-length` is there, and `x-amz-content-sha256` names no
-    /// streaming payload.
+    /// `Content-Encoding` has `aws-chunked`, or `x-amz-decoded-content-length` is present, but `x-amz-content-sha256`
+    /// names no streaming payload.
     NotAnnounced,
-    /// A streaming payload of a kind that is not known.
+    /// A streaming payload of an unknown kind.
     PayloadKind,
-    /// `aws-chunked` twice in `Content-Encoding`.
+    /// `Content-Encoding` has `aws-chunked` twice.
     EncodedTwice,
-    /// No `x-amz-decoded-content-length`, or one that is no number.
+    /// `x-amz-decoded-content-length` is missing or no number.
     DecodedLength,
-    /// A chunk's first line that is not as the kind of payload has it.
+    /// A chunk's first line does not fit the kind of payload.
     ChunkLine,
-    /// A chunk's first line of more than [`CHUNK_LINE_BYTES`](super::CHUNK_LINE_BYTES).
+    /// A chunk's first line has more than [`CHUNK_LINE_BYTES`](super::CHUNK_LINE_BYTES).
     ChunkLineTooLong,
-    /// No CRLF behind a chunk's data.
+    /// A chunk's data does not end with CRLF.
     ChunkEnd,
     /// More than [`CHUNKS`](super::CHUNKS).
     TooManyChunks,
     /// The chunks have more or fewer bytes than `x-amz-decoded-content-length` says.
     Length,
-    /// A trailer that is none of S3's, or in a kind of payload that has none.
+    /// A trailer that S3 does not know, or in a payload without trailers.
     Trailer,
-    /// Trailers of more than [`TRAILER_BYTES`](super::TRAILER_BYTES).
+    /// The trailers have more than [`TRAILER_BYTES`](super::TRAILER_BYTES).
     TrailerTooLong,
-    /// Something behind the trailers.
+    /// Bytes follow the trailers.
     AfterEnd,
-    /// The body ends before the last chunk and its trailers do.
+    /// The body ends before the last chunk and its trailers.
     NoEnd,
 }
 
 impl Ambiguous {
-    /// The sentence.
+    /// The error as a sentence.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotAnnounced => {

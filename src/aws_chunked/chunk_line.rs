@@ -1,4 +1,4 @@
-//! A chunk's first line.
+//! Reads a chunk's first line.
 
 use super::Ambiguous;
 use super::framing::Signature;
@@ -9,7 +9,7 @@ pub const CHUNK_LINE_BYTES: usize = 16 + ";chunk-signature=".len() + ECDSA_DIGIT
 const HMAC_DIGITS: usize = 64;
 const ECDSA_DIGITS: usize = 144;
 
-/// The size that the line says, which ends with its LF.
+/// The size in a line. The line ends with its LF.
 pub(super) fn size(line: &[u8], signature: Signature) -> Result<u64, Ambiguous> {
     read(line, signature).ok_or(Ambiguous::ChunkLine)
 }
@@ -18,13 +18,13 @@ fn read(line: &[u8], signature: Signature) -> Option<u64> {
     let line = line.strip_suffix(b"\r\n")?;
     let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
     let (digits, rest) = line.split_at_checked(digits)?;
-    let said = rest.strip_prefix(b";chunk-signature=");
+    let found = rest.strip_prefix(b";chunk-signature=");
     let signed = match signature {
         Signature::None => rest.is_empty(),
-        Signature::Hmac => said.is_some_and(|s| s.len() == HMAC_DIGITS && hexadecimal(s)),
-        Signature::Ecdsa => said.is_some_and(ecdsa),
+        Signature::Hmac => found.is_some_and(|s| s.len() == HMAC_DIGITS && hexadecimal(s)),
+        Signature::Ecdsa => found.is_some_and(ecdsa),
     };
-    // With zeros before it a size would have several spellings, and "00" is no last chunk to some.
+    // With leading zeros a size would have several spellings, and some programs do not take "00" for the last chunk.
     let plain = matches!(digits, b"0") || !digits.starts_with(b"0");
     if !signed || !plain || digits.is_empty() {
         return None;
@@ -36,8 +36,11 @@ fn hexadecimal(bytes: &[u8]) -> bool {
     bytes.iter().all(u8::is_ascii_hexdigit)
 }
 
-fn ecdsa(said: &[u8]) -> bool {
-    let digits = said.iter().take_while(|b| b.is_ascii_hexdigit()).count();
-    let padding = said.get(digits..).unwrap_or_default();
-    digits > 0 && said.len() <= ECDSA_DIGITS && padding.iter().all(|b| *b == b'*')
+fn ecdsa(signature: &[u8]) -> bool {
+    let digits = signature
+        .iter()
+        .take_while(|b| b.is_ascii_hexdigit())
+        .count();
+    let padding = signature.get(digits..).unwrap_or_default();
+    digits > 0 && signature.len() <= ECDSA_DIGITS && padding.iter().all(|b| *b == b'*')
 }

@@ -1,4 +1,4 @@
-//! The chunks of a body, as they arrive.
+//! Reads the chunks of a body as they arrive.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use super::chunk_line::{CHUNK_LINE_BYTES, size};
 use super::trailer::TrailerReader;
 use super::{Ambiguous, Framing};
 
-/// How many chunks a body may have. Clients send 8 KiB to 1 MiB in each, but the last.
+/// How many chunks a body may have. Clients send 8 KiB to 1 MiB in each but the last.
 pub const CHUNKS: usize = 256 * 1024;
 
 /// Reads one body as it arrives.
@@ -18,9 +18,9 @@ pub struct Deframer {
     /// The bytes of a chunk's first line so far.
     line: Vec<u8>,
     trailer: TrailerReader,
-    /// How many bytes were read.
+    /// The number of bytes read.
     offset: u64,
-    /// How many bytes of content the chunks so far announced.
+    /// The number of content bytes that the chunks have announced so far.
     content: u64,
     chunks: usize,
     ranges: VecDeque<Range<u64>>,
@@ -37,7 +37,7 @@ enum State {
 }
 
 impl Deframer {
-    /// A reader of a body with that framing.
+    /// A reader of a body with this framing.
     pub fn new(framing: Framing) -> Self {
         Self {
             framing,
@@ -51,7 +51,7 @@ impl Deframer {
         }
     }
 
-    /// Reads on. Once a body is refused, it stays refused.
+    /// Reads further. A refused body stays refused.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Ambiguous> {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -64,12 +64,12 @@ impl Deframer {
         Ok(())
     }
 
-    /// The next range of the body that is content, as far as it has come. In order: joined they are the content.
+    /// The next range of the body that is content, as far as it has arrived. All ranges, in order, are the content.
     pub fn next_content(&mut self) -> Option<Range<u64>> {
         self.ranges.pop_front()
     }
 
-    /// Says that the body has ended.
+    /// The body has ended.
     pub fn finish(&self) -> Result<(), Ambiguous> {
         match self.state {
             State::Trailer if self.trailer.complete() => Ok(()),
@@ -78,7 +78,7 @@ impl Deframer {
         }
     }
 
-    /// Reads some of `bytes`, which are not empty, and says how many.
+    /// Reads some of `bytes`, which are not empty. Returns how many.
     fn step(&mut self, bytes: &[u8]) -> Result<usize, Ambiguous> {
         let next = bytes.first().copied().unwrap_or_default();
         self.state = match self.state {
@@ -124,7 +124,7 @@ impl Deframer {
         }
     }
 
-    /// Takes as much of the chunk's data as there is, and says how much.
+    /// Takes the available data of a chunk. Returns how many bytes.
     fn data(&mut self, left: u64, there: usize) -> usize {
         let length = usize::try_from(left).map_or(there, |left| left.min(there));
         let end = self.offset.saturating_add(length as u64);

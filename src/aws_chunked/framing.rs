@@ -1,8 +1,8 @@
-//! Whether a body has the framing, from the request's headers.
+//! Recognizes the framing from the request's headers.
 
 use super::Ambiguous;
 
-/// The fields that announce the framing: each with the value of its only field, or of all, joined with commas.
+/// The fields that announce the framing, each with the value of its only field, or of all, joined with commas.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Fields<'a> {
     /// `Content-Encoding`
@@ -13,7 +13,7 @@ pub struct Fields<'a> {
     pub decoded_length: Option<&'a [u8]>,
 }
 
-/// What the framing of a body is like.
+/// The framing of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Framing {
     pub(super) signature: Signature,
@@ -21,21 +21,21 @@ pub struct Framing {
     pub(super) length: u64,
 }
 
-/// What each chunk is signed with.
+/// The signature of each chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signature {
     None,
     /// 64 hexadecimal digits.
     Hmac,
-    /// Up to 144 hexadecimal digits, filled up with asterisks.
+    /// Up to 144 hexadecimal digits, padded with asterisks.
     Ecdsa,
 }
 
 impl Framing {
     /// The framing that the headers announce; `None` if they announce none.
     ///
-    /// Servers go by `x-amz-content-sha256`, and some clients send it without `Content-Encoding`. The other way round, with
-    /// `aws-chunked` and no streaming payload, some servers take the framing for content.
+    /// Servers decide by `x-amz-content-sha256`, and some clients send that without `Content-Encoding`. The reverse,
+    /// `aws-chunked` without a streaming payload, is ambiguous: some servers take the framing for content.
     pub fn of(fields: Fields<'_>) -> Result<Option<Self>, Ambiguous> {
         let codings = fields
             .content_encoding
@@ -64,7 +64,7 @@ impl Framing {
         }))
     }
 
-    /// The content's length in bytes, as announced; [`Deframer`](super::Deframer) refuses any other.
+    /// The content's length in bytes, as announced. [`Deframer`](super::Deframer) refuses any other length.
     pub fn decoded_length(&self) -> u64 {
         self.length
     }

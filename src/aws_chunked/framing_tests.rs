@@ -1,3 +1,5 @@
+//! Request headers that announce the framing, or contradict each other.
+
 use super::*;
 use crate::aws_chunked::tests::test;
 
@@ -55,7 +57,7 @@ fn kinds_of_payloads() {
 }
 
 #[test]
-fn what_has_no_framing() {
+fn requests_without_framing() {
     for (encoding, payload) in [
         (None, None),
         (Some("gzip"), None),

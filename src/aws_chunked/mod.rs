@@ -1,10 +1,10 @@
-//! Uploads in the content encoding `aws-chunked`, as today's S3 clients send them, sans-IO: bytes go in, the places of the
-//! content come out.
+//! Uploads in the content encoding `aws-chunked`, as today's S3 clients send them, sans-IO: bytes go in, the places
+//! of the content come out.
 //!
-//! [`Framing::of`] says from the request's headers whether its body has that framing and of which kind; [`Deframer`] reads
-//! the body as it arrives and gives the ranges that are content. It holds no content.
+//! [`Framing::of`] recognizes the framing from the request's headers. [`Deframer`] reads the body as it arrives and
+//! returns the ranges that are content. It holds no content.
 //!
-//! As with forms, only what all programs read alike is taken: anything else is [`Ambiguous`].
+//! As for forms, only bodies that all programs read alike are accepted. All others are [`Ambiguous`].
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 

@@ -1,12 +1,12 @@
-//! What stands behind the last chunk.
+//! Reads the trailers behind the last chunk.
 
 use super::Ambiguous;
 
 /// How many bytes the trailers may have. A checksum and a signature have some hundred.
 pub const TRAILER_BYTES: usize = 4 * 1024;
 
-/// Reads trailers as they arrive. No content can be here, so line ends are taken as clients write them: MinIO's ends a
-/// trailer with LF and has two empty lines behind it.
+/// Reads trailers as they arrive. No content can stand here, so the reader accepts line ends as clients write them:
+/// MinIO's client ends a trailer with LF, and two empty lines follow.
 #[derive(Clone, Debug)]
 pub(super) struct TrailerReader {
     allowed: bool,
@@ -16,7 +16,7 @@ pub(super) struct TrailerReader {
 }
 
 impl TrailerReader {
-    /// A reader that takes fields only where `allowed`.
+    /// A reader that accepts fields only if `allowed`.
     pub(super) fn new(allowed: bool) -> Self {
         Self {
             allowed,

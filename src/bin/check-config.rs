@@ -1,5 +1,5 @@
-//! `check-config FILE…`: finds the errors of a plugin configuration before Envoy does, and with `--envoy` those of
-//! everything around it.
+//! `check-config FILE…` finds the errors of a plugin configuration before Envoy does. With `--envoy` it also checks
+//! the proxy around the plugin.
 //!
 //! FILE is a plugin configuration, or an Envoy or Kubernetes YAML or JSON with any number of them.
 //! Exit code 0: no errors; 1: there are errors; 2: wrong usage.
@@ -29,6 +29,6 @@ fn main() -> std::process::ExitCode {
     run::run(std::env::args().skip(1))
 }
 
-/// A command has no meaning in the module's target; Cargo builds every binary for it nevertheless.
+/// The module's target needs no command, but Cargo builds every binary for every target.
 #[cfg(target_arch = "wasm32")]
 fn main() {}

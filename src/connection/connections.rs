@@ -1,4 +1,4 @@
-//! The pools of one worker, each bound to the streams of its cluster.
+//! The pools of one worker, each with the streams of its cluster.
 
 use std::rc::Rc;
 
@@ -10,22 +10,22 @@ use crate::bug::{Bug, bug};
 use crate::config::Profile;
 use crate::host::{Host, HostError, HostResult};
 
-/// Which pool of [`Connections`].
+/// Names a pool of [`Connections`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PoolId(pub(super) usize);
 
-/// What opening a connection for the next waiting request came to.
+/// The result of opening a connection for the next waiting request.
 #[derive(Debug)]
 pub enum Opened {
-    /// The request has this stream now.
+    /// The request now has this stream.
     For(Owner, StreamToken),
-    /// The host could not open one, and there is nobody else to open one to.
+    /// The host could not open a stream, and no other request is left to try.
     Failed {
-        /// For whom it was.
+        /// The request that waited.
         owner: Owner,
-        /// Of which pool.
+        /// Its pool.
         pool: PoolId,
-        /// What the host said.
+        /// The host's error.
         error: HostError,
     },
 }
@@ -41,14 +41,14 @@ pub struct Turnover {
     pub closed: u32,
 }
 
-/// How things stand in a pool.
+/// How many connections and requests a pool has now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stock {
-    /// Connections that work.
+    /// Connections that work for a request.
     pub active: usize,
     /// Connections that idle.
     pub idle: usize,
-    /// Requests that wait for one.
+    /// Requests that wait for a connection.
     pub pending: usize,
 }
 
@@ -56,13 +56,13 @@ pub struct Stock {
 #[derive(Debug)]
 pub struct Connections {
     pools: Vec<(Rc<str>, Pool)>,
-    /// The pool that is first to open a connection.
+    /// The pool that opens the next connection first.
     first: usize,
     streams: Streams,
 }
 
 impl Connections {
-    /// No connection yet. `root` is the context that owns the streams.
+    /// No connection yet. `root`: the context that owns the streams.
     pub fn new(root: u32, profiles: &[Rc<Profile>]) -> Self {
         let mut pools: Vec<(Rc<str>, Pool)> = Vec::new();
         for profile in profiles {
@@ -82,7 +82,7 @@ impl Connections {
         }
     }
 
-    /// The pool of a profile's cluster: each has one.
+    /// The pool of a profile's cluster. Every cluster of a profile has a pool.
     pub fn pool_of(&self, cluster: &str) -> PoolId {
         let pool = self.pools.iter().position(|(name, _)| &**name == cluster);
         PoolId(pool.unwrap_or(self.pools.len()))
@@ -106,15 +106,15 @@ impl Connections {
         checkout
     }
 
-    /// Whether that pool takes another request: see [`Pool::takes_another`].
+    /// Whether the pool accepts another request: see [`Pool::takes_another`].
     pub fn takes_another(&self, id: PoolId) -> bool {
         self.pools
             .get(id.0)
             .is_some_and(|(_, pool)| pool.takes_another())
     }
 
-    /// Opens a connection for the next request that waits and may have one. Only in a callback of the root context, and no
-    /// more in it after one that failed: the next call begins with another pool.
+    /// Opens a connection for the next waiting request that may have one. Call this in a callback of the root context
+    /// only, and not again in the callback after a failure: the next call begins with another pool.
     pub fn open_next<H: Host>(&mut self, host: &H, now_ms: u64) -> Option<Opened> {
         for offset in 0..self.pools.len() {
             let index = self
@@ -154,7 +154,7 @@ impl Connections {
         }
     }
 
-    /// Those who wait in that pool.
+    /// The requests that wait in this pool.
     pub fn waiting(&self, id: PoolId) -> Vec<Owner> {
         self.pools
             .get(id.0)
@@ -164,32 +164,32 @@ impl Connections {
     /// Sends bytes to the server.
     ///
     /// # Errors
-    /// The stream is gone; its close is about to be reported.
+    /// The stream is gone; the host is about to report its close.
     pub fn send<H: Host>(&self, host: &H, token: StreamToken, bytes: &[u8]) -> HostResult {
         self.streams.send(host, token, bytes)
     }
 
-    /// The bytes of that stream are being read, or of none any more.
+    /// Notes the stream whose bytes are being read; `None`: no stream's.
     pub fn receive_from(&mut self, token: Option<StreamToken>) {
         self.streams.receiving = token;
     }
 
-    /// Whether the bytes of a stream are being read: nothing may be sent on that one.
+    /// Whether a stream's bytes are being read. Nothing may be sent on that stream.
     pub fn receives(&self) -> bool {
         self.streams.receiving.is_some()
     }
 
-    /// Whether the bytes of that stream are being read: nothing may be sent on it.
+    /// Whether this stream's bytes are being read. Nothing may be sent on it then.
     pub fn is_receiving(&self, token: StreamToken) -> bool {
         self.streams.receiving == Some(token)
     }
 
-    /// Whether a connection is to be told to close, as soon as something may be sent on it.
+    /// Whether a connection waits to be told to close, because nothing may be sent on it yet.
     pub fn has_untold(&self) -> bool {
         self.streams.pending_closes().next().is_some()
     }
 
-    /// Tells those to close that could not be told before.
+    /// Tells those connections to close that could not be told before.
     pub fn tell_untold<H: Host>(&mut self, host: &H, now_ms: u64) {
         let pending_closes: Vec<StreamToken> = self.streams.pending_closes().collect();
         for token in pending_closes {
@@ -197,7 +197,7 @@ impl Connections {
         }
     }
 
-    /// The stream is established, to the server at `peer`.
+    /// The stream is established. `peer`: the address of the server.
     pub fn connected<H: Host>(&mut self, host: &H, token: StreamToken, peer: String, now_ms: u64) {
         self.streams.connected(host, token, now_ms);
         if let Some((_, pool)) = self.pool_mut(token) {
@@ -205,12 +205,12 @@ impl Connections {
         }
     }
 
-    /// The request that a connection works for.
+    /// The request that the connection works for.
     pub fn owner(&self, token: StreamToken) -> Option<Owner> {
         self.pool(token)?.owner(token)
     }
 
-    /// Whether a connection has served another before its owner.
+    /// Whether the connection has served another request before its owner.
     pub fn has_served(&self, token: StreamToken) -> bool {
         self.pool(token).is_some_and(|pool| pool.has_served(token))
     }
@@ -220,7 +220,7 @@ impl Connections {
         self.pool(token)?.peer(token)
     }
 
-    /// The request is done with the connection, which may be used again.
+    /// The request no longer needs the connection, which may be used again.
     pub fn release<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) -> Released {
         let Some((id, pool)) = self.pool_mut(token) else {
             return Released::Retired;
@@ -234,7 +234,7 @@ impl Connections {
         released
     }
 
-    /// A tick has come: connections that have rested work for those who wait, who are given with them.
+    /// A tick has come. Rested connections go to waiting requests; the result names both.
     pub fn end_rests(&mut self, now_ms: u64) -> Vec<(Owner, StreamToken)> {
         let mut handed = Vec::new();
         for (index, (_, pool)) in self.pools.iter_mut().enumerate() {
@@ -249,12 +249,12 @@ impl Connections {
         handed
     }
 
-    /// Whether connections rest.
+    /// Whether any connection rests.
     pub fn any_rests(&self) -> bool {
         self.pools.iter().any(|(_, pool)| pool.rests())
     }
 
-    /// Closes a connection, whatever state it is in.
+    /// Closes a connection in any state.
     pub fn close<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) {
         if let Some((_, pool)) = self.pool_mut(token) {
             if !bug(Bug::ActiveForEver) {
@@ -264,12 +264,13 @@ impl Connections {
         }
     }
 
-    /// Makes the host drop a stream that it says is closed: it keeps it until it is told. Sending on it fails from now on.
+    /// Makes the host drop a stream that it reported as closed; the host keeps such streams otherwise. A later send
+    /// on the stream fails.
     pub fn drop_stream<H: Host>(&self, host: &H, token: StreamToken) {
         self.streams.reset(host, token);
     }
 
-    /// Makes the host drop every stream at once, without a word to whoever has it.
+    /// Makes the host drop every stream at once. Owners are not told.
     pub fn drop_all<H: Host>(&mut self, host: &H) {
         for token in self.streams.drop_all(host) {
             if let Some((_, pool)) = self.pool_mut(token) {
@@ -279,7 +280,7 @@ impl Connections {
         }
     }
 
-    /// The host says that the connection is closed, or could not be established. `None` where this side closed it.
+    /// The host reports that the connection closed or could not be established. `None`: the filter had closed it.
     pub fn closed(&mut self, token: StreamToken) -> Option<ClosedConnection> {
         self.streams.gone(token);
         let closed = self.pool_mut(token)?.1.remove(token);
@@ -287,54 +288,54 @@ impl Connections {
         closed
     }
 
-    /// Keeps to what the servers of that pool allow this worker.
+    /// Limits the pool to the connections that its servers allow this worker.
     pub fn allow(&mut self, id: PoolId, connections: Option<u32>) {
         if let Some((_, pool)) = self.pools.get_mut(id.0) {
             pool.allow(connections);
         }
     }
 
-    /// Whether that pool has had connections to more than one server.
+    /// Whether this pool has had connections to more than one server.
     pub fn has_several_servers(&self, id: PoolId) -> bool {
         self.pools
             .get(id.0)
             .is_some_and(|(_, pool)| pool.has_several_servers())
     }
 
-    /// Whether a server of that pool has been heard of within that time.
+    /// Whether a server of this pool gave a sign of life within this time.
     pub fn was_alive_within(&self, id: PoolId, time_ms: u64, now_ms: u64) -> bool {
         self.pools
             .get(id.0)
             .is_some_and(|(_, pool)| pool.was_alive_within(time_ms, now_ms))
     }
 
-    /// Whether requests wait in that pool that can have no connection before another is done with its own.
+    /// Whether requests wait in this pool that get no connection before another request frees one.
     pub fn starves(&self, id: PoolId) -> bool {
         self.pools.get(id.0).is_some_and(|(_, pool)| pool.starves())
     }
 
-    /// Whether a message has waited in that pool for so long that others are to make room: see [`Pool::is_overdue`].
+    /// Whether a message has waited too long in this pool, so that others must make room: see [`Pool::is_overdue`].
     pub fn is_overdue(&self, id: PoolId, patience_ms: u64, now_ms: u64) -> bool {
         self.pools
             .get(id.0)
             .is_some_and(|(_, pool)| pool.is_overdue(patience_ms, now_ms))
     }
 
-    /// Opens no connection in that pool before that time.
+    /// Opens no connection in this pool before this time.
     pub fn pause(&mut self, id: PoolId, until_ms: u64) {
         if let Some((_, pool)) = self.pools.get_mut(id.0) {
             pool.pause(until_ms);
         }
     }
 
-    /// The request waits no more.
+    /// The request no longer waits.
     pub fn forget(&mut self, id: PoolId, owner: Owner) {
         if let Some((_, pool)) = self.pools.get_mut(id.0) {
             pool.forget(owner);
         }
     }
 
-    /// Closes what has idled for too long, and drops what was told to close and did not.
+    /// Closes connections that idled too long, and drops those that did not close when told to.
     pub fn expire<H: Host>(&mut self, host: &H, now_ms: u64) {
         for (_, pool) in &mut self.pools {
             while let Some(token) = pool.expire(now_ms) {
@@ -344,17 +345,17 @@ impl Connections {
         self.streams.expire(host, now_ms);
     }
 
-    /// Whether a connection is there that time can act on.
+    /// Whether there is a connection that time can act on.
     pub fn any(&self) -> bool {
         self.streams.any()
     }
 
-    /// Whether a request waits for which a connection can be opened.
+    /// Whether a connection can be opened for a waiting request.
     pub fn can_open(&self, now_ms: u64) -> bool {
         self.pools.iter().any(|(_, pool)| pool.can_open(now_ms))
     }
 
-    /// How things stand in each pool, and what has happened in it since the last call.
+    /// The stock of each pool, and its turnover since the last call.
     pub fn take_stock(&mut self) -> impl Iterator<Item = (PoolId, Stock, Turnover)> {
         let turnover = self.streams.take_turnover();
         self.pools
@@ -384,7 +385,7 @@ impl Connections {
 }
 
 impl PoolLimits {
-    /// The bounds that a profile asks for.
+    /// The limits that a profile asks for.
     fn of(profile: &Profile) -> Self {
         Self {
             max_connections: profile.max_connections,

@@ -1,4 +1,5 @@
-//! Connections to the ICAP servers of one cluster: kept alive, reused, bounded; and the requests that wait for one.
+//! Connections to the ICAP servers of each cluster: kept alive, reused, limited in number. Requests wait here for
+//! one. Also the cache of OPTIONS responses.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 

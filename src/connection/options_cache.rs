@@ -1,4 +1,4 @@
-//! What is known of a service from its OPTIONS, and when to ask again.
+//! Keeps the OPTIONS response of one service and decides when to ask again.
 
 use crate::config::OptionsConfig;
 use crate::icap::ServiceOptions;
@@ -8,28 +8,28 @@ const BACK_OFF_MS: u64 = 1_000;
 /// Longest pause after a failure, in milliseconds.
 const MAX_BACK_OFF_MS: u64 = 60_000;
 
-/// Shortest time between two questions that another `ISTag` is the reason of, in milliseconds.
+/// The shortest time between two OPTIONS requests caused by another `ISTag`, in milliseconds.
 const ISTAG_PAUSE_MS: u64 = 60_000;
-/// Of how many servers the `ISTag` is kept.
+/// For how many servers the `ISTag` is kept.
 const MAX_SERVERS: usize = 256;
 
-/// Knowledge of one service.
+/// What is known of one service.
 ///
 /// ```text
 ///  Due ──ask──▶ Asked ──learned──▶ Known ──TTL, or another ISTag──▶ Due
 ///                 └────failed────▶ Failed ──back-off──▶ Due
 /// ```
 ///
-/// What was learned holds until something newer is learned: it grows stale, it is never forgotten.
+/// The last OPTIONS response holds until a newer one arrives. It may grow stale, but is never forgotten.
 #[derive(Debug)]
 pub struct OptionsCache {
     config: OptionsConfig,
     state: State,
     options: Option<ServiceOptions>,
     failures: u32,
-    /// The tag of each server by its address, the one known longest first.
+    /// The tag of each server by its address, oldest first.
     istags: Vec<(String, String)>,
-    /// When it was, or will be, asked because of another tag.
+    /// When another tag caused, or will cause, an OPTIONS request.
     asked_for_istag_ms: Option<u64>,
 }
 
@@ -54,7 +54,7 @@ impl OptionsCache {
         }
     }
 
-    /// Whether it is time to ask. Never where asking is disabled.
+    /// Whether it is time to ask. Never true where OPTIONS is disabled.
     pub fn is_due(&self, now_ms: u64) -> bool {
         self.config.enabled
             && match self.state {
@@ -64,19 +64,19 @@ impl OptionsCache {
             }
     }
 
-    /// Whether time will make it due.
+    /// Whether the service becomes due as time passes.
     pub fn waits(&self) -> bool {
         self.config.enabled && self.state != State::Asked
     }
 
-    /// The service is being asked.
+    /// The filter has sent an OPTIONS request.
     pub fn asked(&mut self) {
         self.state = State::Asked;
     }
 
-    /// It answered.
+    /// The service sent a usable OPTIONS response.
     pub fn learned(&mut self, options: ServiceOptions, now_ms: u64) {
-        /// A TTL of 0 must not mean to ask without end.
+        /// A TTL of 0 must not cause endless requests.
         const SHORTEST_S: u32 = 1;
         let ttl_s = options
             .ttl_s
@@ -89,7 +89,7 @@ impl OptionsCache {
         self.options = Some(options);
     }
 
-    /// It did not. True for the first failure in a row: that one is worth a line in the log.
+    /// No usable OPTIONS response came. True for the first failure in a row, which deserves a line in the log.
     pub fn failed(&mut self, now_ms: u64) -> bool {
         let pause_ms = BACK_OFF_MS
             .saturating_mul(1_u64.checked_shl(self.failures).unwrap_or(u64::MAX))
@@ -101,14 +101,14 @@ impl OptionsCache {
         self.failures == 1
     }
 
-    /// What was learned last.
+    /// The options from the last usable response.
     pub fn options(&self) -> Option<&ServiceOptions> {
         self.options.as_ref()
     }
 
-    /// An answer from the server at `address` carried this `ISTag`. True where that server had another: it has changed, and the
-    /// service is asked again, but for this reason no more often than once in `ISTAG_PAUSE_MS`. Each server of a cluster has
-    /// a tag of its own.
+    /// An ICAP response of the server at `address` carried this `ISTag`. True where this server had another tag
+    /// before: then the service becomes due, but for this reason at most once in `ISTAG_PAUSE_MS`. Each server of a
+    /// cluster has its own tag.
     pub fn notice_istag(&mut self, address: &str, istag: &str, now_ms: u64) -> bool {
         if let Some((_, known)) = self.istags.iter_mut().find(|(known, _)| known == address) {
             if known == istag {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_asked_once_and_again_when_the_ttl_is_over() {
+    fn options_are_asked_once_and_again_after_the_ttl() {
         let mut known = options_cache(true);
         assert!(known.is_due(0));
         known.asked();
@@ -184,11 +184,11 @@ mod tests {
         assert!(!known.is_due(59_999) && known.is_due(60_000));
         assert_eq!(known.options(), Some(&with_ttl(None)));
         known.learned(with_ttl(None), 0);
-        assert!(known.failed(0), "the row begins anew");
+        assert!(known.failed(0), "a new row of failures begins");
     }
 
     #[test]
-    fn nothing_is_asked_where_it_is_disabled() {
+    fn disabled_options_are_never_asked() {
         assert!(!options_cache(false).is_due(u64::MAX));
     }
 
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn another_istag_makes_it_due() {
+    fn another_istag_makes_options_due() {
         let mut known = known_for_an_hour();
         assert!(!known.notice_istag("10.0.0.1:1344", "a", 1));
         assert!(!known.is_due(1));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_istag_that_changes_without_end_has_it_asked_once_a_minute() {
+    fn an_endlessly_changing_istag_causes_one_request_a_minute() {
         let mut known = known_for_an_hour();
         let mut asked = 0;
         for now_ms in (0..10 * ISTAG_PAUSE_MS).step_by(100) {

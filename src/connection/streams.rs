@@ -1,4 +1,4 @@
-//! The gRPC streams of the host behind the connections. Only the root context owns streams.
+//! The host's gRPC streams behind the connections. Only the root context owns streams.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,41 +6,41 @@ use super::{PoolId, StreamToken, Turnover};
 use crate::bug::{Bug, bug};
 use crate::host::{Host, HostResult};
 
-/// How long a connection that was told to close may take, before the host is made to drop it.
+/// How long a connection may take to close when told to, in milliseconds, before the host has to drop it.
 const CLOSE_MS: u64 = 1_000;
 
 /// The streams behind the connections.
 #[derive(Debug)]
 pub(super) struct Streams {
-    /// The context that owns them.
+    /// The context that owns the streams.
     root: u32,
-    /// Those in use, and by which pool.
+    /// Streams in use, each with its pool.
     open: BTreeMap<StreamToken, PoolId>,
-    /// Those that are not established yet.
+    /// Streams that are not established yet.
     connecting: BTreeSet<StreamToken>,
-    /// Those that are to close.
+    /// Streams that are to close.
     closing: Vec<Closing>,
-    /// The one whose bytes are being read: nothing may be sent on it.
+    /// The stream whose bytes are being read. Nothing may be sent on it.
     pub(super) receiving: Option<StreamToken>,
-    /// Of each pool.
+    /// The turnover of each pool.
     turnover: Vec<Turnover>,
 }
 
 /// A connection that is to close.
 ///
-/// One that is not established yet is told so once it is: to give it up earlier makes Envoy's pool fail all others that are
-/// being established. Envoy's `connect_timeout` bounds that time.
+/// A connection is told to close only once it is established. If the filter gave it up earlier, Envoy's pool would
+/// fail all other connections that are being established. Envoy's `connect_timeout` bounds the wait.
 #[derive(Debug)]
 struct Closing {
     token: StreamToken,
-    /// The pool that it was of: its server still counts it.
+    /// The pool that the connection belonged to. The server still counts the connection.
     pool: Option<PoolId>,
-    /// How long it may take; `None` while it has not been told.
+    /// Until when the connection may close; `None` while it has not been told.
     until_ms: Option<u64>,
 }
 
 impl Streams {
-    /// None so far, for so many pools. `root` is the context that owns them.
+    /// No streams yet. `root`: the context that owns them; `pools`: the number of pools.
     pub(super) fn new(root: u32, pools: usize) -> Self {
         Self {
             root,
@@ -57,7 +57,7 @@ impl Streams {
         self.open.get(&token).copied()
     }
 
-    /// Whether there is any, in use or about to close.
+    /// Whether there is any stream, in use or closing.
     pub(super) fn any(&self) -> bool {
         !self.open.is_empty() || !self.closing.is_empty()
     }
@@ -98,13 +98,13 @@ impl Streams {
         }
     }
 
-    /// Connections of that pool that were told to close and have not.
+    /// How many connections of this pool are to close and have not.
     pub(super) fn closing_of(&self, pool: PoolId) -> usize {
         let of_pool = |closing: &&Closing| closing.pool == Some(pool);
         self.closing.iter().filter(of_pool).count()
     }
 
-    /// Asks the transport role to close the connection; the host reports that close like any other.
+    /// Asks the transport role to close the connection. The host reports that close like any other.
     pub(super) fn close_soon<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) {
         let pool = self.forget(token);
         self.closing.push(Closing {
@@ -121,7 +121,7 @@ impl Streams {
         }
     }
 
-    /// Those that are established and to close, and were not told.
+    /// Established connections that are to close and have not been told.
     pub(super) fn pending_closes(&self) -> impl Iterator<Item = StreamToken> {
         self.closing
             .iter()
@@ -130,7 +130,7 @@ impl Streams {
             .filter(|token| !self.connecting.contains(token))
     }
 
-    /// Tells a connection to close, where it is to.
+    /// Tells a connection to close if it is to close.
     pub(super) fn tell<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) {
         let found = self
             .closing
@@ -155,7 +155,7 @@ impl Streams {
         self.closing.retain(|closing| closing.token != token);
     }
 
-    /// Drops what was told to close and did not.
+    /// Drops connections that did not close when told to.
     pub(super) fn expire<H: Host>(&mut self, host: &H, now_ms: u64) {
         let late = |closing: &Closing| closing.until_ms.is_some_and(|until| until <= now_ms);
         let late: Vec<StreamToken> = self
@@ -170,7 +170,7 @@ impl Streams {
         }
     }
 
-    /// Makes the host drop every stream at once; those that are in use.
+    /// Makes the host drop every stream at once. Returns the streams that were in use.
     pub(super) fn drop_all<H: Host>(&mut self, host: &H) -> Vec<StreamToken> {
         for closing in std::mem::take(&mut self.closing) {
             self.reset(host, closing.token);

@@ -1,6 +1,6 @@
-//! What `Content-Encoding` says.
+//! Reads `Content-Encoding`.
 
-/// A coding that can be decoded.
+/// A coding that the module can decode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Coding {
     /// `gzip`, `x-gzip`.
@@ -9,19 +9,20 @@ pub enum Coding {
     Deflate,
 }
 
-/// What the fields say of a content.
+/// What the `Content-Encoding` fields say of a content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Said {
-    /// It is not coded.
+    /// The content is not coded.
     Plain,
-    /// It is coded once, in a coding that can be decoded.
+    /// The content is coded once, in a coding that the module can decode.
     Coded(Coding),
-    /// It is coded in another way, or more than once.
+    /// The content is coded in another way, or more than once.
     Other,
 }
 
 impl Said {
-    /// What the values of all `Content-Encoding` fields say, joined with commas. `aws-chunked` is framing, and counts for nothing.
+    /// Reads the values of all `Content-Encoding` fields, joined with commas. `aws-chunked` is framing and does not
+    /// count.
     pub fn by(value: &[u8]) -> Self {
         let codings = value.split(|b| *b == b',').map(<[u8]>::trim_ascii);
         let mut codings = codings.filter(|coding| {

@@ -1,4 +1,4 @@
-//! One interface for all codings.
+//! The decoder: one interface for all codings.
 
 use std::error::Error;
 use std::fmt;
@@ -11,11 +11,11 @@ use super::gzip::Gzip;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Undecodable {
-    /// It is not coded as it says.
+    /// The content is not in the announced coding.
     Broken,
-    /// It ends in the midst.
+    /// The content ends too early.
     CutOff,
-    /// Something else follows it.
+    /// Bytes follow the coded content.
     Trailing,
 }
 
@@ -31,12 +31,12 @@ impl fmt::Display for Undecodable {
 
 impl Error for Undecodable {}
 
-/// How far a call of [`Decoder::decode`] came.
+/// The result of a call of [`Decoder::decode`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Step {
-    /// How many of the bytes were taken.
+    /// The number of input bytes taken.
     pub taken: usize,
-    /// There is more to be given of what was taken.
+    /// The bytes taken so far decode to more: call again.
     pub has_more: bool,
 }
 
@@ -59,11 +59,11 @@ impl Decoder {
         })
     }
 
-    /// Takes some of the next bytes and appends what they say, at most 64 KiB. To be called again with the bytes that were not
-    /// taken, until all were and there is no more. After an error the decoder is of no use.
+    /// Takes some of the next bytes and appends the decoded bytes, at most 64 KiB. Call again with the bytes that
+    /// were not taken, until all were taken and [`Step::has_more`] is false. After an error the decoder is of no use.
     ///
     /// # Errors
-    /// They can't be decoded.
+    /// The bytes can't be decoded.
     pub fn decode(&mut self, bytes: &[u8], decoded: &mut Vec<u8>) -> Result<Step, Undecodable> {
         match &mut self.0 {
             Kind::Gzip(gzip) => gzip.decode(bytes, decoded),
@@ -71,10 +71,10 @@ impl Decoder {
         }
     }
 
-    /// Says that the content has ended. One without any bytes is empty.
+    /// The content has ended. A content without any bytes counts as empty.
     ///
     /// # Errors
-    /// It has not come to its own end.
+    /// The coded content is not complete.
     pub fn finish(&self) -> Result<(), Undecodable> {
         match &self.0 {
             Kind::Gzip(gzip) => gzip.finish(),

@@ -1,15 +1,16 @@
-//! `deflate`: the format of zlib (RFC 9110 section 8.4.1.2), or DEFLATE without it, which many send and browsers take.
+//! `deflate`: the zlib format (RFC 9110 section 8.4.1.2), or raw DEFLATE, which many programs send and browsers
+//! accept.
 
 use super::inflater::Inflater;
 use super::{Step, Undecodable};
 
-/// Bytes by which the two are told apart (RFC 1950 section 2.2).
+/// How many bytes tell the two formats apart (RFC 1950 section 2.2).
 const HEAD_BYTES: usize = 2;
 
 /// A content in `deflate`.
 #[derive(Debug, Default)]
 pub(super) struct Deflate {
-    /// The first bytes, until there are enough to tell.
+    /// The first bytes, until there are enough to tell the format.
     head: Vec<u8>,
     inflater: Option<Inflater>,
 }
@@ -43,7 +44,7 @@ impl Deflate {
         };
         let is_wrapped = method & 0x0f == 8 && u16::from_be_bytes([method, flags]) % 31 == 0;
         let inflater = self.inflater.insert(Inflater::new(is_wrapped));
-        // Two bytes are always taken, and may be a whole stream.
+        // Both bytes are always taken, and may be a whole stream.
         let step = inflater.decode(&self.head, decoded)?;
         match step.taken == self.head.len() {
             true => Ok(Step {

@@ -5,11 +5,11 @@ use crc32fast::Hasher;
 use super::inflater::Inflater;
 use super::{Step, Undecodable};
 
-/// The longest head of a member, in bytes: extra field, name and comment among it.
+/// The longest head of a member, in bytes, with extra field, name and comment.
 const MAX_HEAD_BYTES: usize = 128 * 1024;
-/// The head without any of these.
+/// The length of a head without these.
 const HEAD_BYTES: usize = 10;
-/// CRC and length behind a member.
+/// The length of CRC and length behind a member.
 const TAIL_BYTES: usize = 8;
 
 const HEAD_CRC: u8 = 1 << 1;
@@ -28,12 +28,12 @@ pub(super) struct Gzip(State);
 
 #[derive(Debug)]
 enum State {
-    /// Nothing has come, or the last member is whole.
+    /// No byte has arrived, or the last member is complete.
     Between,
-    /// What has come of a head.
+    /// The bytes of a head so far.
     Head(Vec<u8>),
     Body(Box<Body>),
-    /// What has come of a tail, and what it has to be.
+    /// The bytes of a tail so far, and the expected bytes.
     Tail(Vec<u8>, [u8; TAIL_BYTES]),
 }
 
@@ -126,8 +126,8 @@ fn taken(taken: usize) -> Step {
     }
 }
 
-/// How long the head at the beginning of these bytes is; `None`: more is needed. What is no head behind a member is
-/// [`Undecodable::Broken`] too: there is no telling what a reader makes of it.
+/// The length of the head at the beginning of these bytes; `None`: more bytes are needed. Bytes behind a member that
+/// are no head are [`Undecodable::Broken`] too, because readers treat them differently.
 fn head_length(bytes: &[u8]) -> Result<Option<usize>, Undecodable> {
     for (byte, wanted) in bytes.iter().zip([0x1f, 0x8b, 8]) {
         if *byte != wanted {

@@ -1,17 +1,17 @@
-//! DEFLATE (RFC 1951), with or without the wrapping of zlib (RFC 1950).
+//! Decodes DEFLATE (RFC 1951), with or without the zlib wrapping (RFC 1950).
 
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
 use super::{Step, Undecodable};
 
-/// How much is given at once, in bytes.
+/// How many bytes one call decodes at most.
 const ROOM: usize = 64 * 1024;
 
 /// A DEFLATE stream.
 pub(super) struct Inflater {
     state: Box<InflateState>,
-    /// Where bytes are given to, so that no call has to clear such a room.
+    /// The output buffer, kept so that no call has to clear a new one.
     room: Vec<u8>,
     ended: bool,
 }
@@ -25,7 +25,7 @@ impl std::fmt::Debug for Inflater {
 }
 
 impl Inflater {
-    /// A stream of which nothing has come.
+    /// A stream of which no byte has arrived.
     pub(super) fn new(is_wrapped: bool) -> Self {
         let format = match is_wrapped {
             true => DataFormat::Zlib,
@@ -38,7 +38,7 @@ impl Inflater {
         }
     }
 
-    /// Whether the stream has come to its end.
+    /// Whether the stream has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
@@ -53,13 +53,13 @@ impl Inflater {
         decoded.extend_from_slice(given.unwrap_or_default());
         match result.status {
             Ok(MZStatus::StreamEnd) => self.ended = true,
-            // Nothing could be done without more bytes.
+            // The decoder could do nothing without more bytes.
             Ok(MZStatus::Ok) | Err(MZError::Buf) => {}
             Ok(MZStatus::NeedDict) | Err(_) => return Err(Undecodable::Broken),
         }
         Ok(Step {
             taken: result.bytes_consumed,
-            // It gives what is left over before it takes anything.
+            // The decoder gives all pending output before it takes more input.
             has_more: !self.ended && result.bytes_written > 0,
         })
     }

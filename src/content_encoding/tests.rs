@@ -1,4 +1,4 @@
-//! Whole, byte by byte and cut off; against zlib-rs.
+//! Decodes whole, byte by byte and cut off, and compares with zlib-rs.
 
 use super::{Coding, Decoder, Said, Undecodable};
 
@@ -23,7 +23,7 @@ fn what_the_fields_say() {
     }
 }
 
-/// Decodes pieces of `step` bytes; no call gives more than 64 KiB.
+/// Decodes pieces of `step` bytes. No call may return more than 64 KiB.
 fn decode(coding: Coding, bytes: &[u8], step: usize) -> Result<Vec<u8>, Undecodable> {
     let mut decoder = Decoder::new(coding);
     let (mut all, mut piece) = (Vec::new(), Vec::new());
@@ -44,11 +44,11 @@ fn decode(coding: Coding, bytes: &[u8], step: usize) -> Result<Vec<u8>, Undecoda
     decoder.finish().map(|()| all)
 }
 
-/// "hello" as gzip makes it, with a name.
+/// "hello" as gzip writes it, with a file name.
 const HELLO: &[u8] =
     b"\x1f\x8b\x08\x08\0\0\0\0\x02\x03h\0\xcb\x48\xcd\xc9\xc9\x07\0\x86\xa6\x10\x36\x05\0\0\0";
 #[test]
-fn nothing_is_empty_and_the_end_has_to_be_there() {
+fn no_bytes_are_an_empty_content_and_the_end_must_be_there() {
     for (coding, whole) in [(Coding::Gzip, HELLO)] {
         assert_eq!(decode(coding, b"", 1), Ok(Vec::new()));
         for step in [1, 3, whole.len()] {
@@ -140,7 +140,7 @@ mod against_others {
         prop_oneof![Just(Format::Gzip), Just(Format::Zlib), Just(Format::Raw),]
     }
 
-    /// Words that repeat, as text does, longer than a piece.
+    /// Repeated words, as in text, longer than a piece.
     fn content() -> impl Strategy<Value = Vec<u8>> {
         let words = prop::collection::vec(prop::collection::vec(any::<u8>(), 1..12), 1..20);
         (

@@ -1,9 +1,9 @@
-//! Turns the bytes of a value into what it holds.
+//! Decodes the bytes of a value into its content.
 
 use super::urlencoded::Unescape;
 use super::value::{Coding, Encoding, Escapes};
 
-/// Decodes one value as its bytes come. It holds a few bytes, and gives at most as many as it got and three more.
+/// Decodes one value as its bytes arrive. Holds a few bytes, and returns at most three more bytes than it got.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     escapes: Unescaper,
@@ -21,11 +21,11 @@ enum Unescaper {
 enum JsonState {
     Text,
     Escape,
-    /// Behind `\u`: the digits so far, and their value.
+    /// Behind `\u`: the number of digits so far, and their value.
     Unicode(u8, u32),
 }
 
-/// Symbols of a group of four.
+/// The symbols of an unfinished group of four.
 #[derive(Clone, Copy, Debug, Default)]
 struct Base64 {
     bits: u32,
@@ -48,7 +48,7 @@ impl Decoder {
         }
     }
 
-    /// Decodes the next bytes and appends what they hold.
+    /// Decodes the next bytes and appends the content.
     pub fn decode(&mut self, bytes: &[u8], decoded: &mut Vec<u8>) {
         let base64 = &mut self.base64;
         let mut take = |byte: u8| match base64 {
@@ -70,7 +70,7 @@ impl Decoder {
         }
     }
 
-    /// The value has ended: appends what was held back.
+    /// The value has ended: appends the rest.
     pub fn finish(&mut self, decoded: &mut Vec<u8>) {
         if let Unescaper::UrlEncoded(unescape) = &mut self.escapes {
             let base64 = &mut self.base64;
@@ -107,7 +107,7 @@ fn unescape_json(state: JsonState, byte: u8, take: &mut impl FnMut(u8)) -> JsonS
 }
 
 impl Base64 {
-    /// Takes a symbol. Padding ends a group; anything else is left out, as most decoders do.
+    /// Takes a symbol. Padding ends a group; other bytes are skipped, as most decoders do.
     fn push(&mut self, byte: u8, decoded: &mut Vec<u8>) {
         let symbol = match byte {
             b'A'..=b'Z' => byte.wrapping_sub(b'A'),
@@ -127,7 +127,7 @@ impl Base64 {
         }
     }
 
-    /// Gives the whole bytes of an unfinished group.
+    /// Appends the whole bytes of an unfinished group.
     fn flush(&mut self, decoded: &mut Vec<u8>) {
         match self.symbols {
             2 => decoded.extend((self.bits >> 4).to_be_bytes().get(3..).unwrap_or_default()),

@@ -1,4 +1,4 @@
-//! Which extractor reads a body.
+//! Chooses the extractor for a body and runs it.
 
 use super::grpc::Grpc;
 use super::json::Json;
@@ -7,21 +7,22 @@ use super::urlencoded::UrlEncoded;
 use super::value::Found;
 use super::{Limits, Unextractable, Value};
 
-/// What is looked for.
+/// The values to look for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extractors {
-    /// Strings in JSON that are Base64.
+    /// Base64 in JSON strings.
     pub json_base64: bool,
-    /// Base64 in `data:` URLs: in strings of JSON, in urlencoded fields, and in bodies of all other types but gRPC's.
+    /// Base64 in `data:` URLs: in JSON strings, in urlencoded fields, and in bodies of all other types but gRPC.
     pub data_url: bool,
-    /// Fields of urlencoded forms: as they are, and those that are Base64 decoded as well.
+    /// Fields of urlencoded forms as they are, and Base64 fields decoded as well.
     pub urlencoded: bool,
     /// Fields in gRPC messages.
     pub grpc_bytes: bool,
 }
 
 impl Extractors {
-    /// The extractor of a body with that `Content-Type`, empty where there is none; `None` if nothing is looked for in it.
+    /// The extractor for a body with this `Content-Type`, empty if there is none. `None` if nothing is looked for in
+    /// such a body.
     pub fn extractor(self, content_type: &[u8], limits: Limits) -> Option<Extractor> {
         let media_type = content_type
             .split(|b| *b == b';')
@@ -55,7 +56,8 @@ fn is_json(media_type: &[u8]) -> bool {
     subtype.ends_with(b"+json") || named.contains(&subtype)
 }
 
-/// gRPC in Protocol Buffers; in JSON or another format its messages are texts to the whole body's scan.
+/// Whether this is gRPC with Protocol Buffers. gRPC with JSON or another format is left to the scan of the whole
+/// body.
 fn is_grpc(media_type: &[u8]) -> bool {
     let named: [&[u8]; 4] = [
         b"application/grpc",
@@ -66,12 +68,12 @@ fn is_grpc(media_type: &[u8]) -> bool {
     named.contains(&media_type)
 }
 
-/// Looks into one body as it arrives.
+/// Looks for values in one body as it arrives.
 #[derive(Clone, Debug)]
 pub struct Extractor {
     format: Format,
     found: Found,
-    /// How many bytes were read.
+    /// The number of bytes read.
     offset: u64,
     refused: Option<Unextractable>,
 }
@@ -85,7 +87,7 @@ enum Format {
 }
 
 impl Extractor {
-    /// Reads on. Once a body is refused, it stays refused.
+    /// Reads further. A refused body stays refused.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Unextractable> {
         if let Some(refused) = self.refused {
             return Err(refused);
@@ -101,12 +103,12 @@ impl Extractor {
         read.inspect_err(|refused| self.refused = Some(*refused))
     }
 
-    /// The next value that is complete.
+    /// The next complete value.
     pub fn next_value(&mut self) -> Option<Value> {
         self.found.take()
     }
 
-    /// Says that the body has ended; values may be left to be taken.
+    /// The body has ended. Values may still be taken.
     pub fn finish(&mut self) -> Result<(), Unextractable> {
         if let Some(refused) = self.refused {
             return Err(refused);

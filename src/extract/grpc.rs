@@ -1,5 +1,5 @@
-//! gRPC messages, and the fields of Protocol Buffers in them. Without a schema, bytes, texts and messages look alike: every
-//! field that is long enough is told, and those that read as a message are looked into as well.
+//! Finds fields of Protocol Buffers in gRPC messages. Without a schema, bytes, texts and messages look alike: the
+//! extractor reports every field that is long enough, and also looks into fields that read as a message.
 
 use std::ops::Range;
 
@@ -15,31 +15,32 @@ const ENCODING: Encoding = Encoding {
 #[derive(Clone, Debug)]
 pub(super) struct Grpc {
     state: State,
-    /// Which message it is.
+    /// The number of the current message.
     message: u64,
-    /// The message, and the fields within it that are looked into.
+    /// The message, and the fields within it that are being read as messages.
     open: Vec<Level>,
-    /// Fields of the message so far, to be told at its end: a field that turns out to be no message has none.
+    /// Fields of the message so far, reported when it ends. A field that turns out to be no message loses the fields
+    /// found in it.
     fields: Vec<(String, Range<u64>)>,
-    /// The message itself is none of Protocol Buffers.
+    /// The message itself is no Protocol Buffers message.
     opaque: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// The flag and the length before a message: how many bytes have come, and the length so far.
+    /// The flag and the length before a message: the number of bytes read, and the length so far.
     Prefix(u8, u32),
     /// A field's tag.
     Tag(Varint),
-    /// A number of variable length, which is passed over.
+    /// A varint that is skipped.
     Skip(Varint),
     /// A field's length.
     Length(u64, Varint),
-    /// Passed over up to there.
+    /// Skips to this offset.
     Until(u64),
 }
 
-/// A number in base 128, as far as it has come.
+/// A number in base 128, as far as it has arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Varint {
     value: u64,
@@ -51,7 +52,7 @@ struct Level {
     number: u64,
     range_start: u64,
     end: u64,
-    /// How many fields were there before.
+    /// How many fields were found before this level began.
     fields: usize,
 }
 
@@ -66,7 +67,7 @@ impl Grpc {
         }
     }
 
-    /// Reads on from `offset` in the body.
+    /// Reads further, from `offset` in the body.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],
@@ -105,7 +106,7 @@ impl Grpc {
         }
     }
 
-    /// Where a byte leads, behind which the body goes on at `behind`; `None` if this is no message.
+    /// The next state after a byte; the body goes on at `behind`. `None` if this is no message.
     fn read(
         &mut self,
         state: State,
@@ -140,7 +141,7 @@ impl Grpc {
         })
     }
 
-    /// Whether what is passed over lies within the message.
+    /// Whether the skipped bytes end within the message.
     fn has_room(&self, state: State) -> bool {
         match (state, self.open.last()) {
             (State::Until(end), Some(level)) => end <= level.end,
@@ -148,7 +149,7 @@ impl Grpc {
         }
     }
 
-    /// A field of that length begins.
+    /// A field of this length begins.
     fn value(
         &mut self,
         number: u64,
@@ -185,7 +186,7 @@ impl Grpc {
         Ok(State::Tag(Varint::default()))
     }
 
-    /// What is read is no message: it is passed over, with what seemed to be in it.
+    /// The bytes are no message. Skips them, and drops the fields that seemed to be in them.
     fn fail(&mut self) {
         if let Some(level) = self.open.last() {
             self.fields.truncate(level.fields);
@@ -194,7 +195,7 @@ impl Grpc {
         }
     }
 
-    /// Closes what ends at `offset`.
+    /// Closes every level that ends at `offset`.
     fn close(&mut self, offset: u64, found: &mut Found) -> Result<(), Unextractable> {
         if let State::Until(end) = self.state
             && end == offset
@@ -203,7 +204,7 @@ impl Grpc {
             self.state = State::Tag(Varint::default());
         }
         while let Some(level) = self.open.last().copied().filter(|l| l.end == offset) {
-            // It ends between two fields, or is no message.
+            // A message ends between two fields; any other end means that it is no message.
             let between = matches!(
                 self.state,
                 State::Tag(Varint { bytes: 0, .. }) | State::Until(_)
@@ -226,7 +227,7 @@ impl Grpc {
         Ok(())
     }
 
-    /// A message has ended: tells its fields, or itself where it has none.
+    /// A message has ended: reports its fields, or the message itself if it has none.
     fn tell(
         &mut self,
         message: (String, Range<u64>),
@@ -258,7 +259,7 @@ impl Grpc {
     }
 }
 
-/// What a tag announces (the Protocol Buffers encoding, "Message structure"); `None` if it is none.
+/// What a tag announces (the Protocol Buffers encoding, "Message structure"); `None` if the tag is invalid.
 fn field(tag: u64, behind: u64) -> Option<State> {
     let number = tag >> 3;
     if number == 0 || number > (1 << 29) - 1 {
@@ -279,7 +280,7 @@ enum Read {
 }
 
 impl Varint {
-    /// Takes the next byte; `None` if there are too many.
+    /// Takes the next byte; `None` if the number has too many.
     fn push(self, byte: u8) -> Option<Read> {
         let shift = self.bytes.saturating_mul(7);
         if self.bytes >= 10 {

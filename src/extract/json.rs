@@ -1,4 +1,4 @@
-//! JSON texts (RFC 8259), as they arrive; several may stand one behind the other, as in JSON lines.
+//! Finds strings in JSON texts (RFC 8259) as they arrive. Several texts may follow one another, as in JSON lines.
 
 use super::spotter::Spotter;
 use super::value::{Coding, Encoding, Escapes, Found, NAME_BYTES};
@@ -9,16 +9,16 @@ use super::{Extractors, Unextractable};
 pub(super) struct Json {
     wanted: Extractors,
     state: State,
-    /// The objects and arrays around.
+    /// The open objects and arrays.
     open: Vec<Level>,
     spotter: Spotter,
-    /// The key that is read, or the last one.
+    /// The current key, or the last one.
     key: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Before the first text, where some write a byte order mark: how many of its bytes have come.
+    /// Before the first text, where a byte order mark may stand: the number of its bytes so far.
     Mark(u8),
     Value,
     /// In an array that has just begun.
@@ -27,7 +27,7 @@ enum State {
     /// In an object that has just begun.
     KeyOrEnd,
     Colon,
-    /// Behind a value.
+    /// After a value.
     After,
     Scalar,
     String(Use, Escape),
@@ -43,7 +43,7 @@ enum Use {
 enum Escape {
     None,
     Begun,
-    /// Digits behind `\u`, and their value.
+    /// Behind `\u`: the number of digits, and their value.
     Unicode(u8, u32),
 }
 
@@ -64,7 +64,7 @@ impl Json {
         }
     }
 
-    /// Reads on from `offset` in the body.
+    /// Reads further, from `offset` in the body.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],
@@ -95,7 +95,7 @@ impl Json {
         }
     }
 
-    /// Where a byte leads that is in no string and ends before `end`.
+    /// The next state after a byte outside of strings. The byte ends before `end`.
     fn outside(
         &mut self,
         state: State,
@@ -164,7 +164,7 @@ impl Json {
         }
     }
 
-    /// Where a byte of a string leads, which ends before `end`.
+    /// The next state after a byte in a string. The byte ends before `end`.
     fn string(
         &mut self,
         string: Use,
@@ -192,7 +192,7 @@ impl Json {
                     let escape = Escape::Unicode(digits.saturating_add(1), value);
                     return Ok(State::String(string, escape));
                 }
-                // Other characters than of ASCII end Base64, whichever they are.
+                // Any character outside of ASCII ends Base64, so its value does not matter.
                 u8::try_from(value)
                     .ok()
                     .filter(u8::is_ascii)
@@ -254,7 +254,7 @@ impl Json {
     }
 }
 
-/// What numbers and literals are made of. They hold no strings, so that it does not matter which ones they are.
+/// The bytes of numbers and literals. These hold no strings, so their values do not matter.
 fn is_scalar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)
 }

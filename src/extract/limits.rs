@@ -1,13 +1,13 @@
-//! How far a body is looked into.
+//! How far the extractors look into a body.
 
 /// The limits of one body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How many values may be told: each is a transaction of its own.
+    /// How many values may be reported. Each is a transaction of its own.
     pub values: usize,
-    /// How many bytes they may have together, as they stand in the body: those of gRPC may lie within each other.
+    /// How many bytes the values may have together, as they stand in the body. gRPC values may lie within each other.
     pub bytes: u64,
-    /// How deep objects and arrays, or messages, may lie within each other.
+    /// How deep objects and arrays, or messages, may nest.
     pub depth: usize,
 }
 

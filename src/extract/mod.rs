@@ -1,10 +1,12 @@
-//! Values within bodies that hold files in another form: Base64 in JSON and in `data:` URLs, fields of urlencoded forms, bytes
-//! in gRPC messages. Sans-IO: bytes go in, the places of the values come out.
+//! Finds values in bodies that hold files in another form: Base64 in JSON and in `data:` URLs, fields of urlencoded
+//! forms, bytes in gRPC messages. Sans-IO: bytes go in, the places of the values come out.
 //!
-//! [`Extractors::extractor`] chooses by `Content-Type`; [`Extractor`] reads the body as it arrives and tells each [`Value`] of
-//! more than [`VALUE_BYTES`]; [`Decoder`] turns the bytes at its place into what a scanner is to see. Nothing holds a body.
+//! [`Extractors::extractor`] chooses by `Content-Type`. [`Extractor`] reads the body as it arrives and reports each
+//! [`Value`] of more than [`VALUE_BYTES`]. [`Decoder`] decodes the bytes at that place for the scanner. Nothing here
+//! holds a body.
 //!
-//! A value is decoded as leniently as programs do. What passes a limit, or can't be read at all, is [`Unextractable`].
+//! Values are decoded as leniently as programs do. A body that passes a limit, or can't be read at all, is
+//! [`Unextractable`].
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 

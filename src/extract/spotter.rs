@@ -1,30 +1,30 @@
-//! Spots Base64 in a text: all of it, or what stands behind `;base64,` as in `data:` URLs.
+//! Spots Base64 in a text: the whole text, or the part behind `;base64,` as in `data:` URLs.
 
 use std::ops::Range;
 
 const MARK: &[u8] = b";base64,";
 
-/// Words without punctuation have more spaces than one in so many bytes; Base64 has none, or is in lines.
+/// Words without punctuation have more spaces than one in so many bytes. Base64 has none, or stands in lines.
 const BYTES_A_SPACE: u64 = 16;
 
-/// Looks at one text, a byte at a time, as it reads once unescaped.
+/// Looks at one text, a byte at a time, after unescaping.
 #[derive(Clone, Debug)]
 pub(super) struct Spotter {
     /// Whether to look for `data:` URLs.
     data_urls: bool,
-    /// The text, if it is Base64 so far.
+    /// The range of the text, while the text is all Base64.
     whole: Option<Range<u64>>,
-    /// How many bytes of it there are, and how many of them are spaces.
+    /// How many bytes and how many spaces the text has so far.
     bytes: u64,
     spaces: u64,
-    /// How many bytes of [`MARK`] stand before the next byte.
+    /// How many bytes of [`MARK`] match just before the next byte.
     mark: usize,
-    /// The Base64 behind a mark.
+    /// The range of the Base64 behind a mark.
     run: Option<Range<u64>>,
 }
 
 impl Spotter {
-    /// A text that begins at `start` in the body. `whole`: it may be Base64 as a whole.
+    /// A text that begins at `start` in the body. `whole`: the whole text may be Base64.
     pub(super) fn new(start: u64, whole: bool, data_urls: bool) -> Self {
         Self {
             data_urls,
@@ -36,7 +36,8 @@ impl Spotter {
         }
     }
 
-    /// Looks at the next byte, which stands in the body up to `end`. The Base64 that ended before it, if any.
+    /// Looks at the next byte, which ends before `end` in the body. Returns the Base64 that ended before the byte, if
+    /// any.
     pub(super) fn push(&mut self, byte: u8, end: u64) -> Option<Range<u64>> {
         let base64 = is_base64(byte);
         self.bytes = self.bytes.saturating_add(1);
@@ -74,14 +75,14 @@ impl Spotter {
         }
     }
 
-    /// The text has ended: the Base64 that it is, or that it ends with.
+    /// The text has ended. Returns the Base64 that is the text or its end.
     pub(super) fn end(&mut self) -> Option<Range<u64>> {
         let lines = self.spaces.saturating_mul(BYTES_A_SPACE) <= self.bytes;
         self.whole.take().filter(|_| lines).or(self.run.take())
     }
 }
 
-/// What Base64 may have, in either alphabet, in lines, and with padding.
+/// The characters of Base64, in either alphabet, in lines, and with padding.
 fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+/-_=\r\n\t ".contains(&byte)
 }

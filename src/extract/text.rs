@@ -1,4 +1,4 @@
-//! Any text: `data:` URLs in it.
+//! Finds `data:` URLs in any text.
 
 use super::Unextractable;
 use super::spotter::Spotter;
@@ -8,7 +8,7 @@ use super::value::{Coding, Encoding, Escapes, Found};
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     spotter: Spotter,
-    /// How many were found, long or not.
+    /// The number of values found, long enough or not.
     count: usize,
 }
 
@@ -20,7 +20,7 @@ impl Text {
         }
     }
 
-    /// Reads on from `offset` in the body.
+    /// Reads further, from `offset` in the body.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],

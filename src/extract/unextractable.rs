@@ -1,9 +1,9 @@
-//! Why a body can't be looked into.
+//! Why the extractors can't look into a body.
 
 use std::error::Error;
 use std::fmt;
 
-/// What stands against looking into a body.
+/// Why the extractors can't look into a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unextractable {
@@ -15,9 +15,9 @@ pub enum Unextractable {
     Grpc,
     /// More values than [`Limits::values`](super::Limits::values).
     TooMany,
-    /// More bytes of values than [`Limits::bytes`](super::Limits::bytes).
+    /// The values have more bytes than [`Limits::bytes`](super::Limits::bytes).
     TooLong,
-    /// Deeper than [`Limits::depth`](super::Limits::depth).
+    /// Values nest deeper than [`Limits::depth`](super::Limits::depth).
     TooDeep,
 }
 

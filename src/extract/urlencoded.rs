@@ -1,4 +1,4 @@
-//! Fields of `application/x-www-form-urlencoded` (the URL standard, section 5.1).
+//! Finds the fields of `application/x-www-form-urlencoded` (the URL standard, section 5.1).
 
 use super::spotter::Spotter;
 use super::value::{Coding, Encoding, Escapes, Found, NAME_BYTES};
@@ -29,7 +29,7 @@ impl UrlEncoded {
         }
     }
 
-    /// Reads on from `offset` in the body.
+    /// Reads further, from `offset` in the body.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],
@@ -74,7 +74,7 @@ impl UrlEncoded {
         Ok(())
     }
 
-    /// What was held back of an escape is none.
+    /// The bytes held back turn out to be no escape.
     fn drain(&mut self, offset: u64, found: &mut Found) -> Result<(), Unextractable> {
         let mut out = Unescaped::default();
         self.unescape.finish(|byte, behind| out.push(byte, behind));
@@ -106,7 +106,8 @@ fn encoding(coding: Coding) -> Encoding {
     }
 }
 
-/// What one byte brought: at most three, each with the number of bytes that stand behind it already.
+/// The bytes that one input byte released: at most three. Each has the number of input bytes that stand behind it
+/// already.
 #[derive(Default)]
 struct Unescaped {
     bytes: [Option<(u8, u8)>; 3],
@@ -120,7 +121,7 @@ impl Unescaped {
     }
 }
 
-/// Undoes percent-escapes and `+`, a byte at a time. A percent sign that begins no escape stands for itself.
+/// Decodes percent-escapes and `+`, a byte at a time. A percent sign that begins no escape stands for itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Unescape {
     held: Held,
@@ -135,7 +136,7 @@ enum Held {
 }
 
 impl Unescape {
-    /// Gives each byte that is known now, and how many bytes of the text stand behind it.
+    /// Passes each byte that is known now to `take`, with the number of text bytes behind it.
     pub(super) fn push(&mut self, byte: u8, mut take: impl FnMut(u8, u8)) {
         match (self.held, byte) {
             (Held::Percent, digit) if digit.is_ascii_hexdigit() => {
@@ -156,7 +157,7 @@ impl Unescape {
         }
     }
 
-    /// Gives what was held back.
+    /// Passes the bytes held back to `take`.
     pub(super) fn finish(&mut self, mut take: impl FnMut(u8, u8)) {
         self.give(0, &mut take);
     }

@@ -1,41 +1,42 @@
-//! A value, and the ones found so far.
+//! A value within a body, and the list of those found.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::{Limits, Unextractable};
 
-/// A value is told if it has more bytes, as it stands in the body: shorter ones hold no file worth a transaction.
+/// The extractor reports values with more bytes than this, as they stand in the body. Shorter ones hold no file worth
+/// a transaction.
 pub const VALUE_BYTES: u64 = 64;
 
-/// How many bytes a value's name may have; the rest is cut off.
+/// How many bytes a value's name may have. Longer names are cut.
 pub const NAME_BYTES: usize = 256;
 
 /// A value within a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
-    /// Where it stands in terms of the format: a path in JSON such as `$.files[0].data`, a field of a form, the numbers of a
-    /// gRPC message and of the fields in it such as `0:1.2`. Any character may be in it.
+    /// The place of the value in terms of the format: a path in JSON such as `$.files[0].data`, a field of a form, or
+    /// the numbers of a gRPC message and of its fields such as `0:1.2`. Any character may be in the name.
     pub name: String,
-    /// Its bytes in the message's body.
+    /// The bytes of the value in the message's body.
     pub range: Range<u64>,
-    /// How to read them.
+    /// How to decode the value.
     pub encoding: Encoding,
 }
 
-/// How a value stands in a body.
+/// How a value is written in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Encoding {
-    /// What is to be unescaped first.
+    /// What to unescape first.
     pub escapes: Escapes,
-    /// What is behind that.
+    /// What to decode after that.
     pub coding: Coding,
 }
 
-/// How a body writes characters that it can't write as they are.
+/// How a body escapes characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Escapes {
-    /// Not at all.
+    /// No escapes.
     None,
     /// `\/` and others in JSON strings (RFC 8259 section 7).
     Json,
@@ -43,7 +44,7 @@ pub enum Escapes {
     UrlEncoded,
 }
 
-/// What the unescaped bytes are.
+/// The coding of the unescaped bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Coding {
     /// The content itself.
@@ -52,7 +53,7 @@ pub enum Coding {
     Base64,
 }
 
-/// The values found and not yet taken.
+/// The values found and not taken yet.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     limits: Limits,
@@ -75,12 +76,12 @@ impl Found {
         self.limits.depth
     }
 
-    /// How many more values there may be.
+    /// How many more values may be reported.
     pub(super) fn left(&self) -> usize {
         self.limits.values.saturating_sub(self.count)
     }
 
-    /// Tells a value, if it is long enough.
+    /// Reports a value, if it is long enough.
     pub(super) fn push(
         &mut self,
         name: &str,

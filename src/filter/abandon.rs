@@ -1,4 +1,4 @@
-//! Messages that end before their verdict: Envoy answers by itself, the client leaves, or the body makes no progress.
+//! Messages that end before their verdict: Envoy sends a local reply, the client leaves, or the body makes no progress.
 
 use super::exchange::{Exchange, Phase};
 use super::worker::Worker;
@@ -9,30 +9,30 @@ use crate::icap::Direction;
 use crate::report::{Outcome, Significance};
 use crate::submission::Submission;
 
-/// Details of Envoy's access log for a body past Envoy's own buffer limit.
+/// Response code details of Envoy for a body past Envoy's own buffer limit.
 const TOO_LARGE: &str = "request_payload_too_large";
-/// Those of a response that comes from the application.
+/// The response code details of a response that comes from the application.
 const FROM_APPLICATION: &str = "via_upstream";
-/// What the details of all of Envoy's time-outs have in them.
+/// The response code details of each of Envoy's time-outs contain one of these words.
 const TIME_OUT: [&str; 2] = ["timeout", "max_duration"];
-/// What the details have in them where the client left.
+/// The response code details contain one of these words where the client left.
 const CLIENT_LEFT: [&str; 4] = [
     "downstream",
     "remote_reset",
     "codec_error",
     "client_disconnect",
 ];
-/// The most of these details that icap_log repeats, in characters.
+/// How many characters of these details icap_log repeats at most.
 const MAX_DETAILS: usize = 64;
 
 impl Exchange {
-    /// Whom a held message waits for, as the end of a sentence.
+    /// What a held message waits for, as the end of a sentence in icap_log.
     fn awaited(&self) -> &'static str {
         match self.waits_for_server() {
             true if self.units.iter().any(Submission::is_waiting) => {
                 "for a connection to the ICAP server"
             }
-            true => "for the answer of the ICAP server",
+            true => "for the response of the ICAP server",
             false => match self.direction {
                 Direction::Request => "for the rest of the client's body",
                 Direction::Response => "for the rest of the application's body",
@@ -42,7 +42,8 @@ impl Exchange {
 }
 
 impl<H: Host> Worker<H> {
-    /// The headers of a response come while the request is still held: Envoy, or a filter before this one, answers the client.
+    /// The headers of a response come. If the request is still held, the response is a local reply of Envoy or of a filter
+    /// before this one.
     pub(super) fn notice_envoy_reply(&mut self, id: u32) {
         if self.forget_early_reply(id) {
             self.hide_body(id);
@@ -70,7 +71,8 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Takes the body of a request out of Envoy's buffer: an error page that Envoy redirects to would be shown it.
+    /// Takes the body of a request out of Envoy's buffer: Envoy may redirect its local reply to an error page, whose
+    /// application would get the body.
     fn hide_body(&self, id: u32) {
         let edit = BodyEdit::Replace(&[]);
         if let Err(e) = self.host.edit_body(Direction::Request, edit) {
@@ -78,18 +80,19 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Envoy has answered a message whose answer was waiting. False where none was.
+    /// Envoy has sent a local reply while this filter's own was waiting. False where none was waiting.
     fn forget_early_reply(&mut self, id: u32) -> bool {
         if let Some(exchange) = self.exchanges.get_mut(&id)
             && matches!(exchange.phase, Phase::Discarding(_))
         {
-            exchange.phase = Phase::Answered;
+            exchange.phase = Phase::Replied;
             return true;
         }
         false
     }
 
-    /// A changed body that was put in place in the message's own callback is refused after that callback.
+    /// Envoy refuses a changed body that is too large. If the body was put in place in the message's own callback, Envoy does
+    /// so only after that callback.
     fn notice_refused_change(&mut self, id: u32) {
         let changed = self.exchanges.get(&id).is_some_and(|exchange| {
             exchange.direction == Direction::Request
@@ -105,7 +108,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The same within a callback that is over by now: nothing of the message can be reached any more.
+    /// Envoy has sent a local reply within another callback, which is over by now: Envoy has nothing of the message any more.
     pub(super) fn on_envoy_replied(&mut self, id: u32) {
         self.forget_early_reply(id);
         self.begin(None);
@@ -131,19 +134,19 @@ impl<H: Host> Worker<H> {
             (Cause::Timeout, reason)
         } else {
             let reason =
-                format!("Envoy itself answered ({details}) the message, which waited {awaited}");
+                format!("Envoy itself replied ({details}) to the message, which waited {awaited}");
             (Cause::Internal, reason)
         };
         self.record_failure(id, exchange, cause, &reason);
         self.give_up_units(exchange);
-        exchange.phase = Phase::Answered;
+        exchange.phase = Phase::Replied;
         let significance = Significance::of(Outcome::Failed, Some(cause), false);
         let mut conclusion = exchange.conclusion(Outcome::Failed, significance);
         conclusion.enforced |= bug(Bug::MonitoredEndEnforced);
         self.conclude_failed(id, exchange, conclusion, (cause, false));
     }
 
-    /// The access log is about to be written for a message that is still held: there will be no verdict.
+    /// Envoy is about to write the access log of a message that is still held: no verdict will come.
     pub(super) fn log_abandoned(&mut self, id: u32, exchange: &mut Exchange) {
         let details = response_details(&self.host);
         let awaited = exchange.awaited();
@@ -162,12 +165,12 @@ impl<H: Host> Worker<H> {
     /// Ends the messages whose body has made no progress for too long.
     pub(super) fn expire_stalled(&mut self) {
         let now_ms = self.now_ms;
-        for id in self.those(|exchange| exchange.is_stalled(now_ms)) {
+        for id in self.contexts_where(|exchange| exchange.is_stalled(now_ms)) {
             self.with_message(id, |worker, exchange| {
                 let limit_ms = exchange.profile.body_progress_timeout_ms;
                 let reason = format!("no byte of the body came for {limit_ms} ms");
                 if exchange.is_decided() {
-                    // It can't go on in the middle of its body but with the next part, which does not come.
+                    // In mid-body the message could go on only with the next part, which does not come.
                     worker.fail_closed(id, exchange, Cause::Timeout, &reason);
                 } else {
                     worker.fail(id, exchange, Cause::Timeout, reason);
@@ -177,7 +180,7 @@ impl<H: Host> Worker<H> {
     }
 }
 
-/// The details of the response code in Envoy's access log, fit for a log; empty where there are none.
+/// Envoy's response code details, without characters that do not belong into a log; empty where there are none.
 fn response_details<H: Host>(host: &H) -> String {
     let details = host.property(&["response", "code_details"]);
     let details = details.ok().flatten().unwrap_or_default();

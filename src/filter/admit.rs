@@ -1,4 +1,4 @@
-//! The way in: which messages are scanned, and by which profile.
+//! Admission: decides which messages are scanned, and by which profile, and makes their exchange.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::chain::Chain;
 use super::clock::ServerClock;
 use super::exchange::{Body, Exchange, Phase};
-use super::icap_request::{Told, icap_request, path, request_path};
+use super::icap_request::{HostValues, icap_request, path, request_path};
 use super::journal::Journal;
 use super::repeated::say;
 use super::rewrite::find;
@@ -24,34 +24,34 @@ use crate::policy::{Decision, Outlook, RouteChoice, decide};
 use crate::product::ShownAs;
 use crate::report::{Conclusion, IcapLog, Outcome, Significance};
 
-/// HTTP status of a request whose expectation can't be met.
+/// HTTP status of a request whose `Expect` the filter can't fulfil.
 const EXPECTATION_FAILED: u16 = 417;
-/// What is wrong with this filter's place.
+/// The error where this filter stands, by mistake, among the upstream filters.
 const NOT_UPSTREAM: &str = "the filter stands among the upstream filters of the ICAP cluster, where its configuration has to be \
                             {\"role\": \"transport\"}; what holds requests belongs into the http_filters of the listener";
 
-/// What is done with a message whose headers have come.
+/// What happens to a message whose headers have come.
 #[derive(Debug)]
 pub(super) enum Admission {
-    /// It is scanned, or has failed already.
+    /// The message is scanned, or has failed already.
     Scan(Box<Exchange>),
-    /// It goes on as it is.
+    /// The message goes on as it is.
     Pass,
-    /// It was answered without being looked at.
+    /// The message was refused without a scan: the client gets a local reply.
     Refused,
 }
 
-/// Who scans a message, and whether what comes of it is done.
+/// Which profile scans a message, and whether the filter enforces the outcome.
 #[derive(Debug)]
 pub(super) struct Scanner {
     profile: Rc<Profile>,
-    /// The rule that says so.
+    /// The rule that chose the profile.
     rule: Option<Rc<str>>,
     enforcement: Enforcement,
 }
 
 impl<H: Host> Worker<H> {
-    /// Decides about a request.
+    /// Decides about a request whose headers have come.
     pub(super) fn admit_request(&mut self, id: u32, at_end: bool) -> Admission {
         let mut fields = match self.host.headers(Direction::Request) {
             Ok(fields) => fields,
@@ -108,7 +108,7 @@ impl<H: Host> Worker<H> {
                 if self.is_ignored(&profile, Direction::Request, &path(&fields)) =>
             {
                 log::debug!(
-                    "context {id}: the service of {} ignores its kind",
+                    "context {id}: the service of {} ignores such requests (Transfer-Ignore)",
                     profile.name
                 );
                 self.skip(id, IcapLog::disabled(rule.as_deref()))
@@ -148,8 +148,8 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The client waits for a `100 Continue` that Envoy leaves to the application, which does not get the request before the
-    /// whole body is there: 417 has the client send it without waiting (RFC 9110 section 10.1.1).
+    /// Refuses a request whose client waits for a `100 Continue` that Envoy leaves to the application. The application gets no
+    /// request before its whole body has come. A 417 has the client send the body without waiting (RFC 9110 section 10.1.1).
     fn refuse_expectation(&mut self, id: u32, exchange: &mut Exchange) {
         let reason = "the client waits for 100 Continue, which Envoy leaves to the application: set \
                       proxy_100_continue: false in Envoy's configuration";
@@ -162,7 +162,8 @@ impl<H: Host> Worker<H> {
         );
     }
 
-    /// This filter's own connections come through it: it stands among the upstream filters of an ICAP cluster.
+    /// Closes all connections for good: they come through this filter, which so stands among the upstream filters of an ICAP
+    /// cluster.
     pub(super) fn give_up_upstream(&mut self) {
         if !self.is_upstream {
             self.is_upstream = true;
@@ -171,8 +172,8 @@ impl<H: Host> Worker<H> {
         self.connections.drop_all(&self.host);
     }
 
-    /// A request that no profile can be found for fails as the first one says, or is `closed` whatever that says. It is monitored
-    /// only where nothing is enforced.
+    /// Fails a request for which no profile can be found, as the first profile says, or closed if `closed` is set. The request
+    /// counts as monitored only if no profile and no rule enforces.
     fn misconfigured(
         &mut self,
         id: u32,
@@ -208,7 +209,7 @@ impl<H: Host> Worker<H> {
         Admission::Scan(Box::new(exchange))
     }
 
-    /// Lets a request pass unscanned.
+    /// Lets a request pass unscanned, with `entry` as its icap_log.
     fn skip(&mut self, id: u32, entry: IcapLog<'_>) -> Admission {
         self.metrics.disabled();
         let mut chain = Chain::default();
@@ -221,8 +222,8 @@ impl<H: Host> Worker<H> {
         Admission::Pass
     }
 
-    /// Whether the service has said, by `Transfer-Ignore`, that it has no use for such a message, and the profile lets it: the
-    /// client chooses the path.
+    /// Whether the service ignores such a message (`Transfer-Ignore`) and the profile honors that. The profile must allow it
+    /// because a client chooses the path.
     fn is_ignored(&self, profile: &Rc<Profile>, direction: Direction, path: &str) -> bool {
         let honored = match profile.honor_transfer_ignore {
             HonorTransferIgnore::Never => false,
@@ -236,7 +237,8 @@ impl<H: Host> Worker<H> {
                 .is_some_and(|options| options.transfer.of(path) == Transfer::Ignore)
     }
 
-    /// Lets a request pass that has no body, where nothing but a body can be shown. Its response is scanned as any other.
+    /// Lets a request without a body pass where the profile shows uploads as downloads, which need a body. Its response is
+    /// scanned as any other.
     fn skip_without_body(
         &mut self,
         id: u32,
@@ -266,7 +268,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// What is to be known of a request that goes on unscanned, where the rules may have its response scanned.
+    /// The exchange of a request that goes on unscanned, if the rules may have its response scanned.
     fn wait_by_rules(
         &self,
         fields: &Fields,
@@ -277,7 +279,7 @@ impl<H: Host> Worker<H> {
         Some(self.wait_for_response(fields, profile, rule, Some(outlook)))
     }
 
-    /// What is to be known of a request that goes on unscanned, for its response.
+    /// The exchange of a request that goes on unscanned, for its response.
     fn wait_for_response(
         &self,
         fields: &Fields,
@@ -290,9 +292,17 @@ impl<H: Host> Worker<H> {
         let head = encode_request_head(fields).ok();
         let both = (fields, fields);
         let service = &profile.service;
-        let told = Told::of(&self.host, self.now_ms, &profile, None);
+        let host_values = HostValues::of(&self.host, self.now_ms, &profile, None);
         let heads = (head, None);
-        let request = icap_request(&profile, None, service, Method::Reqmod, both, heads, &told);
+        let request = icap_request(
+            &profile,
+            None,
+            service,
+            Method::Reqmod,
+            both,
+            heads,
+            &host_values,
+        );
         let exchange = self.exchange(Direction::Request, profile, journal, request, fields);
         Exchange {
             phase: Phase::Released,
@@ -301,8 +311,8 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The profile by which the response is to be scanned: that of its request, where that was scanned, or what the rules about
-    /// responses say. `None`: it is not.
+    /// The profile by which a response is to be scanned: as the rules about responses say, or without such rules that of its
+    /// request. `None`: the response is not scanned.
     pub(super) fn scan_of_response(&mut self, id: u32) -> Option<Scanner> {
         let exchange = self.exchanges.get(&id).filter(|exchange| {
             exchange.direction == Direction::Request
@@ -345,7 +355,7 @@ impl<H: Host> Worker<H> {
         })
     }
 
-    /// Begins with a response that is to be scanned.
+    /// Begins the scan of a response.
     pub(super) fn admit_response(&mut self, id: u32, at_end: bool, scanner: Scanner) -> Admission {
         let Scanner {
             profile,
@@ -366,7 +376,7 @@ impl<H: Host> Worker<H> {
             at_end,
             enforcement,
         };
-        // What is monitored may be as long as it will.
+        // The body of a monitored request may be longer than announced.
         let is_watched = !request.body.at_end && !request.is_monitored();
         let request_body = is_watched.then_some(request.body);
         let request_was_scanned = request.journal.conclusion().outcome != Outcome::Disabled;
@@ -378,7 +388,7 @@ impl<H: Host> Worker<H> {
         Admission::Scan(Box::new(exchange))
     }
 
-    /// The exchange of a message that is to be scanned.
+    /// Makes the exchange of a message that is to be scanned, and begins its scan or fails it.
     fn open(
         &mut self,
         id: u32,
@@ -415,14 +425,22 @@ impl<H: Host> Worker<H> {
             Err(e) => ((None, None), Some(e)),
         };
         let watched = self.service(&profile, direction);
-        // The host has no fields of the request any more when its response comes.
+        // When the response comes, the host no longer gives the fields of its request.
         let requested = match direction {
             Direction::Request => None,
             Direction::Response => Some(fields_of(heads.0.as_deref())),
         };
         let both = (requested.as_ref().unwrap_or(fields), fields);
-        let told = Told::of(&self.host, self.now_ms, &profile, watched);
-        let mut request = icap_request(&profile, watched, service, method, both, heads, &told);
+        let host_values = HostValues::of(&self.host, self.now_ms, &profile, watched);
+        let mut request = icap_request(
+            &profile,
+            watched,
+            service,
+            method,
+            both,
+            heads,
+            &host_values,
+        );
         if !at_end && enforcement == Enforcement::Enforce {
             offer_by_length(&mut request, &profile, direction, announced);
         }
@@ -434,7 +452,7 @@ impl<H: Host> Worker<H> {
             let reason = format!("the message has no form for the server: {fault}");
             let cause = match direction {
                 Direction::Request => Cause::BadRequest,
-                // The client has no part in it.
+                // The client did not cause the failure.
                 Direction::Response => Cause::Internal,
             };
             self.fail(id, &mut exchange, cause, reason);
@@ -453,7 +471,7 @@ impl<H: Host> Worker<H> {
         exchange
     }
 
-    /// A message of which nothing has come but its head.
+    /// The exchange of a message of which only the head has come.
     fn exchange(
         &self,
         direction: Direction,
@@ -512,7 +530,7 @@ fn offer_by_length(
     }
 }
 
-/// A method as text; the usual ones need no memory of their own.
+/// A method as text. The usual methods need no allocation.
 fn method_text(method: &[u8]) -> Cow<'static, str> {
     match method {
         b"GET" => "GET".into(),
@@ -523,7 +541,7 @@ fn method_text(method: &[u8]) -> Cow<'static, str> {
     }
 }
 
-/// The fields of a request as the server was shown it.
+/// The fields of a request, out of the request head that goes to the ICAP server.
 pub(super) fn fields_of(head: Option<&[u8]>) -> Fields {
     let Some(head) = head.and_then(RequestHead::parse) else {
         return Fields::new();
@@ -538,19 +556,19 @@ pub(super) fn fields_of(head: Option<&[u8]>) -> Fields {
     fields
 }
 
-/// What one callback brings of a message.
+/// What is known of a message when its headers have come.
 struct Message<'a> {
     direction: Direction,
     fields: &'a Fields,
-    /// Of a response: the head of its request, as the server gets it.
+    /// Of a response: the head of its request, as the ICAP server gets it.
     request_head: Option<Vec<u8>>,
     at_end: bool,
     enforcement: Enforcement,
 }
 
-/// Whether this opens a tunnel, whose bytes are no HTTP message: CONNECT, or an upgrade. A message that announces a body of
-/// its own is scanned whatever it says, lest a header be a way around the scan. Envoy takes `transfer-encoding` out before
-/// a filter can see it, so that only the method tells a WebSocket (RFC 6455 section 4.1) from an upload.
+/// Whether a request opens a tunnel, whose bytes are no HTTP message: CONNECT, or an upgrade. A request that announces a body
+/// is no tunnel, whatever its headers say, or a header would be a way around the scan. Envoy removes `transfer-encoding`
+/// before a filter sees it, so only the method GET tells a WebSocket (RFC 6455 section 4.1) from an upload.
 fn is_tunnel(fields: &Fields) -> bool {
     let method = find(fields, ":method");
     if method == Some(b"CONNECT") {
@@ -570,7 +588,7 @@ fn is_tunnel(fields: &Fields) -> bool {
         && find(fields, "transfer-encoding").is_none()
 }
 
-/// Whether the client sends no body before it has got a `100 Continue`.
+/// Whether the client waits for a `100 Continue` before it sends the body.
 fn expects_continue(fields: &Fields) -> bool {
     find(fields, "expect")
         .is_some_and(|value| value.trim_ascii().eq_ignore_ascii_case(b"100-continue"))

@@ -1,4 +1,4 @@
-//! A message that is taken apart for scanners: what of it is to be shown next, and what came of what was shown.
+//! A message that is shown to servers in parts: finds the parts, says which to show next, and collects the changes.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -16,20 +16,20 @@ use crate::host::Fields;
 use crate::multipart::{self, Part};
 use crate::submission::{Change, Content, Held, PIECE_BYTES, Record, Shown};
 
-/// Why an upload with framing can't be changed.
+/// Why an upload in `aws-chunked` can't be changed.
 const FRAMED: &str =
     "the server changed an upload in aws-chunked, whose checksums and signatures would be wrong";
-/// Why an encoded part can't be.
+/// Why an encoded part can't be changed.
 const ENCODED: &str = "the server changed a part that was decoded for it";
-/// Why a value can't be.
+/// Why a value within the body can't be changed.
 const VALUE: &str = "the server changed a value that stands within the body";
 
-/// Why a form that is coded can't be.
+/// Why a form with a content coding can't be changed.
 const CODED: &str = "the server changed a part of a form that was decoded for it";
-/// Why trailers can't be.
+/// Why trailers can't be changed into a body.
 const TRAILERS: &str = "the server added a body to trailers";
 
-/// A message that is taken apart.
+/// A message that is shown in parts.
 ///
 /// ```text
 ///  body ──framing taken off, decoded──▶ content ──form──▶ files, fields
@@ -37,51 +37,52 @@ const TRAILERS: &str = "the server added a body to trailers";
 /// ```
 #[derive(Debug)]
 pub(super) struct Apart {
-    /// The framing that stands around the content.
+    /// The `aws-chunked` framing around the content.
     framed: Option<Framed>,
-    /// The coding of the content.
+    /// The decoder of the content's coding.
     coded: Option<Coded>,
     form: Option<Form>,
-    /// The values that are shown beside all else.
+    /// The search for values, which are shown beside all else.
     values: Option<Values>,
     trailers: TrailerScan,
-    /// The body has come to its end, and was read to it.
+    /// The whole body has come and was read.
     ended: bool,
     /// How many bytes of the body were read.
     read: u64,
-    /// The content is to be shown as a whole, and was not.
+    /// The content as a whole is still to be shown.
     whole_is_due: bool,
-    /// What each submission shows, by its index, and how long that is, where all of it has come.
+    /// The target of each submission, by its index, and the target's length in bytes once the target has come in whole.
     shown: Vec<(Target, Option<u64>)>,
-    /// How many of them have not ended.
+    /// How many submissions have not ended.
     running: usize,
-    /// What takes the place of what.
+    /// The changed parts: each takes the place of its target.
     changes: Vec<(Target, Held)>,
-    /// What takes the place of the whole message.
+    /// The changed message, which takes the place of the whole message.
     whole_change: Option<(Record, Box<Change>)>,
-    /// The cause of the failure that the message goes on with, and whether it would not, were it not monitored.
+    /// The failure with which the message goes on: its cause, and whether it closes, so that only monitoring lets the message
+    /// go on.
     failed_open: Option<(Cause, bool)>,
 }
 
 /// Whether trailers are to be shown.
 #[derive(Debug)]
 enum TrailerScan {
-    /// They are not.
+    /// No trailers are shown.
     Unwanted,
-    /// None have come, or they were shown.
+    /// No trailers have come, or they were shown.
     Wanted,
-    /// These are.
+    /// These trailers are to be shown.
     Due(Fields),
 }
 
-/// What of a message a submission shows.
+/// The part of a message that a submission shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// The content as it is.
     Whole,
-    /// The file in that place of the form.
+    /// The file of the form's part with that index.
     File(usize),
-    /// All parts of the form that are no files, as one form.
+    /// All parts of the form other than files, as one form.
     Fields,
     /// A value within the content.
     Value,
@@ -89,38 +90,38 @@ pub(super) enum Target {
     Trailers,
 }
 
-/// What is to be shown. Ranges are those of the body.
+/// What is to be shown next, with its ranges in the body.
 #[derive(Debug)]
 pub(super) enum Next {
     /// The content as it is.
     Whole,
     /// A file of a form.
     File(Part, Vec<Range<u64>>),
-    /// These ranges, which are a form.
+    /// The fields of a form: these ranges together are a form of their own.
     Fields(Vec<Range<u64>>),
-    /// A value, and where it stands.
+    /// A value within the content.
     Value(Value, Vec<Range<u64>>),
     /// Trailers.
     Trailers(Fields),
 }
 
-/// Why a message is not taken apart: it can be read in two ways.
+/// Why a message can't be shown in parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     Upload(aws_chunked::Ambiguous),
     Form(multipart::Ambiguous),
-    /// The content is not coded as it says.
+    /// The content is not coded as `Content-Encoding` says.
     Coding(Undecodable),
-    /// It is larger, or larger for what came of it, than is decoded.
+    /// The decoded content exceeds the largest size or the largest ratio.
     TooLarge,
     /// The worker has no room for another decoder.
     OverBudget,
-    /// Several content types, where one decides which values are looked for.
+    /// The message has several content types, and the content type decides which values are looked for.
     ContentTypes,
 }
 
 impl Apart {
-    /// A message of which nothing was read: a form, or one with framing, or whose values are looked for, or several of these.
+    /// A message of which nothing was read, with any of: framing, a form, a search for values.
     pub(super) fn new(framed: Option<Framed>, form: Option<Form>, values: Option<Values>) -> Self {
         Self {
             values,
@@ -139,19 +140,19 @@ impl Apart {
         }
     }
 
-    /// The same, or a message as a whole, whose content is coded.
+    /// The same message with a coded content.
     pub(super) fn decoding(self, coded: Option<Coded>) -> Self {
         Self { coded, ..self }
     }
 
-    /// How far the framing is read around the content.
+    /// Where the content stands within its framing, as far as that is read.
     pub(super) fn framed_content(&self) -> Option<Rc<Content>> {
         self.framed
             .as_ref()
             .map(|framed| Rc::clone(framed.content()))
     }
 
-    /// The same, or a message as a whole, with its trailers.
+    /// The same message, whose trailers are to be shown.
     pub(super) fn with_trailers(self) -> Self {
         Self {
             trailers: TrailerScan::Wanted,
@@ -159,14 +160,14 @@ impl Apart {
         }
     }
 
-    /// Trailers have come.
+    /// The trailers have come.
     pub(super) fn take_trailers(&mut self, fields: Fields) {
         if matches!(self.trailers, TrailerScan::Wanted) && !fields.is_empty() {
             self.trailers = TrailerScan::Due(fields);
         }
     }
 
-    /// The next range of the body to be read, of which `available` bytes have come.
+    /// The next range to read of the body, of which `available` bytes have come.
     pub(super) fn unread(&self, available: u64) -> Option<Range<u64>> {
         let looks = self.framed.is_some() || self.coded.is_some();
         if !looks && self.form.is_none() && self.values.is_none() {
@@ -176,7 +177,7 @@ impl Apart {
         (self.read < end).then_some(self.read..end)
     }
 
-    /// Reads on in the body.
+    /// Reads the next bytes of the body.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         let start = self.read;
         self.read = start.saturating_add(bytes.len() as u64);
@@ -192,7 +193,7 @@ impl Apart {
         Ok(())
     }
 
-    /// Reads on in the content, coded or not.
+    /// Reads the next bytes of the content, coded or not.
     fn look(&mut self, content: &[u8]) -> Result<(), Refused> {
         let Some(mut coded) = self.coded.take() else {
             return self.look_into(content);
@@ -202,7 +203,7 @@ impl Apart {
         read
     }
 
-    /// Reads on in the content.
+    /// Reads the next bytes of the decoded content.
     fn look_into(&mut self, content: &[u8]) -> Result<(), Refused> {
         if let Some(values) = &mut self.values {
             values.read(content);
@@ -213,7 +214,7 @@ impl Apart {
         }
     }
 
-    /// The body has come to its end.
+    /// The whole body was read.
     pub(super) fn end(&mut self) -> Result<(), Refused> {
         if let Some(framed) = &self.framed {
             framed.end().map_err(Refused::Upload)?;
@@ -231,12 +232,13 @@ impl Apart {
         Ok(())
     }
 
-    /// Why no further values can be looked for; once.
+    /// Why the search for values has stopped. Gives the reason once.
     pub(super) fn take_fault(&mut self) -> Option<Unextractable> {
         self.values.as_mut().and_then(Values::take_fault)
     }
 
-    /// What is to be shown by the submission of that index, where no more than `parallel` are to run. Each index comes once.
+    /// What to show next, and the index of the submission for it. `None` where `parallel` submissions run already or nothing is
+    /// left. Each index comes once.
     pub(super) fn next(&mut self, parallel: usize) -> Option<(u16, Next)> {
         if self.running >= parallel {
             return None;
@@ -275,7 +277,7 @@ impl Apart {
     /// Where ranges of the content stand in the body.
     fn places(&self, ranges: &[Range<u64>]) -> Vec<Range<u64>> {
         match &self.framed {
-            // What is shown of decoded content stands in that.
+            // Ranges of a decoded content stay as they are: `shown_of` puts them within the coded body.
             _ if self.coded.is_some() => ranges.to_vec(),
             None => ranges.to_vec(),
             Some(framed) => {
@@ -285,7 +287,7 @@ impl Apart {
         }
     }
 
-    /// Whether there is nothing but a form: one without a file is shown as any other message.
+    /// Whether the message is a form and nothing else to take apart. Such a form without a file is shown as any other message.
     pub(super) fn is_only_form(&self) -> bool {
         self.framed.is_none()
             && self.coded.is_none()
@@ -293,7 +295,7 @@ impl Apart {
             && matches!(self.trailers, TrailerScan::Unwanted)
     }
 
-    /// The content as a whole, as it is shown.
+    /// The content as a whole, as a submission shows it.
     pub(super) fn whole(&self) -> Shown {
         match (&self.coded, &self.framed) {
             (Some(_), _) => self.shown_of(Shown::Whole),
@@ -302,7 +304,7 @@ impl Apart {
         }
     }
 
-    /// Ranges that were given here, as they are shown.
+    /// What [`Apart::next`] gave, as a submission shows it.
     pub(super) fn shown_of(&self, shown: Shown) -> Shown {
         match &self.coded {
             Some(coded) => Shown::Within(Rc::clone(coded.encoded()), Rc::new(shown)),
@@ -320,7 +322,7 @@ impl Apart {
         self.running = self.running.saturating_sub(1);
     }
 
-    /// Whether all was shown, and all that was shown has ended.
+    /// Whether everything was shown and every submission has ended.
     pub(super) fn is_complete(&self) -> bool {
         (self.running == 0 || bug(Bug::FirstPartDecides))
             && self.ended
@@ -330,14 +332,14 @@ impl Apart {
             && self.form.as_ref().is_none_or(Form::is_shown)
     }
 
-    /// Notes how long the body is that the submission of that index shows.
+    /// Notes the length in bytes of the body that the submission of that index shows.
     pub(super) fn shows(&mut self, index: u16, length: u64) {
         if let Some((_, bytes)) = self.shown.get_mut(usize::from(index)) {
             *bytes = Some(length);
         }
     }
 
-    /// How long the body is that the submission of that index shows; `None`: more of it is to come.
+    /// The length in bytes of the body that the submission of that index shows; `None`: not all of this body has come.
     pub(super) fn shown_bytes(&self, index: u16) -> Option<u64> {
         let whole = match (&self.coded, &self.framed) {
             (Some(coded), _) => Some(coded.encoded().extent().progress),
@@ -349,7 +351,7 @@ impl Apart {
         }
     }
 
-    /// Why nothing can take the place of what the submission of that index shows; `None`: it can.
+    /// Why the server can't change what the submission of that index shows; `None`: the server can.
     pub(super) fn fixed(&self, index: u16) -> Option<&'static str> {
         if self.framed.is_some() {
             return Some(FRAMED);
@@ -365,25 +367,24 @@ impl Apart {
         }
     }
 
-    /// Whether the submission of that index shows the message itself: as a whole, and without framing that would have to be
-    /// put on again.
+    /// Whether the submission of that index shows the message itself: the whole content, without framing around it.
     pub(super) fn is_message(&self, index: u16) -> bool {
         let shown = self.shown.get(usize::from(index));
         self.framed.is_none() && shown.is_some_and(|(target, _)| *target == Target::Whole)
     }
 
-    /// Notes what takes the place of the message itself, once nothing else decides.
+    /// Notes the changed message. It takes the message's place if no other part decides.
     pub(super) fn change_whole(&mut self, record: Record, change: Change) {
         self.whole_change = Some((record, Box::new(change)));
     }
 
-    /// What takes the place of the message itself.
+    /// The changed message.
     pub(super) fn take_whole_change(&mut self) -> Option<(Record, Box<Change>)> {
         self.whole_change.take()
     }
 
-    /// A part failed with that cause, and the message goes on: because that opens it or, where it `closes`, because the message is
-    /// monitored. The first that closes counts, else the first.
+    /// Notes that a part failed with that cause and the message goes on: because the failure opens, or because the message is
+    /// monitored where the failure `closes`. The first failure that closes counts, else the first failure.
     pub(super) fn fail_open(&mut self, cause: Cause, closes: bool) {
         match self.failed_open {
             Some((_, closed)) if closed || !closes => {}
@@ -391,30 +392,30 @@ impl Apart {
         }
     }
 
-    /// The cause of the failure that counts, and whether it closes.
+    /// The failure that counts: its cause, and whether it closes.
     pub(super) fn failed_open(&self) -> Option<(Cause, bool)> {
         self.failed_open
     }
 
-    /// Notes what takes the place of what the submission of that index showed.
+    /// Notes the changed body of what the submission of that index showed.
     pub(super) fn change(&mut self, index: u16, body: Held) {
         if let Some((target, _)) = self.shown.get(usize::from(index)) {
             self.changes.push((*target, body));
         }
     }
 
-    /// Whether anything takes the place of anything.
+    /// Whether a part was changed.
     pub(super) fn is_changed(&self) -> bool {
         !self.changes.is_empty()
     }
 
-    /// The form, and what takes the place of what in it.
+    /// The form, and the changed parts with the targets whose places they take.
     pub(super) fn take_changes(&mut self) -> Option<(&Form, Vec<(Target, Held)>)> {
         let changes = std::mem::take(&mut self.changes);
         self.form.as_ref().map(|form| (form, changes))
     }
 
-    /// How much is held of changes, in bytes.
+    /// How many bytes of changed parts are held.
     pub(super) fn held_bytes(&self) -> u64 {
         let held = self.changes.iter().map(|(_, held)| held.len());
         held.fold(0, u64::saturating_add)

@@ -1,3 +1,5 @@
+//! Unit tests of `apart`.
+
 use super::*;
 use crate::filter::changed_form::Piece;
 use crate::multipart::Boundary;
@@ -13,7 +15,7 @@ fn apart() -> Apart {
     Apart::new(None, Some(Form::new(boundary(), false)), None)
 }
 
-/// A file, where there is a file name.
+/// A part of the form: a file where there is a file name, else a field.
 fn part(name: &str, file_name: Option<&str>, body: &str) -> String {
     let file = file_name.map_or(String::new(), |file| format!("; filename=\"{file}\""));
     format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n{body}\r\n")
@@ -38,7 +40,7 @@ fn text(body: &str, range: &Range<u64>) -> String {
     body.get(range).unwrap().to_owned()
 }
 
-/// What is shown of a form, with the file names of files.
+/// What is shown of a form, with the names of its files.
 fn shown(body: &str, form: &mut Apart) -> Vec<(Option<String>, String)> {
     let mut all = Vec::new();
     while let Some((_, next)) = form.next(1) {
@@ -130,7 +132,7 @@ fn each_byte_is_read_once() {
     assert_eq!(form.unread(9 * piece), Some(5..5 + piece));
 }
 
-/// The form with these bodies in the place of what its submissions showed, by their index.
+/// The form after the submissions of these indices were changed into these bodies.
 fn changed(form: &str, bodies: &[(u16, &str)]) -> Result<String, (Cause, String)> {
     let budget = Budget::new(1 << 20);
     let mut read = read(form, 11);
@@ -223,7 +225,7 @@ fn the_first_failure_that_opens_is_kept() {
     form.fail_open(Cause::Timeout, false);
     form.fail_open(Cause::Connection, false);
     assert_eq!(form.failed_open(), Some((Cause::Timeout, false)));
-    // What is monitored goes on with what would have closed it.
+    // A monitored message goes on with a failure that closes.
     form.fail_open(Cause::Unscannable, true);
     form.fail_open(Cause::ServerError, true);
     form.fail_open(Cause::Overload, false);

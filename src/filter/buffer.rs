@@ -1,4 +1,4 @@
-//! The host's buffer of a body: it can be added to, and taken from at its front.
+//! Edits of the host's buffer of a body, which allows additions at its end and removals at its front only.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use crate::bug::{Bug, bug};
 use crate::host::{BodyEdit, Host, HostError, HostResult};
 use crate::icap::Direction;
 
-/// How much of the original is moved at once within the host's buffer, in bytes.
+/// How many bytes of the original are moved at once within the host's buffer.
 const MOVED_BYTES: u64 = 64 * 1024;
 
 /// Adds pieces at the end of the host's buffer.
@@ -18,7 +18,7 @@ pub(super) fn append<'a, H: Host>(
     pieces.try_for_each(|piece| host.edit_body(direction, BodyEdit::Append(piece)))
 }
 
-/// Takes away a range of the original, which stands at the front of the host's buffer.
+/// Removes a range of the original, which stands at the front of the host's buffer.
 pub(super) fn drain<H: Host>(host: &H, direction: Direction, range: Range<u64>) -> HostResult {
     match usize::try_from(range.end.saturating_sub(range.start)) {
         Ok(0) | Err(_) => Ok(()),

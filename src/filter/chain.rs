@@ -1,33 +1,32 @@
-//! Several of our filters in a row: each keeps what the others have logged.
+//! Several filters of this module in a row share one icap_log: each keeps what the others have logged.
 //!
-//! A request goes through the filters in their order, its response backwards, and each writes icap_log when it has an outcome. So
-//! each reads first what is there. Envoy does not hand a `Struct` back, so that the entry is kept as text in a property of
-//! its own, whatever forms of icap_log are wanted.
+//! A request goes through the filters in their order, a response in reverse. Each filter that has an outcome reads icap_log and
+//! writes it anew. Envoy does not give a `Struct` back, so the filters pass icap_log on as text, in a property of its own.
 
 use crate::config::Config;
 use crate::host::{Host, HostResult};
 use crate::report::{Conclusion, Others};
 
-/// Property with the whole entry so far, as JSON text.
+/// The property with the whole icap_log so far, as JSON text.
 const CHAIN_PROPERTY: &str = "icap_log_chain";
 
-/// What the other filters have logged of an HTTP exchange.
+/// What the other filters have logged of a request and its response.
 #[derive(Debug, Default)]
 pub(super) struct Chain {
     others: Option<Others>,
-    /// What this filter has written last. What stands there now is the same, as long as no other has written.
+    /// What this filter has written last. The property still holds this text as long as no other filter has written.
     written: Option<String>,
 }
 
 impl Chain {
-    /// Looks for what others have logged since this filter did. The context of the message has been entered.
+    /// Reads what other filters have logged since this filter did. The caller has entered the context of the message.
     pub(super) fn look<H: Host>(&mut self, host: &H, config: &Config) {
         if !config.chained {
             return;
         }
         let found = match host.property(&[CHAIN_PROPERTY]) {
             Ok(found) => found,
-            Err(e) => return log::debug!("icap: what other filters logged: {e}"),
+            Err(e) => return log::debug!("icap: reading the icap_log of other filters: {e}"),
         };
         let Some(found) =
             found.filter(|found| Some(&**found) != self.written.as_deref().map(str::as_bytes))
@@ -42,14 +41,14 @@ impl Chain {
         }
     }
 
-    /// Writes the entry of all filters so far.
+    /// Writes the icap_log of all filters so far.
     pub(super) fn write<H: Host>(&mut self, host: &H, json: String) -> HostResult {
         host.set_property(CHAIN_PROPERTY, json.as_bytes())?;
         self.written = Some(json);
         Ok(())
     }
 
-    /// What client and application are told of an outcome of this filter's, and of what it found.
+    /// The conclusion and the threat that client and application are told: those of all filters together.
     pub(super) fn told<'a>(
         &'a self,
         own: Conclusion,
@@ -61,7 +60,7 @@ impl Chain {
         }
     }
 
-    /// What there is of others.
+    /// What the other filters have logged.
     pub(super) fn others(&self) -> Option<&Others> {
         self.others.as_ref()
     }

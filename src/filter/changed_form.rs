@@ -1,4 +1,4 @@
-//! A form of which parts were changed, in the place of the original.
+//! Makes the form in which changed parts stand in the place of the original ones.
 
 use std::ops::Range;
 
@@ -8,9 +8,9 @@ use crate::config::Cause;
 use crate::multipart::{Ambiguous, Parser, Part};
 use crate::submission::{Budget, Held, NotKept, OverBudget, PIECE_BYTES};
 
-/// Why a changed form can't take the original's place.
+/// Why changed fields can't take the place of the original ones.
 const OTHER_FIELDS: &str = "the server changed the fields of the form into others";
-/// The same, of a form with changed files.
+/// Why a changed form can't take the place of the original.
 const OTHER_PARTS: &str = "the changed form has other parts";
 
 /// Why there is no changed form, for the log.
@@ -26,7 +26,7 @@ pub(super) enum Piece {
 }
 
 impl Piece {
-    /// The range of the original that it is.
+    /// The range of the original, where the piece is one.
     pub(super) fn same(&self) -> Option<&Range<u64>> {
         match self {
             Self::Same(range) => Some(range),
@@ -34,7 +34,7 @@ impl Piece {
         }
     }
 
-    /// How long it is.
+    /// The length of the piece in bytes.
     pub(super) fn len(&self) -> u64 {
         match self {
             Self::Same(range) => length(range),
@@ -46,7 +46,7 @@ impl Piece {
 /// Other bytes in the place of a range of the original.
 type Edit = (Range<u64>, Held);
 
-/// Edits in the order of the original, none of which overlap.
+/// Edits in the order of the original. None overlap.
 #[derive(Default)]
 struct Edits(Vec<Edit>);
 
@@ -84,7 +84,7 @@ impl Form {
                     }
                 }
                 Target::Fields => self.field_edits(&held, budget, &mut edits)?,
-                // They are no parts of the form.
+                // These targets are no parts of the form.
                 Target::Whole | Target::Value | Target::Trailers => {}
             }
         }
@@ -101,7 +101,7 @@ impl Form {
         Ok(pieces)
     }
 
-    /// Each field in the place of the one that it was.
+    /// Adds the edits for the changed fields, each in the place of its original.
     fn field_edits(&self, held: &Held, budget: &Budget, edits: &mut Edits) -> Result<(), Fault> {
         let other = || (Cause::Protocol, OTHER_FIELDS.to_owned());
         let mut parser = Parser::new(self.boundary().clone());
@@ -128,7 +128,7 @@ impl Form {
         }
     }
 
-    /// Reads the changed form as the application will: it has to have the same parts.
+    /// Reads the changed form as the application will, and checks that the form has the same parts as before.
     fn check(
         &self,
         pieces: &[Piece],
@@ -166,7 +166,7 @@ impl Form {
     }
 }
 
-/// The new length in the part's own `Content-Length`, where it has one.
+/// The edit of the part's own `Content-Length`, where the part has one.
 fn length_edit(
     part: &Placed,
     len: u64,
@@ -183,7 +183,7 @@ fn length_edit(
     Ok(Some((at(value.start)..at(value.end), held)))
 }
 
-/// Where the value of `Content-Length` stands in header lines.
+/// Where the value of `Content-Length` stands in a part's header lines.
 fn length_value(headers: &[u8]) -> Option<Range<usize>> {
     let mut start = 0_usize;
     for line in headers.split_inclusive(|b| *b == b'\n') {

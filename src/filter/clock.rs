@@ -1,6 +1,6 @@
-//! How long a server has been waited for.
+//! The clock behind the time-out `response_timeout_ms`.
 
-/// Runs only while the server is what is being waited for, not the client's upload.
+/// Measures how long a message has waited for the ICAP server. It stands while the message waits for the upload.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerClock {
     budget_ms: u64,
@@ -18,13 +18,13 @@ impl ServerClock {
         }
     }
 
-    /// Lets it run from `now_ms` on, or stops it.
+    /// Starts the clock at `now_ms`, or stops it.
     pub fn run(&mut self, running: bool, now_ms: u64) {
         self.spent_ms = self.spent(now_ms);
         self.running_since = running.then_some(now_ms);
     }
 
-    /// Milliseconds for which it ran.
+    /// Milliseconds for which the clock has run.
     pub fn spent(&self, now_ms: u64) -> u64 {
         let running = self
             .running_since

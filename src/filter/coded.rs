@@ -1,4 +1,4 @@
-//! Bodies that are coded (`Content-Encoding`): decoded for the server, or marked in icap_log.
+//! Bodies with a `Content-Encoding`: decodes them for the server, or notes the coding for icap_log.
 
 use std::rc::Rc;
 
@@ -11,23 +11,23 @@ use crate::icap::Direction;
 use crate::submission::{Budget, Content, Encoded};
 use crate::verdict::clean;
 
-/// How many times as large as it came a content may be decoded, from [`UNBOUNDED_BYTES`] on. Text seldom comes to 20; DEFLATE
-/// can't do more than 1,032.
+/// The largest ratio of decoded to coded bytes, for decoded contents over [`UNBOUNDED_BYTES`]. Text seldom reaches 20, DEFLATE
+/// allows 1,032.
 const MAX_RATIO: u64 = 200;
-/// Up to so many bytes a content may be as much larger as it will.
+/// Decoded contents up to so many bytes may have any ratio.
 const UNBOUNDED_BYTES: u64 = 1024 * 1024;
 
-/// A coded content that is decoded as it comes.
+/// A coded content, decoded as it comes.
 #[derive(Debug)]
 pub(super) struct Coded {
     decoder: Decoder,
     encoded: Rc<Encoded>,
-    /// The largest content that is scanned, in bytes.
+    /// The largest decoded content that is scanned, in bytes.
     limit: u64,
 }
 
 impl Coded {
-    /// A content of which nothing has come. `content`: where it stands in the body, where there is framing around it.
+    /// A coded content of which nothing has come. `content` says where it stands in the body, if there is framing around it.
     pub(super) fn new(
         coding: Coding,
         content: Option<Rc<Content>>,
@@ -42,12 +42,12 @@ impl Coded {
         })
     }
 
-    /// The content, as it is shown.
+    /// The content, as submissions show it.
     pub(super) fn encoded(&self) -> &Rc<Encoded> {
         &self.encoded
     }
 
-    /// Reads on; `look` gets what the bytes say, piece by piece.
+    /// Decodes the next bytes; `look` gets the decoded bytes, piece by piece.
     pub(super) fn read(
         &mut self,
         mut bytes: &[u8],
@@ -77,7 +77,7 @@ impl Coded {
         decoded > self.limit || decoded > by_ratio.max(UNBOUNDED_BYTES)
     }
 
-    /// The content has come to its end.
+    /// The whole content was read.
     pub(super) fn end(&self) -> Result<(), Refused> {
         self.decoder.finish().map_err(Refused::Coding)?;
         self.encoded.end();
@@ -86,10 +86,10 @@ impl Coded {
 }
 
 impl Exchange {
-    /// The coding of the body that is to be decoded. One that is not is noted for icap_log.
+    /// The coding of the body, if the filter decodes it. A coding that the filter does not decode is noted for icap_log.
     pub(super) fn coding(&mut self, fields: &Fields) -> Option<Coding> {
         let value = all(fields, "content-encoding")?;
-        // What begins in the midst can't be decoded.
+        // A partial content can't be decoded: its beginning is missing.
         let is_range =
             self.direction == Direction::Response && find(fields, ":status") == Some(b"206");
         match Said::by(&value) {
@@ -105,7 +105,7 @@ impl Exchange {
     }
 }
 
-/// The fields of a message as they are where its content is not coded.
+/// The fields of a message without `Content-Encoding`.
 pub(super) fn without_coding(fields: &Fields) -> Fields {
     let mut kept = fields.clone();
     kept.retain(|name| !name.eq_ignore_ascii_case(b"content-encoding"));

@@ -1,8 +1,8 @@
-//! Whether the host gives bodies while headers are held.
+//! The delivery check: finds out whether Envoy delivers bodies while headers are held.
 //!
-//! It does only where the plugin's configuration says `allow_on_headers_stop_iteration: true`, which Envoy knows from 1.35 on.
-//! Without it no body callback ever comes while a request is held, and it would hang. That is told from a slow client
-//! by what the host has counted: bytes of the body that it got and did not give.
+//! Envoy does so only with `allow_on_headers_stop_iteration: true` in the plugin's configuration (from Envoy 1.35 on). Without
+//! that no body callback comes while a request is held, and the request would hang. A slow client looks the same, but for
+//! Envoy's own count of the bytes that it has received.
 
 use super::exchange::Exchange;
 use super::worker::Worker;
@@ -10,22 +10,22 @@ use crate::config::Cause;
 use crate::host::Host;
 use crate::icap::Direction;
 
-/// How long bytes have to be held back before it is believed, in milliseconds: a filter before this one may throttle them.
+/// For how many milliseconds Envoy may hold bytes back before the check fails: a filter before this one may throttle them.
 const PATIENCE_MS: u64 = 500;
 
-/// What is known of the host.
+/// The result of the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DeliveryCheck {
     /// No request with a body has come yet.
     Unknown,
-    /// Bodies come while headers are held.
+    /// Envoy delivers bodies while headers are held.
     Works,
-    /// They do not.
+    /// Envoy does not deliver bodies while headers are held.
     Broken,
 }
 
 impl<H: Host> Worker<H> {
-    /// Finds out whether bodies are held back, as long as none has come.
+    /// Checks, as long as no body has come, whether Envoy holds bodies back.
     pub(super) fn check_delivery(&mut self) {
         if self.delivery_check == DeliveryCheck::Works {
             return;
@@ -35,9 +35,9 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The requests of which nothing has come but the headers.
+    /// The requests of which only the headers have come.
     fn without_body(&self) -> Vec<u32> {
-        self.those(|exchange| {
+        self.contexts_where(|exchange| {
             exchange.direction == Direction::Request
                 && exchange.is_collecting()
                 && exchange.body.available == 0
@@ -69,11 +69,11 @@ impl<H: Host> Worker<H> {
     }
 }
 
-/// Bytes of the request's body that the host has received, given or not.
+/// How many bytes of the request's body the host has received, whether or not it has delivered them.
 fn bytes_received<H: Host>(host: &H) -> u64 {
     let total = host.property(&["request", "total_size"]).ok().flatten();
     let total = total.and_then(|size| Some(u64::from_le_bytes(size.try_into().ok()?)));
-    // What the host counts with the body: names and values of the headers.
+    // The host's count includes the names and values of the headers.
     let head = host.headers(Direction::Request).map(|fields| {
         let size =
             |(name, value): (&[u8], &[u8])| (name.len() as u64).saturating_add(value.len() as u64);

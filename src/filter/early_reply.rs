@@ -1,5 +1,7 @@
-//! Answers that are due before the upload has ended. Envoy closes the connection behind such an answer, and a client that writes
-//! all before it reads sees nothing but that. So they wait, within bounds, until the upload has ended: it is thrown away as it comes.
+//! Local replies that are due before the upload has ended.
+//!
+//! Envoy closes the connection after such a reply, and a client that writes everything before it reads sees only the close. So
+//! the reply waits, within bounds, for the end of the upload, which the filter discards as it comes.
 
 use super::delivery_check::DeliveryCheck;
 use super::exchange::{Exchange, Phase};
@@ -8,22 +10,22 @@ use super::worker::Worker;
 use crate::host::{BodyEdit, Host};
 use crate::icap::Direction;
 
-/// A client that has sent nothing for so long reads, or never will.
+/// A client that has sent nothing for so many milliseconds is taken to be reading.
 const SILENCE_MS: u64 = 1_000;
 
-/// An answer that waits for the end of the upload.
+/// A local reply that waits for the end of the upload.
 #[derive(Debug)]
 pub(super) struct EarlyReply {
     reply: LocalReply,
-    /// How many more bytes are thrown away before it is given all the same.
+    /// How many more bytes of the upload are discarded before the reply is sent all the same.
     left: u64,
-    /// When it is given at the latest.
+    /// When the reply is sent at the latest.
     until_ms: u64,
 }
 
 impl Exchange {
-    /// Notes that `size` bytes have come of an upload that is thrown away.
-    pub(super) fn throw_away(&mut self, size: u64, at_end: bool, now_ms: u64) {
+    /// Notes that `size` bytes have come of an upload that is discarded.
+    pub(super) fn note_discarded(&mut self, size: u64, at_end: bool, now_ms: u64) {
         self.body.at_end |= at_end;
         if let Phase::Discarding(early) = &mut self.phase
             && size > 0
@@ -33,7 +35,7 @@ impl Exchange {
         }
     }
 
-    /// Whether an answer has waited long enough.
+    /// Whether the local reply has waited long enough.
     pub(super) fn owes_reply(&self, now_ms: u64) -> bool {
         let Phase::Discarding(early) = &self.phase else {
             return false;
@@ -46,7 +48,7 @@ impl Exchange {
 }
 
 impl<H: Host> Worker<H> {
-    /// Gives an answer, or has it wait for the end of the upload.
+    /// Sends a local reply, or has it wait for the end of the upload.
     pub(super) fn reply_in_time(&mut self, id: u32, exchange: &mut Exchange, reply: LocalReply) {
         let limit = exchange.profile.early_reply_discard_bytes;
         let body = exchange.body;
@@ -66,7 +68,7 @@ impl<H: Host> Worker<H> {
             && self.delivery_check != DeliveryCheck::Broken
             && !self.is_awaited_by_client(id, exchange);
         if !waits {
-            exchange.phase = Phase::Answered;
+            exchange.phase = Phase::Replied;
             return self.reply(id, reply);
         }
         let delay_ms = exchange.profile.early_reply_delay_ms;
@@ -78,8 +80,8 @@ impl<H: Host> Worker<H> {
         self.discard(id, exchange);
     }
 
-    /// Whether the client sends nothing before it has got an answer, were it only `100 Continue`. Where Envoy gives that by
-    /// itself it has taken the field away.
+    /// Whether the client sends no body before it gets a response, such as `100 Continue`. Where Envoy itself sends that,
+    /// Envoy has removed the field `expect`.
     fn is_awaited_by_client(&self, id: u32, exchange: &Exchange) -> bool {
         exchange.body.available == 0
             && self
@@ -89,28 +91,28 @@ impl<H: Host> Worker<H> {
                 .is_ok_and(|expected| expected.is_some())
     }
 
-    /// Throws away what has come of the upload, and gives the answer if it has waited long enough.
+    /// Discards the bytes that have come of the upload, and sends the local reply if it has waited long enough.
     pub(super) fn discard(&mut self, id: u32, exchange: &mut Exchange) {
         let emptied = self.host.enter(id).and_then(|()| {
             self.host
                 .edit_body(Direction::Request, BodyEdit::Replace(&[]))
         });
-        // Before the first byte there is no buffer.
+        // Fails before the first byte: the host has no buffer yet.
         if let Err(e) = emptied {
             log::debug!("context {id}: {e}");
         }
         if !exchange.owes_reply(self.now_ms) {
             return;
         }
-        if let Phase::Discarding(early) = std::mem::replace(&mut exchange.phase, Phase::Answered) {
+        if let Phase::Discarding(early) = std::mem::replace(&mut exchange.phase, Phase::Replied) {
             self.reply(id, early.reply);
         }
     }
 
-    /// Gives the answers that have waited long enough.
-    pub(super) fn give_early_replies(&mut self) {
+    /// Sends the local replies that have waited long enough.
+    pub(super) fn send_early_replies(&mut self) {
         let now_ms = self.now_ms;
-        for id in self.those(|exchange| exchange.owes_reply(now_ms)) {
+        for id in self.contexts_where(|exchange| exchange.owes_reply(now_ms)) {
             self.drive(id);
         }
     }

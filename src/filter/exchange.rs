@@ -1,4 +1,4 @@
-//! One HTTP message under scan: where it stands, and what of it is shown to servers.
+//! An exchange: one HTTP message under scan, its state, and its submissions.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -17,51 +17,51 @@ use crate::policy::Outlook;
 use crate::report::{Conclusion, Outcome, Significance};
 use crate::submission::{Extent, Message, Record, Submission};
 
-/// A request or a response, from its headers to its verdict.
+/// A request or a response under scan, from its headers to its outcome.
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) direction: Direction,
     pub(super) profile: Rc<Profile>,
-    /// Whether what comes of its scan is done.
+    /// Whether the filter enforces the outcome.
     pub(super) enforcement: Enforcement,
     pub(super) pool: PoolId,
-    /// What is asked of the ICAP server.
+    /// The ICAP request.
     pub(super) request: Rc<Request>,
     pub(super) http_method: Cow<'static, str>,
     pub(super) body: Body,
-    /// The content coding of its body, where that is shown as it is.
+    /// The content coding of the body, where servers see the body coded.
     pub(super) encoded: Option<Rc<str>>,
-    /// Its body is shown decoded.
+    /// Servers see the body decoded.
     pub(super) is_decoded: bool,
     /// Trailers have come.
     pub(super) has_trailers: bool,
     /// Of a response: its request was scanned.
     pub(super) request_was_scanned: bool,
-    /// Of a response: the body of its request, where that has not come to its end yet.
+    /// Of a response: the body of its request, where more of that body is to come.
     pub(super) request_body: Option<Body>,
-    /// Since when the host is known to hold its body back.
+    /// Since when the host is known to hold the body back, see `delivery_check`.
     pub(super) held_back_ms: Option<u64>,
     pub(super) phase: Phase,
-    /// What of it is shown to servers, until that has ended.
+    /// The submissions that have not ended.
     pub(super) units: Vec<Submission>,
-    /// A server has begun to send another message in its place: whatever fails from then on, the original does not go on.
+    /// A server has begun to send a changed message: whatever fails from then on, the original does not go on.
     pub(super) change_begun: bool,
-    /// What the host holds is the beginning of that message, so laid out: there is no original any more.
+    /// How the host's buffer is laid out once it holds the beginning of the changed message: there is no original any more.
     pub(super) layout: Option<Layout>,
     /// Its body, where that is larger than the buffer and is scanned while it passes.
     pub(super) stream: Option<Box<Streaming>>,
     pub(super) clock: ServerClock,
-    /// What is to be logged, of the other direction too.
+    /// What is to be logged, for the request and its response.
     pub(super) journal: Journal,
-    /// Its outcome, as long as it is not counted: see [`Worker::put_back`](super::worker::Worker::put_back).
+    /// The outcome, until it is counted: see [`Worker::put_back`](super::worker::Worker::put_back).
     pub(super) uncounted: Option<Uncounted>,
-    /// An outcome of it was counted.
+    /// An outcome of this message was counted.
     pub(super) counted: bool,
-    /// It was said and counted that its scan is slow.
+    /// The slow scan was logged and counted.
     pub(super) slow_said: bool,
-    /// The rules that decide about its response; `None`: it goes the way of its request.
+    /// The rules that decide about the response; `None`: the response goes the way of its request.
     pub(super) outlook: Option<Outlook>,
-    /// What it is taken apart into, where it is not shown as it is.
+    /// The parts of the message, where servers do not see it as it is.
     pub(super) apart: Option<Box<Apart>>,
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Exchange {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Uncounted {
     pub(super) conclusion: Conclusion,
-    /// Of a failure: its cause, and whether the message goes on all the same.
+    /// Of a failure: its cause, and whether the message goes on (fail open).
     pub(super) failure: Option<(Cause, bool)>,
 }
 
@@ -78,13 +78,13 @@ pub(super) struct Uncounted {
 pub(super) struct Body {
     /// Bytes received.
     pub(super) available: u64,
-    /// `content-length`, where the message has one.
+    /// The value of `content-length`.
     pub(super) announced: Option<u64>,
-    /// The host said that nothing more comes.
+    /// The host has reported the end of the message.
     pub(super) at_end: bool,
     /// When the last byte came, or the headers did.
     pub(super) progress_ms: u64,
-    /// In how many callbacks it came.
+    /// In how many callbacks the body came.
     pub(super) callbacks: u32,
 }
 
@@ -92,39 +92,38 @@ pub(super) struct Body {
 ///
 /// ```text
 ///  Scanning ─┬─▶ Released
-///            ├─▶ Answered
+///            ├─▶ Replied
 ///            └─▶ Draining ─end of body─▶ Released
-///  any before a verdict ──failure──▶ Released (fail open) or Answered (fail closed)
+///  any before a verdict ──failure──▶ Released (fail open) or Replied (fail closed)
 ///  on the way to Released, where the body is still coming ──▶ Cleared ─next part of the body─▶ Released
-///  on the way to Answered, where an upload is still coming ──▶ Discarding ─end of body, or enough─▶ Answered
+///  on the way to Replied, where an upload is still coming ──▶ Discarding ─end of body, or limit─▶ Replied
 /// ```
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// Its submissions are on their way.
+    /// Submissions are running, or wait for the body.
     Scanning,
-    /// It is to be replaced once the original has come to its end, which is thrown away meanwhile.
+    /// The replacement is ready and waits for the end of the original, which the filter discards as it comes.
     Draining(Box<Draining>),
-    /// It may go on its way, and does with the next part of its body: see [`Worker::let_go`](super::worker::Worker::let_go).
+    /// The message may go on, and does so with the next part of its body: see [`Worker::let_go`](super::worker::Worker::let_go).
     Cleared,
-    /// It goes on its way; nothing more is done to it.
+    /// The message goes on; the filter does nothing more to it.
     Released,
-    /// The client's answer waits for the end of the upload, of which nothing goes on.
+    /// The local reply waits for the end of the upload, which the filter discards.
     Discarding(Box<EarlyReply>),
-    /// The client has been answered; nothing of it goes on.
-    Answered,
+    /// The client got a local reply; nothing of the message goes on.
+    Replied,
 }
 
 /// A message that is to be replaced.
 #[derive(Debug)]
 pub(super) struct Draining {
     pub(super) replacement: Replacement,
-    /// What is to be logged once it is in place.
-    /// `None`: it is logged already.
+    /// What is to be logged once the replacement is in place. `None`: logged already.
     pub(super) record: Option<Record>,
 }
 
 impl Body {
-    /// What the transaction may know. Where the length is announced the end is known before the host says so.
+    /// How much has come, and whether that is all. With `content-length` the end is known before the host reports it.
     pub(super) fn progress(self) -> BodyProgress {
         BodyProgress {
             available: self.available,
@@ -132,7 +131,7 @@ impl Body {
         }
     }
 
-    /// How much there is of it.
+    /// How much has come, and how much was announced.
     pub(super) fn extent(self) -> Extent {
         Extent {
             progress: self.progress(),
@@ -140,7 +139,7 @@ impl Body {
         }
     }
 
-    /// `size` bytes are in the host's buffer, those that were held before among them.
+    /// `size` bytes of the body are in the host's buffer, earlier ones included.
     pub(super) fn grow_to(&mut self, size: u64, at_end: bool, now_ms: u64) {
         if size > self.available {
             self.progress_ms = now_ms;
@@ -150,37 +149,37 @@ impl Body {
         self.at_end = at_end;
     }
 
-    /// `size` further bytes go by, of a message that was let go.
+    /// `size` further bytes pass, of a message that goes on.
     pub(super) fn pass(&mut self, size: u64, at_end: bool) {
         self.available = self.available.saturating_add(size);
         self.at_end = at_end;
     }
 
-    /// It came in one callback, to its end, and as long as was announced: whoever changes bodies on their way has had no part of it
-    /// to take for the whole.
+    /// Whether the whole body came in one callback and is as long as announced. Then a filter before this one that changes
+    /// bodies can't have taken a part of it for the whole.
     pub(super) fn came_whole(self) -> bool {
         self.at_end && self.callbacks == 1 && self.is_as_announced()
     }
 
-    /// As many bytes have come as `content-length` says.
+    /// Whether as many bytes have come as `content-length` says.
     pub(super) fn is_as_announced(self) -> bool {
         self.announced == Some(self.available)
     }
 
-    /// More has come than `content-length` says: an application would take the rest for another request.
+    /// Whether more bytes have come than `content-length` says: an application would take the rest for another request.
     pub(super) fn exceeds_announced(self) -> bool {
         self.announced
             .is_some_and(|announced| self.available > announced)
     }
 
-    /// A part of it is there and more is to come.
+    /// Whether a part of the body has come and more is to come.
     pub(super) fn is_midway(self) -> bool {
         self.available > 0 && !self.at_end
     }
 }
 
 impl Exchange {
-    /// `size` bytes are in the host's buffer.
+    /// `size` bytes of the body are in the host's buffer.
     pub(super) fn grow_to(&mut self, size: u64, at_end: bool, now_ms: u64) {
         let available = match &mut self.layout {
             Some(layout) => layout.grow_to(size),
@@ -189,7 +188,7 @@ impl Exchange {
         self.body.grow_to(available, at_end, now_ms);
     }
 
-    /// Whether the verdict has been applied, or waits for nothing but the end of the body.
+    /// Whether the message has its outcome. At most the rest of its body is awaited.
     pub(super) fn is_decided(&self) -> bool {
         matches!(
             self.phase,
@@ -197,16 +196,16 @@ impl Exchange {
                 | Phase::Cleared
                 | Phase::Released
                 | Phase::Discarding(_)
-                | Phase::Answered
+                | Phase::Replied
         )
     }
 
-    /// Whether it goes on as it came, whatever comes of its scan.
+    /// Whether the message goes on as it came, whatever the outcome.
     pub(super) fn is_monitored(&self) -> bool {
         self.enforcement == Enforcement::Monitor
     }
 
-    /// What is logged where this came of its scan.
+    /// The conclusion of an outcome of this message.
     pub(super) fn conclusion(&self, outcome: Outcome, significance: Significance) -> Conclusion {
         Conclusion {
             outcome,
@@ -215,44 +214,44 @@ impl Exchange {
         }
     }
 
-    /// Whether nothing of it goes on any more.
+    /// Whether the client gets a local reply, so that nothing of the message goes on.
     pub(super) fn is_refused(&self) -> bool {
-        matches!(self.phase, Phase::Discarding(_) | Phase::Answered)
+        matches!(self.phase, Phase::Discarding(_) | Phase::Replied)
     }
 
-    /// Whether the host holds it back, and something may still become of it.
+    /// Whether the host still holds the message, and the message may still go on.
     pub(super) fn is_held(&self) -> bool {
         !self.is_refused() && !matches!(self.phase, Phase::Released)
     }
 
-    /// Whether its body has made no progress for longer than the profile lets it be held.
+    /// Whether the body has made no progress for `body_progress_timeout_ms`.
     pub(super) fn is_stalled(&self, now_ms: u64) -> bool {
         let limit_ms = self.profile.body_progress_timeout_ms;
         limit_ms > 0
             && self.is_held()
-            // Monitored, it goes on with its next part, however late that comes.
+            // A monitored message goes on with its next part, however late that comes.
             && !(self.is_monitored() && self.is_decided())
             && !self.body.at_end
             && now_ms.saturating_sub(self.body.progress_ms) >= limit_ms
     }
 
-    /// Lets the clock run while it is a server that is waited for.
+    /// Runs the clock while the message waits for a server.
     pub(super) fn run_clock(&mut self, now_ms: u64) {
         self.clock.run(self.waits_for_server(), now_ms);
     }
 
-    /// Whether it is a server that is waited for, and not the rest of the body.
+    /// Whether the message waits for a server, and not for the rest of the body.
     pub(super) fn waits_for_server(&self) -> bool {
         let extent = self.body.extent();
         !self.is_decided() && self.units.iter().any(|unit| unit.waits_for_server(extent))
     }
 
-    /// Whether nothing of it was sent yet.
+    /// Whether nothing of the message was sent to a server yet.
     pub(super) fn is_collecting(&self) -> bool {
         !self.is_decided() && self.units.iter().all(Submission::is_collecting)
     }
 
-    /// That submission has ended.
+    /// Drops the submission of that index, which has ended.
     pub(super) fn retire(&mut self, index: u16) {
         let ended = |unit: &mut Submission| unit.id().index == index;
         for unit in self.units.extract_if(.., ended) {
@@ -280,13 +279,13 @@ impl Exchange {
         self.profile.fail_action_for(cause, is_response)
     }
 
-    /// The largest body that is held.
+    /// The largest body that is scanned, in bytes.
     pub(super) fn limit(&self) -> u64 {
         let is_response = self.direction == Direction::Response;
         self.profile.buffer_bytes(is_response)
     }
 
-    /// Whether it is an upload that is shown as a download.
+    /// Whether the message is an upload that is shown as a download (RESPMOD).
     pub(super) fn is_shown_as_download(&self) -> bool {
         self.direction == Direction::Request && self.request.method == Method::Respmod
     }

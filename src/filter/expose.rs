@@ -1,4 +1,4 @@
-//! The headers that tell client or application what became of a message.
+//! The headers that tell client and application the outcome of a message.
 
 use super::rewrite;
 use super::worker::Worker;
@@ -7,12 +7,12 @@ use crate::host::{Fields, Host};
 use crate::icap::Direction;
 use crate::report::{Conclusion, Outcome};
 
-/// Header that tells what became of a message.
+/// The header that tells the outcome.
 const OUTCOME_HEADER: &str = "x-icap-action";
-/// Header that tells what was found in it.
+/// The header that tells the name of the threat.
 const THREAT_HEADER: &str = "x-icap-threat";
 
-/// Text as a header field can carry it, bounded: a server chose it. `None` where nothing of it is left.
+/// A server's text, cut and cleaned for a header field. `None` where nothing is left.
 fn header_text(text: &str) -> Option<String> {
     const MAX_CHARS: usize = 256;
     let text: String = text
@@ -23,8 +23,8 @@ fn header_text(text: &str) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The outcome as a header says it. One that was not done must not be taken for one that was: of an application that is told
-/// `ICAP_MODIFIED` nobody may expect that it looks for more.
+/// The outcome as the header tells it. An outcome that was not enforced must differ from one that was: an application that
+/// reads `ICAP_MODIFIED` need not look further.
 fn outcome_text(conclusion: Conclusion) -> String {
     let outcome = conclusion.outcome.as_str();
     match conclusion.outcome {
@@ -35,7 +35,7 @@ fn outcome_text(conclusion: Conclusion) -> String {
     }
 }
 
-/// What tells the client or the application of an outcome.
+/// The header fields that tell an outcome.
 pub(super) fn exposed_fields(conclusion: Conclusion, threat: Option<&str>) -> Fields {
     let threat = threat.and_then(header_text);
     let outcome = (OUTCOME_HEADER, outcome_text(conclusion));
@@ -46,7 +46,7 @@ pub(super) fn exposed_fields(conclusion: Conclusion, threat: Option<&str>) -> Fi
 }
 
 impl<H: Host> Worker<H> {
-    /// Tells the application (in a request) or the client (in a response) what became of the message, where that is wanted.
+    /// Tells the application (in a request) or the client (in a response) the outcome, where the configuration wants that.
     pub(super) fn expose(
         &self,
         id: u32,
@@ -82,7 +82,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Takes out of a request what only this filter may say.
+    /// Removes from a request the headers that only this filter may set.
     pub(super) fn unexpose(&self, fields: &mut Fields) {
         for name in [OUTCOME_HEADER, THREAT_HEADER] {
             if rewrite::find(fields, name).is_none() {
@@ -98,7 +98,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Takes out of a response what only this filter may say.
+    /// Removes from a response the headers that only this filter may set.
     pub(super) fn unexpose_response(&self, id: u32) {
         for name in [OUTCOME_HEADER, THREAT_HEADER] {
             if let Err(e) = self.host.remove_header(Direction::Response, name) {

@@ -1,7 +1,7 @@
-//! The name of the file that a message is about.
+//! Finds the file name of a message, in `Content-Disposition` or the path.
 
-/// The name in `Content-Disposition` (RFC 6266), else the last segment of the path, with its percent-encoding taken off where
-/// that gives text. Never with a directory. `None`: there is no name.
+/// The name in `Content-Disposition` (RFC 6266), else the last segment of the path, percent-decoded where that gives text.
+/// Without directories. `None`: there is no name.
 pub fn file_name(disposition: Option<&[u8]>, target: &[u8]) -> Option<Vec<u8>> {
     disposition
         .and_then(of_disposition)
@@ -18,7 +18,7 @@ fn of_disposition(value: &[u8]) -> Option<Vec<u8>> {
     let mut plain = None;
     for (name, value) in parameters(value) {
         if name.eq_ignore_ascii_case(b"filename*") {
-            // charset'language'value: RFC 8187. Any charset but UTF-8 gives a plain name a chance.
+            // charset'language'value (RFC 8187). With a charset other than UTF-8 a plain `filename` counts instead.
             let mut parts = value.splitn(3, |b| *b == b'\'');
             let charset = parts.next().unwrap_or_default();
             let encoded = parts.nth(1);
@@ -34,7 +34,7 @@ fn of_disposition(value: &[u8]) -> Option<Vec<u8>> {
     plain
 }
 
-/// The parameters behind the first `;`, values without quotes.
+/// The parameters behind the first `;`: names, and values without quotes.
 fn parameters(value: &[u8]) -> Vec<(&[u8], Vec<u8>)> {
     let mut found = Vec::new();
     let mut rest = after(value, b';');
@@ -62,14 +62,14 @@ fn parameters(value: &[u8]) -> Vec<(&[u8], Vec<u8>)> {
     found
 }
 
-/// A quoted string (RFC 9110 section 5.6.4) to its end, and what follows.
+/// A quoted string (RFC 9110 section 5.6.4) behind its first quote, and the bytes that follow its end.
 fn unquote(quoted: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut value = Vec::new();
     let mut bytes = quoted.iter();
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => break,
-            // Some clients write a path of Windows without escapes.
+            // Some clients write a Windows path without escapes.
             b'\\' => match bytes.clone().next() {
                 Some(escaped @ (b'"' | b'\\')) => {
                     bytes.next();
@@ -88,14 +88,14 @@ fn after(bytes: &[u8], mark: u8) -> Option<&[u8]> {
     bytes.get(at.checked_add(1)?..)
 }
 
-/// Without directories.
+/// The name without directories. `None` where nothing is left.
 fn base(name: &[u8]) -> Option<Vec<u8>> {
     let last = name.rsplit(|b| matches!(b, b'/' | b'\\')).next()?;
     let last = last.trim_ascii();
     (!last.is_empty()).then(|| last.to_vec())
 }
 
-/// The bytes without percent-encoding; as they are, where decoding would not give text that can be written.
+/// The percent-decoded bytes; as they are, where decoding would not give text without control characters.
 fn decoded(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! A form, or another multipart, whose files are shown one by one: which parts it has.
+//! A form, or another multipart body, whose files are shown one by one: finds the parts, and says which are still to be shown.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,53 +8,53 @@ use crate::bug::{Bug, bug};
 use crate::multipart::{Ambiguous, Boundary, Layout, Parser, Part};
 use crate::transfer_encoding::TransferEncoding;
 
-/// A form under scan. All ranges are in bytes of the content: of the body, where no framing stands around that.
+/// A form under scan. All ranges are in bytes of the content, that is of the body without framing and coding.
 #[derive(Debug)]
 pub(super) struct Form {
     parser: Parser,
-    /// For the reading of a changed one.
+    /// Kept to read a changed form.
     boundary: Boundary,
-    /// It is said to be encoded: then it may be no form before it is decoded.
+    /// The headers announce a content coding, so the coded bytes need not be a form.
     is_encoded: bool,
-    /// Where the parts stand that are complete, in their order.
+    /// The parts that have come in whole, in their order.
     parts: Vec<Placed>,
-    /// Files that are complete and were not shown, with their places in `parts`.
+    /// The files that have come in whole and were not shown, with their index in `parts`.
     files: VecDeque<(usize, Part)>,
     stage: Stage,
 }
 
-/// How far the reading of a form got.
+/// How far a form was read and shown.
 #[derive(Debug)]
 enum Stage {
     /// More is to come.
     Coming,
-    /// All parts are known; those that are no files were not shown.
+    /// All parts are known; the fields were not shown.
     Ended(Layout),
-    /// It has none that could be known.
+    /// The body is coded: its parts can't be known, so it is shown as a whole.
     Opaque,
-    /// Nothing is left to be shown but files.
+    /// At most files are left to be shown.
     Shown,
 }
 
-/// Where a part stands.
+/// Where a part stands in the content.
 #[derive(Debug)]
 pub(super) struct Placed {
     pub(super) whole: Range<u64>,
     pub(super) headers: Range<u64>,
     pub(super) body: Range<u64>,
     pub(super) is_file: bool,
-    /// Its body is in a transfer encoding.
+    /// The part's body is in a transfer encoding.
     pub(super) is_encoded: bool,
-    /// Of its names: a changed form has to have the same.
+    /// A hash of the part's names: the same part of a changed form must have the same names.
     names: u64,
 }
 
-/// What is left to be shown of a form beside its files.
+/// What is to be shown of a form beside its files.
 #[derive(Debug)]
 pub(super) enum Rest {
-    /// These ranges, which are a form of all parts that are no files.
+    /// The fields: these ranges together are a form without files.
     Fields(Vec<Range<u64>>),
-    /// The form as it is: it has no file.
+    /// The form as it is, which has no file.
     Whole,
 }
 
@@ -71,7 +71,7 @@ impl Form {
         }
     }
 
-    /// Reads on.
+    /// Reads the next bytes of the content.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Ambiguous> {
         let read = self.parser.push(bytes);
         while let Some(part) = self.parser.next_part() {
@@ -84,7 +84,7 @@ impl Form {
         read
     }
 
-    /// The body has come to its end.
+    /// The whole content was read.
     pub(super) fn end(&mut self) -> Result<(), Ambiguous> {
         if let Stage::Coming = self.stage {
             self.stage = match self.parser.finish() {
@@ -96,12 +96,12 @@ impl Form {
         Ok(())
     }
 
-    /// The next file, with its place among the parts. Each comes once.
+    /// The next file, with its index among the parts. Each comes once.
     pub(super) fn next_file(&mut self) -> Option<(usize, Part)> {
         self.files.pop_front()
     }
 
-    /// What is left when all files were taken and the form is at its end; once.
+    /// What to show beside the files, once the whole form was read. Comes once.
     pub(super) fn rest(&mut self) -> Option<Rest> {
         let layout = match &self.stage {
             Stage::Ended(layout) => layout,
@@ -128,17 +128,17 @@ impl Form {
         }
     }
 
-    /// Whether all was taken that is to be shown.
+    /// Whether everything was taken that is to be shown.
     pub(super) fn is_shown(&self) -> bool {
         matches!(self.stage, Stage::Shown) && self.files.is_empty()
     }
 
-    /// The parts that are complete, in their order.
+    /// The parts that have come in whole, in their order.
     pub(super) fn parts(&self) -> &[Placed] {
         &self.parts
     }
 
-    /// What its delimiters are made of.
+    /// The boundary of the form's delimiters.
     pub(super) fn boundary(&self) -> &Boundary {
         &self.boundary
     }
@@ -150,7 +150,7 @@ impl Placed {
             whole: part.whole.clone(),
             headers: part.headers.clone(),
             body: part.body.clone(),
-            // A browser sends an input in which no file was chosen as one without a name and without bytes.
+            // Where the user chose no file, a browser sends a part with an empty file name and no bytes.
             is_file: part.is_file()
                 && !(part.body.is_empty() && part.file_name.as_deref() == Some("")),
             is_encoded: part.encoding != TransferEncoding::Identity,
@@ -158,13 +158,13 @@ impl Placed {
         }
     }
 
-    /// Whether another has the same names.
+    /// Whether another part has the same names.
     pub(super) fn is_named_as(&self, part: &Part) -> bool {
         self.names == names(part)
     }
 }
 
-/// Both names of a part, as a number: a form may have a thousand long ones.
+/// A hash of a part's two names. The names themselves are not kept: a form may have a thousand long ones.
 fn names(part: &Part) -> u64 {
     let mut names = DefaultHasher::new();
     (&part.name, &part.file_name).hash(&mut names);

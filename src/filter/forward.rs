@@ -1,4 +1,4 @@
-//! A verdict is applied: the message goes on as it is, or is replaced.
+//! Applies an outcome that lets a message go on, as it is or replaced.
 
 use super::buffer::append;
 use super::exchange::{Draining, Exchange, Phase};
@@ -18,14 +18,14 @@ impl<H: Host> Worker<H> {
     /// Goes on with the message as it is.
     ///
     /// ```text
-    ///  in the message's own callback ──▶ Released: what the callback returns lets it go
-    ///  elsewhere, no part of its body held, or all of it ──▶ Released, by a resume
-    ///  elsewhere, a part held and more to come ──▶ Cleared: it goes on in its own next callback
-    ///  all that was announced is there, Envoy has not said that this is the end ──▶ Cleared
+    ///  in the message's own callback ──▶ Released: the callback returns Continue
+    ///  in another callback, no byte of the body held, or the whole body ──▶ Released, by a resume
+    ///  in another callback, a part of the body held and more to come ──▶ Cleared: goes on in its own next callback
+    ///  all announced bytes have come, but Envoy has not reported the end ──▶ Cleared
     /// ```
     ///
-    /// A resume in mid-body would deliver what is held twice where Envoy's router keeps the body too, for a retry or an internal
-    /// redirect; before Envoy 1.39.3 the next part would be lost (Envoy's issue 46841).
+    /// A resume in mid-body would deliver the held bytes twice where Envoy's router keeps the body too, for a retry or an
+    /// internal redirect. Before Envoy 1.39.3 the next part would be lost (Envoy's issue 46841).
     pub(super) fn let_go(&mut self, id: u32, exchange: &mut Exchange) {
         if self.let_stream_go(id, exchange) {
             return;
@@ -51,28 +51,28 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Goes on with an upload whose body turned out to be empty: it is not scanned.
+    /// Goes on, unscanned, with an upload whose body turned out to be empty.
     pub(super) fn let_go_without_body(&mut self, id: u32, exchange: &mut Exchange) {
         let conclusion = Conclusion::done(Outcome::Disabled, Significance::NONE);
         self.conclude(id, exchange, conclusion);
         self.let_go(id, exchange);
     }
 
-    /// Goes on with a message that failed and is monitored, whatever it is. More of it than its `content-length` says must not be
-    /// taken for another message: without that header it goes on in chunks.
+    /// Goes on with a monitored message that failed. If its body is longer than `content-length` says, the application must not
+    /// take the rest for another message: the header is removed, so the body goes on in chunks.
     pub(super) fn let_go_monitored(&mut self, id: u32, exchange: &mut Exchange) {
         if exchange.body.exceeds_announced() {
             exchange.body.announced = None;
         }
-        // Of what went on before, the headers have gone.
+        // A message that went on before has sent its headers.
         if exchange.is_held() {
             self.let_go(id, exchange);
         }
     }
 
-    /// Sees to it that `content-length` is right when a message with a body goes on. A filter before this one may have changed it
-    /// while the body came (Lua's `setBytes` on a chunk does): whoever gets it would take what is over for another message. Of a
-    /// body that came at once, as long as its headers had announced, such a filter can have said nothing else.
+    /// Corrects `content-length` when a message with a body goes on. A filter before this one may have changed the header while
+    /// the body came (Lua's `setBytes` on a chunk does so), and the receiver would take surplus bytes for another message. If
+    /// the body came in one callback and as long as announced, no filter can have changed the header since.
     pub(super) fn keep_length(&self, id: u32, exchange: &Exchange) {
         let body = exchange.body;
         if body.available == 0 || body.came_whole() {
@@ -99,17 +99,17 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Puts another message in the place of this one, once it has come to its end.
+    /// Replaces the message, once the whole original has come.
     pub(super) fn replace(&mut self, id: u32, exchange: &mut Exchange, draining: Draining) {
         exchange.phase = Phase::Draining(Box::new(draining));
         self.drain(id, exchange);
     }
 
-    /// Throws away what has come of the original, and replaces it when that is all.
+    /// Discards the bytes that have come of the original, and puts the replacement in place once the whole original has come.
     pub(super) fn drain(&mut self, id: u32, exchange: &mut Exchange) {
         let brings_body = matches!(&exchange.phase, Phase::Draining(draining) if draining.replacement.body.is_some());
         if brings_body && exchange.body.at_end && !bug(Bug::NestedRefusalUnlogged) {
-            // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
+            // If Envoy's buffer has no room for the edit, Envoy sends a local reply and logs, all within the edit.
             self.log_outcome(id, exchange, Significance::BODY_SIZE);
         }
         let Phase::Draining(draining) = &exchange.phase else {
@@ -119,7 +119,7 @@ impl<H: Host> Worker<H> {
         let direction = exchange.direction;
         let entered = self.host.enter(id);
         let placed = match &replacement.body {
-            // It is made of the original.
+            // A patched body needs the whole original.
             Some(NewBody::Patched(_)) if !exchange.body.at_end => return,
             Some(NewBody::Placed(_)) if !exchange.body.at_end => {
                 if let Err(e) = self.tidy_up(id, exchange) {
@@ -127,7 +127,7 @@ impl<H: Host> Worker<H> {
                 }
                 return;
             }
-            // Nothing of it has come, and before that there is no buffer either.
+            // Before the first byte of the original the host has no buffer.
             Some(NewBody::Other(_)) if !exchange.body.at_end && exchange.body.available == 0 => {
                 return;
             }
@@ -159,7 +159,7 @@ impl<H: Host> Worker<H> {
             None => entered,
         }
         .and_then(|()| {
-            // Beside a length there are no trailers in HTTP/1.
+            // HTTP/1 has no trailers beside a content-length.
             let has_length = !exchange.has_trailers || exchange.body.announced.is_some();
             match has_length {
                 true => self.host.set_headers(direction, &replacement.headers),
@@ -178,13 +178,13 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The changed message is in place.
+    /// The changed message is in place: logs it and lets it go on.
     fn conclude_change(&mut self, id: u32, exchange: &mut Exchange) {
         let Phase::Draining(draining) = std::mem::replace(&mut exchange.phase, Phase::Scanning)
         else {
             return;
         };
-        // What goes on is another body.
+        // From here on the changed body counts.
         exchange.layout = None;
         let Draining {
             replacement,
@@ -198,7 +198,7 @@ impl<H: Host> Worker<H> {
             .as_ref()
             .map_or(exchange.body.available, NewBody::len);
         exchange.body.available = length;
-        // Its length is looked at.
+        // So that `keep_length` checks the length of the changed body.
         exchange.body.callbacks = 0;
         exchange.body.announced = exchange.body.announced.map(|_| length);
         if let Some(record) = record {
@@ -213,15 +213,15 @@ impl<H: Host> Worker<H> {
         self.let_go(id, exchange);
     }
 
-    /// The original is no longer whole: whatever the profile says, nothing of it may go on.
+    /// The replacement failed. The original is no longer whole, so nothing of it may go on, whatever the profile says.
     pub(super) fn fail_to_replace(&mut self, id: u32, exchange: &mut Exchange, error: &str) {
         let reason = format!("the changed message could not be put in place: {error}");
         self.fail_closed(id, exchange, Cause::Internal, &reason);
     }
 
-    /// Envoy's buffer had no room for the changed body: Envoy has answered the client.
+    /// Envoy's buffer had no room for the changed body: Envoy has sent a local reply.
     pub(super) fn refused_by_envoy(&mut self, id: u32, exchange: &mut Exchange) {
-        exchange.phase = Phase::Answered;
+        exchange.phase = Phase::Replied;
         let reason = "what was to be put in place is larger than Envoy's buffer limit";
         self.record_failure(id, exchange, Cause::Oversize, reason);
         let significance = Significance::of(Outcome::Failed, Some(Cause::Oversize), false);

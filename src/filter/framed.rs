@@ -1,4 +1,4 @@
-//! Uploads in the content encoding `aws-chunked`: their content, without the framing.
+//! Uploads in the content encoding `aws-chunked`: finds their content, without the framing.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use crate::aws_chunked::{self, Ambiguous, Deframer, Framing};
 use crate::host::Fields;
 use crate::submission::Content;
 
-/// An upload whose framing is read as it comes.
+/// An upload in `aws-chunked`, whose framing is read as it comes.
 #[derive(Debug)]
 pub(super) struct Framed {
     deframer: Deframer,
@@ -16,7 +16,7 @@ pub(super) struct Framed {
 }
 
 impl Framed {
-    /// An upload of which nothing was read; `None`: these fields announce no framing.
+    /// An upload of which nothing was read. `None`: these fields announce no framing.
     pub(super) fn of(fields: &Fields) -> Result<Option<Self>, Ambiguous> {
         let [encoding, payload, length] = [
             "content-encoding",
@@ -35,12 +35,12 @@ impl Framed {
         }))
     }
 
-    /// The content, as it comes.
+    /// Where the content stands in the body, as far as it has come.
     pub(super) fn content(&self) -> &Rc<Content> {
         &self.content
     }
 
-    /// Reads on. The ranges of the body that are content, all of which are in `bytes`.
+    /// Reads the next `bytes` of the body, and gives the ranges of the body within them that are content.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<Vec<Range<u64>>, Ambiguous> {
         let read = self.deframer.push(bytes);
         let mut ranges = Vec::new();
@@ -51,7 +51,7 @@ impl Framed {
         read.map(|()| ranges)
     }
 
-    /// The body has come to its end.
+    /// The whole body was read.
     pub(super) fn end(&self) -> Result<(), Ambiguous> {
         self.deframer.finish()?;
         self.content.end();
@@ -59,7 +59,7 @@ impl Framed {
     }
 }
 
-/// The fields of an upload as they are without the framing.
+/// The fields of an upload without the framing. `length`: that of the content, in bytes.
 pub(super) fn without_framing(fields: &Fields, length: u64) -> Fields {
     let mut bare = Fields::new();
     for (name, value) in fields.iter() {

@@ -1,4 +1,4 @@
-//! What is asked of the ICAP server about a message.
+//! Makes the ICAP request for a message, out of the profile, the message's fields and the host's properties.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -18,19 +18,19 @@ use crate::icap::{Direction, Method, Request, ServiceOptions, Transfer};
 /// The filter state that tells the address of the downstream connection.
 const PEER_STATE: &str = "icap_filter.peer";
 
-/// What the host alone can say of a message, as far as the server is to be told: the ends of the downstream connection, and
-/// the values of operators.
+/// The values in an ICAP request that the host gives: the two addresses of the downstream connection, and the values of
+/// operators.
 #[derive(Debug)]
-pub(super) struct Told<'h, H> {
+pub(super) struct HostValues<'h, H> {
     host: &'h H,
     client: Option<IpAddr>,
     server: Option<IpAddr>,
-    /// It is a part of a form that is shown.
+    /// The ICAP request shows a part of a form.
     of_part: bool,
 }
 
-impl<'h, H: Host> Told<'h, H> {
-    /// What the profile wants told, and the service that is asked.
+impl<'h, H: Host> HostValues<'h, H> {
+    /// The values that the profile sends to the service. `watched`: what is known of the service.
     pub(super) fn of(
         host: &'h H,
         now_ms: u64,
@@ -57,7 +57,7 @@ impl<'h, H: Host> Told<'h, H> {
         }
     }
 
-    /// The same about a part of a form.
+    /// The same values for a part of a form.
     pub(super) fn about_part(self) -> Self {
         Self {
             of_part: true,
@@ -65,7 +65,7 @@ impl<'h, H: Host> Told<'h, H> {
         }
     }
 
-    /// What only the host can say of an operator's value.
+    /// The value of an operator, where the host gives it.
     fn value(&self, operator: &Operator) -> Option<Vec<u8>> {
         let property = |path: &[&str]| self.host.property(path).ok()?;
         match operator {
@@ -79,8 +79,8 @@ impl<'h, H: Host> Told<'h, H> {
     }
 }
 
-/// What is asked of the ICAP server about a message: `requested` are the fields of the request, `fields` those of the message, or
-/// of the part of a form that is shown.
+/// The ICAP request for a message. `requested` are the fields of the request, `fields` those of the message, or of the part of
+/// a form that is shown.
 pub(super) fn icap_request<H: Host>(
     profile: &Profile,
     watched: Option<&Service>,
@@ -88,7 +88,7 @@ pub(super) fn icap_request<H: Host>(
     method: Method,
     (requested, fields): (&Fields, &Fields),
     (request_head, response_head): (Option<Vec<u8>>, Option<Vec<u8>>),
-    told: &Told<'_, H>,
+    host_values: &HostValues<'_, H>,
 ) -> Request {
     let mut headers = Vec::new();
     let mut add = |name: &str, value: Option<String>| {
@@ -96,8 +96,8 @@ pub(super) fn icap_request<H: Host>(
             headers.push((name.to_owned(), value));
         }
     };
-    add("X-Client-IP", told.client.map(ip_text));
-    add("X-Server-IP", told.server.map(ip_text));
+    add("X-Client-IP", host_values.client.map(ip_text));
+    add("X-Server-IP", host_values.server.map(ip_text));
     if let Some(name) = &profile.authenticated_user_header {
         let user = find(requested, name).filter(|user| !user.is_empty());
         add(
@@ -117,9 +117,9 @@ pub(super) fn icap_request<H: Host>(
         request: requested,
         message: fields,
         target,
-        // The path names the form, and none of its files.
-        named_by: if told.of_part { b"" } else { target },
-        host: &|operator| told.value(operator),
+        // The path names the form, not one of its files.
+        named_by: if host_values.of_part { b"" } else { target },
+        host: &|operator| host_values.value(operator),
     };
     let configured = profile.icap_headers.iter();
     headers.extend(
@@ -139,7 +139,7 @@ pub(super) fn icap_request<H: Host>(
     }
 }
 
-/// An address as text, which is allocated once.
+/// An address as text, in one allocation.
 fn ip_text(ip: IpAddr) -> String {
     const LONGEST: usize = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255".len();
     let mut text = String::with_capacity(LONGEST);
@@ -148,7 +148,7 @@ fn ip_text(ip: IpAddr) -> String {
     text
 }
 
-/// The name of a user as the profile has it written. `None`: it can't be.
+/// The name of a user in the profile's encoding. `None`: the encoding does not allow this name.
 fn user_value(profile: &Profile, user: &[u8]) -> Option<String> {
     let scheme = profile.authenticated_user_scheme.as_bytes();
     let named = match scheme {
@@ -164,7 +164,8 @@ fn user_value(profile: &Profile, user: &[u8]) -> Option<String> {
     }
 }
 
-/// The statuses to offer. 206 only to a server that names it: the body is always at hand, but few can do it.
+/// The statuses for `Allow`. The filter always holds the body, so it could offer 206 to all, but few servers support 206: it
+/// goes only to those that name it.
 pub(super) fn allow(profile: &Profile, options: Option<&ServiceOptions>) -> Vec<u16> {
     let partial = options.is_some_and(|options| options.allow.contains(&206));
     [
@@ -176,8 +177,8 @@ pub(super) fn allow(profile: &Profile, options: Option<&ServiceOptions>) -> Vec<
     .collect()
 }
 
-/// The largest preview for a message: never more than the service takes (RFC 3507 section 4.5), none where it wants such
-/// messages complete, or names no preview and the profile does not insist.
+/// The largest preview for a message, in bytes: at most what the service takes (RFC 3507 section 4.5). None where the service
+/// wants such messages complete, or names no preview and the profile does not insist.
 pub(super) fn preview(
     profile: &Profile,
     options: Option<&ServiceOptions>,
@@ -202,26 +203,26 @@ pub(super) fn path(fields: &Fields) -> Cow<'_, str> {
     String::from_utf8_lossy(target.split(|b| *b == b'?').next().unwrap_or_default())
 }
 
-/// The path in the head of a request as the server gets it, without its query; empty where there is no head.
+/// The path in the request head that goes to the ICAP server, without its query; empty where there is no head.
 pub(super) fn request_path(head: Option<&[u8]>) -> Cow<'_, str> {
     let path = request_target(head).split(|b| *b == b'?').next();
     String::from_utf8_lossy(path.unwrap_or_default())
 }
 
-/// The target in the head of a request, with its query.
+/// The target in a request head, with its query; empty where there is no head.
 fn request_target(head: Option<&[u8]>) -> &[u8] {
     head.and_then(|head| head.split(|b| *b == b' ').nth(1))
         .unwrap_or_default()
 }
 
-/// The address of one end of the downstream connection, as Envoy trusts it.
+/// The address of one end (`source` or `destination`) of the downstream connection, as Envoy trusts it.
 pub(super) fn address<H: Host>(host: &H, end: &str) -> Option<IpAddr> {
     parse_address(&host.property(&[end, "address"]).ok()??)
 }
 
-/// The address of the downstream connection itself. Envoy tells it only through the filter state [`PEER_STATE`], which a filter
-/// of Envoy's own sets. Without that it is known where Envoy took the downstream address from the connection: it gives one
-/// that came from a header the port 0.
+/// The client's address on the downstream connection itself. Envoy tells it only through the filter state [`PEER_STATE`], which
+/// a filter of Envoy's own sets. Without that state, Envoy's downstream address counts if it comes from the connection: Envoy
+/// gives an address that comes from a header the port 0.
 pub(super) fn peer_address<H: Host>(host: &H, now_ms: u64) -> Option<IpAddr> {
     if let Ok(Some(state)) = host.property(&["filter_state", PEER_STATE]) {
         return parse_address(&state);
@@ -243,7 +244,7 @@ pub(super) fn peer_address<H: Host>(host: &H, now_ms: u64) -> Option<IpAddr> {
     peer
 }
 
-/// The downstream address, where no header can have been its source.
+/// Envoy's downstream address, if it can't come from a header.
 fn unforwarded_address<H: Host>(host: &H) -> Option<IpAddr> {
     let port = host.property(&["source", "port"]).ok()??;
     if port.iter().all(|b| *b == 0) {

@@ -1,4 +1,4 @@
-//! What Envoy reports while the worker is in a callback: the worker sees to it when that callback is done.
+//! The queue of events that Envoy reports while the worker is in a callback. The worker handles them after that callback.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -6,24 +6,24 @@ use std::rc::Rc;
 
 use crate::connection::StreamToken;
 
-/// What the worker is told of, now or when it is done with what it is being told.
+/// An event for the worker, handled at once or after the running callback.
 #[derive(Debug)]
 pub(super) enum Event {
     /// A stream is established, to the server at that address.
     Connected(StreamToken, String),
-    /// Bytes from a server.
+    /// Bytes have come from a server.
     Message(StreamToken, Vec<u8>),
-    /// Bytes from a server that Envoy did not hand over.
+    /// Bytes have come from a server, and the module could not read them from Envoy.
     Unreadable(StreamToken),
     /// A stream is closed.
     Closed(StreamToken),
-    /// Envoy answers the client of that message itself.
+    /// Envoy sends a local reply of its own for that message.
     Replied(u32),
-    /// The context of that message is about to go.
+    /// Envoy is about to delete the context of that message.
     Done(u32),
 }
 
-/// The events that wait for their turn; shared by the role, which takes them in, and the worker, which can look ahead.
+/// The events that wait. The role adds them; the worker can look ahead.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inbox(Rc<RefCell<VecDeque<Event>>>);
 
@@ -36,8 +36,8 @@ impl Inbox {
         self.0.borrow_mut().pop_front()
     }
 
-    /// Whether Envoy has ended that message within the callback that is running. An edit past Envoy's own buffer limit does
-    /// that, and says nothing in its status.
+    /// Whether Envoy has ended that message within the running callback. Envoy does so at an edit past its own buffer limit,
+    /// though the edit's status is a success.
     pub(super) fn has_ended(&self, id: u32) -> bool {
         self.0.borrow().iter().any(|event| match event {
             Event::Replied(of) | Event::Done(of) => *of == id,

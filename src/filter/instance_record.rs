@@ -1,33 +1,34 @@
-//! What each instance of the module leaves behind for the others: a sign of life, and what it has put into the gauges.
+//! The record that each instance of the module keeps in shared data: a sign of life, and the instance's share of the gauges.
 //!
-//! Envoy keeps a gauge's value when the virtual machine that added to it is gone. So each instance notes its share where all
-//! instances can read it, and those that live take out what one has left that lives no more.
+//! Envoy keeps a gauge's value when the virtual machine that added to it is gone. So each instance records its share where the
+//! others can read it, and those that live subtract the share of an instance that has died.
 
-/// How old a sign of life may be, in milliseconds, before its instance counts as gone. Every instance gives one at each tick of
-/// its clock, which ticks at least every 2 seconds.
+/// How old a sign of life may be, in milliseconds, before its instance counts as dead. Each instance gives a sign of life
+/// at each tick, at least every 2 seconds.
 pub const DEAD_AFTER_MS: u64 = 10_000;
 
-/// The note of one instance.
+/// The record of one instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstanceRecord {
-    /// When the instance was alive last, in milliseconds since 1970; 0: there is none.
+    /// The last sign of life, in milliseconds since 1970; 0: no instance has this record.
     pub alive_ms: u64,
-    /// Gauges by name, and what of their value is this instance's.
+    /// Gauges by name, and this instance's share of their value.
     pub gauges: Vec<(String, i64)>,
 }
 
 impl InstanceRecord {
-    /// Whether there is an instance.
+    /// Whether an instance, alive or dead, has this record.
     pub fn is_taken(&self) -> bool {
         self.alive_ms > 0
     }
 
-    /// Whether there was one that lives no more.
+    /// Whether the instance has died.
     pub fn is_dead(&self, now_ms: u64) -> bool {
         self.is_taken() && now_ms.saturating_sub(self.alive_ms) > DEAD_AFTER_MS
     }
 
-    /// The note as bytes: the time, then for each gauge its value, the length of its name, and the name.
+    /// The record as bytes: the time, then for each gauge its value, the length of its name, and the name. Numbers are 64 bits,
+    /// little-endian.
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = self.alive_ms.to_le_bytes().to_vec();
         for (name, value) in &self.gauges {
@@ -38,7 +39,7 @@ impl InstanceRecord {
         bytes
     }
 
-    /// What [`encode`](Self::encode) wrote. `None` for bytes that it did not write.
+    /// Reads the bytes that [`encode`](Self::encode) wrote. `None` for other bytes.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (alive, mut rest) = bytes.split_first_chunk()?;
         let mut gauges = Vec::new();

@@ -1,31 +1,32 @@
-//! The instances of the module that share a `vm_id`: one for each worker, and one of Envoy's main thread.
+//! Counts the instances of the module that share a `vm_id` (one for each worker, one on Envoy's main thread), and subtracts
+//! from the gauges the share of an instance that has died.
 
 use super::instance_record::InstanceRecord;
 use super::metrics::Metrics;
 use super::worker::Worker;
 use crate::host::{Host, HostResult, MetricKind, Version, add_shared, create_shared};
 
-/// Key of the number of records that there have been.
+/// The key in shared data of the number of records ever made.
 const RECORDS: &str = "icap_filter.records";
-/// How often an instance looks after its record and those of the others, in milliseconds.
+/// How often an instance writes its record and reads those of the others, in milliseconds.
 const ROUND_MS: u64 = 1_000;
 
-/// This instance among the others.
+/// What this instance knows of itself and the others.
 #[derive(Debug, Default)]
 pub(super) struct Instances {
     /// The number of this instance's record, once it has one.
     own: Option<u64>,
-    /// How many records there were at the last look.
+    /// How many records there were at the last round.
     records: u64,
-    /// How many instances live.
+    /// How many instances live, this one included.
     live: u32,
-    /// When to look again.
+    /// When the next round is due.
     next_ms: u64,
 }
 
 impl Instances {
-    /// Makes the number of records known, at none. Envoy configures an instance on its main thread before any worker's: so no
-    /// two workers can both find it missing, which would lose one of them.
+    /// Makes the shared number of records, at 0. Envoy configures the instance on its main thread before any worker's, so no two
+    /// workers find the number missing at the same time, which would lose one of them.
     pub(super) fn prepare<H: Host>(host: &H) {
         if let Err(e) = create_shared(host, RECORDS) {
             log::warn!("icap: the workers are not counted: {e}");
@@ -45,7 +46,7 @@ impl Instances {
         let is_new = self.own.replace(own).is_none();
         let (record, _) = read(host, own)?;
         if !is_new && !record.is_taken() {
-            // The others took this instance for dead, as after a long pause of all of Envoy, and its share out of the gauges.
+            // The others took this instance for dead (as after a long pause of all of Envoy), and subtracted its share.
             metrics.forget_gauges();
         }
         let alive_ms = host.wall_clock_ms();
@@ -76,8 +77,8 @@ impl Instances {
 }
 
 impl<H: Host> Worker<H> {
-    /// Gives a sign of life, and takes out of the gauges what instances have left there that live no more. At once where there
-    /// is a new instance, which has to share with this one what a server allows.
+    /// Runs a round if one is due: gives a sign of life, and subtracts from the gauges the shares of dead instances. A new
+    /// instance makes a round due at once, since it shares a server's `Max-Connections` with this one.
     pub(super) fn look_after_instances(&mut self) {
         let is_known =
             add_shared(&self.host, RECORDS, 0).is_ok_and(|n| n == self.instances.records);
@@ -86,7 +87,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The same at once.
+    /// Runs a round at once.
     pub(super) fn look_for_instances(&mut self) {
         self.instances.next_ms = self.now_ms.saturating_add(ROUND_MS);
         if let Err(e) = self.instances.look(&self.host, &mut self.metrics) {
@@ -94,13 +95,13 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// This instance is about to go, and has taken its share out of the gauges.
+    /// Frees the record of this instance, which is about to go and has subtracted its share from the gauges.
     pub(super) fn leave_instances(&self) {
         self.instances.leave(&self.host);
     }
 }
 
-/// Takes out of the gauges what a dead instance has left there. One of those that live is first to free the record.
+/// Subtracts from the gauges the share of a dead instance. Only the instance that first frees the record does so.
 fn bury<H: Host>(host: &H, number: u64, record: &InstanceRecord, version: Version) {
     if free(host, number, version).is_err() {
         return;

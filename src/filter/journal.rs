@@ -1,4 +1,4 @@
-//! What icap_log tells of an HTTP exchange.
+//! The journal: collects what icap_log tells of a request and its response.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -10,13 +10,13 @@ use crate::host::{Host, HostResult};
 use crate::report::{Conclusion, IcapLog, Outcome, ScanRecord, Significance, TrailerNames};
 use crate::verdict::{Findings, Violation, clean};
 
-/// From how many transactions on those that passed are left out of icap_log: a form may have a thousand files.
+/// Behind so many transactions, icap_log leaves out those that passed: a form may have a thousand files.
 const MAX_RECORDS: usize = 100;
 
-/// How many names of trailers are logged.
+/// How many names of trailers are logged at most.
 const MAX_TRAILERS: usize = 32;
 
-/// What is to be logged of an HTTP exchange: the transactions so far, of request and response.
+/// What is to be logged of a request and its response: the transactions so far and the conclusion.
 #[derive(Debug)]
 pub(super) struct Journal {
     rule: Option<Rc<str>>,
@@ -25,14 +25,14 @@ pub(super) struct Journal {
     records: Vec<ScanRecord<'static>>,
     /// The names of trailers that went on.
     trailers: Vec<String>,
-    /// The names of those that did not.
+    /// The names of trailers that were removed.
     removed_trailers: Vec<String>,
     /// What the other filters of a chain have logged.
     chain: Chain,
 }
 
 impl Journal {
-    /// Nothing has happened yet. `rule`: the one that matched. `secrets` are left out of what is logged.
+    /// An empty journal. `rule`: the rule that matched. `secrets` are left out of the log.
     pub(super) fn new(rule: Option<Rc<str>>, secrets: &Secrets) -> Self {
         Self {
             rule,
@@ -45,20 +45,20 @@ impl Journal {
         }
     }
 
-    /// Goes on with the response, which another profile may scan, because a rule says so.
+    /// The journal, carried on for the response, which another profile may scan because `rule` says so.
     pub(super) fn going_on(mut self, profile: &Profile, rule: Option<Rc<str>>) -> Self {
         self.secrets = Secrets::joined([&self.secrets, &profile.secrets]);
         self.rule = self.rule.or(rule);
         self
     }
 
-    /// Adds a transaction. What the server said of it may repeat what it was sent.
+    /// Adds a transaction, without secrets: the server may repeat what the filter sent.
     pub(super) fn push(&mut self, mut record: ScanRecord<'static>) {
         if self.records.len() >= MAX_RECORDS && record.outcome == Some(Outcome::Passed) {
             return;
         }
         record.findings = without_secrets(record.findings, &self.secrets);
-        // One is the rule.
+        // Most exchanges have one transaction.
         self.records
             .reserve_exact(usize::from(self.records.is_empty()));
         self.records.push(record);
@@ -89,34 +89,34 @@ impl Journal {
         }
     }
 
-    /// Notes an outcome: of request and response the graver one stands.
+    /// Notes an outcome. The graver outcome of request and response counts.
     pub(super) fn note(&mut self, conclusion: Conclusion) {
         self.conclusion = Some(self.with(conclusion));
     }
 
-    /// The outcome so far together with another.
+    /// The conclusion so far, combined with another.
     pub(super) fn with(&self, conclusion: Conclusion) -> Conclusion {
         self.conclusion
             .map_or(conclusion, |before| before.with(conclusion))
     }
 
-    /// What became of the exchange so far.
+    /// The conclusion so far.
     pub(super) fn conclusion(&self) -> Conclusion {
         self.conclusion
             .unwrap_or(Conclusion::done(Outcome::Failed, Significance::NONE))
     }
 
-    /// Looks for what other filters of a chain have logged. The context has been entered.
+    /// Reads what other filters of a chain have logged. The caller has entered the context.
     pub(super) fn look<H: Host>(&mut self, host: &H, config: &Config) {
         self.chain.look(host, config);
     }
 
-    /// What client and application are told: of all filters of a chain.
+    /// The conclusion and the threat that client and application are told: those of all filters of a chain.
     pub(super) fn told(&self) -> (Conclusion, Option<&str>) {
         self.chain.told(self.conclusion(), self.threat())
     }
 
-    /// What was found, by the last transaction of this filter that found anything.
+    /// The threat in the last transaction of this filter that found one.
     pub(super) fn threat(&self) -> Option<&str> {
         let mut records = self.records.iter().rev();
         records.find_map(|record| record.findings.threat_id.as_deref())
@@ -132,8 +132,8 @@ impl Journal {
         self.records.last()?.latency_ms
     }
 
-    /// Writes icap_log with that outcome; `profile` is empty where there is none. In a chain it names the transactions that it has
-    /// added since.
+    /// Writes icap_log with that conclusion. `profile` is empty where there is none. In a chain, transactions of this filter get
+    /// the profile's name.
     pub(super) fn write<H: Host>(
         &mut self,
         host: &H,
@@ -162,7 +162,7 @@ impl Journal {
     }
 }
 
-/// What was found, without a secret that a server repeats.
+/// The findings, without a secret that a server repeats.
 fn without_secrets<'f>(findings: Cow<'f, Findings>, secrets: &Secrets) -> Cow<'f, Findings> {
     let named = |v: &Violation| [v.file_name.as_str(), v.threat_name.as_str()].map(str::to_owned);
     let mut texts = findings

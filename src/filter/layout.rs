@@ -1,4 +1,4 @@
-//! What stands where in the host's buffer while a change is put there and the original still comes.
+//! Keeps track of the host's buffer while it gets a changed body and the original still comes.
 
 use std::collections::VecDeque;
 
@@ -6,31 +6,31 @@ use super::buffer::{append, drain, turn};
 use crate::host::{Host, HostResult};
 use crate::icap::Direction;
 
-/// The buffer of a message of which another takes the place.
+/// The segments of the buffer, of the changed body and of the original.
 ///
 /// ```text
-///  [changed][original][changed][original] ◀── what the host adds is the original's
+///  [changed][original][changed][original] ◀── the host adds bytes of the original
 /// ```
 ///
-/// What is the original's goes in the end, and before that when it takes too much room.
+/// The original's segments are removed in the end, and earlier when they take too much room.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     segments: VecDeque<Segment>,
-    /// So many bytes were put in.
+    /// How many bytes of the changed body the filter has put in.
     added: u64,
-    /// So many bytes of the original are gone.
+    /// How many bytes of the original were removed.
     gone: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Segment {
     len: u64,
-    /// It is of the changed body.
+    /// The segment belongs to the changed body.
     stays: bool,
 }
 
 impl Layout {
-    /// The original, of `available` bytes, of which the changed body begins with the first `same`.
+    /// A buffer that holds `available` bytes of the original. The changed body begins with the first `same` of them.
     pub(super) fn of(same: u64, available: u64) -> Self {
         let mut layout = Self::default();
         layout.add(same, true);
@@ -38,37 +38,38 @@ impl Layout {
         layout
     }
 
-    /// How many bytes are in the buffer.
+    /// How many bytes the buffer holds.
     pub(super) fn size(&self) -> u64 {
         self.sum(|_| true)
     }
 
-    /// Whether the changed body stands there alone.
+    /// Whether the buffer holds the changed body alone.
     pub(super) fn is_tidy(&self) -> bool {
         self.useless() == 0
     }
 
-    /// How many of them are of no use.
+    /// How many bytes of the buffer are the original's, and so of no use.
     fn useless(&self) -> u64 {
         self.sum(|segment| !segment.stays)
     }
 
-    /// Whether it is worth while to take out what is of no use: as much is as would have to be moved for that, or there would be
-    /// more than `limit` bytes with so many more.
+    /// Whether removing the useless bytes is worth the moves: they are at least `large`, and either as many as the bytes to move,
+    /// or the buffer would exceed `limit` bytes with `more` added.
     pub(super) fn is_wasteful(&self, more: u64, limit: u64, large: u64) -> bool {
         let useless = self.useless();
         let stays = self.size().saturating_sub(useless);
         useless >= large && (useless >= stays || self.size().saturating_add(more) > limit)
     }
 
-    /// The host has added of the original what the buffer has more. Gives how many bytes of the original have come in all.
+    /// The host has added bytes of the original, so that the buffer has `size` bytes. Gives how many bytes of the original have
+    /// come in all.
     pub(super) fn grow_to(&mut self, size: u64) -> u64 {
         let more = size.saturating_sub(self.size());
         self.add(more, false);
         size.saturating_add(self.gone).saturating_sub(self.added)
     }
 
-    /// Puts in more of the changed body. The context was entered.
+    /// Appends pieces of the changed body. The caller has entered the context.
     pub(super) fn append<H: Host>(
         &mut self,
         host: &H,
@@ -83,7 +84,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Takes out what is of no use: moves what stays from the front to the end. The context was entered.
+    /// Removes the useless bytes, by moving the others from the front to the end. The caller has entered the context.
     pub(super) fn compact<H: Host>(&mut self, host: &H, direction: Direction) -> HostResult {
         if self.useless() == 0 {
             return Ok(());
@@ -126,7 +127,7 @@ mod tests {
 
     const REQUEST: Direction = Direction::Request;
 
-    /// A host whose buffer holds that, and whose buffer grows as Envoy's does.
+    /// A host whose buffer holds `bytes`.
     fn holding(bytes: &[u8]) -> MemoryHost {
         let host = MemoryHost::default();
         host.body.borrow_mut().extend_from_slice(bytes);
@@ -154,7 +155,7 @@ mod tests {
         layout.compact(&host, REQUEST).unwrap();
         assert_eq!(*host.body.borrow(), b"same,new and newer");
         assert_eq!((layout.size(), layout.useless()), (18, 0));
-        // It goes on, and what has come in all is known all the same.
+        // The original goes on, and the count of its bytes includes those that were removed.
         assert_eq!(comes(&host, &mut layout, b"the end"), 32);
         assert!(!layout.is_wasteful(0, 25, 5));
         assert!(layout.is_wasteful(1, 25, 5), "there would be too much");

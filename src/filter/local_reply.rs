@@ -1,4 +1,4 @@
-//! Answers to the client in the application's stead: local replies.
+//! Local replies: responses to the client that do not come from the application. Sends them when and where Envoy allows it.
 
 use super::admit::Admission;
 use super::exchange::{Exchange, Phase};
@@ -13,21 +13,22 @@ use crate::host::{BodyEdit, Fields, Host, HostResult, LocalResponse, Next};
 use crate::icap::Direction;
 use crate::report::{Conclusion, Outcome, Significance};
 
-/// What the client reads where a scan failed.
+/// The body of a local reply for a message that was refused.
 const NOT_SCANNED: &[u8] = b"The content could not be scanned.\n";
 
-/// An answer to a client.
+/// A response to the client that does not come from the application.
 #[derive(Debug)]
 pub(super) struct LocalReply {
     page: Page,
-    /// What Envoy's access log gives as the details of the response code.
+    /// The response code details in Envoy's access log.
     details: &'static str,
-    /// Whose body the host still holds. Envoy would show it to the application of an error page that it redirects to.
+    /// The message whose body the host still holds. Envoy may redirect a local reply to an error page, whose application would
+    /// get that body.
     held: Option<Direction>,
 }
 
 impl LocalReply {
-    /// The same, with whatever the host holds of that message's body by then taken out before.
+    /// The same reply, which first takes out the bytes that the host then holds of that message's body.
     pub(super) fn taking_body_out(self, direction: Direction) -> Self {
         Self {
             held: Some(direction),
@@ -35,8 +36,8 @@ impl LocalReply {
         }
     }
 
-    /// Gives it to the client of that message.
-    fn give<H: Host>(&self, host: &H, id: u32) -> HostResult {
+    /// Sends the reply to the client of that message.
+    fn send<H: Host>(&self, host: &H, id: u32) -> HostResult {
         host.enter(id)?;
         if let Some(direction) = self.held
             && let Err(e) = host.edit_body(direction, BodyEdit::Replace(&[]))
@@ -52,7 +53,7 @@ impl LocalReply {
     }
 }
 
-/// Answers a message that nobody can look at: nothing of it passes.
+/// Refuses a message that the filter can't look at: the client gets a 503, nothing of the message passes.
 pub fn refuse<H: Host>(host: &H, reason: &str) -> Next {
     say(
         host.now_ms(),
@@ -73,7 +74,7 @@ pub fn refuse<H: Host>(host: &H, reason: &str) -> Next {
 }
 
 impl<H: Host> Worker<H> {
-    /// Answers the client in the application's stead.
+    /// Sends `page` as a local reply, now or when the upload has ended.
     pub(super) fn reply_with_page(
         &mut self,
         id: u32,
@@ -82,8 +83,8 @@ impl<H: Host> Worker<H> {
         mut page: Page,
     ) {
         let held = exchange.body.available > 0 || matches!(exchange.phase, Phase::Draining(_));
-        // In place of a request the headers of this answer come to the filter like any other response's, and what is exposed is
-        // set there. In place of a response they do not.
+        // Envoy shows the filter the headers of a local reply to a request, like any response's, and `expose` acts there. Envoy
+        // does not show those of a local reply in the place of a response.
         if exchange.direction == Direction::Response && self.config.expose.client {
             let (conclusion, threat) = exchange.journal.told();
             page.fields
@@ -97,12 +98,12 @@ impl<H: Host> Worker<H> {
         self.reply_in_time(id, exchange, reply);
     }
 
-    /// Gives the answer now, or where the callback of another message is running as soon as that is over: Envoy stops whichever
-    /// message's callback is running when an answer is given, and that one would lose a part of its body.
+    /// Sends a local reply, now or, if the callback of another message is running, after that callback: Envoy stops the message
+    /// whose callback is running when a local reply is sent, and that message would lose a part of its body.
     pub(super) fn reply(&mut self, id: u32, reply: LocalReply) {
         if self.inside.is_some_and(|running| running != id) {
             self.reply_later(id, reply);
-        } else if let Err(e) = reply.give(&self.host, id) {
+        } else if let Err(e) = reply.send(&self.host, id) {
             log::debug!("context {id}: {e}");
         }
     }
@@ -114,7 +115,8 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Refuses what may have come in the midst of another callback, in which no answer may be given.
+    /// Refuses a message in a callback of its own, because its present callback may be within another, where no local reply may
+    /// be sent.
     pub(super) fn refuse_later(&mut self, id: u32) {
         let reply = LocalReply {
             page: Page {
@@ -128,16 +130,16 @@ impl<H: Host> Worker<H> {
         self.reply_later(id, reply);
     }
 
-    /// Gives the answers that had to wait.
-    pub(super) fn give_replies(&mut self) {
+    /// Sends the local replies that had to wait.
+    pub(super) fn send_waiting_replies(&mut self) {
         while let Some((id, reply)) = self.replies.pop_front() {
-            if let Err(e) = reply.give(&self.host, id) {
+            if let Err(e) = reply.send(&self.host, id) {
                 log::debug!("context {id}: {e}");
             }
         }
     }
 
-    /// Answers a request that can't even be looked at. Nothing is known of a profile, so that nothing may pass.
+    /// Refuses a message that the filter can't look at. No profile is known that would let it pass.
     pub(super) fn refuse(&mut self, id: u32, reason: &str) -> Admission {
         say(
             self.now_ms,
@@ -155,7 +157,7 @@ impl<H: Host> Worker<H> {
         let fields = Fields::from_iter([("content-type", "text/plain")]);
         let conclusion = journal.conclusion();
         let logged = journal.write(&self.host, id, &self.config, "", conclusion);
-        // Whatever became of the log: without an answer the client would wait for ever.
+        // Even if the log failed: without a response the client would wait for ever.
         let told = self.host.respond(&LocalResponse {
             status: 503,
             details: "icap_failed",

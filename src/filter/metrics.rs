@@ -1,7 +1,7 @@
-//! The metrics of a worker, bound to the host: each is counted for the whole filter and for its profile.
+//! The metrics of a worker: each is counted for the whole filter and for its profile.
 //!
-//! Counters are gathered here. The host is told what they have come to at each tick of the root context, and where the worker is
-//! done with all its messages; how the connections stand, at a tick.
+//! Counters are gathered here. The host gets them at each tick of the root context and when the worker has no more messages;
+//! it gets the gauges of the connections at a tick.
 
 use std::rc::Rc;
 
@@ -14,15 +14,15 @@ use crate::report::{COUNTERS, Conclusion, Counter, GAUGES, Gauge, Histogram, Kin
 /// The metrics of one scope: of the whole filter, or of a profile.
 #[derive(Debug)]
 struct Scope {
-    /// Of a profile: its name, and the pools of its clusters for requests and for responses, which other profiles may share.
+    /// Of a profile: its name, and the pools of its clusters for requests and for responses. Profiles may share pools.
     profile: Option<(Rc<str>, [PoolId; 2])>,
     names: StatNames,
     counters: Vec<Option<u32>>,
     gauges: Vec<Option<u32>>,
     histograms: Vec<Option<u32>>,
-    /// What is to be added to each counter.
+    /// What the host's counters do not have yet.
     counted: [u32; COUNTERS.len()],
-    /// What this worker has put into each gauge: Envoy adds the workers up.
+    /// This worker's share of each gauge: Envoy adds the workers up.
     gauged: [i64; GAUGES.len()],
 }
 
@@ -37,13 +37,13 @@ struct RuleCounter {
 /// The metrics of a worker.
 #[derive(Debug)]
 pub(super) struct Metrics {
-    /// The whole filter's, then each profile's.
+    /// The scope of the whole filter, then those of the profiles.
     scopes: Vec<Scope>,
     /// How often each rule decided.
     rules: Vec<RuleCounter>,
-    /// Something was counted that the host has not been told.
+    /// Something was counted that the host does not have yet.
     news: bool,
-    /// An outcome of a scan is among that.
+    /// An outcome is among the counts that the host does not have yet.
     is_due: bool,
 }
 
@@ -90,7 +90,7 @@ impl Metrics {
         self.count(None, Counter::Disabled);
     }
 
-    /// A message was refused that no profile was found for.
+    /// A message without a profile was refused.
     pub(super) fn refused(&mut self) {
         for counter in [Counter::Requests, Counter::Failed, Counter::FailedInternal] {
             self.count(None, counter);
@@ -98,12 +98,12 @@ impl Metrics {
         self.is_due = true;
     }
 
-    /// A message was sent anew.
+    /// A submission was sent anew.
     pub(super) fn retried(&mut self, profile: &Profile) {
         self.count(Some(profile), Counter::Retries);
     }
 
-    /// A connection was taken from a message whose body comes slowly.
+    /// A connection was taken from an upload that comes slowly.
     pub(super) fn preempted(&mut self, profile: &Profile) {
         self.count(Some(profile), Counter::Preempted);
     }
@@ -129,7 +129,7 @@ impl Metrics {
         self.count(Some(profile), Counter::Parts);
     }
 
-    /// A service did not answer OPTIONS.
+    /// A service gave no usable OPTIONS response.
     pub(super) fn options_failed(&mut self, profile: &Profile) {
         self.count(Some(profile), Counter::OptionsFailed);
     }
@@ -144,7 +144,7 @@ impl Metrics {
         self.count(Some(profile), Counter::IstagChanged);
     }
 
-    /// A scan gave no verdict. `open`: its message goes on all the same.
+    /// A scan failed. `open`: its message goes on all the same.
     pub(super) fn failed(&mut self, profile: &Profile, cause: Cause, open: bool) {
         self.count(Some(profile), Counter::of_cause(cause));
         if cause == Cause::Oversize {
@@ -160,7 +160,7 @@ impl Metrics {
         self.count(Some(profile), Counter::Slow);
     }
 
-    /// A message has its outcome; `slow`: that its scan was slow has not been counted.
+    /// A message has its outcome. `slow`: its scan was slow, and that was not counted yet.
     pub(super) fn concluded<H: Host>(
         &mut self,
         host: &H,
@@ -183,12 +183,12 @@ impl Metrics {
         }
     }
 
-    /// Whether something was counted that the host has not been told.
+    /// Whether something was counted that the host does not have yet.
     pub(super) fn has_news(&self) -> bool {
         self.news
     }
 
-    /// Whether an outcome of a scan is among what the host has not been told: it is to be told once the worker has time.
+    /// Whether an outcome was counted that the host does not have yet: the worker tells the host once it has time.
     pub(super) fn is_due(&self) -> bool {
         self.is_due
     }
@@ -201,7 +201,7 @@ impl Metrics {
         self.is_due = false;
     }
 
-    /// Tells the host what was counted, and how the connections stand.
+    /// Tells the host what was counted, and the numbers of connections.
     pub(super) fn take_stock<H: Host>(&mut self, host: &H, connections: &mut Connections) {
         let pools: Vec<_> = connections.take_stock().collect();
         for scope in &mut self.scopes {
@@ -222,7 +222,7 @@ impl Metrics {
         self.flush(host);
     }
 
-    /// Tells the host the rest, and takes out of the gauges what this worker put in.
+    /// Tells the host the rest, and subtracts this worker's share from the gauges.
     pub(super) fn retire<H: Host>(&mut self, host: &H, connections: &mut Connections) {
         self.take_stock(host, connections);
         for scope in &mut self.scopes {
@@ -230,12 +230,12 @@ impl Metrics {
         }
     }
 
-    /// What this worker has put into the gauges, by their full names.
+    /// This worker's shares of the gauges, by their full names.
     pub(super) fn gauges(&self) -> Vec<(String, i64)> {
         self.scopes.iter().flat_map(Scope::shares).collect()
     }
 
-    /// Somebody else took this worker's share out of the gauges: it is put in again at the next look.
+    /// Another instance has subtracted this worker's share from the gauges: the worker adds it again at the next tick.
     pub(super) fn forget_gauges(&mut self) {
         for scope in &mut self.scopes {
             scope.gauged = [0; GAUGES.len()];
@@ -249,7 +249,7 @@ impl Metrics {
         }
     }
 
-    /// Histograms are of profiles only: each value costs the host a call.
+    /// Records a value for the profile only: each value costs a host call.
     fn observe<H: Host>(&self, host: &H, profile: &Profile, histogram: Histogram, value: u64) {
         let scope = self.scopes.iter().find(|scope| scope.is_of(profile));
         if let Some(id) = scope.and_then(|scope| scope.histograms.get(histogram as usize))
@@ -309,18 +309,18 @@ impl Scope {
         scope
     }
 
-    /// Whether what happens under that profile is counted here.
+    /// Whether this scope counts the events of that profile.
     fn covers(&self, profile: Option<&Profile>) -> bool {
         self.profile.is_none() || profile.is_some_and(|profile| self.is_of(profile))
     }
 
-    /// Whether it is that profile's own.
+    /// Whether this is the scope of that profile.
     fn is_of(&self, profile: &Profile) -> bool {
         let named = self.profile.as_ref();
         named.is_some_and(|(name, _)| Rc::ptr_eq(name, &profile.name) || *name == profile.name)
     }
 
-    /// Whether the connections of that pool are counted here.
+    /// Whether this scope counts the connections of that pool.
     fn has_pool(&self, pool: PoolId) -> bool {
         self.profile
             .as_ref()
@@ -346,7 +346,7 @@ impl Scope {
         }
     }
 
-    /// The gauges that this worker has a share in.
+    /// This worker's shares of the gauges, other than 0.
     fn shares(&self) -> impl Iterator<Item = (String, i64)> {
         let names = self.names.iter().filter(|(kind, _)| *kind == Kind::Gauge);
         let shares = names.zip(&self.gauged).filter(|(_, share)| **share != 0);

@@ -1,4 +1,4 @@
-//! The HTTP filter: hold a message, show it to the ICAP server, apply the verdict once.
+//! The filter role: holds an HTTP message, shows it to an ICAP server, and applies the verdict once.
 
 mod apart;
 mod clock;
@@ -69,5 +69,5 @@ pub const LOG_PROPERTY: &str = "icap_log";
 pub const LOG_STRUCT_PROPERTY: &str = "icap_log_struct";
 /// Property that becomes the filter state `wasm.icap_action`: the outcome alone, such as `ICAP_PASSED`.
 pub const OUTCOME_PROPERTY: &str = "icap_action";
-/// Property that becomes the filter state `wasm.icap_significant`: `true` where the entry has a significance, else not set.
+/// Property that becomes the filter state `wasm.icap_significant`: `true` where icap_log has a significance, else not set.
 pub const SIGNIFICANT_PROPERTY: &str = "icap_significant";

@@ -1,4 +1,4 @@
-//! Callbacks about an HTTP message: its headers, body, trailers and end.
+//! The worker's part of the callbacks about an HTTP message: its headers, body, trailers and end.
 
 use super::admit::Admission;
 use super::chain::Chain;
@@ -46,7 +46,7 @@ impl<H: Host> Worker<H> {
         self.leave(id, direction)
     }
 
-    /// With the first message the share in what a service allows matters: others may have started since it was reckoned.
+    /// At the first message, shares out `Max-Connections` anew: other workers may have started since.
     fn begin_to_serve(&mut self) {
         if !std::mem::replace(&mut self.serves, true) {
             self.look_for_instances();
@@ -54,7 +54,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Takes from a response what only the filter may say, and says it, where clients are told at all.
+    /// Removes from a response the headers that only the filter may set, and sets them, where the configuration wants that.
     pub(super) fn mark_response(&mut self, id: u32) {
         if !self.config.expose.client {
             return;
@@ -79,7 +79,8 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// `size` bytes of the body are buffered, the new ones among them. Of a message that was let go they are the new ones only.
+    /// A part of a body has come. `size` is the number of bytes in the host's buffer, earlier ones included; of a message that
+    /// goes on already, the number of new bytes.
     pub(super) fn on_body(
         &mut self,
         id: u32,
@@ -107,10 +108,10 @@ impl<H: Host> Worker<H> {
         let now_ms = self.now_ms;
         if let Some(exchange) = self.under_scan(id, direction) {
             if matches!(exchange.phase, Phase::Discarding(_)) {
-                exchange.throw_away(size, at_end, now_ms);
+                exchange.note_discarded(size, at_end, now_ms);
             } else if exchange.is_held() {
                 exchange.grow_to(size, at_end, now_ms);
-                // What comes after the outcome is no sign: it was let go.
+                // Bytes that come after the outcome prove nothing: the headers are no longer held.
                 if !exchange.is_decided() {
                     self.delivery_check = DeliveryCheck::Works;
                 }
@@ -120,7 +121,8 @@ impl<H: Host> Worker<H> {
         self.leave(id, direction)
     }
 
-    /// A part of a request that was let go comes while its response is under scan. It may be no longer than was announced either.
+    /// A part of a request that goes on comes while its response is under scan. This request must not be longer than announced
+    /// either.
     fn on_rest_of_request(
         &mut self,
         id: u32,
@@ -143,7 +145,7 @@ impl<H: Host> Worker<H> {
         self.with_message(id, |worker, exchange| {
             if !exchange.is_refused() {
                 let reason = "the request is longer than its content-length announces";
-                // It is watched only where the request is not monitored, be its response or not.
+                // Only a request that is not monitored is watched; its response may be monitored.
                 exchange.enforcement = Enforcement::Enforce;
                 worker.fail_closed(id, exchange, Cause::BadRequest, reason);
             }
@@ -153,7 +155,7 @@ impl<H: Host> Worker<H> {
         Next::Pause
     }
 
-    /// Trailers end the body.
+    /// The trailers of a message have come, which end its body.
     pub(super) fn on_trailers(&mut self, id: u32, direction: Direction) -> Next {
         if !self.exchanges.contains_key(&id) {
             return Next::Continue;
@@ -165,7 +167,7 @@ impl<H: Host> Worker<H> {
         self.leave(id, direction)
     }
 
-    /// The access log is about to be written. What has no verdict by now will have none.
+    /// Envoy is about to write the access log. A message that has no verdict by now will have none.
     pub(super) fn on_log(&mut self, id: u32) {
         if let Some(mut exchange) = self.take(id) {
             let was_held = exchange.is_held();
@@ -182,7 +184,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The HTTP context is about to go, because all is done or because the client left.
+    /// Envoy is about to delete the HTTP context, because the message is done or the client has left.
     pub(super) fn on_done(&mut self, id: u32) {
         let Some(mut exchange) = self.take(id) else {
             return;
@@ -200,7 +202,7 @@ impl<H: Host> Worker<H> {
         self.settle();
     }
 
-    /// The message, where it is the one that the callback is about.
+    /// The exchange of that context, if its message has that direction.
     fn under_scan(&mut self, id: u32, direction: Direction) -> Option<&mut Exchange> {
         self.exchanges
             .get_mut(&id)
@@ -208,7 +210,7 @@ impl<H: Host> Worker<H> {
             .filter(|exchange| exchange.direction == direction)
     }
 
-    /// What the host is to do with the message whose callback is running.
+    /// Ends the message's own callback, and says whether the host holds the message.
     pub(super) fn leave(&mut self, id: u32, direction: Direction) -> Next {
         self.settle();
         self.inside = None;
@@ -216,7 +218,7 @@ impl<H: Host> Worker<H> {
             .exchanges
             .get(&id)
             .is_some_and(|exchange| match exchange.direction {
-                // The request of a response under scan has long gone on.
+                // The request of a response under scan goes on already.
                 of if of != direction => false,
                 _ if exchange.is_under_way() => exchange.body.at_end,
                 _ => !matches!(exchange.phase, Phase::Released),
@@ -224,7 +226,7 @@ impl<H: Host> Worker<H> {
         if held { Next::Pause } else { Next::Continue }
     }
 
-    /// Moves a message on as far as it goes.
+    /// Moves a message on as far as possible.
     pub(super) fn drive(&mut self, id: u32) {
         self.with_message(id, |worker, exchange| worker.step(id, exchange));
     }
@@ -233,7 +235,7 @@ impl<H: Host> Worker<H> {
         if exchange.body.exceeds_announced()
             && !exchange.is_refused()
             && !matches!(exchange.phase, Phase::Draining(_))
-            // What has gone on can be stopped with its next part only.
+            // A message that goes on can be stopped in its own callback only.
             && (exchange.is_held() || self.is_inside(id))
         {
             return self.fail_longer_than_announced(id, exchange);
@@ -246,7 +248,7 @@ impl<H: Host> Worker<H> {
             return self.outgrow(id, exchange);
         }
         match &exchange.phase {
-            // Nothing but a body can be shown as a download.
+            // Without a body there is nothing to show as a download.
             Phase::Scanning if exchange.is_shown_as_download() && exchange.body.available == 0 => {
                 if exchange.body.progress().ended {
                     self.let_go_without_body(id, exchange);
@@ -262,12 +264,12 @@ impl<H: Host> Worker<H> {
                     exchange.phase = Phase::Released;
                 }
             }
-            Phase::Released | Phase::Answered => {}
+            Phase::Released | Phase::Replied => {}
         }
     }
 
-    /// A filter before this one has made the body longer than `content-length` says. Whoever gets it would read what is too
-    /// much as a message of its own, which nobody has scanned.
+    /// A filter before this one has made the body longer than `content-length` says. The receiver would take the surplus for
+    /// another message, which nobody has scanned.
     fn fail_longer_than_announced(&mut self, id: u32, exchange: &mut Exchange) {
         let announced = exchange.body.announced.unwrap_or_default();
         let reason = format!(
@@ -275,7 +277,7 @@ impl<H: Host> Worker<H> {
         );
         match exchange.direction {
             Direction::Request => self.fail(id, exchange, Cause::BadRequest, reason),
-            // The client has no part in it, and the server was told that the body had come to its end.
+            // The client did not cause the failure, and the ICAP server was told that the body had ended.
             Direction::Response => {
                 self.fail_closed(id, exchange, Cause::Internal, &reason);
             }

@@ -1,4 +1,4 @@
-//! Callbacks about the connections to the ICAP servers: established, bytes, closed.
+//! The worker's part of the callbacks about a connection to an ICAP server: established, bytes, closed, wake-ups.
 
 use super::worker::{TICK_OPENING_MS, Worker};
 use crate::bug::{Bug, bug};
@@ -8,21 +8,21 @@ use crate::host::Host;
 use crate::submission::Submission;
 
 impl<H: Host> Worker<H> {
-    /// The stream is established, to the server at `peer`.
+    /// A connection is established, to the server at `peer`.
     pub(super) fn on_connected(&mut self, token: StreamToken, peer: String) {
         self.begin(None);
         self.connections
             .connected(&self.host, token, peer, self.now_ms);
     }
 
-    /// Bytes from a server.
+    /// Bytes have come from a server.
     pub(super) fn on_message(&mut self, token: StreamToken, bytes: Vec<u8>) {
         self.begin(None);
         self.connections.receive_from(Some(token));
         let unused = self.handed.iter().any(|(_, handed)| *handed == token);
         match self.connections.owner(token) {
-            // Whoever has the connection has not asked yet: the next answer would begin in the middle of this.
-            Some(owner) if unused && !bug(Bug::StrayAnswerTaken) => {
+            // The owner has not sent its ICAP request yet: these bytes would count as the start of its ICAP response.
+            Some(owner) if unused && !bug(Bug::StrayBytesTaken) => {
                 self.handed.retain(|(_, handed)| *handed != token);
                 self.connections.close(&self.host, token, self.now_ms);
                 self.hand_another(owner);
@@ -33,17 +33,17 @@ impl<H: Host> Worker<H> {
             Some(Owner::Unit(unit)) => {
                 self.with_unit(unit, |submission, cx| submission.bytes(bytes, cx));
             }
-            // Nothing was asked: the same.
+            // Nobody has sent an ICAP request: the same.
             None => self.connections.close(&self.host, token, self.now_ms),
         }
         self.settle();
     }
 
-    /// Bytes from a server that the host did not hand over.
+    /// Bytes have come from a server, and the module could not read them from the host.
     pub(super) fn on_unreadable(&mut self, token: StreamToken) {
         self.begin(None);
         self.connections.receive_from(Some(token));
-        let reason = "bytes of the answer can't be read";
+        let reason = "bytes of the ICAP response can't be read";
         match self.connections.owner(token) {
             Some(owner @ (Owner::Options(_) | Owner::SelfTest(_))) => {
                 self.probe_failed(owner, reason);
@@ -59,7 +59,7 @@ impl<H: Host> Worker<H> {
         self.settle();
     }
 
-    /// Asks for a callback of its own for what may not be sent in the one that brings bytes.
+    /// Asks for a wake-up if something is to be sent that may not be sent in the callback that brings bytes.
     pub(super) fn settle_later(&mut self) {
         let waits = self.wake_ups.is_wanted()
             || !self.handed.is_empty()
@@ -71,7 +71,7 @@ impl<H: Host> Worker<H> {
         self.keep_time();
     }
 
-    /// The callback has come in which anything may be sent.
+    /// A wake-up: in this callback the worker may send on any connection.
     pub(super) fn on_wake_up(&mut self) {
         self.begin(None);
         self.wake_ups.take_call(&self.host);
@@ -82,7 +82,7 @@ impl<H: Host> Worker<H> {
 
     /// Sends what had to wait.
     pub(super) fn catch_up(&mut self) {
-        self.give_replies();
+        self.send_waiting_replies();
         self.connections.tell_untold(&self.host, self.now_ms);
         self.hand_out();
         while let Some(owner) = self.wake_ups.next() {
@@ -94,10 +94,10 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// A connection was closed by the other side, or could not be established.
+    /// The other side has closed a connection, or the connection could not be established.
     pub(super) fn on_closed(&mut self, token: StreamToken) {
         self.begin(None);
-        // What is still to be sent on it fails from now on.
+        // From now on sends on this connection fail.
         self.connections.drop_stream(&self.host, token);
         self.catch_up();
         self.lost(token);

@@ -1,4 +1,4 @@
-//! What time brings: connections that can be opened only then, probes that are due, time-outs.
+//! The worker's part of a tick of the root context: opens connections, sends probes, notices time-outs.
 
 use super::exchange::Exchange;
 use super::repeated::say;
@@ -9,17 +9,17 @@ use crate::connection::{Opened, Owner, PoolId};
 use crate::host::Host;
 use crate::submission::Submission;
 
-/// Root ticks while nothing is going on: the other instances want a sign of life.
+/// Milliseconds between root ticks while nothing happens: the other instances expect a sign of life.
 const TICK_REST_MS: u32 = 2_000;
 
 impl<H: Host> Worker<H> {
-    /// Time has passed.
+    /// A tick of the root context.
     pub(super) fn on_tick(&mut self) {
         self.begin(None);
         self.put_stream_ends();
         self.look_after_instances();
-        // After an opening that failed Envoy has a close to report, and no callback may come within this one before it does:
-        // what edits messages waits for a callback of its own.
+        // After a failed opening Envoy still has to report a close, and until then no callback may come within this one. So
+        // everything that edits messages waits for a wake-up.
         match self.open_connections() {
             Some((owner, pool, reason)) => {
                 self.without_server(owner, pool, &reason);
@@ -37,15 +37,15 @@ impl<H: Host> Worker<H> {
         self.preempt_slow_bodies();
         self.expire();
         self.expire_stalled();
-        self.give_early_replies();
+        self.send_early_replies();
         self.connections.expire(&self.host, self.now_ms);
         self.settle();
         self.metrics.take_stock(&self.host, &mut self.connections);
         self.slow_down();
     }
 
-    /// Opens connections for those who wait. First of all in a callback, and no more after one that fails at once, for
-    /// whom that is given: see [`host::open_stream`].
+    /// Opens connections for the owners that wait. Runs before anything else in the callback, and stops at an opening that fails
+    /// at once: see [`Host::open_stream`]. Gives the owner and the pool of the failed opening, and the reason.
     fn open_connections(&mut self) -> Option<(Owner, PoolId, String)> {
         if self.is_upstream {
             return None;
@@ -64,9 +64,9 @@ impl<H: Host> Worker<H> {
         None
     }
 
-    /// Says of each scan that takes too long so far, once, where it is.
+    /// Logs each scan that has passed the slow threshold, once.
     fn warn_of_slow_scans(&mut self) {
-        let slow = self.those(|exchange| {
+        let slow = self.contexts_where(|exchange| {
             !exchange.slow_said && !exchange.is_decided() && self.is_slow(exchange)
         });
         for id in slow {
@@ -98,9 +98,9 @@ impl<H: Host> Worker<H> {
         );
     }
 
-    /// Fails what has been waited for too long.
+    /// Fails the messages whose server has used up `response_timeout_ms`.
     fn expire(&mut self) {
-        let expired = self.those(|exchange| {
+        let expired = self.contexts_where(|exchange| {
             !exchange.is_decided()
                 && exchange.clock.expired(self.now_ms)
                 && !bug(Bug::StallNotNoticed)
@@ -114,7 +114,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Sets the tick to what is needed now. Only a tick slows itself down, so that no request pays for it.
+    /// Sets the period that is needed now. Only a tick makes the period longer, so that no request pays for the host call.
     fn slow_down(&mut self) {
         let wanted = if self.wants_tick_soon() {
             TICK_OPENING_MS

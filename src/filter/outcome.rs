@@ -1,4 +1,4 @@
-//! The end of a scan: the verdict is applied once, and logged.
+//! The end of a scan: turns what a submission came to into the message's outcome, logs and counts it, and applies it once.
 
 use super::exchange::{Draining, Exchange, Uncounted};
 use super::page::Refusal;
@@ -14,7 +14,7 @@ use crate::submission::{
 use crate::verdict::BlockWith;
 
 impl<H: Host> Worker<H> {
-    /// Acts on what came of a submission.
+    /// Acts on the step of a submission.
     pub(super) fn take_step(&mut self, id: u32, exchange: &mut Exchange, index: u16, step: Step) {
         if matches!(step, Step::Pending) {
             return;
@@ -30,7 +30,7 @@ impl<H: Host> Worker<H> {
         self.conclude_step(id, exchange, step);
     }
 
-    /// Acts on what came of the one submission of a message.
+    /// Acts on the step of a message's only submission.
     fn conclude_step(&mut self, id: u32, exchange: &mut Exchange, step: Step) {
         match step {
             Step::Pending => {}
@@ -47,7 +47,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Another message is to take the place of this one.
+    /// Replaces the message with the server's changed one, or logs that change where the message is monitored.
     pub(super) fn change(
         &mut self,
         id: u32,
@@ -77,7 +77,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Logs what came of the scan, and goes on with the message as it is: because it passed, or because it is monitored.
+    /// Logs the outcome, and goes on with the message as it is, because it passed or is monitored.
     pub(super) fn let_go_as(
         &mut self,
         id: u32,
@@ -93,7 +93,7 @@ impl<H: Host> Worker<H> {
         self.let_go(id, exchange);
     }
 
-    /// A submission came to nothing. `status`: what the client gets instead of the cause's own.
+    /// A submission failed. `status`: the HTTP status for the client, in the place of the page's own.
     pub(super) fn end_failed(
         &mut self,
         id: u32,
@@ -115,7 +115,7 @@ impl<H: Host> Worker<H> {
         self.conclude_failure(id, exchange, cause, fail_action, status);
     }
 
-    /// The server can't look into the content: blocked with the profile's page, unless the profile opens this very cause.
+    /// The server can't look into the content: blocks with the profile's page, unless the profile opens this cause.
     fn conclude_unscannable(
         &mut self,
         id: u32,
@@ -133,7 +133,8 @@ impl<H: Host> Worker<H> {
         self.block(id, exchange, record, own, Some(cause));
     }
 
-    /// The server can't look into a part of what is monitored: the record of that is noted, and it would have been blocked.
+    /// The server can't look into a part of a monitored message, which would have been blocked. The part's record is in the
+    /// journal already.
     pub(super) fn note_unscannable(&mut self, id: u32, exchange: &mut Exchange) {
         let cause = Cause::Unscannable;
         self.metrics.failed(&exchange.profile, cause, false);
@@ -147,7 +148,7 @@ impl<H: Host> Worker<H> {
         self.let_go(id, exchange);
     }
 
-    /// Nothing of the message goes on: the client gets a page. `cause`: of the failure that it is for.
+    /// Blocks the message: the client gets a page as a local reply. `cause`: of the failure that blocks, if any.
     pub(super) fn block(
         &mut self,
         id: u32,
@@ -174,13 +175,13 @@ impl<H: Host> Worker<H> {
         self.reply_with_page(id, exchange, "icap_blocked", page);
     }
 
-    /// The scan came to nothing: closes its connections and does what the profile says for `cause`, unless a server has
-    /// said already that it found something, or begun to send another message in the place of this one.
+    /// Fails the message: closes its connections and applies the profile's failure action for `cause`. But a server's verdict
+    /// that blocks still counts, and once a server has begun to send a changed message the failure closes.
     pub(super) fn fail(&mut self, id: u32, exchange: &mut Exchange, cause: Cause, reason: String) {
         self.fail_with(id, exchange, cause, reason, None);
     }
 
-    /// The same, where the client gets another status than the cause's own.
+    /// Like [`fail`](Self::fail). `status`: the HTTP status for the client, in the place of the page's own.
     pub(super) fn fail_with(
         &mut self,
         id: u32,
@@ -213,13 +214,13 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The body is larger than what may be held.
+    /// Fails a message whose body is larger than the profile's buffer.
     pub(super) fn fail_oversize(&mut self, id: u32, exchange: &mut Exchange) {
         let reason = format!("the body is larger than {} bytes", exchange.limit());
         self.fail(id, exchange, Cause::Oversize, reason);
     }
 
-    /// Notes that a message failed, whatever its submissions would have come to.
+    /// Adds a failure of the message to the journal.
     pub(super) fn record_failure(
         &mut self,
         id: u32,
@@ -231,7 +232,7 @@ impl<H: Host> Worker<H> {
         exchange.journal.push(*record);
     }
 
-    /// The record of a failure of the message's own, and of the transaction that it was in, if any.
+    /// The record of a failure of the message itself, with the data of its running transaction, if any.
     pub(super) fn failed_record(
         &mut self,
         id: u32,
@@ -251,7 +252,7 @@ impl<H: Host> Worker<H> {
         record
     }
 
-    /// The original is no longer whole: whatever the profile says, nothing of it may go on.
+    /// Fails the message closed, whatever the profile says: for instance because the original is no longer whole.
     pub(super) fn fail_closed(
         &mut self,
         id: u32,
@@ -287,14 +288,14 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Writes icap_log of a failure that is about to be an outcome, or is not.
+    /// Writes icap_log of a failure before it is known whether that failure becomes the outcome.
     pub(super) fn log_outcome(&self, id: u32, exchange: &mut Exchange, significance: Significance) {
         let conclusion = exchange.conclusion(Outcome::Failed, significance);
         let conclusion = exchange.journal.with(conclusion);
         self.write_log(id, exchange, conclusion);
     }
 
-    /// Writes icap_log again, of an outcome about which more is known by now.
+    /// Writes icap_log again, because more is known of the outcome by now.
     pub(super) fn log_again(&self, id: u32, exchange: &mut Exchange) {
         self.write_log(id, exchange, exchange.journal.conclusion());
     }
@@ -311,7 +312,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Writes icap_log of a failure, and has it counted with its cause. The second half: the message goes on all the same.
+    /// Writes icap_log of a failure, and has the failure counted. `failure`: its cause, and whether it opens.
     pub(super) fn conclude_failed(
         &mut self,
         id: u32,
@@ -325,7 +326,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Counts an outcome that is not counted yet: once for each message, whatever becomes of it after its verdict.
+    /// Counts the message's outcome, once: what happens to the message later does not count.
     pub(super) fn count_outcome(&mut self, exchange: &mut Exchange) {
         let Some(uncounted) = exchange
             .uncounted
@@ -353,14 +354,14 @@ impl<H: Host> Worker<H> {
         );
     }
 
-    /// Writes icap_log of an outcome, and has it counted.
+    /// Writes icap_log of an outcome, and has the outcome counted.
     pub(super) fn conclude(&mut self, id: u32, exchange: &mut Exchange, conclusion: Conclusion) {
         exchange.uncounted = Some(Uncounted {
             conclusion,
             failure: None,
         });
         exchange.journal.note(conclusion);
-        // With what it holds of changes.
+        // Frees the changed parts, too.
         exchange.apart = None;
         if bug(Bug::LoggedTooLate) && !self.is_inside(id) {
             return;

@@ -1,4 +1,4 @@
-//! What a client is told in the application's stead: status, fields and body of a local reply.
+//! The page of a local reply: its status, fields and body, for HTTP and for gRPC.
 
 use super::exchange::Exchange;
 use crate::config::{Cause, PageValues, ReplyPage};
@@ -12,10 +12,10 @@ const RESOURCE_EXHAUSTED: u8 = 8;
 const INTERNAL: u8 = 13;
 const UNAVAILABLE: u8 = 14;
 
-/// The most of a threat's name, or of a request's identifier, that the message of a gRPC status has, in characters.
+/// How many characters of a threat's name, or of a request's identifier, the message of a gRPC status has at most.
 const GRPC_VALUE_CHARS: usize = 100;
 
-/// An answer to a client.
+/// The status, fields and body of a local reply.
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) status: u16,
@@ -23,17 +23,17 @@ pub(super) struct Page {
     pub(super) body: Vec<u8>,
 }
 
-/// Why a message does not go on.
+/// Why the client gets a local reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// By the verdict.
+    /// The verdict blocks the message.
     Blocked,
-    /// There is no verdict.
+    /// The scan failed.
     Failed(Cause),
 }
 
 impl Refusal {
-    /// The profile's page, and the seconds after which to try again; 0: none are named.
+    /// The profile's page, and the seconds for `Retry-After`; 0: no such header.
     fn of(self, exchange: &Exchange) -> (&ReplyPage, u32) {
         let profile = &exchange.profile;
         match (self, exchange.direction) {
@@ -42,7 +42,7 @@ impl Refusal {
             (Self::Failed(Cause::BadRequest), Direction::Request) => {
                 (&profile.bad_request_response, 0)
             }
-            // It is the application that sent too much, not the client. It will do so again.
+            // Too large a response is the application's doing, and a retry would get the same.
             (Self::Failed(Cause::Oversize | Cause::Internal), _) => {
                 (&profile.fail_response.page, 0)
             }
@@ -53,7 +53,7 @@ impl Refusal {
         }
     }
 
-    /// The same for a gRPC call: status and message.
+    /// The gRPC status and its message.
     fn grpc(self, direction: Direction) -> (u8, &'static str) {
         match (self, direction) {
             (Self::Blocked, _) => (PERMISSION_DENIED, "blocked by the content scanner"),
@@ -70,14 +70,14 @@ impl Refusal {
 }
 
 impl Exchange {
-    /// The value of a field of the request, also where this is its response.
+    /// The value of a field of the request, also where the message is its response.
     fn request_field<H: Host>(&self, host: &H, id: u32, name: &str) -> Option<String> {
         let head = self.request.request_head.as_deref();
         let value = match head.and_then(RequestHead::parse) {
             Some(head) if !self.is_shown_as_download() => {
                 head.headers.get(name).map(<[u8]>::to_vec)
             }
-            // It had no form for the server, or its fields are a download's.
+            // There is no request head for the ICAP server, or the head is that of a download.
             _ if self.direction == Direction::Request => host
                 .enter(id)
                 .and_then(|()| host.header(Direction::Request, name))
@@ -87,7 +87,7 @@ impl Exchange {
         value.map(|value| String::from_utf8_lossy(&value).into_owned())
     }
 
-    /// Whether the request is a gRPC call, gRPC-Web among them: the client looks for a status of its own, and at no page.
+    /// Whether the request is a gRPC or gRPC-Web call: the client then reads the gRPC status and no page.
     pub(super) fn is_grpc<H: Host>(&self, host: &H, id: u32) -> bool {
         self.request_field(host, id, "content-type")
             .is_some_and(|value| {
@@ -98,7 +98,8 @@ impl Exchange {
             })
     }
 
-    /// What its client is told by the profile. The journal has its outcome already. `status`: in the place of the page's own.
+    /// The profile's page for the client. The journal has the outcome already. `status`: the HTTP status in the place of the
+    /// page's own.
     pub(super) fn own_page<H: Host>(
         &self,
         host: &H,
@@ -131,7 +132,8 @@ impl Exchange {
         own
     }
 
-    /// A short message. Envoy makes it the status' own for gRPC, and gives 200; gRPC-Web it takes for any HTTP.
+    /// The page for a gRPC call, with a short message. For gRPC, Envoy turns the body into the message of the gRPC status and
+    /// sends a 200. Envoy treats gRPC-Web like any HTTP.
     fn grpc_page(&self, refusal: Refusal, request_id: &str, http_status: u16) -> Page {
         let (status, what) = refusal.grpc(self.direction);
         let mut message = what.to_owned();
@@ -158,7 +160,7 @@ impl Exchange {
     }
 }
 
-/// As the message of a gRPC status is written (gRPC over HTTP/2, "Status-Message").
+/// Percent-encodes the message of a gRPC status (gRPC over HTTP/2, "Status-Message").
 fn percent_encoded(message: &str) -> String {
     let mut text = String::new();
     for byte in message.bytes() {

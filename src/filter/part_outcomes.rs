@@ -1,4 +1,4 @@
-//! What comes of the parts of a message that is taken apart, and of the message by them.
+//! The outcomes of the parts of a message that is shown in parts, and the outcome of the message that they add up to.
 
 use super::exchange::{Draining, Exchange};
 use super::replacement::{NewBody, Replacement, held_body};
@@ -22,7 +22,7 @@ const DECIDED: &str = "given up: another part of the message has decided";
 type Fault = (Cause, String);
 
 impl<H: Host> Worker<H> {
-    /// Notes what came of a part, and decides where that decides about the form.
+    /// Notes the step of a part, and applies it to the message where the part decides.
     pub(super) fn take_part_step(
         &mut self,
         id: u32,
@@ -55,7 +55,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Something else takes the place of a part: of the changed message only its body.
+    /// The server changed a part. Only the body of the server's message takes the part's place.
     fn note_change(
         &mut self,
         id: u32,
@@ -70,7 +70,7 @@ impl<H: Host> Worker<H> {
             return;
         };
         if apart.is_message(index) {
-            // Beside the original body, the head has to say how that is coded.
+            // If the body is unchanged, the message goes on as it came, so that its head still names the coding.
             return match (&change.response.body, apart.shown_bytes(index)) {
                 (IcapResponseBody::Same(len), shown)
                     if apart.is_decoded() && shown == Some(*len) =>
@@ -93,7 +93,7 @@ impl<H: Host> Worker<H> {
                 record.outcome = Some(Outcome::Modified);
                 record.modified_content_length = Some(body.len());
                 exchange.journal.push(*record);
-                // What is not put in place need not be held.
+                // A monitored message stays as it is: no need to hold the change.
                 let held = match is_monitored {
                     true => Held::new(&self.budget),
                     false => body,
@@ -118,8 +118,8 @@ impl<H: Host> Worker<H> {
         self.note_part(id, exchange, index, step);
     }
 
-    /// A part got no verdict. Where that opens the form the others are waited for: what one can't be scanned for must not let
-    /// another pass that is infected. So they are where the form is monitored.
+    /// A part failed. If that failure opens, or the message is monitored, the other parts still get their verdicts: one part that
+    /// can't be scanned must not let an infected part pass.
     fn note_failure(
         &mut self,
         id: u32,
@@ -150,7 +150,8 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// What a server says that is asked about another part, where that blocks already: a failure does not take it back.
+    /// Ends the other parts because one failed, and gives the first of them whose server blocks already: a failure does not
+    /// undo that verdict.
     fn block_among_rest(&mut self, exchange: &mut Exchange, cause: Cause) -> Option<(u16, Step)> {
         for unit in Self::units_of(exchange) {
             let end = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
@@ -166,14 +167,14 @@ impl<H: Host> Worker<H> {
                     exchange.retire(unit.index);
                     note_given_up(exchange, *record);
                 }
-                // Nobody was asked, or it would be sent anew.
+                // The submission has no connection yet, or would be sent anew.
                 _ => {}
             }
         }
         None
     }
 
-    /// All parts have ended, and none of them has decided.
+    /// Concludes the message: all parts have ended, and none of them has decided.
     pub(super) fn conclude_apart(&mut self, id: u32, exchange: &mut Exchange) {
         let monitored = exchange.is_monitored();
         let Some(apart) = &mut exchange.apart else {
@@ -213,7 +214,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The form with what takes the place of its parts.
+    /// The form with the changed parts in their places.
     fn changed_form(&self, id: u32, exchange: &mut Exchange) -> Result<Replacement, Fault> {
         let internal = |e: HostError| (Cause::Internal, e.to_string());
         let limit = exchange.message(id, &[]).response_limit();
@@ -244,7 +245,8 @@ impl<H: Host> Worker<H> {
         Ok(Replacement { headers, body })
     }
 
-    /// A message that is taken apart comes to nothing for a reason of its own: what the servers of its parts have said by then still counts.
+    /// Fails a message that is shown in parts, for a reason of its own. What the servers have said of its parts by then still
+    /// counts.
     pub(super) fn fail_apart(
         &mut self,
         id: u32,
@@ -276,23 +278,23 @@ impl<H: Host> Worker<H> {
                     exchange.retire(unit.index);
                     failed.push((record, failure));
                 }
-                // It would be sent anew.
+                // The submission would be sent anew.
                 _ => {}
             }
         }
         self.give_up_units(exchange);
-        // What a server says of itself tells more than what is said of the form.
+        // A server's own failure tells more than that of the message.
         let telling = failed
             .iter()
             .position(|(_, failure)| failure.cause != cause);
-        let told = match failed.is_empty() {
+        let reported = match failed.is_empty() {
             true => None,
             false => Some(failed.swap_remove(telling.unwrap_or(0))),
         };
         for (record, _) in failed {
             exchange.journal.push(*record);
         }
-        let (record, failure) = told.unwrap_or_else(|| {
+        let (record, failure) = reported.unwrap_or_else(|| {
             let record = self.failed_record(id, exchange, cause, reason);
             let may_open = true;
             (record, Failure { cause, may_open })
@@ -305,7 +307,7 @@ impl<H: Host> Worker<H> {
         self.end_failed(id, exchange, *record, failure, status);
     }
 
-    /// The parts that are still under scan are not needed any more.
+    /// Gives up the parts that are still under scan.
     fn give_up_rest(&mut self, exchange: &mut Exchange) {
         for unit in Self::units_of(exchange) {
             let given_up = self.move_unit(exchange, unit, |submission, cx| {

@@ -1,10 +1,10 @@
-//! What is asked about what a message was taken apart into.
+//! Makes the ICAP requests for the parts of a message, and for a message whose head is shown changed.
 
 use super::admit::fields_of;
 use super::coded::without_coding;
 use super::exchange::Exchange;
 use super::framed::without_framing;
-use super::icap_request::{Told, icap_request};
+use super::icap_request::{HostValues, icap_request};
 use super::parts::Fault;
 use super::upload::as_download;
 use super::worker::Worker;
@@ -14,7 +14,7 @@ use crate::icap::{Direction, Method, Request, encode_request_head, encode_respon
 use crate::multipart::Part;
 use crate::product::ShownAs;
 
-/// Fields of a message that are not those of its parts.
+/// Fields that describe the message's body, and so not its parts.
 const OF_THE_MESSAGE: [&[u8]; 5] = [
     b"content-disposition",
     b"content-encoding",
@@ -22,24 +22,25 @@ const OF_THE_MESSAGE: [&[u8]; 5] = [
     b"content-type",
     b"transfer-encoding",
 ];
-/// The type of a file that names none (RFC 7578 section 4.4 leaves it open).
+/// The content type of a part that names none (RFC 7578 section 4.4 leaves it open).
 const UNKNOWN_TYPE: &[u8] = b"application/octet-stream";
 
-/// What the HTTP head of a part is made of, beside the message's own.
+/// The kind of part, which decides what its HTTP head has beside the message's own fields.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Head<'a> {
     /// A file of a form.
     File(&'a Part),
     /// A value within the content.
     Value,
-    /// The parts of a form that are no files, as one form.
+    /// The fields of a form, as one form.
     Fields,
     /// The whole content without its framing.
     Unframed,
 }
 
 impl<H: Host> Worker<H> {
-    /// What is asked about a part with `length` bytes, of a message with these fields. The message's context was entered.
+    /// The ICAP request for a part with `length` bytes, of a message with these fields. The caller has entered the message's
+    /// context.
     pub(super) fn request_of_part(
         &self,
         exchange: &Exchange,
@@ -80,10 +81,10 @@ impl<H: Host> Worker<H> {
             (Cause::BadRequest, reason)
         })?;
         let watched = self.service(profile, exchange.direction);
-        let told = Told::of(&self.host, self.now_ms, profile, watched);
-        let told = match of_part {
-            Some(_) => told.about_part(),
-            None => told,
+        let host_values = HostValues::of(&self.host, self.now_ms, profile, watched);
+        let host_values = match of_part {
+            Some(_) => host_values.about_part(),
+            None => host_values,
         };
         Ok(icap_request(
             profile,
@@ -92,10 +93,12 @@ impl<H: Host> Worker<H> {
             method,
             (message, &fields),
             heads,
-            &told,
+            &host_values,
         ))
     }
-    /// What is asked about a message with these fields, where its head is another. The message's context was entered.
+
+    /// The ICAP request for a message with these fields that is shown with `head` as its fields. The caller has entered the
+    /// message's context.
     pub(super) fn request_with_head(
         &self,
         exchange: &Exchange,
@@ -130,16 +133,22 @@ impl<H: Host> Worker<H> {
             let reason = format!("the message has no form for the server: {e}");
             let cause = match direction {
                 Direction::Request => Cause::BadRequest,
-                // The client has no part in it.
+                // The client did not cause the failure.
                 Direction::Response => Cause::Internal,
             };
             (cause, reason)
         })?;
         let watched = self.service(profile, direction);
-        let told = Told::of(&self.host, self.now_ms, profile, watched);
+        let host_values = HostValues::of(&self.host, self.now_ms, profile, watched);
         let both = (requested.as_ref().unwrap_or(message), head);
         Ok(icap_request(
-            profile, watched, service, method, both, heads, &told,
+            profile,
+            watched,
+            service,
+            method,
+            both,
+            heads,
+            &host_values,
         ))
     }
 }

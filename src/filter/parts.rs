@@ -1,5 +1,5 @@
-//! Messages that are taken apart: each file of a form is shown on its own, uploads without their framing, and what comes of all
-//! of it decides about the request.
+//! Messages that are shown in parts: decides how a message is taken apart, reads its body as it comes, and starts a submission
+//! for each part.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -28,7 +28,7 @@ use crate::transfer_encoding::{self, TransferEncoding};
 pub(super) type Fault = (Cause, String);
 
 impl<H: Host> Worker<H> {
-    /// Has a message shown, whose fields are given: taken apart where it is to be, anything else as it is.
+    /// Begins the scan of a message with these fields, in parts or as it is.
     pub(super) fn show(&mut self, id: u32, exchange: &mut Exchange, fields: &Fields) {
         let shown = match apart(exchange, fields, &self.budget) {
             Ok(None) => {
@@ -43,7 +43,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Has a message shown that is to be taken apart.
+    /// Begins the scan of a message in parts.
     fn show_apart(
         &mut self,
         exchange: &mut Exchange,
@@ -62,7 +62,7 @@ impl<H: Host> Worker<H> {
         Ok(())
     }
 
-    /// Reads what has come of a message that is taken apart, and has shown what is complete.
+    /// Reads the bytes that have come of a message that is shown in parts, and shows the parts that have come in whole.
     pub(super) fn step_apart(&mut self, id: u32, exchange: &mut Exchange) {
         let body = exchange.body.progress();
         if body.ended
@@ -91,8 +91,8 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Where no further values can be looked for, that is as if a server had said so. What can't be looked into must not let
-    /// another value pass that is infected, nor the body.
+    /// If the search for values has stopped, the content counts as unscannable, as if a server had said so. A failure that opens
+    /// must not let the body or another value pass that is infected: these are still scanned.
     fn note_fault(&mut self, id: u32, exchange: &mut Exchange) {
         let cause = Cause::Unscannable;
         let monitored = exchange.is_monitored();
@@ -116,11 +116,11 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Has shown what may be, and concludes the message when all has ended.
+    /// Starts as many submissions as may run, and concludes the message when all have ended.
     pub(super) fn go_on_apart(&mut self, id: u32, exchange: &mut Exchange) {
         let parallel = exchange.profile.multipart_parallel;
         while !exchange.is_decided() {
-            // A message does not overload the pool by its own parts: those that are under way make room.
+            // A message must not overload the pool by its own parts: the next part waits until a running one ends.
             if !exchange.units.is_empty() && !self.connections.takes_another(exchange.pool) {
                 break;
             }
@@ -172,7 +172,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Has shown what is complete: a file, or all parts of a form that are no files.
+    /// Shows a part that has come in whole: a file, a value, or the fields of a form.
     fn show_runs(
         &mut self,
         id: u32,
@@ -194,7 +194,7 @@ impl<H: Host> Worker<H> {
         Ok(())
     }
 
-    /// Has shown what a value holds, where it holds anything.
+    /// Decodes and shows a value, unless it is empty.
     fn show_value(
         &mut self,
         id: u32,
@@ -220,7 +220,7 @@ impl<H: Host> Worker<H> {
         self.show_runs(id, exchange, index, Head::Value, shown, Some(name))
     }
 
-    /// A file as it is shown: decoded, where it is encoded.
+    /// A file as a submission shows it: without its transfer encoding.
     fn file(
         &self,
         id: u32,
@@ -262,7 +262,7 @@ impl<H: Host> Worker<H> {
     }
 }
 
-/// What a message is taken apart into, as it is shown.
+/// A part of the message as a submission shows it: within the decoded content, where the message is coded.
 fn shown_of(exchange: &Exchange, shown: Shown) -> Shown {
     match &exchange.apart {
         Some(apart) => apart.shown_of(shown),
@@ -270,7 +270,7 @@ fn shown_of(exchange: &Exchange, shown: Shown) -> Shown {
     }
 }
 
-/// How a message is to be taken apart; `None`: it is shown as it is.
+/// How a message is to be taken apart; `None`: the message is shown as it is.
 fn apart(
     exchange: &mut Exchange,
     fields: &Fields,
@@ -321,7 +321,7 @@ fn apart(
     }
 }
 
-/// The boundary of a form, or of another multipart that is taken apart.
+/// The boundary of a form, or of another multipart type that is taken apart.
 fn boundary(media_type: &[u8]) -> Result<Option<Boundary>, Ambiguous> {
     match Boundary::of(media_type)? {
         None => Boundary::of_related(media_type),
@@ -329,7 +329,7 @@ fn boundary(media_type: &[u8]) -> Result<Option<Boundary>, Ambiguous> {
     }
 }
 
-/// Whether several types were joined: a comma stands outside of quotes.
+/// Whether the value joins several media types: a comma stands outside of quotes.
 fn has_comma(media_type: &[u8]) -> bool {
     let mut quoted = false;
     media_type.iter().any(|byte| {
@@ -338,7 +338,8 @@ fn has_comma(media_type: &[u8]) -> bool {
     })
 }
 
-/// Whether the content is said to be encoded. Not every application looks at that: what is a form as it comes is read as one.
+/// Whether `Content-Encoding` names a coding. Not every application looks at that header, so bytes that are a form as they
+/// come are read as a form all the same.
 fn is_encoded(fields: &Fields) -> bool {
     let codings = all(fields, "content-encoding").unwrap_or_default();
     let mut codings = codings.split(|b| *b == b',').map(<[u8]>::trim_ascii);
@@ -348,7 +349,7 @@ fn is_encoded(fields: &Fields) -> bool {
     })
 }
 
-/// Reads on in the body of a message.
+/// Reads the bytes of a body that have come.
 fn read_on<H: Host>(
     apart: &mut Apart,
     source: Source<'_, H>,

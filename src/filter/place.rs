@@ -1,4 +1,4 @@
-//! A large body that takes the place of a whole one is put there while it comes: the module holds little of it.
+//! Puts a large changed body into the host's buffer while the body comes, so that the module holds little of it.
 
 use super::exchange::Exchange;
 use super::layout::Layout;
@@ -8,11 +8,11 @@ use crate::report::Significance;
 use crate::submission::OwnBody;
 
 impl<H: Host> Worker<H> {
-    /// Puts what a server has sent so far into the host's buffer, where what has come of the original is needed no more, and what is
-    /// held has become large. There is no original from then on.
+    /// Puts the held part of a changed body into the host's buffer, once this part is large and the original's bytes so far are
+    /// no longer needed. There is no original from then on.
     ///
-    /// Only in the message's own callback, and in one that brings bytes of a server: in no other has nothing been sent before, and
-    /// of a body that is too long for its buffer Envoy tells within the edit.
+    /// Runs only in the message's own callback, or in one that brings a server's bytes. In every other callback the filter may
+    /// have sent something before, and if the body is too long Envoy reports that within the edit.
     pub(super) fn place_large_change(&mut self, id: u32, exchange: &mut Exchange) {
         if exchange.stream.is_some() {
             return self.release_given_back(id, exchange);
@@ -40,7 +40,7 @@ impl<H: Host> Worker<H> {
             return;
         }
         if exchange.layout.is_none() {
-            // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
+            // If Envoy's buffer has no room for the edit, Envoy sends a local reply and logs, all within the edit.
             self.log_outcome(id, exchange, Significance::BODY_SIZE);
         }
         let placed = self
@@ -55,7 +55,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Puts it there. The context was entered.
+    /// Moves the held part into the host's buffer. The caller has entered the context.
     fn place(&mut self, exchange: &mut Exchange, large: u64) -> HostResult {
         let (direction, body, limit) = (exchange.direction, exchange.body, exchange.limit());
         let Some(submission) = exchange.units.first_mut() else {
@@ -77,7 +77,7 @@ impl<H: Host> Worker<H> {
         Ok(())
     }
 
-    /// The original still comes, in the place of which another stands: what of it is of no use goes, all of it in the end.
+    /// Removes the bytes of the original that have come since: when they take too much room, and at the end of the body.
     pub(super) fn tidy_up(&mut self, id: u32, exchange: &mut Exchange) -> HostResult {
         let large = exchange.message(id, &[]).large();
         let (direction, limit) = (exchange.direction, exchange.limit());

@@ -1,21 +1,21 @@
-//! What the operators in `icap_headers` stand for in one message.
+//! The values that the operators in `icap_headers` have for one message.
 
 use super::file_name::file_name;
 use super::rewrite::find;
 use crate::config::{Operator, Values};
 use crate::host::Fields;
 
-/// What is known of a message.
+/// What the operators read of a message.
 pub struct MessageValues<'a> {
     /// The fields of the request.
     pub request: &'a Fields,
-    /// The fields of the message that is shown: of the request, or of its response.
+    /// The fields of the message that the server sees: the request, or its response.
     pub message: &'a Fields,
-    /// The target of the request, as the server gets it.
+    /// The target of the request, as the ICAP server gets it.
     pub target: &'a [u8],
-    /// By the last segment of this path a file goes that has no other name.
+    /// The path whose last segment names a file without a `Content-Disposition`.
     pub named_by: &'a [u8],
-    /// What only the host knows: addresses, and what the client said in TLS.
+    /// The values that only the host knows: addresses, and what the client sent in TLS.
     pub host: &'a dyn Fn(&Operator) -> Option<Vec<u8>>,
 }
 

@@ -1,4 +1,4 @@
-//! Connections that are taken from messages whose bodies come slowly, where others wait for one.
+//! Takes connections from messages whose bodies come slowly, where other submissions wait for a connection.
 
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
@@ -6,20 +6,21 @@ use crate::connection::{PoolId, UnitId};
 use crate::host::Host;
 use crate::submission::Submission;
 
-/// A submission that holds a connection and waits for nothing but its body.
+/// A submission that holds a connection and only waits for its body.
 #[derive(Clone, Copy, Debug)]
 struct Holder {
     unit: UnitId,
     pool: PoolId,
-    /// How long others wait, in milliseconds.
+    /// How long others wait before they take the connection, in milliseconds.
     patience_ms: u64,
     /// When the last byte of the body came.
     progress_ms: u64,
 }
 
 impl<H: Host> Worker<H> {
-    /// Takes connections from those that only wait for their bodies, as many as there are others that have waited too long. Who
-    /// has got no byte for the longest time is the first; who has had the connection for no longer than others wait keeps it.
+    /// Takes a connection for each submission that has waited too long, from submissions that only wait for their bodies. The
+    /// body without a byte for the longest time comes first. A submission that has waited less than `upload_preempt_ms` for its
+    /// body keeps the connection.
     pub(super) fn preempt_slow_bodies(&mut self) {
         let mut holders: Vec<Holder> = Vec::new();
         for exchange in self.exchanges.values() {

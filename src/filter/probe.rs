@@ -1,4 +1,4 @@
-//! Transactions of the filter's own: asking a service for its OPTIONS, and testing that it blocks.
+//! Probes: the transactions that the filter sends for itself, which are OPTIONS and self-tests.
 
 use std::rc::Rc;
 
@@ -12,21 +12,21 @@ use crate::submission::{A_PAGE, Attempt, Budget, Progress, Source};
 
 /// How long a probe may take, the wait for a connection included, in milliseconds.
 const PROBE_TIMEOUT_MS: u64 = 5_000;
-/// How long it may take while requests wait for the connection that it occupies, in milliseconds.
+/// How long a probe may take while requests wait for its connection, in milliseconds.
 const PROBE_PATIENCE_MS: u64 = 500;
 
-/// A probe.
+/// The state of a probe.
 ///
 /// ```text
-///  Idle ──due──▶ Waiting ──connection──▶ Asked ──answer, loss, time-out──▶ Idle
+///  Idle ──due──▶ Waiting ──connection──▶ Asked ──ICAP response, loss, time-out──▶ Idle
 /// ```
 #[derive(Debug)]
 pub(super) enum Probe {
-    /// None is on its way.
+    /// No probe is on its way.
     Idle,
-    /// A connection is needed.
+    /// The probe waits for a connection.
     Waiting { until_ms: u64 },
-    /// The server has it.
+    /// The probe was sent.
     Asked {
         attempt: Box<Attempt>,
         until_ms: u64,
@@ -47,8 +47,8 @@ impl Probe {
 }
 
 impl<H: Host> Worker<H> {
-    /// Sends the probes that are due, and gives up on those that take too long. Where there are no requests it is
-    /// enough to have probed once: Envoy's main thread runs the module too.
+    /// Sends the probes that are due, and gives up those that take too long. An instance without requests, as on Envoy's main
+    /// thread, probes once only.
     pub(super) fn tend_probes(&mut self) {
         self.share_connections();
         for index in 0..self.services.len() {
@@ -57,9 +57,9 @@ impl<H: Host> Worker<H> {
                     .probe(owner)
                     .is_some_and(|probe| probe.is_late(self.now_ms))
                 {
-                    self.probe_failed(owner, "no answer in time");
+                    self.probe_failed(owner, "no ICAP response in time");
                 } else if self.probe_is_in_the_way(owner) {
-                    let reason = "no answer while requests wait for its connection";
+                    let reason = "no ICAP response while requests wait for the connection";
                     self.probe_failed(owner, reason);
                 } else if self.probe_is_due(owner) {
                     self.send_probe(owner);
@@ -128,7 +128,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// A connection is there for a probe.
+    /// A probe got a connection: sends the probe.
     pub(super) fn probe_connected(&mut self, owner: Owner, token: StreamToken) {
         let request = match owner {
             Owner::Options(index) => self.services.get(index).map(Service::options_request),
@@ -153,7 +153,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Bytes of the answer to a probe.
+    /// Bytes have come of the ICAP response to a probe.
     pub(super) fn probe_received(&mut self, owner: Owner, bytes: Vec<u8>) {
         let now_ms = self.now_ms;
         if let Some(Probe::Asked { attempt, .. }) = self.probe_mut(owner) {
@@ -162,7 +162,7 @@ impl<H: Host> Worker<H> {
         self.drive_probe(owner);
     }
 
-    /// Moves a probe on as far as it goes.
+    /// Moves a probe on as far as possible.
     pub(super) fn drive_probe(&mut self, owner: Owner) {
         let body = match owner {
             Owner::SelfTest(_) => test_file(),
@@ -205,8 +205,8 @@ impl<H: Host> Worker<H> {
                 Owner::Unit(_) => {}
             },
         }
-        // Where there are no requests, as on Envoy's main thread, a kept connection would be one less for the workers: all there
-        // is, where a server takes one at a time.
+        // An instance without requests, as on Envoy's main thread, keeps no connection: the workers need it, above all where a
+        // server takes one connection at a time.
         if reusable && self.serves {
             self.release(token);
         } else {
@@ -214,7 +214,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// A probe gets no answer; its connection is closed.
+    /// A probe failed: closes its connection.
     pub(super) fn probe_failed(&mut self, owner: Owner, reason: &str) {
         match self.probe_mut(owner).map(Probe::take) {
             None | Some(Probe::Idle) => return,
@@ -272,7 +272,7 @@ impl<H: Host> Worker<H> {
         })
     }
 
-    /// Whether time will make a probe due.
+    /// Whether a later tick will make a probe due.
     pub(super) fn probes_will_be_due(&self) -> bool {
         self.services.iter().any(|service| {
             (service.options_cache.waits() && (self.serves || service.options().is_none()))

@@ -1,4 +1,5 @@
-//! Requests for a range of a resource (RFC 9110 section 14): a scanner sees no more of it than the client.
+//! Requests for a range of a resource (RFC 9110 section 14): makes them ask for the whole, since a scanner sees no more than the
+//! client gets.
 
 use super::rewrite::find;
 use super::worker::Worker;
@@ -11,7 +12,7 @@ use crate::policy::{Decision, Enforcement, Outlook};
 const RANGE_FIELDS: [&str; 2] = ["range", "if-range"];
 
 impl<H: Host> Worker<H> {
-    /// Has a request ask for the whole, where a profile that may scan the response wants to see it.
+    /// Removes the range from a request, where a profile that may scan the response wants the whole resource.
     pub(super) fn ask_for_the_whole(
         &self,
         fields: &mut Fields,
@@ -47,7 +48,7 @@ impl<H: Host> Worker<H> {
     }
 }
 
-/// Monitored, a message goes on as it came.
+/// Whether the profile wants the whole resource. A monitored message goes on as it came.
 fn wants_the_whole(profile: &Profile, enforcement: Enforcement) -> bool {
     profile.range_requests == RangeRequests::Strip
         && profile.response_service.is_some()

@@ -1,4 +1,4 @@
-//! Messages that requests or servers can repeat without end: see [`Limiter`].
+//! Writes log messages that requests or servers could repeat without end, at a bounded rate: see [`Limiter`].
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,7 +9,7 @@ thread_local! {
     static LIMITER: RefCell<Limiter> = RefCell::default();
 }
 
-/// Writes a message, unless one of that kind about that subject was written less than a minute ago.
+/// Writes a log message, unless one of that kind about that subject was written less than a minute ago.
 pub(super) fn say(
     now_ms: u64,
     level: log::Level,

@@ -1,4 +1,4 @@
-//! What takes the place of a message: the message of an answer, a form of which parts were changed, or a page for its client.
+//! Makes what takes the place of a message: the message in an ICAP response, a form with changed parts, or the server's page.
 
 use super::buffer::{append, drain, turn};
 use super::changed_form::Piece;
@@ -19,10 +19,10 @@ use crate::verdict::BlockWith;
 
 /// Why a changed message can't take the place of the original.
 const NO_PLACE_FOR_BODY: &str = "the server added a body to a message that has none";
-/// Why there is nothing to take the place of a message, for the log.
+/// Why a message can't be replaced, for the log.
 type Fault = (Cause, String);
 
-/// What takes the place of a message.
+/// The headers and the body that take the place of a message's own.
 #[derive(Debug)]
 pub(super) struct Replacement {
     pub(super) headers: Fields,
@@ -33,16 +33,16 @@ pub(super) struct Replacement {
 /// A body in the place of the original.
 #[derive(Debug)]
 pub(super) enum NewBody {
-    /// Another one.
+    /// Another body, held in the module.
     Other(Held),
     /// The original with other bytes in some places.
     Patched(Vec<Piece>),
-    /// Another one, which is in place but for its end.
+    /// Another body, which is in the host's buffer but for its end.
     Placed(OwnBody),
 }
 
 impl NewBody {
-    /// How long it is.
+    /// The length of the body in bytes.
     pub(super) fn len(&self) -> u64 {
         match self {
             Self::Other(held) => held.len(),
@@ -51,7 +51,7 @@ impl NewBody {
         }
     }
 
-    /// What an answer brings, in the place of an original of `available` bytes.
+    /// The body of an ICAP response, in the place of an original of `available` bytes.
     fn of(own: OwnBody, available: u64) -> Self {
         if own.held.placed() > 0 && !bug(Bug::PlacedOverwritten) {
             return Self::Placed(own);
@@ -69,8 +69,8 @@ impl NewBody {
         Self::Patched(pieces.collect())
     }
 
-    /// Puts it in the place of the body of the message that was entered, piece by piece: the host's copies stay small.
-    /// `available`: how long the original is.
+    /// Puts the body in the place of the original, of `available` bytes. Goes piece by piece, so that the host's copies stay
+    /// small. The caller has entered the context.
     pub(super) fn put<H: Host>(
         &self,
         host: &H,
@@ -85,7 +85,7 @@ impl NewBody {
                 append(host, direction, pieces)
             }
             Self::Patched(pieces) => {
-                // The buffer is taken away in front and grows at its end, where the new body stands.
+                // The original is removed at the front of the buffer, and the new body grows at the end.
                 let mut front = 0;
                 for (n, piece) in pieces.iter().enumerate() {
                     let kept = pieces.iter().skip(n).find_map(Piece::same);
@@ -107,8 +107,8 @@ impl NewBody {
     }
 }
 
-/// The body that an answer brings in the place of what was shown, of which there were `shown` bytes, if that has ended. `None`: it
-/// stays as it is.
+/// The body of an ICAP response that takes the place of the shown body. `shown`: the shown body's length, once that has ended.
+/// `None`: the shown body stays as it is.
 fn own_body(
     body: IcapResponseBody,
     shown: Option<u64>,
@@ -123,7 +123,7 @@ fn own_body(
     }
 }
 
-/// The same, in the place of a part of a message: nothing of it stands elsewhere.
+/// Like [`own_body`], for a part of a message: the module holds all of the new body.
 pub(super) fn held_body(
     body: IcapResponseBody,
     shown: Option<u64>,
@@ -149,7 +149,7 @@ fn not_held() -> Fault {
     (Cause::Internal, "the changed body is not held".to_owned())
 }
 
-/// The message that takes the place of the original.
+/// The message in an ICAP response, which takes the place of the original.
 pub(super) fn replacement<H: Host>(
     host: &H,
     id: u32,
@@ -164,7 +164,7 @@ pub(super) fn replacement<H: Host>(
         body => own_body(body, ended.then_some(exchange.body.available), budget)?,
     };
     let body = body.map(|own| NewBody::of(own, exchange.body.available));
-    // Where there is no body the host has no buffer to put one in.
+    // For a message without a body the host has no buffer to put one in.
     let body = match body {
         Some(body) if exchange.body.available == 0 && exchange.body.at_end => {
             if body.len() > 0 {
@@ -206,11 +206,11 @@ pub(super) fn new_fields<H: Host>(
         (Some(HttpHead::Response(head)), Direction::Response) => {
             rewrite::response_fields(&original, head, length).map_err(refused)
         }
-        _ => Err(refused("the answer has no message to go on with")),
+        _ => Err(refused("the ICAP response has no message to go on with")),
     }
 }
 
-/// The server's page for a blocked message, where `with` says so and it can be used.
+/// The server's page for a blocked message, if `with` says so and the page can be used.
 pub(super) fn server_page<H: Host>(
     host: &H,
     id: u32,
@@ -240,9 +240,9 @@ pub(super) fn server_page<H: Host>(
     let own = &exchange.profile.block_response;
     let status = match head.status {
         _ if !own.keep_server_status => own.page.status,
-        // It would tell the client that its upload went well.
+        // This status would tell the client that its upload succeeded.
         SHOWN_STATUS if exchange.is_shown_as_download() => own.page.status,
-        // Such a response would carry no page, or be no final one.
+        // A response with this status carries no page, or is not final.
         status if rewrite::has_no_body(status) => own.page.status,
         status => status,
     };
@@ -254,7 +254,8 @@ pub(super) fn server_page<H: Host>(
     })
 }
 
-/// A page that was taken for another body, of which the host may hold the beginning; `None`: that can't be read.
+/// A page that was first taken for a changed body, so that the host's buffer may hold its beginning. `None`: the buffer can't
+/// be read.
 fn whole_page<H: Host>(host: &H, id: u32, direction: Direction, own: &OwnBody) -> Option<Vec<u8>> {
     let mut page = Vec::new();
     let in_front = own.same.saturating_add(own.held.placed());

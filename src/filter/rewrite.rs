@@ -1,4 +1,4 @@
-//! What the host's header map becomes when a server changed a message, and what the client gets when it is answered.
+//! Makes the header fields of a changed message, and those of a server's page for the client.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use crate::bug::{Bug, bug};
 use crate::host::Fields;
 use crate::icap::{Header, Headers, RequestHead, ResponseHead, is_hop_by_hop};
 
-/// Fields by which Envoy is told what to do, or tells others where a message comes from: those of the original stay, whatever a
-/// server makes of them.
+/// Fields that tell Envoy what to do, or by which Envoy tells where a message comes from. The original's stay, whatever a server
+/// makes of them.
 const ENVOYS: &[&str] = &[
     "forwarded",
     "x-client-trace-id",
@@ -17,13 +17,13 @@ const ENVOYS: &[&str] = &[
 /// Beginnings of names of further such fields.
 const ENVOYS_BEGIN: &[&str] = &["x-envoy-", "x-forwarded-"];
 
-/// Statuses of responses without a body, and without a length that would announce one (RFC 9110 section 6.4.1).
+/// Whether responses with this status have no body, and no length that would announce one (RFC 9110 section 6.4.1).
 pub fn has_no_body(status: u16) -> bool {
     matches!(status, 100..=199 | 204 | 205 | 304)
 }
 
-/// Fields that are never taken over from an ICAP server, beside those of one hop: about one transfer (RFC 3507 errata e4), and
-/// those that only this filter may set. The length is set anew where the body is known.
+/// Fields that are never taken over from an ICAP server, beside hop-by-hop fields: those about one transfer (RFC 3507 errata
+/// e4), and those that only this filter may set. The length is set anew where the body is known.
 const NOT_TAKEN_OVER: &[&str] = &[
     "content-length",
     "expect",
@@ -32,7 +32,7 @@ const NOT_TAKEN_OVER: &[&str] = &[
     "x-icap-threat",
 ];
 
-/// Fields of which the original's stay: they are not shown to the server, or Envoy finds no route without them.
+/// Fields of which the original's stay: the server does not see them, or Envoy finds no route without them.
 const KEPT_FROM_ORIGINAL: &[&str] = &[
     ":scheme",
     ":protocol",
@@ -43,17 +43,17 @@ const KEPT_FROM_ORIGINAL: &[&str] = &[
     "transfer-encoding",
 ];
 
-/// The fields of a changed request. `length`: of the body, where it is known to change.
+/// The fields of a changed request. `length`: that of the body in bytes, where the body changes.
 ///
 /// # Errors
-/// Envoy could not send such a request, or the client could not understand the answer to it: says why.
+/// Why Envoy could not send such a request, or why the client could not understand the response to it.
 pub fn request_fields(
     original: &Fields,
     head: &RequestHead,
     length: Option<u64>,
 ) -> Result<Fields, &'static str> {
     let method = head.method.as_bytes();
-    // They decide what an answer looks like: it would be framed for another request than the client has made.
+    // HEAD and CONNECT decide how a response is framed: the client would get one for a request that it has not made.
     let bound = |method: &[u8]| {
         method.eq_ignore_ascii_case(b"HEAD") || method.eq_ignore_ascii_case(b"CONNECT")
     };
@@ -86,7 +86,7 @@ pub fn request_fields(
 /// The fields of a changed response.
 ///
 /// # Errors
-/// It is no final response.
+/// The changed response is not a final one.
 pub fn response_fields(
     original: &Fields,
     head: &ResponseHead,
@@ -174,7 +174,7 @@ fn take_over(headers: &Headers, fields: &mut Fields) {
     }
 }
 
-/// Whether a field, by its name in lower case, is one of [`ENVOYS`].
+/// Whether a field, by its name in lower case, is one of [`ENVOYS`] or begins as [`ENVOYS_BEGIN`] says.
 pub(super) fn is_envoys(name: &[u8]) -> bool {
     ENVOYS.iter().any(|known| known.as_bytes() == name)
         || ENVOYS_BEGIN
@@ -182,13 +182,13 @@ pub(super) fn is_envoys(name: &[u8]) -> bool {
             .any(|start| name.starts_with(start.as_bytes()))
 }
 
-/// Whether this can be the `:path` of a request.
+/// Whether `path` can be the `:path` of a request.
 fn is_path(method: &[u8], path: &[u8]) -> bool {
     let clean = path.iter().all(|b| b.is_ascii_graphic() && *b != b'#');
     (path.starts_with(b"/") && clean) || (path == b"*" && method == b"OPTIONS")
 }
 
-/// Whether this can be the authority of a request: a name or an address, and perhaps a port (RFC 3986 section 3.2), without user
+/// Whether this can be the authority of a request: a name or an address, perhaps a port (RFC 3986 section 3.2), and no user
 /// information.
 fn is_authority(authority: &[u8]) -> bool {
     let (host, port) = match authority {
@@ -227,7 +227,7 @@ fn is_authority(authority: &[u8]) -> bool {
     host.is_none_or(is_name) && is_port(port)
 }
 
-/// Whether a field can go into a header map: a name that is no pseudo header, a value without control characters.
+/// Whether a field can go into a header map: its name is no pseudo header, its value has no control characters.
 fn is_sound(name: &str, value: &[u8]) -> bool {
     !name.is_empty()
         && name.bytes().all(|b| b.is_ascii_graphic() && b != b':')

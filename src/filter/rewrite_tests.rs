@@ -1,3 +1,5 @@
+//! Unit tests of `rewrite`.
+
 use super::*;
 
 fn fields(pairs: &[(&str, &str)]) -> Fields {

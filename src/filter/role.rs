@@ -1,4 +1,4 @@
-//! The filter role: hands each callback of the host to the worker.
+//! The filter role on one worker: hands the worker one callback of the host at a time.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,19 +10,19 @@ use crate::connection::StreamToken;
 use crate::host::{Host, Next};
 use crate::icap::Direction;
 
-/// The filter on one worker.
+/// The filter role of one plugin on one worker.
 #[derive(Debug)]
 pub struct FilterRole<H> {
     host: H,
     worker: RefCell<Worker<H>>,
-    /// What the worker has not been told of. It is one callback at a time, though Envoy may call within a callback.
+    /// The events that the worker has not handled. Envoy may call within a callback, but the worker gets one callback at a time.
     inbox: Inbox,
-    /// This filter stands among the upstream filters of an ICAP cluster: its own connections come through it.
+    /// This filter stands, by mistake, among the upstream filters of an ICAP cluster: its own connections come through it.
     is_upstream: Cell<bool>,
 }
 
 impl<H: Host + Clone> FilterRole<H> {
-    /// The filter of the root context that is being configured.
+    /// Starts the filter of the root context that the host is configuring.
     pub fn start(host: H, root: u32, config: Config) -> Self {
         let inbox = Inbox::default();
         let mut worker = Worker::new(host.clone(), root, Rc::new(config), inbox.clone());
@@ -35,7 +35,7 @@ impl<H: Host + Clone> FilterRole<H> {
         }
     }
 
-    /// Runs `act` on the worker, and after it what came within it. `None` where a callback is running already.
+    /// Runs `act` on the worker, and then the events that came meanwhile. `None` where a callback is running already.
     fn run<T>(&self, act: impl FnOnce(&mut Worker<H>) -> T) -> Option<T> {
         let mut worker = self.worker.try_borrow_mut().ok()?;
         let done = act(&mut worker);
@@ -53,18 +53,18 @@ impl<H: Host + Clone> FilterRole<H> {
         Some(done)
     }
 
-    /// Lets the worker see to it, now or when the callback that is running is done.
+    /// Has the worker handle an event, now or after the running callback.
     fn deliver(&self, event: Event) {
         self.inbox.push(event);
         self.run(|_| ());
     }
 
-    /// The root context is about to go.
+    /// The host is about to delete the root context.
     pub fn on_stop(&self) {
         self.run(Worker::stop);
     }
 
-    /// Time has passed.
+    /// A tick of the root context.
     pub fn on_tick(&self) {
         if self.is_upstream.take() {
             self.run(Worker::give_up_upstream);
@@ -72,17 +72,17 @@ impl<H: Host + Clone> FilterRole<H> {
         self.run(Worker::on_tick);
     }
 
-    /// The callback that the worker asked for.
+    /// A wake-up that the worker has asked for.
     pub fn on_wake_up(&self) {
         self.run(Worker::on_wake_up);
     }
 
-    /// The stream is established, to the server at `peer`.
+    /// A connection is established, to the server at `peer`.
     pub fn on_connected(&self, token: StreamToken, peer: String) {
         self.deliver(Event::Connected(token, peer));
     }
 
-    /// Bytes from a server.
+    /// `len` bytes have come from a server.
     pub fn on_message(&self, token: StreamToken, len: usize) {
         match self.host.stream_message(len) {
             Ok(bytes) => self.deliver(Event::Message(token, bytes)),
@@ -93,7 +93,7 @@ impl<H: Host + Clone> FilterRole<H> {
         }
     }
 
-    /// A connection was closed by the other side, or could not be established.
+    /// The other side has closed a connection, or the connection could not be established.
     pub fn on_closed(&self, token: StreamToken) {
         self.deliver(Event::Closed(token));
     }
@@ -105,21 +105,21 @@ impl<H: Host + Clone> FilterRole<H> {
         })
     }
 
-    /// `size` bytes of the body are buffered, the new ones among them.
+    /// A part of a body has come. `size`: the bytes in the host's buffer, or of a message that goes on already the new bytes.
     pub fn on_body(&self, id: u32, direction: Direction, size: usize, at_end: bool) -> Next {
         self.judge(id, direction, |worker| {
             worker.on_body(id, direction, size, at_end)
         })
     }
 
-    /// Trailers end the body.
+    /// The trailers of a message have come, which end its body.
     pub fn on_trailers(&self, id: u32, direction: Direction) -> Next {
         self.judge(id, direction, |worker| worker.on_trailers(id, direction))
     }
 
-    /// A callback about an HTTP message. Within another callback there are two: an answer of Envoy's own to a message whose
-    /// edit went past Envoy's buffer limit, and, where this filter stands in the wrong place, the connection that the worker is
-    /// just opening.
+    /// Runs a callback about an HTTP message. Two kinds come within another callback: the response headers of Envoy's own local
+    /// reply to a message whose edit exceeded Envoy's buffer limit, and, where this filter stands in the wrong place, the request
+    /// headers of the connection that the worker is just opening.
     fn judge(
         &self,
         id: u32,
@@ -132,7 +132,7 @@ impl<H: Host + Clone> FilterRole<H> {
                 self.inbox.push(Event::Replied(id));
                 Next::Continue
             }
-            // No answer in here: Envoy would report its end in the midst of the opening, and never come to an end itself.
+            // No local reply here: Envoy would report its end within the opening, and spin for ever.
             (None, Direction::Request) => {
                 self.is_upstream.set(true);
                 Next::Pause
@@ -140,12 +140,12 @@ impl<H: Host + Clone> FilterRole<H> {
         }
     }
 
-    /// The access log is about to be written.
+    /// Envoy is about to write the access log.
     pub fn on_log(&self, id: u32) {
         self.run(|worker| worker.on_log(id));
     }
 
-    /// The HTTP context is about to go.
+    /// Envoy is about to delete the HTTP context.
     pub fn on_done(&self, id: u32) {
         self.deliver(Event::Done(id));
     }

@@ -1,4 +1,4 @@
-//! The self-test: a scanner that silently stopped scanning is shown a file that it has to block.
+//! The self-test: shows a service a file that every scanner blocks, to notice a scanner that silently stopped scanning.
 
 use std::rc::Rc;
 
@@ -15,10 +15,10 @@ use crate::icap::{Direction, Method, Request, encode_request_head, encode_respon
 use crate::submission::{Attempt, judge_probe};
 use crate::verdict::Verdict;
 
-/// The EICAR test file, encoded so that no scanner takes the module for it.
+/// The EICAR test file, encoded so that no scanner blocks the module itself.
 const TEST_FILE: &str =
     "WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FSLVNUQU5EQVJELUFOVElWSVJVUy1URVNULUZJTEUhJEgrSCo=";
-/// Name of the file, as the server is told.
+/// The name of the file in the path.
 const TEST_NAME: &str = "eicar.com";
 const MINUTE_MS: u64 = 60_000;
 
@@ -29,7 +29,7 @@ pub(super) struct SelfTest {
     pub(super) probe: Probe,
     /// When to test next; `None` before the first test.
     next_ms: Option<u64>,
-    /// The last test that gave a verdict was not blocked.
+    /// The last test with a verdict was not blocked.
     failing: bool,
 }
 
@@ -61,8 +61,8 @@ impl SelfTest {
 }
 
 impl Service {
-    /// An upload of the test file, or a download of it, at a path that no other test had: servers remember an infected URL for
-    /// hours, and would block it unscanned.
+    /// The ICAP request that shows the test file as an upload or a download. Each test has its own path: servers remember
+    /// an infected URL for hours, and would block it unscanned.
     pub(super) fn self_test_request(&self, random: u64) -> Rc<Request> {
         let path = format!("/icap-filter-self-test/{random:016x}/{TEST_NAME}");
         let length = test_file().len().to_string();
@@ -103,7 +103,7 @@ fn fields(fields: &[(&str, &str)]) -> Fields {
 }
 
 impl<H: Host> Worker<H> {
-    /// The server has answered the test.
+    /// The ICAP response to the test is in: judges it.
     pub(super) fn self_test_responded(&mut self, index: usize, attempt: &Attempt) {
         let Some(service) = self.services.get_mut(index) else {
             return;
@@ -117,7 +117,7 @@ impl<H: Host> Worker<H> {
         let minutes = test.config.interval_minutes;
         match verdict {
             Verdict::Fail { reason, .. } => return self.self_test_missed(index, &reason),
-            // Without the virus it is no longer what was uploaded.
+            // A server that removes the virus changes the file.
             Verdict::Block(_) | Verdict::Modify => {
                 if test.failing {
                     log::info!(
@@ -140,7 +140,7 @@ impl<H: Host> Worker<H> {
         test.rest(minutes, self.now_ms);
     }
 
-    /// The test got no verdict: that says nothing of the scanner. It is tried again soon.
+    /// The test got no verdict, which says nothing of the scanner. The filter tests again in a minute.
     pub(super) fn self_test_missed(&mut self, index: usize, reason: &str) {
         let Some(service) = self.services.get_mut(index) else {
             return;
@@ -155,8 +155,8 @@ impl<H: Host> Worker<H> {
         test.rest(1, self.now_ms);
     }
 
-    /// Whether requests, or responses, of that profile have to fail because its self-test did. Responses that go to the servers
-    /// for requests have no test of their own.
+    /// Whether messages of that direction have to fail because the profile's self-test did. Responses that go to the cluster for
+    /// requests have no test of their own.
     pub(super) fn fails_self_test(&self, profile: &Rc<Profile>, direction: Direction) -> bool {
         let tested = match &profile.response_cluster {
             Some(_) => direction,

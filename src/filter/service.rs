@@ -1,4 +1,5 @@
-//! The services of a worker's profiles: what is known of them by OPTIONS, and how they are asked.
+//! The ICAP services of a worker's profiles: their options cache, their OPTIONS requests, and the share of their
+//! `Max-Connections`.
 
 use std::rc::Rc;
 
@@ -14,10 +15,10 @@ use crate::product::ShownAs;
 use crate::report::foreign;
 use crate::submission::Attempt;
 
-/// The host's status where Envoy has no healthy server in a cluster, or no such cluster.
+/// The host's status where a cluster has no healthy server or does not exist.
 const NO_SERVER: u32 = 10;
 
-/// One service of one profile.
+/// The service of a profile for one direction.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) profile: Rc<Profile>,
@@ -36,19 +37,19 @@ impl Service {
             pool,
             options_cache: OptionsCache::new(profile.options.clone()),
             options_probe: Probe::Idle,
-            // The servers for requests are tested by an upload; those that only get responses by a download.
+            // The cluster for requests is tested; the cluster for responses, too, if it is another.
             self_test: ((direction == Direction::Request || profile.response_cluster.is_some())
                 && profile.self_test.enabled)
                 .then(|| SelfTest::new(profile.self_test.clone())),
         }
     }
 
-    /// Whether it is the service for that direction of that profile.
+    /// Whether this is the service of that profile for that direction.
     pub(super) fn serves(&self, profile: &Rc<Profile>, direction: Direction) -> bool {
         self.direction == direction && Rc::ptr_eq(&self.profile, profile)
     }
 
-    /// What is known of it.
+    /// What is known of the service from its OPTIONS response.
     pub(super) fn options(&self) -> Option<&ServiceOptions> {
         self.options_cache.options()
     }
@@ -60,7 +61,7 @@ impl Service {
         }
     }
 
-    /// The method that it is needed for.
+    /// The ICAP method that the filter uses the service for.
     pub(super) fn method(&self) -> Method {
         match (self.direction, self.profile.scan_requests_as) {
             (Direction::Request, ShownAs::Request) => Method::Reqmod,
@@ -68,7 +69,7 @@ impl Service {
         }
     }
 
-    /// The request for its OPTIONS.
+    /// The OPTIONS request to the service.
     pub(super) fn options_request(&self) -> Rc<Request> {
         let url = self.url();
         let authorization = self.profile.authorization.iter();
@@ -96,7 +97,7 @@ impl Service {
         })
     }
 
-    /// Whether a header about the client is to be sent.
+    /// Whether the service gets that header about the connection.
     pub(super) fn wants(&self, when: SendWhen, header: &str) -> bool {
         match when {
             SendWhen::Always => true,
@@ -109,7 +110,7 @@ impl Service {
 }
 
 impl<H: Host> Worker<H> {
-    /// A service answered its OPTIONS.
+    /// The OPTIONS response of a service is in.
     pub(super) fn options_responded(&mut self, index: usize, attempt: &Attempt) {
         let Some(service) = self.services.get_mut(index) else {
             return;
@@ -142,12 +143,12 @@ impl<H: Host> Worker<H> {
                 self.share_connections();
             }
             Some(Err(e)) => self.options_missed(index, &e.to_string()),
-            None => self.options_missed(index, "the answer has no head"),
+            None => self.options_missed(index, "the OPTIONS response has no head"),
         }
     }
 
-    /// Keeps each pool to this worker's share of what its services allow; of several the strictest. Again and again, for
-    /// a worker that starts makes the others' share smaller.
+    /// Limits each pool to this worker's share of `Max-Connections`, of the strictest service in the pool. Called again and
+    /// again, since each worker that starts makes the shares smaller.
     pub(super) fn share_connections(&mut self) {
         let limited = |service: &Service| Some((service.pool, service.options()?.max_connections?));
         let mut strictest: Vec<(PoolId, u32)> = self.services.iter().filter_map(limited).collect();
@@ -164,7 +165,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The OPTIONS of a service came to nothing.
+    /// The OPTIONS request to a service failed.
     pub(super) fn options_missed(&mut self, index: usize, reason: &str) {
         let Some(service) = self.services.get_mut(index) else {
             return;
@@ -186,7 +187,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// An answer of the server `peer` carried that `ISTag`, which tells whether the server has changed.
+    /// An ICAP response of the server `peer` has that `ISTag`, which tells whether the server has changed.
     pub(super) fn notice_istag(
         &mut self,
         profile: &Rc<Profile>,
@@ -233,7 +234,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The service for that direction of a profile.
+    /// The service of a profile for that direction.
     pub(super) fn service(&self, profile: &Rc<Profile>, direction: Direction) -> Option<&Service> {
         self.services
             .iter()
@@ -241,7 +242,7 @@ impl<H: Host> Worker<H> {
     }
 }
 
-/// Every service of the profiles.
+/// The services of the profiles: one for requests each, and one for responses where they are scanned.
 pub(super) fn services(profiles: &[Rc<Profile>], pool_of: impl Fn(&str) -> PoolId) -> Vec<Service> {
     profiles
         .iter()

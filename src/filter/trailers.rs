@@ -1,4 +1,4 @@
-//! Trailers (RFC 9110 section 6.5): which of them go on, and what a server is shown of them.
+//! Trailers (RFC 9110 section 6.5): removes those that may not go on, and shows the others to a server.
 
 use std::rc::Rc;
 
@@ -13,9 +13,9 @@ use crate::icap::{Direction, Request, is_hop_by_hop};
 use crate::report::{Outcome, PartName};
 use crate::submission::Shown;
 
-/// Fields that must not be trailers, beside those of one hop and Envoy's own: framing, routing, modifiers of the request,
-/// credentials, control data, and how to process the content (RFC 9110 section 6.5.1). Whoever adds trailers to the head would
-/// take for its own what no scanner has seen there.
+/// Fields that must not be trailers, beside hop-by-hop fields and Envoy's own: framing, routing, modifiers of the request,
+/// credentials, control data, and how to process the content (RFC 9110 section 6.5.1). An application that adds trailers to the
+/// head would trust fields there that no scanner has seen.
 const NEVER_TRAILERS: &[&str] = &[
     "age",
     "authorization",
@@ -42,13 +42,13 @@ const NEVER_TRAILERS: &[&str] = &[
     "x-icap-action",
     "x-icap-threat",
 ];
-/// Digests of a body (RFC 9530): of another body they are wrong.
+/// Digests of a body (RFC 9530), which are wrong for a changed body.
 const OF_THE_BODY: &[&str] = &["content-digest", "content-md5", "digest", "repr-digest"];
-/// Fields that are about the length of a body.
+/// Fields about the length of a body.
 const FRAMING: &[&str] = &["content-length", "transfer-encoding"];
-/// What the transaction about trailers is called in icap_log.
+/// The name in icap_log of the transaction that shows trailers.
 const PART_NAME: &str = "trailers";
-/// Why there is no verdict on them.
+/// Why the trailers could not be scanned.
 const UNREADABLE: &str = "the trailers could not be read";
 
 fn is_one_of(name: &[u8], names: &[&str]) -> bool {
@@ -57,7 +57,7 @@ fn is_one_of(name: &[u8], names: &[&str]) -> bool {
         .any(|of| of.as_bytes().eq_ignore_ascii_case(name))
 }
 
-/// Whether a field may be a trailer. `user`: the one whose value tells the server who the user is.
+/// Whether a field may be a trailer. `user`: the name of the field that tells the ICAP server the user.
 fn may_be_trailer(name: &[u8], user: Option<&str>) -> bool {
     let is_condition = name
         .get(..3)
@@ -69,7 +69,7 @@ fn may_be_trailer(name: &[u8], user: Option<&str>) -> bool {
         || user.is_some_and(|user| user.as_bytes().eq_ignore_ascii_case(name)))
 }
 
-/// The fields of a message without what is about the length of its body.
+/// The fields of a message without those about the length of its body.
 pub(super) fn without_length(fields: &Fields) -> Fields {
     let mut kept = fields.clone();
     kept.retain(|name| !is_one_of(name, FRAMING));
@@ -77,9 +77,9 @@ pub(super) fn without_length(fields: &Fields) -> Fields {
 }
 
 impl Exchange {
-    /// Whether trailers of it are what the profile says something about: it was scanned, or is.
+    /// Whether the profile's rules for trailers apply: the message was scanned, or is.
     fn has_say_on_trailers(&self) -> bool {
-        // Nothing but a body can be shown as a download.
+        // Without a body there is nothing to show as a download.
         let is_left_alone = self.is_shown_as_download() && self.body.available == 0;
         let is_disabled =
             self.is_decided() && self.journal.conclusion().outcome == Outcome::Disabled;
@@ -89,7 +89,7 @@ impl Exchange {
     /// Whether a trailer of that direction goes on.
     fn forwards_trailer(&self, of: Direction, name: &[u8]) -> bool {
         let dropped = self.profile.trailers == Trailers::Drop
-            // A call without its status is none.
+            // A gRPC call needs its status.
             && !(of == Direction::Response && name.starts_with(b"grpc-"));
         let user = self.profile.authenticated_user_header.as_deref();
         self.is_monitored() || (!dropped && may_be_trailer(name, user))
@@ -100,7 +100,7 @@ impl<H: Host> Worker<H> {
     /// The trailers of a message have come, which end its body.
     pub(super) fn take_trailers(&mut self, id: u32, exchange: &mut Exchange, of: Direction) {
         if exchange.direction != of {
-            // A request that went on while its response is under scan.
+            // The trailers of a request that goes on, while its response is under scan.
             if exchange.request_was_scanned
                 && let Err(e) = self.sort_trailers(id, exchange, of)
             {
@@ -138,7 +138,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Takes out what does not go on, and notes both; the trailers that are left.
+    /// Removes the trailers that may not go on, notes all names, and gives the trailers that are left.
     fn sort_trailers(&self, id: u32, exchange: &mut Exchange, of: Direction) -> HostResult<Fields> {
         self.host.enter(id)?;
         let mut trailers = self.host.trailers(of)?;
@@ -155,7 +155,7 @@ impl<H: Host> Worker<H> {
         removed.map(|()| trailers)
     }
 
-    /// Takes out trailers that were about the original body, which another has taken the place of.
+    /// Removes the digests of the original body, which was replaced.
     pub(super) fn drop_digests(&self, id: u32, exchange: &mut Exchange) {
         let of = exchange.direction;
         let dropped = self.host.enter(id).and_then(|()| {
@@ -175,7 +175,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Has trailers shown, as fields of the message's head.
+    /// Shows trailers to a server, as fields of the message's head.
     pub(super) fn show_trailers(
         &mut self,
         id: u32,

@@ -1,4 +1,4 @@
-//! Messages and their submissions brought together: what happens to a submission, and what comes of it.
+//! Moves submissions on: hands them bytes and connections, and passes their steps to their message.
 
 use super::exchange::Exchange;
 use super::worker::Worker;
@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::submission::{Cx, Effect, Loss, Prospect, Shown, Step, Submission};
 
 impl<H: Host> Worker<H> {
-    /// Has the whole body of a message shown to a server.
+    /// Adds the submission that shows the whole body of a message.
     pub(super) fn show_whole(&self, id: u32, exchange: &mut Exchange) {
         let unit = UnitId {
             context: id,
@@ -20,7 +20,7 @@ impl<H: Host> Worker<H> {
         exchange.units.push(whole);
     }
 
-    /// Lets something happen to one submission, and its message act on what comes of it.
+    /// Runs `act` on a submission, and has its message act on the step.
     pub(super) fn with_unit(
         &mut self,
         unit: UnitId,
@@ -36,7 +36,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Lets something happen to one submission of a message, and performs what it has done besides.
+    /// Runs `act` on a submission of a message, and performs its effects. `None`: there is no such submission.
     pub(super) fn move_unit<T>(
         &mut self,
         exchange: &mut Exchange,
@@ -62,7 +62,7 @@ impl<H: Host> Worker<H> {
         done
     }
 
-    /// Performs what a transition has done besides. Once in the module, and not once for each verb.
+    /// Performs the effects of a transition. Not inlined: one copy in the module is enough.
     #[inline(never)]
     fn perform_all(&mut self, exchange: &mut Exchange, mut effects: Vec<Effect>) {
         for effect in effects.drain(..) {
@@ -85,7 +85,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Moves the submissions of a message on, of which more has come.
+    /// Moves the submissions of a message on, after more of its body has come.
     pub(super) fn step_units(&mut self, id: u32, exchange: &mut Exchange) {
         if let [only] = exchange.units.as_slice() {
             return self.step_unit(id, exchange, only.id());
@@ -102,12 +102,12 @@ impl<H: Host> Worker<H> {
         self.place_large_change(id, exchange);
     }
 
-    /// The names of a message's submissions that have not ended.
+    /// The identifiers of a message's submissions that have not ended.
     pub(super) fn units_of(exchange: &Exchange) -> Vec<UnitId> {
         exchange.units.iter().map(Submission::id).collect()
     }
 
-    /// None of a message's submissions is needed any more.
+    /// Gives up all submissions of a message.
     pub(super) fn give_up_units(&mut self, exchange: &mut Exchange) {
         for unit in Self::units_of(exchange) {
             self.move_unit(exchange, unit, Submission::give_up);
@@ -115,7 +115,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Starts the submissions to which connections were handed.
+    /// Starts the submissions and probes to which connections were handed.
     pub(super) fn hand_out(&mut self) {
         while let Some((owner, token)) = self.handed.pop_front() {
             match owner {
@@ -133,7 +133,7 @@ impl<H: Host> Worker<H> {
         exchange.is_some_and(|exchange| exchange.units.iter().any(|of| of.id() == unit))
     }
 
-    /// The connection that was handed to `owner` is of no use.
+    /// The connection that was handed to `owner` can't be used: `owner` needs another.
     pub(super) fn hand_another(&mut self, owner: Owner) {
         match owner {
             Owner::Options(_) | Owner::SelfTest(_) => self.probe_failed(owner, "connection lost"),
@@ -141,7 +141,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Envoy knows of no server in that pool: so `owner` gets no connection, and nobody else who waits there does.
+    /// Envoy knows no server for that pool: `owner` gets no connection, nor do the others that wait there.
     pub(super) fn without_server(&mut self, owner: Owner, pool: PoolId, reason: &str) {
         self.without_connection(owner, reason);
         let prospect = Prospect::of(&self.connections, pool, Loss::NoServer, self.now_ms);
@@ -152,7 +152,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// No connection could be opened for whom it was wanted.
+    /// No connection could be opened for `owner`.
     fn without_connection(&mut self, owner: Owner, reason: &str) {
         match owner {
             Owner::Options(_) | Owner::SelfTest(_) => self.probe_failed(owner, reason),
@@ -170,7 +170,7 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// A connection is gone.
+    /// A connection is closed: tells its owner.
     pub(super) fn lost(&mut self, token: StreamToken) {
         let Some(closed) = self.connections.closed(token) else {
             return;

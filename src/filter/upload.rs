@@ -1,27 +1,26 @@
-//! An upload, shown as a download: for servers that scan responses alone.
+//! Shows an upload as a download, for servers that scan responses only.
 //!
-//! What the server is shown is the response to a GET of the same URL, with the upload's body and the fields that say what that
-//! is.
+//! The server sees the response to a GET of the same URL, with the upload's body and the fields that describe it.
 
 use super::rewrite::find;
 use crate::host::Fields;
 use crate::icap::{EncodeError, encode_request_head, encode_response_head};
 
-/// The fields of an upload that its response has.
+/// The fields of an upload that the response gets.
 const OF_CONTENT: [&str; 6] = [
     "content-type",
     "content-length",
     "content-disposition",
     "content-encoding",
     "content-language",
-    // It decides whether the length counts, and is not shown.
+    // Decides whether the length counts; the server does not see it.
     "transfer-encoding",
 ];
 
-/// The heads of the GET and of its response.
+/// The heads of the GET and of its response, for the ICAP request.
 ///
 /// # Errors
-/// The upload has no form for the server.
+/// The upload's fields can't be encoded.
 pub(super) fn as_download(upload: &Fields) -> Result<(Vec<u8>, Vec<u8>), EncodeError> {
     let mut request = Fields::new();
     for (name, value) in upload.iter() {
@@ -41,10 +40,11 @@ pub(super) fn as_download(upload: &Fields) -> Result<(Vec<u8>, Vec<u8>), EncodeE
     ))
 }
 
-/// The fields of an upload whose body the server has changed: its own, with the new length. `encoding`: that of the new body.
+/// The fields of an upload whose body the server has changed: its own, with the new length in bytes. `encoding`: the new body's
+/// `Content-Encoding`.
 ///
 /// # Errors
-/// The new body is encoded in another way than the upload's fields say, of which nothing but the length changes.
+/// The new body's encoding differs from that in the upload's fields, of which only the length may change.
 pub(super) fn with_new_body(
     upload: &Fields,
     encoding: Option<&[u8]>,

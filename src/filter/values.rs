@@ -1,20 +1,20 @@
-//! Values within a body that hold files, as `extract` of a profile has them looked for.
+//! The search for values within a body that hold files, as `extract` of a profile says.
 
 use std::collections::VecDeque;
 
 use crate::extract::{Extractor, Unextractable, Value};
 
-/// The values of a body that is read as it comes.
+/// The search through a body that is read as it comes.
 #[derive(Debug)]
 pub(super) struct Values {
-    /// `None`: what is left of the body can't be looked into.
+    /// `None`: the search has ended, or can't go on.
     extractor: Option<Extractor>,
     found: VecDeque<Value>,
     fault: Option<Unextractable>,
 }
 
 impl Values {
-    /// Those that `extractor` finds.
+    /// A search with `extractor`.
     pub(super) fn new(extractor: Extractor) -> Self {
         Self {
             extractor: Some(extractor),
@@ -23,12 +23,12 @@ impl Values {
         }
     }
 
-    /// Reads on in the content.
+    /// Reads the next bytes of the content.
     pub(super) fn read(&mut self, content: &[u8]) {
         self.advance(|extractor| extractor.push(content));
     }
 
-    /// The content has come to its end.
+    /// The whole content was read.
     pub(super) fn end(&mut self) {
         self.advance(Extractor::finish);
         self.extractor = None;
@@ -52,12 +52,12 @@ impl Values {
         self.found.pop_front()
     }
 
-    /// Whether all were taken that were found.
+    /// Whether all values found so far were taken.
     pub(super) fn are_shown(&self) -> bool {
         self.found.is_empty()
     }
 
-    /// Why the body can't be looked into any further; once.
+    /// Why the search can't go on. Gives the reason once.
     pub(super) fn take_fault(&mut self) -> Option<Unextractable> {
         self.fault.take()
     }

@@ -1,4 +1,4 @@
-//! What the policy sees of a request and of the head of its response, and what the route's metadata says.
+//! What the policy reads of a request, of the head of its response, and of the route's metadata.
 
 use std::net::IpAddr;
 
@@ -8,11 +8,10 @@ use crate::config;
 use crate::host::{Fields, Host};
 use crate::policy::{Protocol, RequestView, ResponseView, RouteChoice};
 
-/// Where a route says what is to be done with its requests. As a whole: Envoy hands over no part that has lists or objects in
-/// it.
+/// The property with a route's metadata. Read as a whole: Envoy gives no part that has lists or objects in it.
 const ROUTE_METADATA: [&str; 2] = ["xds", "route_metadata"];
 
-/// The head of a response, as the policy sees it.
+/// The head of a response, as the policy reads it.
 pub(super) struct ResponseFields<'a>(pub(super) &'a Fields);
 
 impl ResponseView for ResponseFields<'_> {
@@ -46,7 +45,7 @@ pub(super) fn has_body(fields: &Fields, at_end: bool) -> bool {
     !at_end && !announced.is_some_and(is_zero)
 }
 
-/// What the route's metadata says.
+/// What the route's metadata says about its requests.
 pub(super) fn route_choice<H: Host>(host: &H) -> RouteChoice {
     match host.property(&ROUTE_METADATA) {
         Ok(Some(metadata)) => config::route_choice(&metadata),
@@ -55,7 +54,7 @@ pub(super) fn route_choice<H: Host>(host: &H) -> RouteChoice {
     }
 }
 
-/// A request as the policy sees it.
+/// A request, as the policy reads it.
 pub(super) struct View<'a, H> {
     pub(super) host: &'a H,
     pub(super) now_ms: u64,
@@ -79,7 +78,7 @@ impl<H: Host> RequestView for View<'_, H> {
     }
 
     fn protocol(&self) -> Protocol {
-        // Not `:scheme`, which is the client's word.
+        // Not `:scheme`, which the client chooses.
         match self.host.property(&["connection", "tls_version"]) {
             Ok(Some(_)) => Protocol::Https,
             _ => Protocol::Http,

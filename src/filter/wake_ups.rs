@@ -1,8 +1,13 @@
-//! What has to wait for a callback of its own.
+//! Wake-ups: callbacks of the root context that the worker asks for, through a shared queue, to send what it may not send now.
 //!
-//! Nothing is sent on a stream in the callback that brings its bytes. The end of the connection may have come with them:
-//! Envoy would report it at once, the stream would be given up, and Envoy, back from the callback, would go on with what is
-//! no longer there. So the worker has itself called back, through a shared queue, once Envoy is done with those bytes.
+//! The worker sends nothing on a stream in the callback that brings the stream's bytes:
+//!
+//! ```text
+//!  Envoy reads bytes and the end of a connection, and calls back with the bytes
+//!    wrong: the worker sends ──▶ within the send Envoy reports the end, the stream is dropped ──▶ Envoy, back from the
+//!           callback, goes on with the dropped stream
+//!    right: the worker asks for a wake-up ──▶ Envoy is done with the bytes, reports the end ──▶ wake-up
+//! ```
 
 use std::collections::VecDeque;
 
@@ -10,26 +15,26 @@ use crate::bug::{Bug, bug};
 use crate::connection::Owner;
 use crate::host::{Host, add_shared};
 
-/// Key of the number of queues that there have been, which gives each its name.
+/// The key in shared data of the number of queues ever made, which gives each queue its name.
 const QUEUES: &str = "icap_filter.recalls";
 
-/// Those who wait for a callback of their own.
+/// The owners that wait for a wake-up, and the queue that brings one.
 #[derive(Debug)]
 pub(super) struct WakeUps {
     waiting: VecDeque<Owner>,
-    /// The queue that calls back; `None`: the next tick has to do.
+    /// The queue that brings the wake-up; `None`: the next tick serves instead.
     queue: Option<u32>,
-    /// It is about to.
+    /// A wake-up was asked for and has not come.
     called: bool,
 }
 
 impl WakeUps {
-    /// Of the root context that is being configured.
+    /// Makes the queue of the root context that the host is configuring.
     pub(super) fn new<H: Host>(host: &H) -> Self {
         let queue = add_shared(host, QUEUES, 1)
             .and_then(|number| host.register_queue(&format!("icap_filter.recall.{number}")));
         if let Err(e) = &queue {
-            log::warn!("icap: what servers ask for waits for the clock: {e}");
+            log::warn!("icap: no wake-ups, sending waits for the next tick: {e}");
         }
         Self {
             waiting: VecDeque::new(),
@@ -38,28 +43,28 @@ impl WakeUps {
         }
     }
 
-    /// That one has something to send.
+    /// Notes that `owner` has something to send.
     pub(super) fn add(&mut self, owner: Owner) {
         self.waiting.push_back(owner);
     }
 
-    /// The next one that waits.
+    /// Takes the next owner that waits.
     pub(super) fn next(&mut self) -> Option<Owner> {
         self.waiting.pop_front()
     }
 
-    /// Whether anyone waits.
+    /// Whether an owner waits.
     pub(super) fn is_wanted(&self) -> bool {
         !self.waiting.is_empty()
     }
 
-    /// Asks for the callback. False where only the next tick can be it.
+    /// Asks for a wake-up. False where the next tick has to serve instead.
     pub(super) fn call<H: Host>(&mut self, host: &H) -> bool {
         if !self.called {
             self.called = self.queue.is_some_and(|queue| match host.enqueue(queue) {
                 Ok(()) => true,
                 Err(e) => {
-                    log::warn!("icap: what a server asks for waits for the clock: {e}");
+                    log::warn!("icap: no wake-up, sending waits for the next tick: {e}");
                     false
                 }
             });
@@ -67,7 +72,7 @@ impl WakeUps {
         self.called
     }
 
-    /// The callback has come.
+    /// The wake-up has come: takes its entry out of the queue.
     pub(super) fn take_call<H: Host>(&mut self, host: &H) {
         self.called = bug(Bug::CallLost);
         if let Some(queue) = self.queue

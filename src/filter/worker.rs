@@ -1,4 +1,4 @@
-//! One worker's share of the filter: the messages under scan, the connections, and the events that move them.
+//! The state of the filter on one worker: the messages under scan and all that they share. Other files add the callbacks.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -17,19 +17,19 @@ use crate::connection::{Connections, Owner, StreamToken};
 use crate::host::Host;
 use crate::submission::{Budget, Effect};
 
-/// Root ticks while a request waits for a connection to be opened, in milliseconds: only the root context can open one.
+/// Milliseconds between root ticks while a connection is to be opened: only the root context can open one.
 pub(super) const TICK_OPENING_MS: u32 = 1;
-/// Root ticks while messages are under scan: bounds how late a time-out is noticed.
+/// Milliseconds between root ticks while messages are under scan: bounds how late the worker notices a time-out.
 pub(super) const TICK_SCANNING_MS: u32 = 50;
-/// Root ticks while connections idle, or where something was counted that the host has not been told: bounds how old its counters
+/// Milliseconds between root ticks while connections idle, or the host does not have all counts: bounds how old its counters
 /// are.
 pub(super) const TICK_IDLE_MS: u32 = 1_000;
 
 /// The state that the root context and the HTTP contexts of one worker share.
 ///
-/// Its callbacks are in `on_http`, `on_server` and `on_tick`. Every callback follows one rule: take the input,
-/// [`drive`](Self::drive) the message it is about, then [`settle`](Self::settle) what that set free. Every step first enters
-/// the context that its host calls are about.
+/// The callbacks are in `on_http`, `on_server` and `on_tick`. Each takes the input, moves its message on
+/// ([`drive`](Self::drive)), and then serves those that got a connection by that ([`settle`](Self::settle)). Every step first
+/// enters the context that its host calls are about.
 #[derive(Debug)]
 pub(super) struct Worker<H> {
     pub(super) host: H,
@@ -37,36 +37,36 @@ pub(super) struct Worker<H> {
     pub(super) config: Rc<Config>,
     pub(super) connections: Connections,
     pub(super) metrics: Metrics,
-    /// What may be held of answers.
+    /// The memory for ICAP responses and decoders.
     pub(super) budget: Budget,
     pub(super) services: Vec<Service>,
-    /// Whether this worker has had any request. Envoy's main thread runs the module too, and never has one.
+    /// Whether this worker has had a request. Envoy's main thread runs the module too, and never gets one.
     pub(super) serves: bool,
-    /// Whether a service limits the connections.
+    /// Whether a service limits the connections (`Max-Connections`).
     pub(super) limited: bool,
-    /// Whether bodies come while headers are held.
+    /// Whether Envoy delivers bodies while headers are held.
     pub(super) delivery_check: DeliveryCheck,
     /// This filter stands among the upstream filters of an ICAP cluster, where it can't work.
     pub(super) is_upstream: bool,
-    /// This instance among the others.
+    /// What this instance knows of itself and the others.
     pub(super) instances: Instances,
     pub(super) exchanges: BTreeMap<u32, Box<Exchange>>,
-    /// Connections that were handed on and messages that they were handed to.
+    /// Connections that were handed on, and the owners that are to use them.
     pub(super) handed: VecDeque<(Owner, StreamToken)>,
-    /// Empty between transitions; kept for its room.
+    /// Empty between transitions; kept to save allocations.
     pub(super) effects: Vec<Effect>,
-    /// Those who have something to send, in a callback of their own.
+    /// The owners that have something to send in a wake-up.
     pub(super) wake_ups: WakeUps,
-    /// Answers to clients that may not be given in the callback that is running: see [`reply`](Self::reply).
+    /// Local replies that may not be sent in the running callback: see [`reply`](Self::reply).
     pub(super) replies: VecDeque<(u32, LocalReply)>,
     /// Messages that stream and wait for a callback in which the rest of their body can be put in.
     pub(super) stream_ends: VecDeque<u32>,
-    /// What Envoy reports while this worker is in a callback.
+    /// The events that Envoy reports while this worker is in a callback.
     pub(super) inbox: Inbox,
-    /// The HTTP context whose callback is running: it goes on by what the callback returns, not by a resume.
+    /// The HTTP context whose callback is running: its message goes on by the callback's result, not by a resume.
     pub(super) inside: Option<u32>,
     pub(super) tick_ms: u32,
-    /// When the callback that is running began.
+    /// When the running callback began.
     pub(super) now_ms: u64,
 }
 
@@ -99,31 +99,31 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// The host is to wake the root context, which asks the services.
+    /// Asks for the first tick, which sends OPTIONS to the services.
     pub(super) fn start(&mut self) {
         Instances::prepare(&self.host);
         self.set_tick(TICK_OPENING_MS);
     }
 
-    /// The root context is about to go.
+    /// The host is about to delete the root context.
     pub(super) fn stop(&mut self) {
         self.metrics.retire(&self.host, &mut self.connections);
         self.leave_instances();
     }
 
-    /// A callback begins; of an HTTP context, where `inside` names one.
+    /// A callback begins. `inside`: its HTTP context, if any.
     pub(super) fn begin(&mut self, inside: Option<u32>) {
         self.now_ms = self.host.now_ms();
         self.inside = inside;
     }
 
-    /// Takes out a message, to be put back.
+    /// Takes an exchange out, to be put back.
     pub(super) fn take(&mut self, id: u32) -> Option<Box<Exchange>> {
         self.exchanges.remove(&id)
     }
 
-    /// Puts back what was taken. Its outcome is counted once the host holds it no longer: one that waits for its own next
-    /// callback may still come to another end.
+    /// Puts an exchange back. Counts its outcome once the message goes on, is cleared to go on, or gets a local reply: before
+    /// that the message may come to another outcome.
     pub(super) fn put_back(&mut self, id: u32, mut exchange: Box<Exchange>) {
         if !exchange.is_held() || matches!(exchange.phase, Phase::Cleared) {
             self.count_outcome(&mut exchange);
@@ -131,7 +131,7 @@ impl<H: Host> Worker<H> {
         self.exchanges.insert(id, exchange);
     }
 
-    /// Lets `act` change a message that is still there, and its clock go by what has become of it.
+    /// Runs `act` on a message, if that is still there, and then sets its clock.
     pub(super) fn with_message(&mut self, id: u32, act: impl FnOnce(&mut Self, &mut Exchange)) {
         let Some(mut exchange) = self.take(id) else {
             return;
@@ -141,7 +141,8 @@ impl<H: Host> Worker<H> {
         self.put_back(id, exchange);
     }
 
-    /// Ends what a callback was about: serves those to whom connections were handed, and sees that the next tick comes in time.
+    /// Ends a callback's work: serves the owners to which connections were handed, and sees that the next tick comes in time. In
+    /// a callback that brings a server's bytes, the owners wait for a wake-up.
     pub(super) fn settle(&mut self) {
         if self.connections.receives() && !bug(Bug::SettledWhileReceiving) {
             return self.settle_later();
@@ -150,12 +151,12 @@ impl<H: Host> Worker<H> {
         self.keep_time();
     }
 
-    /// The host's callback is over, and what came within it.
+    /// The host's callback is over, and so are the events that came within it.
     pub(super) fn end(&mut self) {
         self.connections.receive_from(None);
     }
 
-    /// Tells the metrics where there is time for it, and sees that the next tick comes in time.
+    /// Tells the host the counts if no message waits, and sees that the next tick comes in time.
     pub(super) fn keep_time(&mut self) {
         if self.metrics.is_due() && !self.any_waits() {
             self.metrics.flush(&self.host);
@@ -172,25 +173,25 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Whether the next tick opens a connection, or ends the rest of one.
+    /// Whether the next tick opens a connection, or wakes a connection that rests.
     pub(super) fn wants_tick_soon(&self) -> bool {
         self.connections.can_open(self.now_ms) || self.connections.any_rests()
     }
 
-    /// Whether a message is held, or an answer waits.
+    /// Whether a message is held, or a local reply waits for the end of its upload.
     pub(super) fn any_waits(&self) -> bool {
         let mut exchanges = self.exchanges.values();
         exchanges
             .any(|exchange| exchange.is_held() || matches!(exchange.phase, Phase::Discarding(_)))
     }
 
-    /// The contexts of the messages of which that is true.
-    pub(super) fn those(&self, is: impl Fn(&Exchange) -> bool) -> Vec<u32> {
+    /// The contexts of the messages for which `is` holds.
+    pub(super) fn contexts_where(&self, is: impl Fn(&Exchange) -> bool) -> Vec<u32> {
         let found = self.exchanges.iter().filter(|(_, exchange)| is(exchange));
         found.map(|(id, _)| *id).collect()
     }
 
-    /// How often the root context is woken.
+    /// Sets the milliseconds between root ticks.
     pub(super) fn set_tick(&mut self, milliseconds: u32) {
         match self
             .host
@@ -198,7 +199,7 @@ impl<H: Host> Worker<H> {
             .and_then(|()| self.host.set_tick_period(milliseconds))
         {
             Ok(()) => self.tick_ms = milliseconds,
-            Err(e) => log::error!("no time is kept: {e}"),
+            Err(e) => log::error!("icap: the tick period can't be set: {e}"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! icap_log made known to the access loggers.
+//! Writes icap_log into the properties that Envoy's access loggers read.
 
 use super::chain::Chain;
 use super::{LOG_PROPERTY, LOG_STRUCT_PROPERTY, OUTCOME_PROPERTY, SIGNIFICANT_PROPERTY};
@@ -6,8 +6,8 @@ use crate::config::{Config, LogForms};
 use crate::host::{Host, HostResult};
 use crate::report::IcapLog;
 
-/// Writes an entry in the forms that are asked for, and beside it what the loggers' filters go by. In a chain it is the entry of
-/// all filters so far.
+/// Writes icap_log in the configured forms, and the properties for the loggers' filters. In a chain, writes the icap_log of all
+/// filters so far.
 pub(super) fn write_log<H: Host>(
     host: &H,
     id: u32,
@@ -39,7 +39,7 @@ pub(super) fn write_log<H: Host>(
         host.set_property(LOG_STRUCT_PROPERTY, &structured)?;
     }
     host.set_property(OUTCOME_PROPERTY, conclusion.outcome.as_str().as_bytes())?;
-    // Nothing takes a significance back that an entry has once had.
+    // A significance that icap_log has once had stays.
     match conclusion.significance.is_empty() {
         true => Ok(()),
         false => host.set_property(SIGNIFICANT_PROPERTY, b"true"),

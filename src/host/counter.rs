@@ -1,8 +1,8 @@
-//! Numbers that all instances of the module share.
+//! Numbers that all instances of the module share, under a name in the host's shared data.
 
 use super::{Host, HostError, HostResult, Version};
 
-/// Makes a number of that name known to all instances, 0 at first.
+/// Makes the number of that name, with the value 0, unless it exists.
 pub fn create_shared<H: Host>(host: &H, key: &str) -> HostResult {
     match read(host, key)? {
         (Some(_), _) => Ok(()),
@@ -10,10 +10,10 @@ pub fn create_shared<H: Host>(host: &H, key: &str) -> HostResult {
     }
 }
 
-/// Adds to a number that all instances share, and gives the result. It never goes below 0. What is not there counts as 0, but
-/// then nobody else may add to it at the same time: see [`create_shared`].
+/// Adds to a shared number and gives the sum, 0 at least. A number that does not exist counts as 0, but then no other instance
+/// may add at the same time: [`create_shared`] first.
 pub fn add_shared<H: Host>(host: &H, key: &str, offset: i64) -> HostResult<u64> {
-    /// Other workers may come in between; each try that fails means that one of them got through.
+    /// Another worker may write in between: each try that fails means that one of them succeeded.
     const TRIES: u32 = 64;
     let mut result = Err(HostError {
         call: "set_shared_data",

@@ -1,19 +1,19 @@
-//! Header fields, all in one buffer.
+//! Header fields, whose names and values all lie in one buffer.
 
 use std::fmt;
 use std::ops::Range;
 
 use crate::icap::FieldList;
 
-/// Header fields in order, pseudo headers among them. Their bytes lie in one buffer, that of the host's own map where it gave
-/// them: a message has a dozen, and a vector for each name and value would be most of what it allocates.
+/// Header fields in order, pseudo headers among them. Their bytes lie in one buffer: the host's map where the host gave them.
+/// A message has a dozen fields, and a vector for each name and value would be most of its allocations.
 #[derive(Clone, Default)]
 pub struct Fields {
     bytes: Vec<u8>,
     places: Vec<Place>,
 }
 
-/// Where a field's name and its value lie.
+/// Where a field's name and its value lie in the buffer.
 #[derive(Clone, Debug)]
 struct Place {
     name: Range<usize>,
@@ -26,7 +26,7 @@ impl Fields {
         Self::default()
     }
 
-    /// Fields whose names and values lie in `bytes`. What lies outside of it is empty.
+    /// Fields whose names and values lie in `bytes`. A range outside of `bytes` gives an empty name or value.
     pub fn within(
         bytes: Vec<u8>,
         places: impl Iterator<Item = (Range<usize>, Range<usize>)>,
@@ -43,7 +43,7 @@ impl Fields {
         Self { bytes, places }
     }
 
-    /// Whether there is none.
+    /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
@@ -69,7 +69,7 @@ impl Fields {
             .map(move |place| (of(&place.name), of(&place.value)))
     }
 
-    /// Keeps those fields whose name `keep` says yes to.
+    /// Keeps the fields whose name `keep` accepts.
     pub fn retain(&mut self, mut keep: impl FnMut(&[u8]) -> bool) {
         let bytes = &self.bytes;
         self.places

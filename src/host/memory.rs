@@ -1,4 +1,4 @@
-//! A host for unit tests: numbers that instances share, a body, and nothing else.
+//! A host for unit tests: shared values and one body, nothing else.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use super::{BodyEdit, Fields, Host, HostError, HostResult, LocalResponse, MetricKind, Version};
 use crate::icap::Direction;
 
-/// Keeps shared values and a body; every other call fails.
+/// Keeps shared values and one body; every other call fails.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryHost {
     shared: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
-    /// The body of the message, whichever it is.
+    /// The body, of whatever direction a call names.
     pub(crate) body: RefCell<Vec<u8>>,
 }
 

@@ -8,7 +8,7 @@ use super::{Headers, Limits};
 /// What the decoder found next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// That many of the unread bytes are body: take them before reading on.
+    /// So many of the unread bytes are body. The caller takes them before the next read.
     Data(usize),
     /// The end of the body.
     End {
@@ -49,7 +49,7 @@ impl ChunkDecoder {
         }
     }
 
-    /// What comes next, for the message about a closed connection.
+    /// What the decoder still expects, for the error about a closed connection.
     pub(super) fn expected(&self) -> &'static str {
         match self.state {
             State::Size => "another chunk",
@@ -59,12 +59,12 @@ impl ChunkDecoder {
         }
     }
 
-    /// The trailers of which the lines have come.
+    /// The trailers whose lines have arrived.
     pub(super) fn trailers_so_far(&self) -> Headers {
         self.trailers.clone().finish()
     }
 
-    /// Reads on. `None` means that more bytes are needed.
+    /// Reads further. `None`: the decoder needs more bytes.
     pub(super) fn read(&mut self, input: &mut Input) -> Result<Option<Piece>, IcapResponseError> {
         loop {
             match self.state {
@@ -154,7 +154,7 @@ fn limit(what: LimitKind, limit: u64) -> IcapResponseError {
     IcapResponseError::Limit { what, limit }
 }
 
-/// Reads the CRLF or LF after a chunk's data; false if it is not all there.
+/// Reads the CRLF or LF after a chunk's data; false while the line end has not arrived in full.
 fn data_end(input: &mut Input) -> Result<bool, IcapResponseError> {
     let length = match input.unread() {
         [] | [b'\r'] => return Ok(false),

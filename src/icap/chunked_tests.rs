@@ -1,3 +1,5 @@
+//! Chunked bodies: accepted, broken, and at the limits.
+
 use super::*;
 use crate::icap::testing::{body, broken, broken_with, end, test, tr, tr_with, with_chunks};
 
@@ -20,7 +22,7 @@ fn data_may_look_like_chunks() {
 }
 
 #[test]
-fn a_body_slice_is_all_that_is_there() {
+fn a_body_slice_holds_all_available_bytes() {
     let mut input = Input::default();
     let mut decoder = ChunkDecoder::new(&Limits::default());
     input.push(b"100000\r\n".to_vec());
@@ -90,7 +92,7 @@ fn trailers_are_kept() {
 }
 
 #[test]
-fn what_is_no_chunk_size() {
+fn broken_chunk_sizes() {
     for chunks in [
         "\r\n",
         "x\r\n",
@@ -114,7 +116,7 @@ fn what_is_no_chunk_size() {
 }
 
 #[test]
-fn what_is_no_end_of_a_chunk() {
+fn broken_chunk_ends() {
     for chunks in ["1\r\nxy", "1\r\nx0\r\n\r\n", "1\r\nx\rx", "2\r\nxyz\r\n"] {
         assert!(
             matches!(
@@ -127,7 +129,7 @@ fn what_is_no_end_of_a_chunk() {
 }
 
 #[test]
-fn trailers_that_are_no_fields_belong_to_those_before_them() {
+fn trailer_lines_that_are_no_fields_belong_to_the_field_before() {
     for line in ["no colon", " folds", "bad name: x", ": x"] {
         let seen = tr(with_chunks(format!(
             "0\r\n{line}\r\nA: b\r\n{line}\r\n\r\n"

@@ -1,10 +1,10 @@
 //! The two directions of HTTP.
 
-/// Which message of an HTTP exchange something is about.
+/// Which message of an HTTP exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
-    /// The request: shown to a server by REQMOD.
+    /// The request, which REQMOD shows to a server.
     Request,
-    /// The response: shown to a server by RESPMOD.
+    /// The response, which RESPMOD shows to a server.
     Response,
 }

@@ -1,34 +1,35 @@
-//! The `Encapsulated` header of an answer (RFC 3507 section 4.4.1): which parts follow the ICAP head, and where.
+//! The `Encapsulated` header of an ICAP response (RFC 3507 section 4.4.1): which parts follow the ICAP head, and
+//! where.
 
 use super::error::{IcapResponseError, LimitKind, Snippet};
 use super::{Headers, Limits};
 
-/// Which HTTP head an answer carries.
+/// Which HTTP head an ICAP response carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum HeadKind {
     Request,
     Response,
 }
 
-/// Which body an answer carries.
+/// Which body an ICAP response carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyKind {
     None,
     /// `req-body` or `res-body`.
     Message,
-    /// `opt-body`, whose meaning nobody defined.
+    /// `opt-body`. No standard gives it a meaning.
     Options,
 }
 
-/// The parts of an answer.
+/// The parts of an ICAP response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sections {
-    /// The HTTP head and its length in bytes, never 0.
+    /// The kind of the HTTP head and its length in bytes, never 0.
     pub(super) head: Option<(HeadKind, usize)>,
     pub(super) body: BodyKind,
 }
 
-/// Which parts the `Encapsulated` header of an answer names, whatever else is wrong with it.
+/// Which parts the `Encapsulated` header of an ICAP response names, even where the header is wrong otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Announced {
     /// A request: `req-hdr` or `req-body`.
@@ -40,7 +41,7 @@ pub struct Announced {
 }
 
 impl Announced {
-    /// By these ICAP headers: the names count wherever they stand, however their list is punctuated.
+    /// Reads the names from these ICAP headers, wherever the names stand and whatever separates them.
     pub fn by(headers: &Headers) -> Self {
         let mut announced = Self::default();
         let between = |b: &u8| !b.is_ascii_alphanumeric() && *b != b'-';
@@ -57,7 +58,7 @@ impl Announced {
         announced
     }
 
-    /// Whether an HTTP message, or a part of one, is announced.
+    /// Whether the header announces an HTTP message, or a part of one.
     pub fn message(self) -> bool {
         self.request || self.response
     }
@@ -69,7 +70,8 @@ impl Sections {
         body: BodyKind::None,
     };
 
-    /// Reads the header of a final answer. `options` says that it answers an OPTIONS request, which may leave it out.
+    /// Reads the header of a final ICAP response. `options`: the request was OPTIONS, whose response may leave the
+    /// header out.
     pub(super) fn of_response(
         status: u16,
         headers: &Headers,
@@ -85,7 +87,8 @@ impl Sections {
             add_part(element, &mut parts)?;
         }
         if parts.is_empty() {
-            // These three are defined by what they carry. Guessing "nothing" would pass for "unchanged".
+            // RFC 3507 defines these three by the message they carry. Without the header, "nothing follows" would
+            // pass for "unchanged".
             return match status {
                 200 | 201 | 206 if !options => {
                     Err(IcapResponseError::EncapsulatedMissing { status })
@@ -96,7 +99,7 @@ impl Sections {
         arrange(&parts)
             .and_then(|sections| match sections.body {
                 BodyKind::Options if !options && (200..=299).contains(&status) => {
-                    Err("no opt-body but in an answer to OPTIONS")
+                    Err("opt-body in a response to OPTIONS only")
                 }
                 _ => Ok(sections),
             })
@@ -107,9 +110,9 @@ impl Sections {
             .and_then(|sections| sections.within(limits))
     }
 
-    /// Whether it is certain where a final answer ends that has these headers: `Encapsulated` says it, or it is an answer
-    /// without one that means "nothing follows" and says nothing else. HTTP's ways to announce a body have no meaning in
-    /// ICAP, so that whoever uses them is not understood.
+    /// Whether the end of a final ICAP response with these headers is certain: either `Encapsulated` gives it, or the
+    /// status means "nothing follows" and no header contradicts. HTTP's headers that announce a body have no meaning
+    /// in ICAP, so a response with one of them is uncertain.
     pub(super) fn are_certain(status: u16, headers: &Headers, options: bool) -> bool {
         let mut parts = Vec::new();
         let listed = headers
@@ -169,7 +172,7 @@ fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|element| !element.is_empty())
 }
 
-/// Reads `name=offset`. As no name may come twice, there are at most six parts.
+/// Reads `name=offset`. No name may come twice, so there are at most six parts.
 fn add_part(element: &[u8], parts: &mut Vec<(Name, usize)>) -> Result<(), IcapResponseError> {
     let broken = |expected| IcapResponseError::Encapsulated {
         found: Snippet::new(element),
@@ -190,21 +193,21 @@ fn add_part(element: &[u8], parts: &mut Vec<(Name, usize)>) -> Result<(), IcapRe
     Ok(())
 }
 
-/// The part of that name.
+/// The part with this name.
 fn part(name: &[u8]) -> Option<Name> {
     let is = |(known, _): &&(&str, Name)| name.eq_ignore_ascii_case(known.as_bytes());
     NAMES.iter().find(is).map(|(_, part)| *part)
 }
 
 fn parse_offset(digits: &[u8]) -> Option<usize> {
-    // `parse` would take a sign.
+    // `parse` would accept a sign.
     if !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// Checks order and combination; the error is the rule that was broken.
+/// Checks order and combination of the parts. The error is the rule that they break.
 fn arrange(parts: &[(Name, usize)]) -> Result<Sections, &'static str> {
     let [heads @ .., (body, body_at)] = parts else {
         return Ok(Sections::NONE);
@@ -221,7 +224,7 @@ fn arrange(parts: &[(Name, usize)]) -> Result<Sections, &'static str> {
         [(Name::ReqHdr, at)] => Some((HeadKind::Request, at)),
         [(Name::ResHdr, at)] => Some((HeadKind::Response, at)),
         [(Name::ReqHdr, _), (Name::ResHdr, _)] | [(Name::ResHdr, _), (Name::ReqHdr, _)] => {
-            return Err("either req-hdr or res-hdr in an answer");
+            return Err("either req-hdr or res-hdr, not both");
         }
         _ => return Err("at most one head, then at most one body"),
     };
@@ -240,7 +243,7 @@ fn arrange(parts: &[(Name, usize)]) -> Result<Sections, &'static str> {
     }
     let length = body_at.checked_sub(*at).ok_or("ascending offsets")?;
     Ok(Sections {
-        // c-icap can be told to say "unchanged" with a head of no bytes.
+        // c-icap can be configured to say "unchanged" with a head of no bytes.
         head: (length > 0).then_some((head, length)),
         body: kind,
     })

@@ -1,3 +1,5 @@
+//! Values of the `Encapsulated` header: accepted, broken, and missing.
+
 use super::*;
 use crate::icap::testing::test;
 
@@ -27,7 +29,7 @@ fn rule(value: &str) -> &'static str {
 }
 
 #[test]
-fn every_legal_answer() {
+fn every_legal_response() {
     use BodyKind::{Message, None as NoBody, Options};
     use HeadKind::{Request, Response};
     for (value, expected) in [
@@ -63,14 +65,11 @@ fn every_legal_answer() {
         Sections::of_response(200, &headers, true, &Limits::default()),
         sections(None, Options)
     );
-    assert_eq!(
-        rule("opt-body=0"),
-        "no opt-body but in an answer to OPTIONS"
-    );
+    assert_eq!(rule("opt-body=0"), "opt-body in a response to OPTIONS only");
 }
 
 #[test]
-fn what_is_announced_counts_though_the_offsets_are_wrong() {
+fn announced_parts_count_though_their_offsets_are_wrong() {
     for (value, request, response, body) in [
         ("null-body=0", false, false, false),
         ("req-hdr=0, null-body=5", true, false, false),
@@ -93,7 +92,7 @@ fn what_is_announced_counts_though_the_offsets_are_wrong() {
 }
 
 #[test]
-fn where_an_answer_ends_is_certain_only_where_it_says_so() {
+fn the_end_of_a_response_is_certain_only_if_the_response_says_so() {
     let certain = |status, options, fields: &[(&str, &str)]| {
         Sections::are_certain(status, &fields.iter().copied().collect(), options)
     };
@@ -135,7 +134,7 @@ fn two_fields_are_one_list() {
 }
 
 #[test]
-fn what_describes_no_answer() {
+fn impossible_encapsulated_values() {
     for (value, expected) in [
         ("req-hdr=0", "a body or null-body as the last part"),
         (
@@ -152,11 +151,11 @@ fn what_describes_no_answer() {
         ),
         (
             "req-hdr=0, res-hdr=5, res-body=9",
-            "either req-hdr or res-hdr in an answer",
+            "either req-hdr or res-hdr, not both",
         ),
         (
             "res-hdr=0, req-hdr=5, null-body=9",
-            "either req-hdr or res-hdr in an answer",
+            "either req-hdr or res-hdr, not both",
         ),
         (
             "res-hdr=0, req-body=9",
@@ -203,7 +202,7 @@ fn a_head_section_is_limited() {
 }
 
 #[test]
-fn only_what_carries_a_message_needs_the_header() {
+fn only_a_status_with_a_message_needs_the_header() {
     let none = Headers::new();
     let limits = Limits::default();
     for status in [204, 202, 304, 400, 404, 500, 999] {
@@ -227,7 +226,7 @@ fn only_what_carries_a_message_needs_the_header() {
 }
 
 #[test]
-fn a_204_has_no_parts_whatever_it_says() {
+fn a_204_has_no_parts_whatever_its_encapsulated_says() {
     for value in ["req-hdr=0, req-body=50", "nonsense"] {
         assert_eq!(read(204, value), Ok(Sections::NONE));
     }

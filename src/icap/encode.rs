@@ -1,4 +1,4 @@
-//! What we send: ICAP requests and chunks.
+//! Encodes what the filter sends: ICAP requests and chunks.
 
 use std::fmt;
 use std::io::Write;
@@ -12,10 +12,10 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// The last chunk of a preview that held the whole body (RFC 3507 section 4.5).
 pub const LAST_CHUNK_IEOF: &[u8] = b"0; ieof\r\n\r\n";
 
-/// What an ICAP head is likely to need, in bytes.
+/// Bytes that an ICAP head usually needs.
 pub(super) const LIKELY_HEAD_BYTES: usize = 512;
 
-/// Headers whose value follows from the other fields of a request.
+/// Headers that the encoder writes itself, from the other fields of a request.
 const OWN_HEADERS: [&str; 4] = ["host", "allow", "preview", "encapsulated"];
 
 /// An ICAP method (RFC 3507 section 4.3.2).
@@ -25,7 +25,7 @@ pub enum Method {
     Reqmod,
     /// Response modification.
     Respmod,
-    /// What can the service do?
+    /// Asks what the service can do.
     Options,
 }
 
@@ -46,11 +46,11 @@ impl fmt::Display for Method {
     }
 }
 
-/// An ICAP request up to its body, which follows in chunks.
+/// An ICAP request up to its body. The body follows in chunks.
 ///
-/// Whatever the parts hold, one request comes out: blanks and control characters are left out of `uri` and `host`; a
-/// further header is left out if its name is no token or is one of `Host`, `Allow`, `Preview`, `Encapsulated`; CR, LF and
-/// NUL in its value become blanks.
+/// Whatever the fields hold, the encoder writes exactly one request. It leaves out blanks and control characters of
+/// `uri` and `host`, and every further header whose name is no token or is one of `Host`, `Allow`, `Preview`,
+/// `Encapsulated`. CR, LF and NUL in a header's value become blanks.
 #[derive(Clone, Copy, Debug)]
 pub struct IcapRequest<'a> {
     /// The method.
@@ -59,23 +59,23 @@ pub struct IcapRequest<'a> {
     pub uri: &'a str,
     /// The value of `Host`.
     pub host: &'a str,
-    /// The statuses that the server may answer beside the usual ones, for example `[204, 206]`.
+    /// The statuses that the server may send beside the usual ones, for example `[204, 206]`.
     pub allow: &'a [u16],
-    /// How many bytes of the body come as preview (RFC 3507 section 4.5). Without a body it is not sent.
+    /// How many bytes of the body go out as the preview (RFC 3507 section 4.5). Not sent without a body.
     pub preview: Option<u32>,
     /// Further headers.
     pub headers: &'a [(String, String)],
-    /// The encapsulated HTTP request head; not sent with OPTIONS.
+    /// The encapsulated HTTP request head. Not sent with OPTIONS.
     pub request_head: Option<&'a [u8]>,
-    /// The encapsulated HTTP response head; only sent with RESPMOD.
+    /// The encapsulated HTTP response head. Sent with RESPMOD only.
     pub response_head: Option<&'a [u8]>,
     /// Whether a body follows; never with OPTIONS.
     pub has_body: bool,
 }
 
 impl IcapRequest<'_> {
-    /// Appends the ICAP head and the encapsulated heads. Gives the place of the ICAP header lines in `out`, without request line
-    /// and empty line.
+    /// Appends the ICAP head and the encapsulated heads. Returns where the ICAP header lines stand in `out`, without
+    /// request line and empty line.
     pub fn encode(&self, out: &mut Vec<u8>) -> Range<usize> {
         let lines = self.encode_head(out);
         for (_, head) in self.heads().into_iter().flatten() {
@@ -84,7 +84,7 @@ impl IcapRequest<'_> {
         lines
     }
 
-    /// Appends the ICAP head: request line, header lines, empty line. Gives the place of the header lines.
+    /// Appends the ICAP head: request line, header lines, empty line. Returns where the header lines stand.
     fn encode_head(&self, out: &mut Vec<u8>) -> Range<usize> {
         let heads = self.heads().into_iter().flatten();
         let behind: usize = heads.map(|(_, head)| head.len()).sum();
@@ -147,7 +147,7 @@ impl IcapRequest<'_> {
         append(out, format_args!("{body}={offset}\r\n"));
     }
 
-    /// The heads that this method may carry, in the order in which they are sent.
+    /// The heads that this method may carry, in sending order.
     fn heads(&self) -> [Option<(&'static str, &[u8])>; 2] {
         let request = self.request_head.map(|head| ("req-hdr", head));
         let response = self.response_head.map(|head| ("res-hdr", head));
@@ -163,8 +163,8 @@ impl IcapRequest<'_> {
     }
 }
 
-/// Appends the first line of a chunk of `len` bytes. The caller appends the data and a CRLF; `len` must not be 0, which
-/// would be the last chunk.
+/// Appends the first line of a chunk of `len` bytes. The caller appends the data and a CRLF. `len` must not be 0:
+/// that would be the last chunk.
 pub fn chunk_header(len: usize, out: &mut Vec<u8>) {
     append(out, format_args!("{len:x}\r\n"));
 }

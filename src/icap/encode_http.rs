@@ -1,4 +1,5 @@
-//! HTTP heads for the ICAP server, made from Envoy's header map (RFC 9112; hop-by-hop fields: RFC 9110 section 7.6.1).
+//! Makes HTTP/1.1 heads for the ICAP server from Envoy's header map (RFC 9112; hop-by-hop fields: RFC 9110 section
+//! 7.6.1).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -8,7 +9,7 @@ use std::fmt;
 use super::error::Snippet;
 use super::fields::is_token;
 
-/// Header fields, as Envoy's header map has them: `:method` and the like are plain entries.
+/// Header fields in the form of Envoy's header map: pseudo headers such as `:method` are ordinary entries.
 pub trait FieldList {
     /// Names and values, in order.
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone;
@@ -20,8 +21,8 @@ impl FieldList for Vec<(Vec<u8>, Vec<u8>)> {
     }
 }
 
-/// Fields about one connection (RFC 9110 section 7.6.1), which is not the one to the ICAP server, and credentials meant for a
-/// proxy; lower case.
+/// Fields about the client's connection (RFC 9110 section 7.6.1), not the one to the ICAP server, and credentials for
+/// a proxy. Lower case.
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -34,7 +35,8 @@ const HOP_BY_HOP: [&str; 9] = [
     "upgrade",
 ];
 
-/// Whether a field of that name, in any case, is about one connection. Those that a `Connection` field names are, too.
+/// Whether a field of this name, in any case, is about one connection. Fields that a `Connection` field names are
+/// hop-by-hop too.
 pub fn is_hop_by_hop(name: &[u8]) -> bool {
     HOP_BY_HOP
         .iter()
@@ -50,24 +52,24 @@ pub enum EncodeError {
         /// Its name.
         name: &'static str,
     },
-    /// A pseudo header is there twice.
+    /// A pseudo header appears twice.
     Duplicate {
         /// Its name.
         name: &'static str,
     },
-    /// A pseudo header whose value cannot stand in a start line.
+    /// The value of a pseudo header cannot stand in a start line.
     Value {
         /// Its name.
         name: &'static str,
         /// Its value.
         found: Snippet,
     },
-    /// A field name that is no token.
+    /// A field name is no token.
     FieldName {
         /// The name.
         found: Snippet,
     },
-    /// A field value with CR, LF or NUL.
+    /// A field value contains CR, LF or NUL.
     FieldValue {
         /// The field's name.
         name: Snippet,
@@ -95,10 +97,10 @@ impl fmt::Display for EncodeError {
 impl Error for EncodeError {}
 
 /// The HTTP/1.1 head of a request: request line with the path as target, `Host` from `:authority`, then the fields in
-/// their order, `cookie` fields joined into the first one.
+/// their order. All `cookie` fields are joined into the first.
 ///
-/// Left out: hop-by-hop fields and those that `Connection` names, `Proxy-Authorization`, `Expect`, the `host` field where
-/// there is an `:authority`, further pseudo headers, and a `Content-Length` that is no single number or stands beside
+/// Left out: hop-by-hop fields, fields that `Connection` names, `Proxy-Authorization`, `Expect`, the `host` field
+/// beside an `:authority`, further pseudo headers, and a `Content-Length` that is no single number or stands beside
 /// `Transfer-Encoding`.
 pub fn encode_request_head(fields: &impl FieldList) -> Result<Vec<u8>, EncodeError> {
     let method = required(fields, ":method")?;
@@ -129,7 +131,7 @@ pub fn encode_request_head(fields: &impl FieldList) -> Result<Vec<u8>, EncodeErr
     Ok(out)
 }
 
-/// The HTTP/1.1 head of a response: status line, then the fields in their order. The same fields are left out as with
+/// The HTTP/1.1 head of a response: status line, then the fields in their order. Leaves out the same fields as
 /// [`encode_request_head`].
 pub fn encode_response_head(fields: &impl FieldList) -> Result<Vec<u8>, EncodeError> {
     let status = required(fields, ":status")?;
@@ -145,7 +147,7 @@ pub fn encode_response_head(fields: &impl FieldList) -> Result<Vec<u8>, EncodeEr
     Ok(out)
 }
 
-/// An encoded head, with a `Content-Length` where `length` is known and the head has none.
+/// An encoded head, with a `Content-Length` added where `length` is known and the head has none.
 pub fn with_length(head: &[u8], length: Option<u64>) -> Cow<'_, [u8]> {
     let names_length = || {
         head.split(|b| *b == b'\n').any(|line| {
@@ -207,8 +209,8 @@ fn check(name: &[u8], value: &[u8]) -> Result<(), EncodeError> {
     Ok(())
 }
 
-/// The field names in `Connection`, lower case. What describes the message itself cannot be hidden from the scanner by
-/// naming it there, as the application will see it all the same.
+/// The field names in `Connection`, lower case. Fields that describe the message itself stay: the application sees
+/// them in spite of `Connection`, so a client must not hide them from the scanner.
 fn named_by_connection(fields: &impl FieldList) -> BTreeSet<Vec<u8>> {
     all(fields, b"connection")
         .flat_map(|value| value.split(|b| *b == b','))
@@ -221,7 +223,7 @@ fn named_by_connection(fields: &impl FieldList) -> BTreeSet<Vec<u8>> {
         .collect()
 }
 
-/// The value of `Content-Length`, if it is one number (the same one, where it is repeated).
+/// The value of `Content-Length` if it is one number, which may be repeated.
 fn content_length(fields: &impl FieldList) -> Option<&[u8]> {
     if all(fields, b"transfer-encoding").next().is_some() {
         return None;
@@ -232,7 +234,7 @@ fn content_length(fields: &impl FieldList) -> Option<&[u8]> {
     (number && values.all(|other| other == first)).then_some(first)
 }
 
-/// HTTP/2 may split the cookies over several fields, HTTP/1.1 may not (RFC 9113 section 8.2.3).
+/// Joins the cookies: HTTP/2 may split them over several fields, HTTP/1.1 may not (RFC 9113 section 8.2.3).
 fn joined_cookies(fields: &impl FieldList) -> Vec<u8> {
     let cookies: Vec<&[u8]> = all(fields, b"cookie").collect();
     cookies.join(b"; ".as_slice())
@@ -278,7 +280,7 @@ fn push_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     }
 }
 
-/// The reason phrase of a status that applications use often (RFC 9110 section 15); it may be empty.
+/// The reason phrase of a common status (RFC 9110 section 15). HTTP allows an empty one for the others.
 fn reason(status: &[u8]) -> &'static [u8] {
     match status {
         b"200" => b"OK",

@@ -1,3 +1,5 @@
+//! HTTP heads made from Envoy's header map: what stays, what is left out, what is refused.
+
 use super::*;
 use crate::icap::testing::test;
 
@@ -61,7 +63,7 @@ fn the_host_field_stands_in_for_the_authority_only() {
 }
 
 #[test]
-fn hop_by_hop_fields_stay_here() {
+fn hop_by_hop_fields_are_left_out() {
     let hop_by_hop = [
         ("connection", "keep-alive, X-Hop , , content-type"),
         ("x-hop", "1"),
@@ -179,7 +181,7 @@ fn nothing_is_smuggled() {
 }
 
 #[test]
-fn what_has_no_start_line() {
+fn heads_without_a_start_line() {
     let get = [(":method", "GET"), (":path", "/")];
     let missing = |name| Err(EncodeError::Missing { name });
     assert_eq!(encode_request_head(&fields(&get[..1])), missing(":path"));

@@ -1,3 +1,5 @@
+//! ICAP requests byte for byte, with every combination of parts.
+
 use super::*;
 use crate::icap::testing::test;
 
@@ -127,7 +129,7 @@ fn a_preview_of_nothing_is_announced() {
 }
 
 #[test]
-fn further_headers_cannot_bend_the_request() {
+fn further_headers_cannot_break_the_request() {
     let headers = [
         ("host", "evil"),
         ("ALLOW", "999"),

@@ -1,12 +1,12 @@
-//! What can be wrong with an answer, said so that an operator can tell the server's people.
+//! What can be wrong with an ICAP response, in words that an operator can pass on to the server's administrators.
 
 use std::error::Error;
 use std::fmt;
 
-/// How much of what was found an error repeats.
+/// How many of the found bytes an error repeats.
 const SNIPPET_BYTES: usize = 48;
 
-/// The beginning of what was found. Displayed in quotes, with everything but visible ASCII escaped.
+/// The first of the found bytes. Displayed in quotes, with everything but visible ASCII escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snippet {
     start: Vec<u8>,
@@ -29,7 +29,7 @@ impl fmt::Display for Snippet {
     }
 }
 
-/// Which of the [`Limits`](super::Limits) was passed.
+/// Which of the [`Limits`](super::Limits) the server exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitKind {
@@ -52,7 +52,7 @@ pub enum LimitKind {
     /// `leading_empty_lines`
     LeadingEmptyLines,
     /// `interim_responses`
-    InterimAnswers,
+    InterimResponses,
 }
 
 impl fmt::Display for LimitKind {
@@ -67,12 +67,12 @@ impl fmt::Display for LimitKind {
             Self::TrailerBytes => "bytes of trailers",
             Self::BodyBytes => "bytes of the body",
             Self::LeadingEmptyLines => "empty lines before the status line",
-            Self::InterimAnswers => "informational answers",
+            Self::InterimResponses => "informational responses",
         })
     }
 }
 
-/// Why bytes are no ICAP answer.
+/// Why bytes are no ICAP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IcapResponseError {
@@ -88,29 +88,29 @@ pub enum IcapResponseError {
         /// What should be there.
         expected: &'static str,
     },
-    /// A line of the encapsulated head that has no name, a bad name, or continues nothing.
+    /// A line of the encapsulated head has no name or a bad name, or continues nothing.
     HeaderLine {
         /// The line.
         found: Snippet,
     },
-    /// A NUL or a lone CR in a field of the encapsulated head (RFC 9110 section 5.5).
+    /// A field of the encapsulated head has a NUL or a lone CR (RFC 9110 section 5.5).
     HeaderValue {
         /// The line.
         found: Snippet,
     },
-    /// More than we hold.
+    /// The server sent more than the limit.
     Limit {
-        /// Of what.
+        /// Which limit.
         what: LimitKind,
-        /// How many are allowed.
+        /// How much is allowed.
         limit: u64,
     },
-    /// No `Encapsulated` where the answer's parts depend on it (RFC 3507 section 4.4.1).
+    /// `Encapsulated` is missing from an ICAP response whose parts depend on it (RFC 3507 section 4.4.1).
     EncapsulatedMissing {
         /// The ICAP status.
         status: u16,
     },
-    /// An `Encapsulated` that describes no possible answer (RFC 3507 section 4.4.1).
+    /// `Encapsulated` describes no possible ICAP response (RFC 3507 section 4.4.1).
     Encapsulated {
         /// The field's value, or the part of it that is wrong.
         found: Snippet,
@@ -121,7 +121,7 @@ pub enum IcapResponseError {
     HttpHeadLength {
         /// The section's length in bytes, from `Encapsulated`.
         announced: usize,
-        /// Whether the head ended before that; otherwise it had not ended there.
+        /// True: the head ended before that place. False: the head had not ended there.
         ended_early: bool,
     },
     /// No chunk size (RFC 9112 section 7.1).
@@ -134,12 +134,12 @@ pub enum IcapResponseError {
         /// The bytes that came instead.
         found: Snippet,
     },
-    /// A `use-original-body` that is no single number.
+    /// `use-original-body` is no single number.
     UseOriginalBody {
         /// The chunk's line.
         found: Snippet,
     },
-    /// The connection closed before the answer's end.
+    /// The connection closed before the end of the ICAP response.
     Closed {
         /// What was still to come.
         expected: &'static str,
@@ -170,7 +170,7 @@ impl fmt::Display for IcapResponseError {
             }
             Self::EncapsulatedMissing { status } => write!(
                 f,
-                "found no Encapsulated header in an answer {status}, expected one"
+                "found no Encapsulated header in an ICAP response {status}, expected one"
             ),
             Self::Encapsulated { found, expected } => {
                 write!(f, "found Encapsulated {found}, expected {expected}")

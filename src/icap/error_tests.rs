@@ -1,3 +1,5 @@
+//! The texts of errors.
+
 use super::*;
 use crate::icap::testing::{broken, test};
 

@@ -1,35 +1,35 @@
-//! Header and trailer lines (RFC 9112 section 5).
+//! Reads header and trailer lines (RFC 9112 section 5).
 
 use super::error::{IcapResponseError, LimitKind, Snippet};
 use super::limits::CUT_FIELD_BYTES;
 use super::{Headers, Limits};
 
-/// How much is forgiven.
+/// How much the reader forgives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rules {
-    /// What we only look at: a fold is kept, NUL and CR become blanks, a line that is no field belongs to the field before it,
-    /// and what is past a limit is cut. Scanners put file names that an attacker chose into these fields; refusing the answer
-    /// for that would turn "infected" into "failed".
+    /// For fields that the filter only looks at. The reader keeps a fold, turns NUL and CR into blanks, adds a line
+    /// that is no field to the field before it, and cuts at the limits. Scanners put file names into these fields,
+    /// and an attacker chooses those: an error here would turn "infected" into "failed".
     Icap,
-    /// What goes on to the application or the client: a fold becomes a blank; NUL, CR, lines that are no field, and what is
-    /// past a limit are refused.
+    /// For fields that go on to the application or the client. A fold becomes a blank. NUL, CR, lines that are no
+    /// field, and everything past a limit are errors.
     Http,
 }
 
-/// Ends a value of which something is missing. In `X-Violations-Found` it begins a group, or is the resolution of one, so that
-/// a list that was cut never reads as one in which everything was repaired.
+/// Ends a value that was cut. In `X-Violations-Found` this text begins a group or is a group's resolution, so that a
+/// cut list never reads as "everything was repaired".
 const CUT: &[u8] = "\n…".as_bytes();
 
-/// Collects the lines of one block.
+/// Collects the field lines of one block.
 #[derive(Clone, Debug)]
 pub(super) struct FieldReader {
     rules: Rules,
     headers: Headers,
     max_count: usize,
     max_name: usize,
-    /// Bytes that all fields together may still have, where they are cut.
+    /// Under [`Rules::Icap`]: how many bytes all fields together may still add.
     room: usize,
-    /// Bytes that the last field may still have, where it is cut; `None` once it was.
+    /// Under [`Rules::Icap`]: how many bytes the last field may still add. `None` once that field was cut.
     left: Option<usize>,
 }
 
@@ -45,7 +45,7 @@ impl FieldReader {
         }
     }
 
-    /// Adds one line, given without its line end. Never fails by [`Rules::Icap`].
+    /// Adds one line without its line end. Never fails under [`Rules::Icap`].
     pub(super) fn line(&mut self, line: &[u8]) -> Result<(), IcapResponseError> {
         match self.rules {
             Rules::Icap => {
@@ -57,7 +57,7 @@ impl FieldReader {
     }
 
     fn forgive(&mut self, line: &[u8]) {
-        // Before the first field there is nothing that a line could go on with.
+        // Before the first field there is no field that a line could continue.
         let line = match self.headers.is_empty() {
             true => trim_blanks(line),
             false => line,
@@ -78,7 +78,7 @@ impl FieldReader {
                 let Some(last) = self.headers.last_mut() else {
                     return;
                 };
-                // Its value is a list of its own, which other lines do not go on with.
+                // The value of this header is a list of its own; further lines do not continue that list.
                 if !folded && last.name.eq_ignore_ascii_case("encapsulated") {
                     return;
                 }
@@ -90,7 +90,7 @@ impl FieldReader {
         }
     }
 
-    /// Adds to the last value what it may still have.
+    /// Adds as much to the last value as still fits.
     fn append(&mut self, more: &[u8]) {
         let (Some(left), Some(last)) = (self.left, self.headers.last_mut()) else {
             return;
@@ -98,7 +98,7 @@ impl FieldReader {
         let kept = more.get(..left).unwrap_or(more);
         let blank = |b: &u8| if matches!(b, 0 | b'\r') { b' ' } else { *b };
         last.value.extend(kept.iter().map(blank));
-        // The line break counts, so that empty lines come to an end too.
+        // The line break counts, so that endless empty lines reach the limit too.
         let used = kept.len().saturating_add(1);
         self.room = self.room.saturating_sub(used);
         self.left = left.checked_sub(used);
@@ -141,13 +141,13 @@ impl FieldReader {
         Ok(())
     }
 
-    /// Gives the block out; the reader is empty again.
+    /// Returns the block and empties the reader.
     pub(super) fn finish(&mut self) -> Headers {
         std::mem::take(&mut self.headers)
     }
 }
 
-/// Name and value of a line, with blanks before the colon forgiven; `None` where it is no field.
+/// Name and value of a line. Blanks before the colon are allowed. `None`: the line is no field.
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr::memchr(b':', line)?;
     let (name, rest) = line.split_at_checked(colon)?;
@@ -159,7 +159,7 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     is_token(name).then(|| (name, rest.strip_prefix(b":").unwrap_or(rest)))
 }
 
-/// The value in `raw`, a part of `line`.
+/// The value in `raw`. `raw` is a part of `line`.
 fn value(raw: &[u8], line: &[u8]) -> Result<Vec<u8>, IcapResponseError> {
     let value = trim_blanks(raw);
     if value.iter().any(|b| matches!(b, 0 | b'\r')) {

@@ -1,4 +1,4 @@
-//! Reading heads as they arrive: the ICAP head, and the HTTP head inside an answer.
+//! Reads heads as they arrive: the ICAP head, and the HTTP head inside an ICAP response.
 
 use super::encapsulated::HeadKind;
 use super::error::{IcapResponseError, LimitKind, Snippet};
@@ -7,10 +7,10 @@ use super::input::{Input, trim_line_end};
 use super::start_line::{ICAP_START, http_request, http_status, icap_status};
 use super::{Headers, HttpHead, Limits, RequestHead, ResponseHead};
 
-/// What the lines of an ICAP head are likely to need, in bytes.
+/// Bytes that the lines of an ICAP head usually need.
 const LIKELY_BYTES: usize = 512;
 
-/// An ICAP head as read.
+/// A complete ICAP head.
 #[derive(Clone, Debug)]
 pub(super) struct IcapHead {
     pub(super) status: u16,
@@ -26,15 +26,15 @@ pub(super) struct IcapHeadReader {
     start: Option<(u16, String)>,
     fields: FieldReader,
     raw: Vec<u8>,
-    /// The most bytes of it that are kept.
+    /// How many bytes of the header lines are kept.
     max_raw: usize,
-    /// Bytes that this head may still have.
+    /// How many bytes the head may still have.
     budget: usize,
     max_bytes: usize,
-    /// Lines that it may still have.
+    /// How many lines the head may still have.
     lines: usize,
     max_lines: usize,
-    /// Empty lines that may still come before the status line.
+    /// How many empty lines may still come before the status line.
     empty_lines: usize,
     max_empty_lines: usize,
 }
@@ -55,12 +55,12 @@ impl IcapHeadReader {
         }
     }
 
-    /// The status, once its line was read.
+    /// The status, once the reader has read its line.
     pub(super) fn status(&self) -> Option<u16> {
         self.start.as_ref().map(|(status, _)| *status)
     }
 
-    /// Reads on. `None` means that more bytes are needed.
+    /// Reads further. `None`: the reader needs more bytes.
     pub(super) fn read(
         &mut self,
         input: &mut Input,
@@ -108,7 +108,7 @@ impl IcapHeadReader {
                     self.fields.line(text)?;
                     let room = self.max_raw.saturating_sub(self.raw.len());
                     if self.raw.is_empty() {
-                        // As a rule all of it has come.
+                        // Usually the whole head has arrived.
                         self.raw.reserve(room.min(unread).min(LIKELY_BYTES));
                     }
                     self.raw.extend_from_slice(line.get(..room).unwrap_or(line));
@@ -117,7 +117,8 @@ impl IcapHeadReader {
         }
     }
 
-    /// What there is of a head that has not ended, with the line that `unread` begins; `None` before its status line.
+    /// An unfinished head as far as it has arrived, with the line that `unread` begins. `None` before the status
+    /// line.
     pub(super) fn so_far(&self, unread: &[u8]) -> Option<IcapHead> {
         let (status, reason) = self.start.clone()?;
         let mut fields = self.fields.clone();
@@ -145,7 +146,8 @@ impl IcapHeadReader {
     }
 }
 
-/// A peer that speaks something else, TLS perhaps, may never send a line end: its first bytes are enough.
+/// A peer that speaks another protocol, such as TLS, may never send a line end. Its first bytes are enough to refuse
+/// it.
 fn refuse_other_protocols(unread: &[u8]) -> Result<(), IcapResponseError> {
     let empty_line = matches!(unread.first(), Some(b'\r' | b'\n'));
     if !empty_line && unread.iter().zip(ICAP_START).any(|(a, b)| a != b) {
@@ -156,14 +158,14 @@ fn refuse_other_protocols(unread: &[u8]) -> Result<(), IcapResponseError> {
     Ok(())
 }
 
-/// Reads one encapsulated HTTP head, which must fill its section exactly.
+/// Reads one encapsulated HTTP head. The head must fill its section exactly.
 #[derive(Debug)]
 pub(super) struct HttpHeadReader {
     kind: HeadKind,
     start: Option<Start>,
     fields: FieldReader,
     announced: usize,
-    /// Bytes of the section not read yet.
+    /// Bytes of the section that are still unread.
     left: usize,
 }
 
@@ -185,7 +187,7 @@ impl HttpHeadReader {
         }
     }
 
-    /// Reads on. `None` means that more bytes are needed.
+    /// Reads further. `None`: the reader needs more bytes.
     pub(super) fn read(
         &mut self,
         input: &mut Input,

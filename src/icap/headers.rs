@@ -1,13 +1,13 @@
-//! Header fields as they came off the wire: order kept, names compared without case, values as bytes.
+//! Header fields as received: in their order, names compared without case, values as bytes.
 
 /// One header field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The field name as received, a non-empty token.
     pub name: String,
-    /// The field value without surrounding blanks. A folded field (RFC 9112 section 5.2) of the ICAP head keeps each
-    /// fold as one `\n`, because `X-Violations-Found` gives its lines a meaning; no other line break can be in here. In
-    /// an encapsulated HTTP head, whose fields go on to others, a fold is one blank.
+    /// The field value without surrounding blanks. In the ICAP head a folded field (RFC 9112 section 5.2) keeps each
+    /// fold as one `\n`, because the lines of `X-Violations-Found` have a meaning; a value has no other line break.
+    /// In an encapsulated HTTP head a fold is one blank, because those fields go on to other parties.
     pub value: Vec<u8>,
 }
 
@@ -29,12 +29,12 @@ impl Headers {
         });
     }
 
-    /// The last field added, to which a folded line belongs.
+    /// The last field of the block. A folded line belongs to that field.
     pub fn last_mut(&mut self) -> Option<&mut Header> {
         self.0.last_mut()
     }
 
-    /// The first field of that name.
+    /// The first field with this name.
     pub fn get<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
         self.0
             .iter()
@@ -42,7 +42,7 @@ impl Headers {
             .map(|h| h.value.as_slice())
     }
 
-    /// Every field of that name, in order.
+    /// Every field with this name, in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.0
             .iter()
@@ -50,18 +50,18 @@ impl Headers {
             .map(|h| h.value.as_slice())
     }
 
-    /// The first field of that name as text: bytes that are no UTF-8 become U+FFFD, folds become one blank.
+    /// The first field with this name as text: bytes that are no UTF-8 become U+FFFD, folds become one blank.
     pub fn text(&self, name: &str) -> Option<String> {
         self.get(name)
             .map(|v| String::from_utf8_lossy(v).replace('\n', " "))
     }
 
-    /// Whether a field of that name is there.
+    /// Whether the block has a field with this name.
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
-    /// Whether one of the comma-separated tokens of that field equals `token`, without case.
+    /// Whether one of the comma-separated tokens of this field equals `token`, without case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
         self.all(name).any(|v| {
             v.split(|b| *b == b',')
@@ -74,12 +74,12 @@ impl Headers {
         self.0.iter()
     }
 
-    /// How many fields there are.
+    /// The number of fields.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no field.
+    /// Whether the block has no field.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -25,7 +25,7 @@ pub struct ResponseHead {
     pub headers: Headers,
 }
 
-/// The HTTP head found in an ICAP answer.
+/// The HTTP head found in an ICAP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HttpHead {
     /// `req-hdr`: the request to forward.
@@ -47,7 +47,7 @@ impl HttpHead {
 }
 
 impl RequestHead {
-    /// The head that [`encode_request_head`](super::encode_request_head) wrote as `bytes`.
+    /// Parses a head that [`encode_request_head`](super::encode_request_head) wrote.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         match parse(HeadKind::Request, bytes)? {
             HttpHead::Request(head) => Some(head),
@@ -57,7 +57,7 @@ impl RequestHead {
 }
 
 impl ResponseHead {
-    /// The head that [`encode_response_head`](super::encode_response_head) wrote as `bytes`.
+    /// Parses a head that [`encode_response_head`](super::encode_response_head) wrote.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         match parse(HeadKind::Response, bytes)? {
             HttpHead::Response(head) => Some(head),
@@ -65,7 +65,7 @@ impl ResponseHead {
         }
     }
 
-    /// Whether its content is HTML, by its `Content-Type`.
+    /// Whether the content is HTML, by its `Content-Type`.
     pub fn is_html(&self) -> bool {
         let value = self.headers.get("content-type").unwrap_or_default();
         let media_type = value.split(|b| *b == b';').next().unwrap_or_default();

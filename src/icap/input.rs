@@ -1,22 +1,22 @@
-//! The bytes received and not yet read, with the search position that keeps line reading linear.
+//! A buffer of received bytes. It remembers how far it has searched for a line end, which keeps reading lines linear.
 
 use memchr::memchr;
 
-/// No line end within the bytes allowed.
+/// The bytes allowed contain no line end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LineTooLong;
 
-/// Received bytes. Reading moves a cursor; the bytes before it are dropped at a later push.
+/// Received bytes. Reading moves a cursor. A later push drops the bytes before the cursor.
 #[derive(Debug, Default)]
 pub(super) struct Input {
     bytes: Vec<u8>,
     read: usize,
-    /// How many bytes after `read` are known to hold no LF.
+    /// How many bytes after `read` are known to contain no LF.
     searched: usize,
 }
 
 impl Input {
-    /// Adds bytes. Takes the allocation over where nothing is unread.
+    /// Adds bytes. Takes over their allocation where the buffer has no unread bytes.
     pub(super) fn push(&mut self, more: Vec<u8>) {
         if self.read >= self.bytes.len() {
             self.bytes = more;
@@ -24,7 +24,7 @@ impl Input {
             self.searched = 0;
             return;
         }
-        // Moves at most as many bytes as were read since the last time, so all moves together stay linear.
+        // Moves at most as many bytes as were read since the last move, so that all moves together stay linear.
         if self.read > self.bytes.len() / 2 {
             self.bytes.drain(..self.read);
             self.read = 0;
@@ -46,7 +46,7 @@ impl Input {
         self.bytes.get(start..end).unwrap_or_default()
     }
 
-    /// Reads one line with its line end, which must lie within the next `budget` bytes.
+    /// Reads one line with its line end. The line must end within the next `budget` bytes.
     pub(super) fn take_line(&mut self, budget: usize) -> Result<Option<&[u8]>, LineTooLong> {
         let unread = self.unread();
         let length = unread.len();
@@ -62,7 +62,7 @@ impl Input {
         }
     }
 
-    /// Drops what is unread and says how much it was.
+    /// Drops the unread bytes and returns how many there were.
     pub(super) fn clear(&mut self) -> usize {
         let unread = self.unread().len();
         *self = Self::default();

@@ -1,8 +1,10 @@
+//! The input buffer: no needless copies, no second search for a line end.
+
 use super::*;
 use crate::icap::testing::test;
 
 #[test]
-fn a_push_into_nothing_moves_the_bytes() {
+fn a_push_into_an_empty_input_copies_nothing() {
     let mut input = Input::default();
     for _ in 0..3 {
         let bytes = b"0123456789".to_vec();
@@ -27,7 +29,7 @@ fn a_line_end_is_searched_once_in_each_byte() {
 }
 
 #[test]
-fn memory_stays_with_what_is_unread() {
+fn memory_is_bounded_by_the_unread_bytes() {
     let mut input = Input::default();
     input.push(vec![b'x'; 10]);
     for _ in 0..10_000 {

@@ -3,7 +3,7 @@
 //! Sending: [`encode_request_head`] and [`encode_response_head`] turn Envoy's header map into an HTTP/1.1 head,
 //! [`IcapRequest`] puts the ICAP head before it, [`chunk_header`] and [`LAST_CHUNK`] frame the body.
 //! Receiving: [`IcapResponseParser`] takes bytes as they arrive and gives [`Event`]s.
-//! [`Transaction`] joins the two: what to send next, given how much of the body is there and what the server said.
+//! [`Transaction`] joins the two: it knows what to send next from the body so far and the server's messages.
 //!
 //! The tests run natively (`cargo test --lib icap`) and, except the property tests, on WebAssembly with Node:
 //!
@@ -45,7 +45,7 @@ pub use headers::{Header, Headers};
 pub use http::{HttpHead, RequestHead, ResponseHead};
 pub use limits::{
     BODY_BYTES, CHUNK_LINE_BYTES, CHUNK_SIZE_DIGITS, CUT_FIELD_BYTES, HEAD_BYTES, HEADER_COUNT,
-    HEADER_NAME_BYTES, ICAP_HEAD_BYTES, ICAP_HEAD_LINES, INTERIM_ANSWERS, LEADING_EMPTY_LINES,
+    HEADER_NAME_BYTES, ICAP_HEAD_BYTES, ICAP_HEAD_LINES, INTERIM_RESPONSES, LEADING_EMPTY_LINES,
     Limits, TRAILER_BYTES,
 };
 pub use options::{OptionsRefused, ServiceOptions, Transfer, TransferLists, istag};

@@ -1,4 +1,4 @@
-//! What a server says about a service in its answer to OPTIONS (RFC 3507 section 4.10).
+//! What a server says about a service in its response to OPTIONS (RFC 3507 section 4.10).
 
 use std::borrow::Cow;
 
@@ -7,13 +7,13 @@ use super::{Headers, IcapResponseHead};
 /// What a service offers and asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceOptions {
-    /// `Methods`, upper case; empty where it is not said.
+    /// `Methods`, upper case; empty where the server does not say.
     pub methods: Vec<String>,
     /// `Preview`: the largest preview the service takes, in bytes.
     pub preview: Option<u32>,
     /// The statuses of `Allow`.
     pub allow: Vec<u16>,
-    /// Whether a preview is to be sent, by the extension of the path.
+    /// `Transfer-*`: what the service wants of a message, by the extension of its path.
     pub transfer: TransferLists,
     /// `Max-Connections`, for all connections of this client together.
     pub max_connections: Option<u32>,
@@ -32,9 +32,9 @@ pub struct ServiceOptions {
 pub enum Transfer {
     /// A preview first.
     Preview,
-    /// Nothing: it has no use for such messages.
+    /// Nothing: the service does not look at such messages.
     Ignore,
-    /// All of it at once.
+    /// The whole body at once.
     Complete,
 }
 
@@ -46,26 +46,30 @@ pub struct TransferLists {
     complete: Vec<String>,
 }
 
-/// An answer to OPTIONS that tells nothing of the service.
+/// An ICAP response to OPTIONS that tells nothing of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OptionsRefused {
-    /// Its status, where a 2xx was expected.
+    /// The ICAP status, where a 2xx was expected.
     pub status: u16,
 }
 
 impl std::fmt::Display for OptionsRefused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "OPTIONS was answered with {}, expected 200", self.status)
+        write!(
+            f,
+            "found status {} in response to OPTIONS, expected 200",
+            self.status
+        )
     }
 }
 
 impl std::error::Error for OptionsRefused {}
 
 impl ServiceOptions {
-    /// Reads the answer. What is missing or unreadable in it is as if it were not said.
+    /// Reads the ICAP response. A missing or unreadable field counts as not said.
     ///
     /// # Errors
-    /// Its status is not 2xx.
+    /// The status is not 2xx.
     pub fn read(head: &IcapResponseHead) -> Result<Self, OptionsRefused> {
         if !(200..300).contains(&head.status) {
             return Err(OptionsRefused {
@@ -96,12 +100,12 @@ impl ServiceOptions {
         })
     }
 
-    /// Whether the service takes that method. One that names none takes all.
+    /// Whether the service takes this method. A service that names no methods takes all.
     pub fn takes(&self, method: &str) -> bool {
         self.methods.is_empty() || self.methods.iter().any(|m| m == method)
     }
 
-    /// Whether `X-Include` asks for that header.
+    /// Whether `X-Include` asks for this header.
     pub fn includes(&self, header: &str) -> bool {
         self.include
             .iter()
@@ -110,8 +114,8 @@ impl ServiceOptions {
 }
 
 impl TransferLists {
-    /// What is wanted of a message with that path (no query). A list that holds the extension goes before one that holds
-    /// `*`; where no list says anything, a preview is wanted.
+    /// What the service wants of a message with this path (without query). A list that holds the extension goes
+    /// before a list that holds `*`. Where no list matches, the service wants a preview.
     pub fn of(&self, path: &str) -> Transfer {
         let file = path.rsplit('/').next().unwrap_or_default();
         let extension = file
@@ -136,9 +140,10 @@ impl TransferLists {
     }
 }
 
-/// `ISTag` of any answer, without its quotation marks; some servers leave them out, or make it longer than 32 bytes.
+/// The `ISTag` of any ICAP response, without its quotation marks. Some servers leave these out, or send more than 32
+/// bytes.
 pub fn istag(headers: &Headers) -> Option<Cow<'_, str>> {
-    /// As much as is worth comparing.
+    /// How many characters the filter compares.
     const MAX_CHARS: usize = 128;
     let value = headers.get("ISTag")?;
     if let Ok(text) = std::str::from_utf8(value)
@@ -192,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_a_server_says_is_read() {
+    fn every_field_is_read() {
         let read = options(
             200,
             &[
@@ -223,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_unreadable_is_not_said() {
+    fn missing_and_unreadable_fields_count_as_not_said() {
         let read = options(
             200,
             &[
@@ -254,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_tells_nothing() {
+    fn an_error_status_is_refused() {
         assert_eq!(options(404, &[]), Err(OptionsRefused { status: 404 }));
     }
 

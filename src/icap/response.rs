@@ -1,4 +1,4 @@
-//! One ICAP answer as it arrives: push bytes, poll events.
+//! The parser of one ICAP response: push bytes as they arrive, poll events.
 
 use super::chunked::{ChunkDecoder, Piece};
 use super::encapsulated::{BodyKind, Sections};
@@ -7,7 +7,7 @@ use super::head::{HttpHeadReader, IcapHead, IcapHeadReader};
 use super::input::Input;
 use super::{Headers, HttpHead, Limits};
 
-/// The ICAP head of a final answer.
+/// The ICAP head of a final ICAP response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IcapResponseHead {
     /// The ICAP status, 200 to 999.
@@ -18,12 +18,12 @@ pub struct IcapResponseHead {
     pub headers: Headers,
     /// The header lines as received, line ends included, without status line and final empty line.
     pub raw_headers: Vec<u8>,
-    /// Whether the connection is of no use after this answer. ICAP connections persist by default (RFC 3507 section 4.1), so
-    /// only `Connection: close` ends one, or an answer of which nobody can say where it ends.
+    /// Whether the connection is of no use after this ICAP response. ICAP connections persist by default (RFC 3507
+    /// section 4.1). Only `Connection: close` ends one, or an ICAP response whose end is uncertain.
     pub close: bool,
 }
 
-/// What an answer is made of: any number of `Continue`, `Head`, at most one `Http`, any number of `Body`, `End`.
+/// The events of an ICAP response: any number of `Continue`, `Head`, at most one `Http`, any number of `Body`, `End`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// `100 Continue`: the server wants the rest of the body.
@@ -34,19 +34,20 @@ pub enum Event<'a> {
     Http(HttpHead),
     /// The next bytes of the encapsulated body, never empty.
     Body(&'a [u8]),
-    /// The end of the answer.
+    /// The end of the ICAP response.
     End {
         /// The trailers after the last chunk.
         trailers: Headers,
-        /// With status 206: from which offset on the original body follows.
+        /// With status 206: the offset from which the original body follows.
         use_original_body: Option<u64>,
     },
 }
 
-/// Parses one final answer and the `100 Continue` before it.
+/// Parses one final ICAP response and the `100 Continue` before it.
 ///
-/// Push bytes as they come; after each push, poll until it gives `None`. An error is final: every later poll repeats it.
-/// The work is linear in the bytes received, however they are split. An `opt-body` is read and dropped.
+/// Push bytes as they arrive. After each push, poll until the parser returns `None`. An error is final: every later
+/// poll repeats it. The work is linear in the bytes received, however they are split. The parser reads an `opt-body`
+/// and drops it.
 #[derive(Debug)]
 pub struct IcapResponseParser {
     limits: Limits,
@@ -57,30 +58,30 @@ pub struct IcapResponseParser {
     received: u64,
     interim: usize,
     leftover: usize,
-    /// The beginning of an ICAP head that could not be read to its end.
+    /// The beginning of an ICAP head that the parser could not read to its end.
     broken_head: Option<IcapResponseHead>,
-    /// The trailers that came before a body could not be read on.
+    /// The trailers of a body that the parser could not read to its end.
     broken_trailers: Headers,
-    /// Body bytes of several chunks, given out as one.
+    /// Body bytes of several small chunks, given out as one piece.
     run: Vec<u8>,
 }
 
-/// How many body bytes are given out at once where they come in small chunks, so that whoever compares or copies them has
-/// little to do for each byte.
+/// The most body bytes from small chunks that the parser gives out as one piece. Callers compare or copy piece by
+/// piece, so long pieces save work.
 const RUN_BYTES: usize = 64 * 1024;
-/// A chunk's bytes are given out as they lie there where they are as many.
+/// A chunk with at least so many bytes available is given out without copying.
 const LARGE_BYTES: usize = 4 * 1024;
 
 #[derive(Debug)]
 enum State {
     Head(IcapHeadReader),
-    /// The head was given out; this is what it says about the rest.
+    /// The parser gave out the head; this is what the head says about the rest.
     Sections(Result<Sections, IcapResponseError>),
     Http(HttpHeadReader, BodyKind),
     Body(Box<ChunkDecoder>, BodyKind),
-    /// The body has come to its end, or can't be read on; what there was of it was given out.
+    /// The body has ended, or can't be read further. The parser gave out every byte before that.
     AfterBody(Result<BodyEnd, IcapResponseError>),
-    /// Nothing follows but the end.
+    /// Only `End` follows.
     Empty,
     Done,
     Failed(IcapResponseError),
@@ -93,17 +94,17 @@ struct BodyEnd {
     use_original_body: Option<u64>,
 }
 
-/// An event whose body bytes are still to be taken.
+/// An event whose body bytes the caller has still to take.
 enum Step {
     Event(Event<'static>),
-    /// That many unread bytes.
+    /// So many unread bytes.
     Body(usize),
-    /// Those that were gathered.
+    /// The gathered bytes.
     Run,
 }
 
 impl IcapResponseParser {
-    /// For the answer to REQMOD or RESPMOD: 200, 201 and 206 must have an `Encapsulated` header.
+    /// A parser for the response to REQMOD or RESPMOD: 200, 201 and 206 must have an `Encapsulated` header.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -119,7 +120,7 @@ impl IcapResponseParser {
         }
     }
 
-    /// For the answer to OPTIONS, where a missing `Encapsulated` header means that there is no body.
+    /// A parser for the response to OPTIONS. A missing `Encapsulated` header means that there is no body.
     pub fn for_options(limits: Limits) -> Self {
         Self {
             options: true,
@@ -127,7 +128,7 @@ impl IcapResponseParser {
         }
     }
 
-    /// Adds bytes. They are moved, not copied, where all earlier ones were polled.
+    /// Adds bytes. The parser takes them over without copying where all earlier ones were polled.
     pub fn push(&mut self, bytes: Vec<u8>) {
         self.received = self.received.saturating_add(bytes.len() as u64);
         match self.state {
@@ -137,7 +138,7 @@ impl IcapResponseParser {
         }
     }
 
-    /// The next event; `None` if it needs more bytes, or after `End`.
+    /// The next event. `None`: the parser needs more bytes, or gave out `End`.
     pub fn poll(&mut self) -> Result<Option<Event<'_>>, IcapResponseError> {
         match self.step() {
             Ok(None) => Ok(None),
@@ -153,7 +154,7 @@ impl IcapResponseParser {
         }
     }
 
-    /// Whether a byte of the final answer was seen. The beginning of an answer counts until its status proves to be 1xx.
+    /// Whether a byte of the final ICAP response has arrived. A beginning counts until its status proves to be 1xx.
     pub fn started(&self) -> bool {
         match &self.state {
             State::Head(reader) => match reader.status() {
@@ -164,8 +165,8 @@ impl IcapResponseParser {
         }
     }
 
-    /// What has come of a final answer's head that has no end: its bytes stopped, or passed a limit. `None` where the head was
-    /// given out, or nothing of its fields has come.
+    /// The final ICAP response's head as far as it arrived, where the head has no end: its bytes stopped or passed a
+    /// limit. `None`: the parser gave out the head, or no field has arrived.
     pub fn unfinished_head(&self) -> Option<IcapResponseHead> {
         match &self.state {
             State::Head(reader) => reader
@@ -177,7 +178,8 @@ impl IcapResponseParser {
         }
     }
 
-    /// What has come of trailers that have no end: their bytes stopped, or passed a limit. None where they were given out.
+    /// The trailers as far as they arrived, where they have no end: their bytes stopped or passed a limit. Empty
+    /// where the parser gave them out.
     pub fn unfinished_trailers(&self) -> Headers {
         match &self.state {
             State::Body(decoder, _) => decoder.trailers_so_far(),
@@ -186,25 +188,26 @@ impl IcapResponseParser {
         }
     }
 
-    /// How many bytes were pushed.
+    /// The number of bytes pushed.
     pub fn received(&self) -> u64 {
         self.received
     }
 
-    /// How many bytes were pushed beyond `End`; 0 before it. A connection with leftovers is not fit for another request.
+    /// The number of bytes pushed beyond `End`; 0 before it. A connection with leftovers can't carry another request.
     pub fn leftover(&self) -> usize {
         self.leftover
     }
 
-    /// To be called when the connection closed and everything was polled: `Ok` after `End`, otherwise what was missing.
+    /// Call this when the connection has closed and everything was polled. `Ok` after `End`, otherwise the part that
+    /// is missing.
     pub fn end_of_input(&self) -> Result<(), IcapResponseError> {
         let expected = match &self.state {
             State::Done => return Ok(()),
             State::Failed(error) => return Err(error.clone()),
-            State::Head(_) if !self.started() => "an answer",
+            State::Head(_) if !self.started() => "an ICAP response",
             State::Head(_) => "the rest of the ICAP head",
             State::Sections(_) | State::AfterBody(_) | State::Empty => {
-                "the answer to be polled to its end"
+                "the caller to poll the ICAP response to its end"
             }
             State::Http(..) => "the rest of the encapsulated head",
             State::Body(decoder, _) => decoder.expected(),
@@ -269,13 +272,13 @@ impl IcapResponseParser {
         }
     }
 
-    /// Goes on after an ICAP head; `None` for an informational one that means nothing to us.
+    /// Continues after an ICAP head. `None` for an informational response that has no meaning for the filter.
     fn head(&mut self, head: IcapHead) -> Result<Option<Event<'static>>, IcapResponseError> {
         if head.status < 200 {
             self.interim = self.interim.saturating_add(1);
             if self.interim > self.limits.interim_responses {
                 return Err(IcapResponseError::Limit {
-                    what: LimitKind::InterimAnswers,
+                    what: LimitKind::InterimResponses,
                     limit: self.limits.interim_responses as u64,
                 });
             }
@@ -319,8 +322,8 @@ impl IcapResponseParser {
     }
 }
 
-/// Reads on in a body: large chunks as they lie there, small ones gathered. Its end, or what is wrong with it, is the error:
-/// `run` may have bytes that come before.
+/// Reads further in a body: large chunks without copying, small ones gathered. The error is the body's end or what is
+/// wrong with the body; `run` may hold bytes that come before.
 fn gather(
     decoder: &mut ChunkDecoder,
     kind: BodyKind,

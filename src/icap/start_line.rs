@@ -1,14 +1,14 @@
-//! Request and status lines (RFC 3507 section 4.3, RFC 9112 sections 3 and 4).
+//! Parses request and status lines (RFC 3507 section 4.3, RFC 9112 sections 3 and 4).
 
 use super::fields::is_token;
 
-/// What every ICAP status line starts with.
+/// The beginning of every ICAP status line.
 pub(super) const ICAP_START: &[u8] = b"ICAP/";
 
 /// The status and reason of `ICAP/1.0 204 No Content`. The status is 100 to 999; a missing reason is empty.
 ///
-/// An error is read from an odd line too, of another version or with other punctuation: the fields that follow may say that
-/// something was found. A success has to be said properly.
+/// An odd line, of another version or with other punctuation, still counts if its status is an error: the fields that
+/// follow may report a threat. A success must have the exact form.
 pub(super) fn icap_status(line: &[u8]) -> Option<(u16, String)> {
     let rest = line.strip_prefix(ICAP_START)?;
     let [major, b'.', minor, rest @ ..] = rest else {
@@ -37,7 +37,7 @@ pub(super) fn http_status(line: &[u8]) -> Option<u16> {
     (status <= 599).then_some(status)
 }
 
-/// The method and target of `POST /upload HTTP/1.1`. Bytes above 0x7f stand in targets, whatever their encoding is.
+/// The method and target of `POST /upload HTTP/1.1`. Targets may hold bytes above 0x7f, in whatever encoding.
 pub(super) fn http_request(line: &[u8]) -> Option<(String, Vec<u8>)> {
     let mut parts = line.split(|b| *b == b' ');
     let (method, target, version) = (parts.next()?, parts.next()?, parts.next()?);
@@ -72,7 +72,7 @@ fn status_and_reason(rest: &[u8]) -> Option<(u16, &[u8])> {
     let [a, b, c, reason @ ..] = trimmed else {
         return None;
     };
-    // Three digits fit.
+    // Three digits always fit.
     let mut status = 0_u16;
     for digit in [a, b, c] {
         if !digit.is_ascii_digit() {

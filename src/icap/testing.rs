@@ -1,4 +1,5 @@
-//! Every answer in the tests is parsed three ways: whole, byte by byte, and with bytes behind it.
+//! Test support: every ICAP response in the tests is parsed three ways: whole, byte by byte, and with bytes behind
+//! it.
 
 use super::{
     Event, Headers, HttpHead, IcapResponseError, IcapResponseHead, IcapResponseParser, Limits,
@@ -10,7 +11,7 @@ pub(super) use core::prelude::v1::test;
 #[cfg(target_arch = "wasm32")]
 pub(super) use wasm_bindgen_test::wasm_bindgen_test as test;
 
-/// What belongs to the next answer, or to nobody.
+/// Bytes of another ICAP response, or of none.
 const BEHIND: &[u8] = b"ICAP/1.0 404 X\r\n\r\n0";
 
 /// An event that owns its bytes; adjacent `Body` events are one.
@@ -49,7 +50,7 @@ pub(super) fn drain(
     Ok(())
 }
 
-/// The events of a complete answer.
+/// The events of a complete ICAP response.
 pub(super) fn tr(response: impl AsRef<[u8]>) -> Vec<Seen> {
     tr_with(Limits::default(), response)
 }
@@ -59,13 +60,13 @@ pub(super) fn tr_with(limits: Limits, response: impl AsRef<[u8]>) -> Vec<Seen> {
     tr_in(|| IcapResponseParser::new(limits), response)
 }
 
-/// [`tr`] with a parser of one's own.
+/// [`tr`] with a parser that `new` makes.
 pub(super) fn tr_in(new: impl Fn() -> IcapResponseParser, response: impl AsRef<[u8]>) -> Vec<Seen> {
     let response = response.as_ref();
     let mut parser = new();
     let mut whole = Vec::new();
     parser.push(response.to_vec());
-    drain(&mut parser, &mut whole).expect("the whole answer");
+    drain(&mut parser, &mut whole).expect("the whole ICAP response");
     assert!(matches!(whole.last(), Some(Seen::End(..))), "{whole:?}");
     assert_eq!(parser.leftover(), 0);
     assert_eq!(parser.received(), response.len() as u64);
@@ -98,7 +99,7 @@ pub(super) fn tr_in(new: impl Fn() -> IcapResponseParser, response: impl AsRef<[
     whole
 }
 
-/// The error of a broken answer, which must come without waiting for more bytes.
+/// The error of a broken ICAP response. The parser must report it without more bytes.
 pub(super) fn broken(response: impl AsRef<[u8]>) -> IcapResponseError {
     broken_with(Limits::default(), response)
 }
@@ -109,7 +110,7 @@ pub(super) fn broken_with(limits: Limits, response: impl AsRef<[u8]>) -> IcapRes
     let mut parser = IcapResponseParser::new(limits);
     let mut whole = Vec::new();
     parser.push(response.to_vec());
-    let error = drain(&mut parser, &mut whole).expect_err("the whole answer is broken");
+    let error = drain(&mut parser, &mut whole).expect_err("the whole ICAP response is broken");
     assert_eq!(parser.poll(), Err(error.clone()), "an error is final");
     assert_eq!(parser.end_of_input(), Err(error.clone()));
     parser.push(b"ICAP/1.0 204 OK\r\n\r\n".to_vec());
@@ -132,7 +133,7 @@ pub(super) fn broken_with(limits: Limits, response: impl AsRef<[u8]>) -> IcapRes
     error
 }
 
-/// What is still expected after the beginning of an answer.
+/// What the parser still expects after the beginning of an ICAP response.
 pub(super) fn unfinished(response: impl AsRef<[u8]>) -> &'static str {
     let mut parser = IcapResponseParser::new(Limits::default());
     let mut seen = Vec::new();
@@ -144,13 +145,13 @@ pub(super) fn unfinished(response: impl AsRef<[u8]>) -> &'static str {
     }
 }
 
-/// An answer 200 with this `Encapsulated` value and these bytes behind the head.
+/// A 200 with this `Encapsulated` value and these bytes behind the head.
 pub(super) fn ok(encapsulated: &str, rest: impl AsRef<[u8]>) -> Vec<u8> {
     let head = format!("ICAP/1.0 200 OK\r\nEncapsulated: {encapsulated}\r\n\r\n");
     [head.as_bytes(), rest.as_ref()].concat()
 }
 
-/// An answer 200 with an HTTP response head and a body in chunks.
+/// A 200 with an HTTP response head and a body in chunks.
 pub(super) fn with_chunks(chunks: impl AsRef<[u8]>) -> Vec<u8> {
     ok("res-body=0", chunks)
 }

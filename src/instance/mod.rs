@@ -1,6 +1,6 @@
-//! One instance of the module: its contexts, and the role that each plays.
+//! One instance of the module: keeps the contexts, and hands each callback of the host to the role of its context.
 //!
-//! The host makes one for each of its threads and calls it back. A callback may come within a callback.
+//! The host makes one instance for each of its threads. A callback may come within a callback.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,20 +17,20 @@ use crate::transport::{PEER_FIELD, PendingCloses, TransportContext};
 #[derive(Debug)]
 pub struct Instance<H> {
     host: H,
-    /// Borrowed only to look a context up, never while it acts: a callback may come within a callback.
+    /// Borrowed only to look a context up, never while a context acts: a callback may come within a callback.
     contexts: RefCell<BTreeMap<u32, Context<H>>>,
 }
 
-/// What a context is there for.
+/// A context of the host, by its purpose.
 #[derive(Debug)]
 enum Context<H> {
-    /// A plugin on a worker.
+    /// The root context of a plugin on a worker.
     Root(Rc<Root<H>>),
     /// An HTTP stream of the filter role.
     Message(u32, Rc<FilterRole<H>>),
-    /// A connection of the upstream role.
+    /// A connection of the transport role.
     Connection(Rc<TransportContext<H>>),
-    /// An HTTP stream of a plugin whose configuration was not accepted: it is refused.
+    /// An HTTP stream of a plugin whose configuration was not accepted: the filter refuses it.
     Refused,
 }
 
@@ -42,10 +42,10 @@ struct Root<H> {
     role: RefCell<Role<H>>,
 }
 
-/// Which of its two roles the module plays here; settled by its configuration.
+/// The role of a plugin, as its configuration says.
 #[derive(Debug)]
 enum Role<H> {
-    /// No configuration was accepted: every request is refused.
+    /// No configuration was accepted: the filter refuses every request.
     Unconfigured,
     /// The HTTP filter.
     Filter(Rc<FilterRole<H>>),
@@ -53,7 +53,7 @@ enum Role<H> {
     Transport(Rc<PendingCloses<H>>),
 }
 
-// Not derived: they share what they point to, whatever `H` is.
+// Not derived: a derived `Clone` would need `H: Clone`, though only the `Rc`s are cloned.
 impl<H> Clone for Context<H> {
     fn clone(&self) -> Self {
         match self {
@@ -87,12 +87,12 @@ impl<H: Host + Clone> Instance<H> {
     fn find(&self, id: u32) -> Option<Context<H>> {
         let found = self.contexts.borrow().get(&id).cloned();
         if found.is_none() {
-            log::error!("icap: a callback about the context {id}, which is not known");
+            log::error!("icap: Envoy calls back about the context {id}, which it never created");
         }
         found
     }
 
-    /// Makes a context: of an HTTP stream, or where `root` is 0 of a plugin.
+    /// The host creates a context: of an HTTP stream, or of a plugin where `root` is 0.
     pub fn on_create(&self, id: u32, root: u32) {
         let of = self.contexts.borrow().get(&root).cloned();
         let context = match of {
@@ -107,33 +107,33 @@ impl<H: Host + Clone> Instance<H> {
         self.contexts.borrow_mut().insert(id, context);
     }
 
-    /// The context of that number is gone.
+    /// The host deletes that context.
     pub fn on_delete(&self, id: u32) {
-        // Dropped when the borrow has ended.
+        // Dropped only when the borrow has ended.
         let gone = self.contexts.borrow_mut().remove(&id);
         drop(gone);
     }
 
-    /// The context of that number is to read its configuration. False where it is not accepted.
+    /// Has a root context read its configuration. False where the configuration is not accepted.
     pub fn on_configure(&self, id: u32) -> bool {
         self.find(id).is_some_and(Context::on_configure)
     }
 
-    /// Time has passed for a root context.
+    /// A tick of a root context.
     pub fn on_tick(&self, root: u32) {
         if let Some(context) = self.find(root) {
             context.on_tick();
         }
     }
 
-    /// An entry of a queue that a root context has registered is there.
+    /// A queue that a root context has registered has an entry.
     pub fn on_queue_ready(&self, root: u32) {
         if let Some(context) = self.find(root) {
             context.on_queue_ready();
         }
     }
 
-    /// A stream of a root context is established, or has failed before it was.
+    /// A stream of a root context is established, or could not be.
     pub fn on_stream_open(&self, root: u32, token: u32) {
         if let Some(context) = self.find(root) {
             context.on_stream_open(&self.host, token);
@@ -162,7 +162,7 @@ impl<H: Host + Clone> Instance<H> {
         }
     }
 
-    /// `len` bytes of a body are there.
+    /// `len` bytes of a body are there: all that the host holds, and those that have just come.
     pub fn on_body(&self, id: u32, of: Direction, len: usize, at_end: bool) -> Next {
         match self.find(id) {
             Some(context) => context.on_body(of, len, at_end),
@@ -170,7 +170,7 @@ impl<H: Host + Clone> Instance<H> {
         }
     }
 
-    /// Trailers have come, which end a message.
+    /// The trailers of a message have come, which end it.
     pub fn on_trailers(&self, id: u32, of: Direction) -> Next {
         match self.find(id) {
             Some(context) => context.on_trailers(of),
@@ -185,7 +185,7 @@ impl<H: Host + Clone> Instance<H> {
         }
     }
 
-    /// The context is about to go.
+    /// The host is about to delete the context.
     pub fn on_done(&self, id: u32) {
         if let Some(context) = self.find(id) {
             context.on_done();
@@ -193,7 +193,7 @@ impl<H: Host + Clone> Instance<H> {
     }
 }
 
-/// Why a callback about a message is refused whose context was never made.
+/// Why the filter refuses a message whose context the host never created.
 const UNKNOWN: &str = "its context is not known";
 
 impl<H: Host + Clone> Root<H> {
@@ -230,7 +230,7 @@ impl<H: Host + Clone> Root<H> {
                     .host
                     .declare_struct_property(filter::LOG_STRUCT_PROPERTY)
                 {
-                    // A second root context of the same VM finds it declared.
+                    // Fails in the second root context of a VM: the first has declared the property.
                     log::debug!("icap: {e}");
                 }
                 Role::Filter(Rc::new(FilterRole::start(
@@ -246,7 +246,7 @@ impl<H: Host + Clone> Root<H> {
 }
 
 impl<H: Host + Clone> Context<H> {
-    /// The filter role, of which this is the root.
+    /// The filter role, if this is its root context.
     fn filter(self) -> Option<Rc<FilterRole<H>>> {
         match self {
             Self::Root(root) => match root.role() {
@@ -257,7 +257,7 @@ impl<H: Host + Clone> Context<H> {
         }
     }
 
-    /// Reads the configuration. False where it is not accepted.
+    /// Reads the configuration. False where the configuration is not accepted.
     fn on_configure(self) -> bool {
         let Self::Root(root) = self else { return false };
         let configured = root.configure();
@@ -267,7 +267,7 @@ impl<H: Host + Clone> Context<H> {
         configured.is_ok()
     }
 
-    /// Time has passed.
+    /// A tick.
     fn on_tick(self) {
         let Self::Root(root) = self else { return };
         match root.role() {
@@ -277,22 +277,22 @@ impl<H: Host + Clone> Context<H> {
         }
     }
 
-    /// A callback that was asked for.
+    /// A wake-up that the worker has asked for.
     fn on_queue_ready(self) {
         if let Some(filter) = self.filter() {
             filter.on_wake_up();
         }
     }
 
-    /// A stream is established, or has failed before it was.
+    /// A stream is established, or could not be.
     fn on_stream_open(self, host: &H, token: u32) {
-        // The metadata of a failure is Envoy's own, and does not name a server.
+        // If the stream failed, the metadata is Envoy's own and names no server.
         if let (Some(filter), Ok(Some(peer))) = (self.filter(), host.stream_metadata(PEER_FIELD)) {
             filter.on_connected(token, String::from_utf8_lossy(&peer).into_owned());
         }
     }
 
-    /// Bytes from a server.
+    /// `len` bytes have come from a server.
     fn on_stream_message(self, token: u32, len: usize) {
         if let Some(filter) = self.filter() {
             filter.on_message(token, len);
@@ -312,7 +312,7 @@ impl<H: Host + Clone> Context<H> {
             (Self::Message(id, filter), _) => filter.on_headers(id, direction, at_end),
             (Self::Connection(connection), Direction::Response) => connection.on_established(),
             (Self::Connection(connection), Direction::Request) => connection.on_outgoing_headers(),
-            // Its own answer goes through here.
+            // The local reply by which the filter refuses goes through here.
             (Self::Refused, Direction::Response) => Next::Continue,
             (Self::Refused | Self::Root(_), _) => {
                 filter::refuse(host, "the filter has no configuration")
@@ -320,7 +320,7 @@ impl<H: Host + Clone> Context<H> {
         }
     }
 
-    /// `len` bytes of a body are there.
+    /// `len` bytes of a body are there: all that the host holds, and those that have just come.
     fn on_body(self, direction: Direction, len: usize, at_end: bool) -> Next {
         match (self, direction) {
             (Self::Message(id, filter), _) => filter.on_body(id, direction, len, at_end),
@@ -331,7 +331,7 @@ impl<H: Host + Clone> Context<H> {
         }
     }
 
-    /// A message has come to its end with trailers.
+    /// The trailers of a message have come, which end it.
     fn on_trailers(self, direction: Direction) -> Next {
         match (self, direction) {
             (Self::Message(id, filter), _) => filter.on_trailers(id, direction),
@@ -347,7 +347,7 @@ impl<H: Host + Clone> Context<H> {
         }
     }
 
-    /// The context is about to go.
+    /// The host is about to delete the context.
     fn on_done(self) {
         match self {
             Self::Message(id, filter) => filter.on_done(id),

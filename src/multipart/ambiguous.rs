@@ -1,48 +1,48 @@
-//! Why a form is refused: two programs could read it in two ways.
+//! Why the parser refuses a form: two programs could read the form in two ways.
 
 use std::error::Error;
 use std::fmt;
 
-/// What makes a form, or its `Content-Type`, readable in two ways, or in none.
+/// Why a form, or its `Content-Type`, can be read in two ways, or in none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ambiguous {
-    /// The multipart type stands in a `Content-Type` that is not it alone.
+    /// `Content-Type` names the multipart type beside another one.
     MediaType,
     /// `Content-Type` has no boundary.
     NoBoundary,
-    /// `Content-Type` has the word `boundary` once more.
+    /// `Content-Type` has the word `boundary` twice.
     SecondBoundary,
-    /// A boundary of no or of more than [`BOUNDARY_BYTES`](super::BOUNDARY_BYTES) bytes.
+    /// The boundary is empty or has more than [`BOUNDARY_BYTES`](super::BOUNDARY_BYTES) bytes.
     BoundaryLength,
-    /// A boundary with other characters than those of RFC 2046 section 5.1.1, or with a comma, where Envoy joins fields.
+    /// The boundary has characters outside of RFC 2046 section 5.1.1, or a comma, with which Envoy joins fields.
     BoundaryCharacters,
     /// The parameters of `Content-Type` are no `name=value` after semicolons.
     MediaTypeParameters,
     /// The body ends before the closing delimiter.
     NoClosingDelimiter,
-    /// The boundary stands where no delimiter can stand, or with something else around it.
+    /// The boundary stands where no delimiter can stand, or with other bytes on its line.
     NearlyDelimiter,
     /// The boundary stands after the closing delimiter.
     AfterClosingDelimiter,
     /// More than [`PARTS`](super::PARTS) parts.
     TooManyParts,
-    /// A part's header block of more than [`HEADER_BLOCK_BYTES`](super::HEADER_BLOCK_BYTES) bytes.
+    /// A part's header block has more than [`HEADER_BLOCK_BYTES`](super::HEADER_BLOCK_BYTES) bytes.
     HeaderBlockTooLong,
-    /// A header line that is no `name: value`.
+    /// A header line is no `name: value`.
     HeaderLine,
-    /// A header line that continues the one before it.
+    /// A header line continues the line before it.
     FoldedHeader,
-    /// A NUL, a lone CR or another control character in a header line.
+    /// A header line has a NUL, a lone CR or another control character.
     HeaderCharacter,
-    /// A header line that ends with LF alone.
+    /// A header line ends with LF alone.
     BareLineFeed,
-    /// A part without `Content-Disposition`.
+    /// A part has no `Content-Disposition`.
     NoContentDisposition,
-    /// A part with two headers of which there can be one: `Content-Disposition`, `Content-Type`,
-    /// `Content-Transfer-Encoding`, `Content-Length`, `Content-ID`.
+    /// A part has one of these headers twice: `Content-Disposition`, `Content-Type`, `Content-Transfer-Encoding`,
+    /// `Content-Length`, `Content-ID`.
     SecondHeader,
-    /// `Content-Disposition` is not `form-data`, or elsewhere than in forms no single word.
+    /// `Content-Disposition` is not `form-data`, or, outside of forms, no single word.
     DispositionType,
     /// The parameters of `Content-Disposition` are no `name=value` after semicolons.
     DispositionParameters,
@@ -50,28 +50,28 @@ pub enum Ambiguous {
     NoName,
     /// `Content-Disposition` has a parameter twice.
     SecondParameter,
-    /// `name` or `filename` in a form of which there are several readings, such as `filename*0`.
+    /// `name` or `filename` has a form with several readings, such as `filename*0`.
     ParameterForm,
-    /// A backslash that may or may not belong to a name.
+    /// A backslash may or may not belong to a name.
     Backslash,
-    /// A quoted name that looks like a further parameter to those who do not read quotes.
+    /// A quoted name contains text that programs without quotes read as a further parameter.
     ParameterInValue,
-    /// A `filename*` that is not as RFC 5987 says.
+    /// A `filename*` does not follow RFC 5987.
     ExtendedFileName,
-    /// A `filename` that is an encoded word (RFC 2047).
+    /// A `filename` is an encoded word (RFC 2047).
     EncodedWord,
     /// `filename` and `filename*` differ.
     FileNamesDiffer,
-    /// A part that is a multipart itself.
+    /// A part is a multipart itself.
     NestedMultipart,
-    /// A `Content-Transfer-Encoding` other than 7bit, 8bit and binary, and elsewhere than in forms Base64 and quoted-printable.
+    /// `Content-Transfer-Encoding` is not 7bit, 8bit or binary, nor, outside of forms, Base64 or quoted-printable.
     TransferEncoding,
     /// A part's `Content-Length` is not the length of its body.
     PartLength,
 }
 
 impl Ambiguous {
-    /// The sentence.
+    /// The error as a sentence.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::MediaType => {

@@ -1,4 +1,4 @@
-//! The boundary, from the message's `Content-Type`.
+//! Reads the boundary in a message's `Content-Type`.
 
 use super::Ambiguous;
 use super::parameters::{Parameter, split};
@@ -6,12 +6,12 @@ use super::parameters::{Parameter, split};
 /// How many bytes a boundary may have (RFC 2046 section 5.1.1).
 pub const BOUNDARY_BYTES: usize = 70;
 
-/// Which rules a multipart goes by.
+/// The kind of a multipart, which decides the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// `multipart/form-data` (RFC 7578): every part is a field and has a name; nothing is encoded.
+    /// `multipart/form-data` (RFC 7578): every part is a field and has a name; no part is encoded.
     FormData,
-    /// `multipart/related` (RFC 2387): a document and what belongs to it.
+    /// `multipart/related` (RFC 2387): a document and its attachments.
     Related,
     /// `multipart/mixed` (RFC 2046 section 5.1.3).
     Mixed,
@@ -30,21 +30,21 @@ impl Kind {
 /// The boundary of a form, or of another multipart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boundary {
-    /// With the two dashes before it.
+    /// The boundary with the two dashes before it.
     dashed: Vec<u8>,
     kind: Kind,
 }
 
 impl Boundary {
-    /// The boundary that a `Content-Type` names; `None` if it is no `multipart/form-data`.
+    /// The boundary that a `Content-Type` names; `None` if the type is not `multipart/form-data`.
     ///
-    /// `content_type` is the value of the message's only such field, or of all, joined with commas as Envoy joins them:
-    /// then it is refused.
+    /// `content_type` is the value of the message's only such field, or of all of them joined with commas, as Envoy
+    /// joins them. More than one field is refused.
     pub fn of(content_type: &[u8]) -> Result<Option<Self>, Ambiguous> {
         Self::of_kind(content_type, Kind::FormData)
     }
 
-    /// The boundary that a `Content-Type` names, as [`Boundary::of`], of a `multipart/related` or `multipart/mixed`.
+    /// Like [`Boundary::of`], for `multipart/related` and `multipart/mixed`.
     pub fn of_related(content_type: &[u8]) -> Result<Option<Self>, Ambiguous> {
         match Self::of_kind(content_type, Kind::Related)? {
             None => Self::of_kind(content_type, Kind::Mixed),
@@ -56,7 +56,7 @@ impl Boundary {
         let value = content_type.trim_ascii();
         let (media_type, parameters) = split(value);
         if !media_type.eq_ignore_ascii_case(kind.media_type()) {
-            // Some look at the value's beginning only, or at the last of several.
+            // Some programs look at the beginning of the value only, or at the last of several types.
             return match contains(value, kind.media_type()) {
                 true => Err(Ambiguous::MediaType),
                 false => Ok(None),
@@ -70,7 +70,8 @@ impl Boundary {
             } else if contains(parameter.name, b"boundary")
                 || contains(parameter.value, b"boundary")
             {
-                // PHP takes what follows the first "boundary", whatever it belongs to; others take the last parameter.
+                // PHP takes the text behind the first "boundary", wherever that stands; others take the last
+                // parameter.
                 return Err(Ambiguous::SecondBoundary);
             }
         }
@@ -81,12 +82,12 @@ impl Boundary {
         }))
     }
 
-    /// Which rules its parts go by.
+    /// The kind, which decides the rules for the parts.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The boundary, without the dashes that delimiters have before it.
+    /// The boundary without the dashes of delimiters.
     pub fn as_bytes(&self) -> &[u8] {
         self.dashed.strip_prefix(b"--").unwrap_or(&self.dashed)
     }
@@ -97,13 +98,13 @@ impl Boundary {
     }
 }
 
-/// The value, if all read the same in it.
+/// The value, if all programs read the same boundary in it.
 fn checked<'a>(boundary: &Parameter<'a>) -> Result<&'a [u8], Ambiguous> {
     let value = boundary.value;
     if value.is_empty() || value.len() > BOUNDARY_BYTES {
         return Err(Ambiguous::BoundaryLength);
     }
-    // Without quotes, only characters of a token came here: some stop at "=" or ",", others do not.
+    // Without quotes, only characters of a token get here. Some programs stop at "=" or ",", others do not.
     let clean =
         !boundary.quoted || (value.iter().all(|b| is_boundary(*b)) && !value.ends_with(b" "));
     if !clean || value.starts_with(b" ") || value.starts_with(b"'") {
@@ -112,12 +113,13 @@ fn checked<'a>(boundary: &Parameter<'a>) -> Result<&'a [u8], Ambiguous> {
     Ok(value)
 }
 
-/// A `bchar` (RFC 2046 section 5.1.1), or one of the further characters of a token; no comma, where some split the value.
+/// A `bchar` (RFC 2046 section 5.1.1), or another character of a token. No comma: some programs split the value
+/// there.
 fn is_boundary(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"'()+_-./:=? !#$%&*^`|~".contains(&byte)
 }
 
-/// Whether `word`, which is in lower case, stands in `text` in any case.
+/// Whether `text` contains `word`, in any case. `word` is in lower case.
 fn contains(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len())
         .any(|w| w.eq_ignore_ascii_case(word))

@@ -1,3 +1,5 @@
+//! Values of `Content-Type`: those of real clients, and ambiguous ones.
+
 use super::*;
 use crate::multipart::testing::test;
 
@@ -52,7 +54,7 @@ fn boundaries_of_real_clients() {
             "multipart/form-data; boundary=alamofire.boundary.9f2c8d1c45bd9b8a",
             "alamofire.boundary.9f2c8d1c45bd9b8a",
         ),
-        // In other ways
+        // Unusual but valid forms
         (
             "Multipart/Form-Data ; Boundary=\"simple boundary\" ; charset=utf-8;",
             "simple boundary",
@@ -68,7 +70,7 @@ fn boundaries_of_real_clients() {
 }
 
 #[test]
-fn what_is_no_form() {
+fn other_types_than_forms() {
     for content_type in [
         "",
         "text/plain",
@@ -98,13 +100,13 @@ fn boundaries_have_1_to_70_bytes() {
 }
 
 #[test]
-fn what_has_two_readings() {
+fn ambiguous_values() {
     use Ambiguous::*;
     for (content_type, expected) in [
         ("multipart/form-data", NoBoundary),
         ("multipart/form-data;", NoBoundary),
         ("multipart/form-data; charset=utf-8", NoBoundary),
-        // A part's type decides in Java, the whole value elsewhere.
+        // Java looks at the beginning of the type, others at the whole value.
         ("multipart/form-datax; boundary=a", MediaType),
         ("multipart/form-data boundary=a", MediaType),
         ("multipart/form-data, text/plain; boundary=a", MediaType),
@@ -123,13 +125,13 @@ fn what_has_two_readings() {
             MediaTypeParameters,
         ),
         ("multipart/form-data; boundary=a,b", MediaTypeParameters),
-        // werkzeug stops at the first character that needs quotes, others take all.
+        // werkzeug stops at the first character that needs quotes, others take the whole value.
         (
             "multipart/form-data; boundary=----=_Part_1",
             MediaTypeParameters,
         ),
         ("multipart/form-data; boundary=a/b", MediaTypeParameters),
-        // PHP takes the space as part of it.
+        // PHP takes the space as part of the boundary.
         (
             "multipart/form-data; boundary=a ; charset=utf-8",
             MediaTypeParameters,

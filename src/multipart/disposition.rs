@@ -1,19 +1,19 @@
-//! A part's `Content-Disposition` (RFC 7578 section 4.2).
+//! Reads a part's `Content-Disposition` (RFC 7578 section 4.2).
 
 use super::extended_value::{browser, encoded_word, extended, has_encoded_word};
 use super::parameters::{Malformed, Parameter, is_token, split};
 use super::{Ambiguous, Kind};
 
-/// What it says.
+/// The names in a `Content-Disposition`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Disposition {
-    /// Always there in a form.
+    /// Always present in a form.
     pub(super) name: Option<String>,
     pub(super) file_name: Option<String>,
 }
 
 impl Disposition {
-    /// Reads a field's value, in a multipart of that kind.
+    /// Reads a field's value in a multipart of this kind.
     pub(super) fn read(value: &[u8], kind: Kind) -> Result<Self, Ambiguous> {
         let (disposition, parameters) = split(value);
         let fits = match kind {
@@ -33,7 +33,8 @@ impl Disposition {
                 b"name" => &mut name,
                 b"filename" => &mut plain,
                 b"filename*" => &mut starred,
-                // Some know lower case only, look for "name=" wherever it stands, or join "filename*0" and "filename*1".
+                // Some programs know lower case only, look for "name=" anywhere, or join "filename*0" and
+                // "filename*1".
                 other if stands(&other.to_ascii_lowercase(), b"name") => {
                     return Err(Ambiguous::ParameterForm);
                 }
@@ -54,7 +55,7 @@ impl Disposition {
     }
 }
 
-/// Refuses a value in which those who know no quotes find another parameter.
+/// Refuses a value in which programs without quotes find another parameter.
 fn check(parameter: &Parameter<'_>) -> Result<(), Ambiguous> {
     let hidden: [&[u8]; 3] = [b"name=", b"name*=", b"name*0"];
     let lower = parameter.value.to_ascii_lowercase();
@@ -81,7 +82,7 @@ fn file_name(
     let Some(plain) = plain.map(|plain| plain.value) else {
         return Ok(starred);
     };
-    // With or without its backslashes, as a path or as it is, a name is to have the same extension.
+    // With or without its backslashes, as a path or as a plain name, the file must have the same extension.
     let extension = plain.rsplit(|b| *b == b'.').next().unwrap_or_default();
     if extension.len() < plain.len() && extension.contains(&b'\\') {
         return Err(Ambiguous::Backslash);

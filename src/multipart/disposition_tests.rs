@@ -1,3 +1,5 @@
+//! Values of `Content-Disposition`: those of real clients, and ambiguous ones.
+
 use super::*;
 use crate::multipart::testing::test;
 
@@ -21,7 +23,7 @@ fn names_of_real_clients() {
             "a",
             Some("b.txt"),
         ),
-        // An input without a file, as browsers send it.
+        // A file input without a file, as browsers send it.
         ("form-data; name=\"a\"; filename=\"\"", "a", Some("")),
         ("form-data; name=\"\"", "", None),
         (
@@ -91,7 +93,7 @@ fn names_of_real_clients() {
 }
 
 #[test]
-fn what_has_two_readings() {
+fn ambiguous_values() {
     use Ambiguous::*;
     for (value, expected) in [
         ("", DispositionType),
@@ -125,7 +127,7 @@ fn what_has_two_readings() {
             DispositionParameters,
         ),
         ("form-data; name=a; filename=\u{e4}", DispositionParameters),
-        // PHP reads single quotes as quotes: one parameter, or two.
+        // PHP reads single quotes as quotes, so there is one parameter or two.
         ("form-data; name='a;filename=b'", DispositionParameters),
         ("form-data; name=a'", DispositionParameters),
         ("form-data; name=a; x='", DispositionParameters),
@@ -136,7 +138,7 @@ fn what_has_two_readings() {
             "form-data; name=a; filename*=utf-8''b; filename*=utf-8''b",
             SecondParameter,
         ),
-        // RFC 2231: Python's email joins them.
+        // RFC 2231: Python's email joins the pieces.
         (
             "form-data; name=a; filename*0=b; filename*1=c",
             ParameterForm,
@@ -144,10 +146,10 @@ fn what_has_two_readings() {
         ("form-data; name=a; filename*0*=utf-8''b", ParameterForm),
         ("form-data; name*=utf-8''a", ParameterForm),
         ("form-data; name=a; name*0=b", ParameterForm),
-        // Some know lower case only.
+        // Some programs know lower case only.
         ("form-data; NAME=a", ParameterForm),
         ("form-data; name=a; FileName=b", ParameterForm),
-        // A word boundary and "name=" is what regular expressions look for.
+        // Regular expressions look for a word boundary and "name=".
         ("form-data; x-name=a; name=b", ParameterForm),
         ("form-data; name=a; x.filename=b", ParameterForm),
         ("form-data; name=\"a; filename=b; \"", ParameterInValue),

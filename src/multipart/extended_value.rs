@@ -1,9 +1,10 @@
-//! File names as headers carry them: percent-escapes of browsers, RFC 5987, and encoded words (RFC 2047).
+//! Decodes file names in headers: percent-escapes of browsers, RFC 5987, and encoded words (RFC 2047).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// Decodes an `ext-value` (RFC 5987 section 3.2.1) in UTF-8 or ISO-8859-1; `None` if it is none, or has control characters.
+/// Decodes an `ext-value` (RFC 5987 section 3.2.1) in UTF-8 or ISO-8859-1. `None`: the value is no `ext-value`, or
+/// has control characters.
 pub(super) fn extended(value: &[u8]) -> Option<String> {
     let mut fields = value.splitn(3, |b| *b == b'\'');
     let charset = fields.next()?;
@@ -67,13 +68,13 @@ fn push<'a>(decoded: &mut Vec<u8>, byte: u8, rest: &'a [u8]) -> &'a [u8] {
     rest
 }
 
-/// Whether some would read an encoded word in it.
+/// Whether some program would read an encoded word in the value.
 pub(super) fn has_encoded_word(value: &[u8]) -> bool {
     let stands = |mark: &[u8]| value.windows(mark.len()).any(|w| w == mark);
     stands(b"=?") && stands(b"?=")
 }
 
-/// Decodes a value that is one encoded word in UTF-8 and Base64, as .NET writes it beside `filename*`.
+/// Decodes a value that is one encoded word in UTF-8 and Base64, which .NET writes beside `filename*`.
 pub(super) fn encoded_word(value: &[u8]) -> Option<Vec<u8>> {
     let inner = value.strip_prefix(b"=?")?.strip_suffix(b"?=")?;
     let mut fields = inner.split(|b| *b == b'?');

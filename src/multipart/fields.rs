@@ -1,4 +1,4 @@
-//! A part's header block.
+//! Reads a part's header block.
 
 use memchr::{memchr, memmem};
 
@@ -10,18 +10,18 @@ use crate::transfer_encoding::TransferEncoding;
 /// How many bytes a part's headers may have, line ends and the empty line included. Browsers send some hundred.
 pub const HEADER_BLOCK_BYTES: usize = 16 * 1024;
 
-/// Collects a block's lines as they arrive.
+/// Collects the lines of a block as they arrive.
 #[derive(Clone, Debug)]
 pub(super) struct FieldReader {
     kind: Kind,
     /// The bytes since the delimiter.
     block: Vec<u8>,
-    /// Where the last line begins, which is not complete.
+    /// Where the last, incomplete line begins.
     line: usize,
     fields: Fields,
 }
 
-/// What the block says so far.
+/// The fields of the block so far.
 #[derive(Clone, Debug, Default)]
 struct Fields {
     disposition: Option<Vec<u8>>,
@@ -31,7 +31,7 @@ struct Fields {
     length: Option<u64>,
 }
 
-/// What a complete block says.
+/// The fields of a complete block.
 #[derive(Clone, Debug)]
 pub(super) struct PartFields {
     pub(super) name: String,
@@ -44,7 +44,7 @@ pub(super) struct PartFields {
 }
 
 impl FieldReader {
-    /// A reader of the blocks in a multipart of that kind.
+    /// A reader for the header blocks of a multipart of this kind.
     pub(super) fn new(kind: Kind) -> Self {
         Self {
             kind,
@@ -54,8 +54,8 @@ impl FieldReader {
         }
     }
 
-    /// Reads from `bytes` up to the end of a line; true if that was the empty line, the block's end. `dashed` is the
-    /// boundary, which may not stand here.
+    /// Reads from `bytes` up to the end of a line. True: that line was empty and ended the block. `dashed`: the
+    /// boundary, which must not stand here.
     pub(super) fn read(&mut self, bytes: &[u8], dashed: &[u8]) -> Result<(usize, bool), Ambiguous> {
         let line_end = memchr(b'\n', bytes);
         let length = line_end.map_or(bytes.len(), |end| end.saturating_add(1));
@@ -84,7 +84,7 @@ impl FieldReader {
         self.block.len()
     }
 
-    /// What the block says, which must be complete. The reader is as new afterwards.
+    /// The fields of the complete block. Empties the reader.
     pub(super) fn finish(&mut self) -> Result<PartFields, Ambiguous> {
         self.block.clear();
         self.line = 0;
@@ -146,8 +146,8 @@ impl Fields {
     }
 }
 
-/// Refuses what some take apart once more: `multipart/mixed`, as forms of the nineties had it, and any that has a boundary.
-/// A web archive that a browser sends as a file has none.
+/// Refuses types that some programs take apart again: `multipart/mixed`, as in forms of the nineties, and any type
+/// with a boundary. A web archive that a browser uploads has no boundary.
 fn check_content_type(value: &[u8]) -> Result<(), Ambiguous> {
     let lower = value.to_ascii_lowercase();
     let stands = |word: &[u8]| memmem::find(&lower, word).is_some();
@@ -160,7 +160,7 @@ fn check_content_type(value: &[u8]) -> Result<(), Ambiguous> {
 fn transfer_encoding(value: &[u8], kind: Kind) -> Option<TransferEncoding> {
     match value.to_ascii_lowercase().as_slice() {
         b"7bit" | b"8bit" | b"binary" => Some(TransferEncoding::Identity),
-        // In forms some decode, others do not (RFC 7578 section 4.7).
+        // In forms some programs decode, others do not (RFC 7578 section 4.7).
         _ if kind == Kind::FormData => None,
         b"base64" => Some(TransferEncoding::Base64),
         b"quoted-printable" => Some(TransferEncoding::QuotedPrintable),
@@ -168,7 +168,7 @@ fn transfer_encoding(value: &[u8], kind: Kind) -> Option<TransferEncoding> {
     }
 }
 
-/// The identifier, without its angle brackets.
+/// The identifier without its angle brackets.
 fn content_id(value: &[u8]) -> String {
     let inner = value.strip_prefix(b"<").and_then(|v| v.strip_suffix(b">"));
     String::from_utf8_lossy(inner.unwrap_or(value)).into_owned()

@@ -1,3 +1,5 @@
+//! Header blocks of parts: accepted and refused.
+
 use super::*;
 use crate::multipart::testing::{parts, read, refused, test, with_headers};
 
@@ -50,7 +52,7 @@ fn transfer_encodings_that_change_nothing() {
 }
 
 #[test]
-fn what_is_no_header_block() {
+fn broken_header_blocks() {
     use Ambiguous::*;
     for (block, expected) in [
         ("", NoContentDisposition),

@@ -1,27 +1,27 @@
-//! Looks for one word in bytes that come in pieces, and holds of them only what the word's beginning may be in.
+//! Finds a word in bytes that arrive in pieces. Holds only bytes in which the word may have begun.
 
 use memchr::memmem;
 
-/// Searches what it is given, in order, for one word.
+/// Searches pieces, in order, for one word.
 #[derive(Clone, Debug)]
 pub(super) struct Finder {
     word: memmem::Finder<'static>,
-    /// The last bytes seen: as many as may begin a word, and two before them.
+    /// The last bytes seen: as many as may begin the word, and two before them.
     tail: Vec<u8>,
 }
 
-/// The first word of a piece.
+/// The first occurrence of the word in a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Hit {
-    /// Where it ends in that piece; it may have begun in an earlier one.
+    /// Where the word ends in the piece. The word may have begun in an earlier piece.
     pub(super) end: usize,
     pub(super) before: Before,
 }
 
-/// What stands before a word.
+/// The bytes before a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Before {
-    /// It is the first that was searched.
+    /// Nothing: the word begins the first piece.
     Nothing,
     LineEnd,
     Other,
@@ -45,7 +45,8 @@ impl Finder {
         }
     }
 
-    /// Searches the next piece. With a hit the search begins anew: what follows the word is to come as the next piece.
+    /// Searches the next piece. After a hit the search starts again: pass the bytes behind the word as the next
+    /// piece.
     pub(super) fn search(&mut self, piece: &[u8]) -> Option<Hit> {
         let hit = self.search_on(piece);
         if hit.is_some() {
@@ -68,7 +69,7 @@ impl Finder {
             });
         }
         if let Some(start) = self.word.find(piece) {
-            // Where less than two bytes of the piece stand before it, the tail has them, with those that came earlier.
+            // If fewer than two bytes of this piece stand before the word, the tail has the missing ones.
             let before = match start {
                 0 | 1 => self.tail.get(..seen.saturating_add(start)),
                 _ => piece.get(..start),

@@ -1,9 +1,11 @@
+//! The search for a word in bytes that arrive in pieces.
+
 use super::*;
 use crate::multipart::testing::test;
 
 const WORD: &[u8] = b"--ab";
 
-/// Every hit: where it ends in all pieces together, and what stands before it.
+/// Every hit: where the word ends in all pieces together, and the bytes before it.
 fn all<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<(usize, Before)> {
     let mut finder = Finder::new(WORD);
     let mut hits = Vec::new();

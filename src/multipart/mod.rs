@@ -1,13 +1,15 @@
 //! Forms (`multipart/form-data`, RFC 7578, in the framing of RFC 2046), sans-IO: bytes go in, the places of the parts come out.
 //!
-//! The same goes for `multipart/related` and `multipart/mixed`, from [`Boundary::of_related`], under rules that are those of
-//! forms but for names, which their parts need not have, and encodings, which [`Part::encoding`] tells.
+//! [`Boundary::of_related`] does the same for `multipart/related` and `multipart/mixed`. The rules are those of
+//! forms, but parts need no names and may be encoded, as [`Part::encoding`] tells.
 //!
-//! [`Boundary::of`] reads the request's `Content-Type`, [`Parser`] the body as it arrives. It holds no body: a [`Part`] says
-//! where its bytes stand in the original, and [`Layout`] where those stand that belong to no part.
+//! [`Boundary::of`] reads the request's `Content-Type`, [`Parser`] the body as it arrives. The parser holds no body:
+//! a [`Part`] gives the place of its bytes in the original, and [`Layout`] the places of the bytes that belong to no
+//! part.
 //!
-//! Servers read a form in many ways, and whoever sends one knows which server it goes to. So the parser takes only what all
-//! of them read alike; anything else is [`Ambiguous`], and nobody can show a scanner another form than the application gets.
+//! Servers read forms in different ways, and a client knows its server. So the parser accepts only forms that all
+//! servers read alike, and refuses any other as [`Ambiguous`]. Nobody can show a scanner another form than the
+//! application gets.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 

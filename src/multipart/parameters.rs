@@ -1,33 +1,33 @@
-//! The parameters of a header field's value (RFC 9110 section 5.6.6), strictly.
+//! Reads the parameters of a header field's value (RFC 9110 section 5.6.6), strictly.
 
 /// One parameter. The name keeps its case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parameter<'a> {
     pub(super) name: &'a [u8],
-    /// Without its quotes; nothing in it is unescaped.
+    /// The value without its quotes. Escapes stay.
     pub(super) value: &'a [u8],
     pub(super) quoted: bool,
 }
 
-/// Why there are no parameters.
+/// Why a parameter can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Malformed {
-    /// A backslash stands before a quote: programs differ on where the value ends.
+    /// A backslash stands before a quote: programs disagree on where the value ends.
     EscapedQuote,
     Other,
 }
 
-/// Splits a value into what stands before the first semicolon and the parameters behind it.
+/// Splits a value at the first semicolon: the text before, and the parameters behind.
 pub(super) fn split(value: &[u8]) -> (&[u8], Parameters<'_>) {
     let length = value.iter().position(|b| *b == b';').unwrap_or(value.len());
     let (first, rest) = value.split_at_checked(length).unwrap_or((value, &[]));
     (first.trim_ascii(), Parameters { rest })
 }
 
-/// Parameters yet to be read. The first that is malformed is the last one read.
+/// Parameters still to be read. Reading ends at the first malformed one.
 #[derive(Clone, Debug)]
 pub(super) struct Parameters<'a> {
-    /// Empty, or from a semicolon on.
+    /// Empty, or begins with a semicolon.
     rest: &'a [u8],
 }
 
@@ -52,7 +52,7 @@ impl<'a> Iterator for Parameters<'a> {
     }
 }
 
-/// The parameter at the start, and what stands behind it: nothing, or a semicolon and more.
+/// The first parameter, and the bytes behind it: none, or a semicolon and more.
 fn parameter(bytes: &[u8]) -> Result<(Parameter<'_>, &[u8]), Malformed> {
     let (name, rest) = take_token(bytes);
     let value = rest.strip_prefix(b"=").ok_or(Malformed::Other)?;
@@ -61,7 +61,7 @@ fn parameter(bytes: &[u8]) -> Result<(Parameter<'_>, &[u8]), Malformed> {
             let (value, rest) = take_quoted(quoted)?;
             (value, rest.trim_ascii_start(), true)
         }
-        // Some count a space behind an unquoted value as part of it.
+        // Some programs count a space behind an unquoted value as part of the value.
         None => {
             let (value, rest) = take_token(value);
             (value, rest, false)
@@ -86,7 +86,7 @@ fn take_token(bytes: &[u8]) -> (&[u8], &[u8]) {
         .unwrap_or((bytes, &[]))
 }
 
-/// What stands before the closing quote, and what behind it.
+/// The bytes before the closing quote, and the bytes behind it.
 fn take_quoted(bytes: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let end = bytes.iter().position(|b| *b == b'"');
     let halves = end.and_then(|end| bytes.split_at_checked(end));

@@ -1,3 +1,5 @@
+//! Parameters of header fields: accepted and malformed.
+
 use super::*;
 use crate::multipart::testing::test;
 
@@ -36,7 +38,7 @@ fn parameters_stand_behind_semicolons() {
 }
 
 #[test]
-fn what_is_no_parameter() {
+fn malformed_parameters() {
     for value in [
         "x; a",
         "x; a=",

@@ -1,4 +1,4 @@
-//! The form's structure: delimiters (RFC 2046 section 5.1.1), and what stands between them.
+//! Parses the structure of a form: delimiters (RFC 2046 section 5.1.1), and the parts between them.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,29 +10,29 @@ use super::{Ambiguous, Boundary, Part};
 /// How many parts a form may have.
 pub const PARTS: usize = 1000;
 
-/// What a complete form has beside its parts. Ranges are in bytes of the message's body.
+/// The bytes of a complete form that belong to no part. Ranges are in bytes of the message's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// What stands before the first delimiter, with the line end that belongs to it; mostly nothing.
+    /// The bytes before the first delimiter, with the line end that belongs to that; usually none.
     pub preamble: Range<u64>,
-    /// From the dashes of the closing delimiter to the body's end.
+    /// From the dashes of the closing delimiter to the end of the body.
     pub closing: Range<u64>,
-    /// How many parts there are.
+    /// The number of parts.
     pub parts: usize,
 }
 
-/// Reads one form as it arrives. It holds no body, and of headers those of one part.
+/// Parses one form as it arrives. Holds no body, and the headers of one part at a time.
 #[derive(Clone, Debug)]
 pub struct Parser {
     boundary: Boundary,
     finder: Finder,
     fields: FieldReader,
     state: State,
-    /// How many bytes were read.
+    /// The number of bytes read.
     offset: u64,
     /// Where the last delimiter begins.
     delimiter: u64,
-    /// Where the first one begins.
+    /// Where the first delimiter begins.
     first: Option<u64>,
     open: Option<Open>,
     parts: usize,
@@ -50,7 +50,7 @@ enum State {
     Refused(Ambiguous),
 }
 
-/// What stood behind a boundary so far.
+/// The bytes behind a boundary so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tail {
     Nothing,
@@ -62,7 +62,7 @@ enum Tail {
     ClosingCr,
 }
 
-/// A part of which the end is not known.
+/// A part whose end is not known yet.
 #[derive(Clone, Debug)]
 struct Open {
     start: u64,
@@ -72,7 +72,7 @@ struct Open {
 }
 
 impl Parser {
-    /// A parser of a form with that boundary.
+    /// A parser of a form with this boundary.
     pub fn new(boundary: Boundary) -> Self {
         Self {
             finder: Finder::new(boundary.dashed()),
@@ -88,7 +88,7 @@ impl Parser {
         }
     }
 
-    /// Reads on. Once a form is refused, it stays refused; parts that were complete before may still be taken.
+    /// Reads further. A refused form stays refused; parts that were complete before can still be taken.
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), Ambiguous> {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -101,17 +101,17 @@ impl Parser {
         Ok(())
     }
 
-    /// The next part that is complete.
+    /// The next complete part.
     pub fn next_part(&mut self) -> Option<Part> {
         self.done.pop_front()
     }
 
-    /// Whether the body has begun to be a form: a delimiter stood in it.
+    /// Whether the body has begun to be a form: it had a delimiter.
     pub fn has_delimiter(&self) -> bool {
         self.first.is_some()
     }
 
-    /// Says that the body has ended.
+    /// The body has ended.
     pub fn finish(&self) -> Result<Layout, Ambiguous> {
         match self.state {
             State::Tail(Tail::Closing) | State::Epilogue => Ok(Layout {
@@ -127,7 +127,7 @@ impl Parser {
         }
     }
 
-    /// Reads some of `bytes`, which are not empty, and says how many.
+    /// Reads some of `bytes`, which are not empty. Returns how many.
     fn step(&mut self, bytes: &[u8]) -> Result<usize, Ambiguous> {
         match self.state {
             State::Preamble | State::Body => self.find(bytes),
@@ -152,7 +152,7 @@ impl Parser {
         }
     }
 
-    /// Looks for the next delimiter. Wherever the boundary stands, some program would split: it has to be a delimiter.
+    /// Looks for the next delimiter. The boundary may stand nowhere else, because some programs would split there.
     fn find(&mut self, bytes: &[u8]) -> Result<usize, Ambiguous> {
         let Some(hit) = self.finder.search(bytes) else {
             return Ok(bytes.len());
@@ -168,7 +168,7 @@ impl Parser {
         Ok(hit.end)
     }
 
-    /// Where the next byte behind a boundary leads.
+    /// The next state after a byte behind a boundary.
     fn behind_boundary(&mut self, tail: Tail, next: u8) -> Result<State, Ambiguous> {
         Ok(match (tail, next) {
             (Tail::Nothing, b'-') => State::Tail(Tail::Dash),
@@ -193,7 +193,7 @@ impl Parser {
         })
     }
 
-    /// A header block ended, and a body begins at `body`.
+    /// A header block has ended; a body begins at `body`.
     fn open_part(&mut self, body: u64) -> Result<(), Ambiguous> {
         let start = body.saturating_sub(self.fields.length() as u64);
         let headers = start..body.saturating_sub(2);
@@ -206,7 +206,7 @@ impl Parser {
         Ok(())
     }
 
-    /// The open part, if any, ends before the line end that belongs to the delimiter.
+    /// Ends the open part, if any, before the line end that belongs to the delimiter.
     fn close_part(&mut self) -> Result<(), Ambiguous> {
         let Some(open) = self.open.take() else {
             return Ok(());

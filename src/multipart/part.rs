@@ -4,34 +4,35 @@ use std::ops::Range;
 
 use crate::transfer_encoding::TransferEncoding;
 
-/// A part that has no file name and is longer is a file all the same.
+/// A part without a file name counts as a file if it is longer than this.
 pub const FIELD_BYTES: u64 = 16 * 1024;
 
 /// One complete part. Ranges are in bytes of the message's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// From the dashes of its delimiter up to those of the next: wholes of parts one behind the other, with
-    /// [`Layout::closing`](super::Layout::closing) behind them, are a form again.
+    /// From the dashes of the part's delimiter to those of the next. Any of these ranges in a row, followed by
+    /// [`Layout::closing`](super::Layout::closing), are a form again.
     pub whole: Range<u64>,
-    /// Its header lines, without the empty line behind them.
+    /// The header lines, without the empty line behind them.
     pub headers: Range<u64>,
-    /// Its content.
+    /// The content.
     pub body: Range<u64>,
-    /// The field's name, as browsers mean it; bytes that are no UTF-8 are replaced. Any character may be in it. Elsewhere
-    /// than in forms a part without one has its `Content-ID`, or an empty one.
+    /// The field's name, with the escapes of browsers decoded and bytes that are no UTF-8 replaced. Any character may
+    /// be in it. Outside of forms, a part without a name has its `Content-ID` here, or nothing.
     pub name: String,
-    /// The file's name, likewise.
+    /// The file's name, decoded likewise.
     pub file_name: Option<String>,
-    /// The value of `Content-Type`, as it came.
+    /// The value of `Content-Type` as received.
     pub content_type: Option<Vec<u8>>,
-    /// The value of `Content-Disposition`, as it came; empty if there is none, elsewhere than in forms.
+    /// The value of `Content-Disposition` as received. Empty if there is none, outside of forms only.
     pub content_disposition: Vec<u8>,
-    /// How the body is encoded; in a form, not at all.
+    /// The encoding of the body; always the identity in a form.
     pub encoding: TransferEncoding,
 }
 
 impl Part {
-    /// Whether it is a file: it has a file name, a type other than `text/plain`, an encoding, or more than [`FIELD_BYTES`].
+    /// Whether the part is a file: it has a file name, a type other than `text/plain`, an encoding, or more than
+    /// [`FIELD_BYTES`].
     pub fn is_file(&self) -> bool {
         let other_type = self.content_type.as_deref().is_some_and(|value| {
             let media_type = value.split(|b| *b == b';').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Every form in the tests is parsed whole, byte by byte, and cut at every offset.
+//! Test support: every form in the tests is parsed whole, byte by byte, and cut at every offset.
 
 use super::{Ambiguous, Boundary, Layout, Parser, Part};
 
@@ -8,10 +8,10 @@ pub(super) use core::prelude::v1::test;
 #[cfg(target_arch = "wasm32")]
 pub(super) use wasm_bindgen_test::wasm_bindgen_test as test;
 
-/// The boundary of most forms here.
+/// The boundary of most forms in the tests.
 pub(super) const X: &str = "multipart/form-data; boundary=X";
 
-/// A form's parts and layout, or why there are none.
+/// A form's parts and layout, or why the form is refused.
 pub(super) type Read = Result<(Vec<Part>, Layout), Ambiguous>;
 
 pub(super) fn boundary(content_type: &str) -> Boundary {
@@ -43,7 +43,7 @@ pub(super) fn in_pieces<'a>(
     Ok((parts, layout))
 }
 
-/// Parses a body in all ways, which must agree.
+/// Parses a body in all ways. The results must agree.
 pub(super) fn read_as(content_type: &str, body: impl AsRef<[u8]>) -> Read {
     let body = body.as_ref();
     let boundary = boundary(content_type);
@@ -61,7 +61,7 @@ pub(super) fn read(body: impl AsRef<[u8]>) -> Read {
     read_as(X, body)
 }
 
-/// The parts of a form that has the boundary `X`.
+/// The parts of a form with the boundary `X`.
 pub(super) fn parts(body: impl AsRef<[u8]>) -> Vec<Part> {
     read(body).expect("a form").0
 }
@@ -72,7 +72,7 @@ pub(super) fn refused(body: impl AsRef<[u8]>) -> Ambiguous {
     read(body).expect_err(&body.escape_ascii().to_string())
 }
 
-/// A form with one part that has these header lines, CRLF included.
+/// A form with one part, with these header lines, CRLF included.
 pub(super) fn with_headers(lines: impl AsRef<[u8]>) -> Vec<u8> {
     [b"--X\r\n", lines.as_ref(), b"\r\ncontent\r\n--X--\r\n"].concat()
 }

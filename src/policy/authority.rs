@@ -1,8 +1,8 @@
-//! The host of a request, as a rule sees it.
+//! The host of a request, for the rules.
 
-/// The host in an authority: cut off at the first `:` outside of brackets, whatever follows, and without the dot of a fully
-/// qualified name; an IPv6 address keeps its brackets. `None` where two readers may read two hosts: user information, a
-/// comma, percent-encoding, or another byte that no host has (RFC 3986 section 3.2).
+/// The host of an authority: the text before the first `:` outside of brackets, without the dot of a fully qualified
+/// name. An IPv6 address keeps its brackets. `None` where two programs may read two hosts: user information, a comma,
+/// percent-encoding, or another byte that no host has (RFC 3986 section 3.2).
 pub(super) fn host_of(authority: &[u8]) -> Option<&[u8]> {
     let end = match authority.first() {
         Some(b'[') => memchr::memchr(b']', authority)?.checked_add(1)?,
@@ -17,7 +17,7 @@ pub(super) fn host_of(authority: &[u8]) -> Option<&[u8]> {
             .all(|b| b.is_ascii_hexdigit() || b":.]".contains(b)),
         None => host.iter().all(legal),
     };
-    // A port that is none says nothing about the host, but an @ behind the colon does.
+    // An invalid port does not change the host, but an `@` behind the colon does.
     let follows = rest.is_empty() || rest.first() == Some(&b':');
     if !clear || !follows || rest.contains(&b'@') || rest.contains(&b',') {
         return None;

@@ -1,19 +1,19 @@
-//! What rules and profiles choose from.
+//! Options that rules and profiles share.
 
-/// Whether what comes of a scan is done.
+/// Whether verdicts are enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Enforcement {
-    /// It is.
+    /// Verdicts are enforced.
     Enforce,
-    /// It is logged and counted, and every message goes on as it came.
+    /// Verdicts are logged and counted, and every message goes on unchanged.
     Monitor,
 }
 
-/// Which address is the client's.
+/// Which address counts as the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientIpSource {
     /// The downstream address that Envoy trusts, which may come from `X-Forwarded-For`.
     Downstream,
-    /// The address of the connection itself.
+    /// The address of the connection's other end.
     Peer,
 }

@@ -1,4 +1,4 @@
-//! The criteria of a rule.
+//! The criteria of a rule, and how they match a request.
 
 use super::ClientIpSource;
 use super::media_type::media_types;
@@ -7,7 +7,7 @@ use super::string_matcher::StringMatcher;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
-/// What the client speaks.
+/// The client's protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP in the clear.
@@ -19,70 +19,70 @@ pub enum Protocol {
 /// One criterion of a rule.
 #[derive(Clone, Debug)]
 pub struct Criterion {
-    /// What is looked at.
+    /// The test.
     pub test: Test,
-    /// It holds where the test does not: `…_not`.
+    /// Whether the criterion holds where the test does not: `…_not`.
     pub negated: bool,
 }
 
-/// What a criterion looks at. Lists are any-of.
+/// What a criterion tests. Lists are any-of.
 #[derive(Clone, Debug)]
 pub enum Test {
-    /// The client's address, IPv4 never mapped into IPv6.
+    /// The client's address. IPv4 addresses are never mapped into IPv6.
     ClientIp(Vec<IpNet>),
     /// The listener's port.
     Port(Vec<u16>),
-    /// What the client speaks.
+    /// The client's protocol.
     Protocol(Vec<Protocol>),
     /// The method.
     Method(Vec<StringMatcher>),
-    /// The authority without port; where two readers may read two hosts, both outcomes are possible.
+    /// The authority without port. Where two programs may read two hosts, the test may hold or not.
     Host(Vec<StringMatcher>),
-    /// The path without query, as it came and in its other spellings.
+    /// The path without query, as received and in its other spellings.
     Path(Vec<StringMatcher>),
-    /// The query, empty where there is none.
+    /// The query, empty if there is none.
     Query(Vec<StringMatcher>),
-    /// The media type without parameters, empty where there is none; of several, each is looked at.
+    /// The media type without parameters, empty if there is none. Of several types, each is tested.
     ContentType(Vec<StringMatcher>),
     /// Header fields.
     Header(Vec<NamedMatcher>),
     /// Cookies.
     Cookie(Vec<NamedMatcher>),
-    /// Whether there is a body.
+    /// Whether the request has a body.
     HasBody(bool),
 }
 
-/// A header or cookie by name.
+/// A test of a header or cookie with a name.
 #[derive(Clone, Debug)]
 pub struct NamedMatcher {
-    /// Its name; a header's in lower case.
+    /// The name; a header's in lower case.
     pub name: String,
-    /// What must hold for it.
+    /// The test.
     pub test: NamedTest,
 }
 
-/// What must hold for a header or cookie.
+/// How a header or cookie is tested.
 #[derive(Clone, Debug)]
 pub enum NamedTest {
-    /// Whether it is there.
+    /// Whether the header or cookie is there.
     Present(bool),
-    /// It is there, and one of its values matches; inverted: it is there, and none does.
+    /// The header or cookie is there, and one of its values matches; inverted: it is there, and no value matches.
     Value(StringMatcher),
 }
 
 /// Whether a criterion holds for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Held {
-    /// However the request is read.
+    /// The criterion holds, however the request is read.
     Yes,
-    /// However the request is read.
+    /// The criterion does not hold, however the request is read.
     No,
-    /// It depends on who reads the request.
+    /// Programs may read the request differently: for some the criterion holds.
     Either,
 }
 
 impl Held {
-    /// `readings`: whether it holds, for each way to read the request.
+    /// `readings`: for each way to read the request, whether the criterion holds.
     pub(super) fn of(readings: impl IntoIterator<Item = bool>) -> Self {
         let mut readings = readings.into_iter();
         let first = readings.next().unwrap_or_default();
@@ -159,7 +159,7 @@ impl Test {
 pub(super) type Visit<'f> = dyn FnMut(&[u8]) -> bool + 'f;
 
 impl NamedMatcher {
-    /// `each` gives every value to its argument until that returns `false`.
+    /// `each` passes every value to its argument until that returns `false`.
     pub(super) fn holds(&self, each: &mut dyn FnMut(&mut Visit<'_>)) -> bool {
         let mut present = false;
         match &self.test {
@@ -186,7 +186,7 @@ impl NamedMatcher {
 /// Splits `name=value`.
 type SplitCookie = fn(&[u8]) -> Option<(&[u8], &[u8])>;
 
-/// The values of a cookie: HTTP/2 may split `cookie` into several headers (RFC 9113 section 8.2.3).
+/// Visits the values of a cookie. HTTP/2 may split `cookie` into several headers (RFC 9113 section 8.2.3).
 fn cookie_values(request: &Memo<'_>, name: &str, split: SplitCookie, visit: &mut Visit<'_>) {
     request.header("cookie", &mut |header| {
         header
@@ -197,13 +197,13 @@ fn cookie_values(request: &Memo<'_>, name: &str, split: SplitCookie, visit: &mut
     });
 }
 
-/// As RFC 6265 section 4.2.1 writes it.
+/// Splits a cookie as RFC 6265 section 4.2.1 says.
 fn exact_cookie(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = memchr::memchr(b'=', pair)?;
     Some((pair.get(..at)?, pair.get(at.checked_add(1)?..)?))
 }
 
-/// As many applications read it: blanks and quotes around do not count.
+/// Splits a cookie as many applications do, without the blanks and quotes around.
 fn loose_cookie(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     let (name, value) = exact_cookie(pair)?;
     let value = value.trim_ascii();

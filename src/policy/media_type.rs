@@ -1,21 +1,21 @@
-//! The media types that a message says it has.
+//! The media types in a message's `Content-Type`.
 
 use super::criterion::Visit;
 use super::request::Memo;
 
-/// Every media type that `Content-Type` names, without parameters: several fields, and lists joined by commas, name several.
-/// One empty type where there is no such field.
+/// Every media type that `Content-Type` names, without parameters. Several fields, or a list joined by commas, name
+/// several types. Without the field: one empty type.
 pub(super) fn media_types(request: &Memo<'_>) -> Vec<Vec<u8>> {
     media_types_of(&mut |visit| request.header("content-type", visit))
 }
 
-/// The same of any message. `each` gives every value of `Content-Type` to its argument.
+/// The media types of any message. `each` passes every value of `Content-Type` to its argument.
 pub(super) fn media_types_of(each: &mut dyn FnMut(&mut Visit<'_>)) -> Vec<Vec<u8>> {
     let mut types = Vec::new();
     each(&mut |value: &[u8]| {
         let mut parts = value.split(|b| *b == b',');
         types.push(essence(parts.next().unwrap_or_default()));
-        // A comma may stand in a parameter, too: what has no slash is no media type.
+        // A comma may also stand in a parameter: text without a slash is no media type.
         let more = parts.map(essence).filter(|part| part.contains(&b'/'));
         types.extend(more);
         true

@@ -1,4 +1,4 @@
-//! Which request goes to which profile: the HTTP security policy.
+//! The HTTP security policy: which request, and which response, goes to which profile.
 
 mod authority;
 mod choices;
@@ -21,63 +21,65 @@ pub use string_matcher::{MAX_REGEX_BYTES, RegexFault, StringMatcher, StringTest}
 use request::Memo;
 use std::rc::Rc;
 
-/// What the route's metadata says, `metadata.filter_metadata.icap_filter`.
+/// The choice in the route's metadata, `metadata.filter_metadata.icap_filter`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum RouteChoice {
-    /// Nothing: the rules decide.
+    /// No choice: the rules decide.
     #[default]
     None,
     /// `{profile: NAME}`.
     Profile(String),
     /// `{disabled: true}`.
     Disabled,
-    /// Something that can't be meant, as the text says.
+    /// Metadata with an unknown key or value. The text says which.
     Wrong(String),
 }
 
-/// A profile, as far as the policy has to know it.
+/// A profile, as the policy needs it.
 pub trait Scanning {
-    /// Its name.
+    /// The profile's name.
     fn name(&self) -> &str;
-    /// Whether what comes of a scan is done, where the rule does not say.
+    /// Whether verdicts are enforced, where the rule does not say.
     fn enforcement(&self) -> Enforcement;
 }
 
-/// What there is to decide by.
+/// The configuration of the policy.
 pub trait Policy {
-    /// What a scan goes by.
+    /// The type of a profile.
     type Profile: Scanning;
-    /// The rules in their order; `None`: every request goes to the first profile.
+    /// The rules in their order. `None`: every request goes to the first profile.
     fn rules(&self) -> Option<&[Rule<Self::Profile>]>;
     /// The profiles.
     fn profiles(&self) -> &[Rc<Self::Profile>];
 }
 
-/// What is done with a request.
+/// The decision about a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Decision<P> {
-    /// It is scanned.
+    /// Scan the message.
     Scan {
-        /// By this profile.
+        /// The profile to scan with.
         profile: Rc<P>,
-        /// The rule that said so.
+        /// The rule that decided.
         rule: Option<Rc<str>>,
-        /// Whether what comes of it is done.
+        /// Whether the verdict is enforced.
         enforcement: Enforcement,
     },
-    /// It is not scanned.
+    /// Do not scan the message.
     Skip {
-        /// The rule that said so.
+        /// The rule that decided.
         rule: Option<Rc<str>>,
     },
-    /// The route's metadata is wrong, as the text says: a failure with the cause `internal`, never a silent pass.
+    /// The route's metadata names no existing profile: a failure with the cause `internal`, never a silent pass. The
+    /// text says which.
     Misconfigured(String),
-    /// The route's metadata can't be meant, as the text says: nobody knows whether to scan, so nothing goes on.
+    /// The route's metadata is unclear, so nobody knows whether to scan: the message must not go on. The text says
+    /// why.
     Refuse(String),
 }
 
-/// Decides about one request: the route's choice, else the first rule that matches, else, where there are no rules at all,
-/// the first profile.
+/// Decides about one request. The route's choice comes first, then the first rule that matches. Without any rules,
+/// the first profile scans.
 pub fn decide<C: Policy>(
     policy: &C,
     view: &dyn RequestView,
@@ -105,7 +107,7 @@ fn named<'c, C: Policy>(policy: &'c C, name: &str) -> Option<&'c Rc<C::Profile>>
     profiles.find(|profile| profile.name() == name)
 }
 
-/// A scan by that profile; the rule may have a word of its own on what comes of it.
+/// A scan by this profile. The rule may choose the enforcement itself.
 fn scan<P: Scanning>(
     profile: &Rc<P>,
     rule: Option<Rc<str>>,
@@ -137,12 +139,12 @@ fn by_rules<C: Policy>(policy: &C, view: &dyn RequestView) -> Decision<C::Profil
     }
 }
 
-/// What the rules have to say of the response to a request: those that match the request, in their order.
+/// The rules that may decide about the response to a request: those that match the request, in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outlook(Vec<usize>);
 
 impl Outlook {
-    /// `None`: no rule is about responses, and a response is scanned where its request was.
+    /// `None`: no rule is about responses. Then a response is scanned if its request was.
     pub fn of<C: Policy>(policy: &C, view: &dyn RequestView) -> Option<Self> {
         let rules = policy.rules()?;
         if !rules.iter().any(Rule::is_about_responses) {
@@ -153,7 +155,7 @@ impl Outlook {
         for (index, rule) in rules.iter().enumerate() {
             if rule.matches(&request) {
                 matching.push(index);
-                // One that takes every response ends the list.
+                // A rule that accepts every response ends the list.
                 if !rule.is_about_responses() {
                     break;
                 }
@@ -162,7 +164,7 @@ impl Outlook {
         Some(Self(matching))
     }
 
-    /// The profile that may scan the response: of the first rule among them that scans responses by what they are.
+    /// The profile that may scan the response: the one of the first rule about responses that scans.
     pub fn profile<'c, C: Policy>(&self, policy: &'c C) -> Option<&'c Rc<C::Profile>> {
         self.rules(policy)
             .filter(|rule| rule.is_about_responses())
@@ -172,7 +174,7 @@ impl Outlook {
             })
     }
 
-    /// Each profile that may scan the response, and whether what comes of it is done.
+    /// Each profile that may scan the response, and whether its verdicts are enforced.
     pub fn scanners<'c, C: Policy>(
         &self,
         policy: &'c C,
@@ -198,7 +200,7 @@ impl Outlook {
         else {
             return Decision::Skip { rule: None };
         };
-        // A rule about requests has been told of by its request.
+        // A rule about requests was already logged for the request.
         let name = rule.is_about_responses().then(|| Rc::clone(&rule.name));
         match &rule.action {
             Action::Scan(profile) => scan(profile, name, rule.enforcement),

@@ -1,4 +1,4 @@
-//! What the policy may ask of a request.
+//! The view of a request that rules match against.
 
 use super::Protocol;
 use super::authority::host_of;
@@ -6,29 +6,30 @@ use super::spelling::spellings;
 use std::cell::OnceCell;
 use std::net::IpAddr;
 
-/// A request as the policy sees it. Only what some rule asks for is asked for; addresses and port at most once a request.
+/// A request as the policy sees it. The policy asks only for what some rule needs, and for addresses and port at most
+/// once per request.
 pub trait RequestView {
-    /// The downstream address that Envoy trusts; `None` where there is none (a Unix socket).
+    /// The downstream address that Envoy trusts; `None` for a Unix socket.
     fn client_ip(&self) -> Option<IpAddr>;
-    /// The address of the connection itself, which no header can change; `None` where it is not known.
+    /// The address of the connection's other end, which no header can change; `None` if unknown.
     fn peer_ip(&self) -> Option<IpAddr>;
     /// The port of the listener.
     fn listener_port(&self) -> Option<u16>;
-    /// What the client speaks, by the connection itself.
+    /// The client's protocol, as the connection itself shows it.
     fn protocol(&self) -> Protocol;
     /// `:method`.
     fn method(&self) -> &[u8];
-    /// `:authority`, with port where there is one.
+    /// `:authority`, with the port if it has one.
     fn authority(&self) -> &[u8];
-    /// `:path`, with query where there is one.
+    /// `:path`, with the query if it has one.
     fn path_and_query(&self) -> &[u8];
-    /// Gives each value of the header `name` (lower case), in order, to `visit`, until that returns `false`.
+    /// Passes each value of the header `name` (lower case), in order, to `visit`, until that returns `false`.
     fn header(&self, name: &str, visit: &mut dyn FnMut(&[u8]) -> bool);
-    /// Whether a body follows the headers, as far as these tell.
+    /// Whether a body follows, as far as the headers tell.
     fn has_body(&self) -> bool;
 }
 
-/// A view that remembers what the host was asked for.
+/// A view that remembers the host's replies.
 pub(super) struct Memo<'v> {
     view: &'v dyn RequestView,
     client_ip: OnceCell<Option<IpAddr>>,
@@ -50,14 +51,14 @@ impl<'v> Memo<'v> {
         }
     }
 
-    /// IPv4 also where the host gave it mapped into IPv6.
+    /// The client's address. IPv4 even where the host mapped it into IPv6.
     pub(super) fn client_ip(&self) -> Option<IpAddr> {
         *self
             .client_ip
             .get_or_init(|| self.view.client_ip().map(|ip| ip.to_canonical()))
     }
 
-    /// Likewise the address of the connection itself.
+    /// The address of the connection's other end, likewise.
     pub(super) fn peer_ip(&self) -> Option<IpAddr> {
         *self
             .peer_ip
@@ -76,7 +77,7 @@ impl<'v> Memo<'v> {
         self.view.method()
     }
 
-    /// `None` where it can be read in more than one way.
+    /// `None` where programs may read different hosts.
     pub(super) fn host(&self) -> Option<&'v [u8]> {
         host_of(self.view.authority())
     }
@@ -85,7 +86,7 @@ impl<'v> Memo<'v> {
         split_path(self.view.path_and_query()).0
     }
 
-    /// What an application may read the path as, beside the path as it came.
+    /// The other paths that an application may read in the received path.
     pub(super) fn spellings(&self) -> &[Vec<u8>] {
         self.spellings.get_or_init(|| spellings(self.path()))
     }
@@ -103,7 +104,7 @@ impl<'v> Memo<'v> {
     }
 }
 
-/// Path and query; the query is empty where there is none.
+/// Path and query; the query is empty if there is none.
 fn split_path(target: &[u8]) -> (&[u8], &[u8]) {
     match memchr::memchr(b'?', target) {
         Some(mark) => (

@@ -1,4 +1,4 @@
-//! What a rule may ask of a response, once its head is there.
+//! Criteria about a response, once its head has arrived.
 
 use super::criterion::{Held, NamedMatcher};
 use super::media_type::media_types_of;
@@ -6,31 +6,32 @@ use super::string_matcher::StringMatcher;
 
 /// A response as the policy sees it.
 pub trait ResponseView {
-    /// Its status.
+    /// The status.
     fn status(&self) -> u16;
-    /// The length of its body, as far as its head tells.
+    /// The length of the body, as far as the head tells.
     fn length(&self) -> Option<u64>;
-    /// Gives each value of the header `name` (lower case), in order, to `visit`, until that returns `false`.
+    /// Passes each value of the header `name` (lower case), in order, to `visit`, until that returns `false`.
     fn header(&self, name: &str, visit: &mut dyn FnMut(&[u8]) -> bool);
 }
 
 /// One criterion of a rule about responses.
 #[derive(Clone, Debug)]
 pub struct ResponseCriterion {
-    /// What is looked at.
+    /// The test.
     pub test: ResponseTest,
-    /// It holds where the test does not: `…_not`.
+    /// Whether the criterion holds where the test does not: `…_not`.
     pub negated: bool,
 }
 
-/// What a criterion looks at. Lists are any-of.
+/// What a criterion tests. Lists are any-of.
 #[derive(Clone, Debug)]
 pub enum ResponseTest {
-    /// The status is in one of these ranges, whose ends belong to them.
+    /// The status is in one of these ranges, both ends included.
     Status(Vec<(u16, u16)>),
-    /// The media type without parameters, empty where there is none; of several, each is looked at.
+    /// The media type without parameters, empty if there is none. Of several types, each is tested.
     ContentType(Vec<StringMatcher>),
-    /// The length of the body in bytes, both ends included. Where its head does not tell, both outcomes are possible.
+    /// The length of the body in bytes, both ends included. Where the head does not tell the length, the test may
+    /// hold or not.
     Size(u64, u64),
     /// Header fields.
     Header(Vec<NamedMatcher>),

@@ -1,4 +1,4 @@
-//! A rule of the policy.
+//! One rule of the policy.
 
 use super::criterion::Criterion;
 use super::criterion::Held;
@@ -12,17 +12,17 @@ use std::rc::Rc;
 pub struct Rule<P> {
     /// Unique name.
     pub name: Rc<str>,
-    /// Whether it can match.
+    /// Whether the rule can match.
     pub enabled: bool,
-    /// What must hold, all of it; nothing: every request matches.
+    /// The criteria about the request. All must hold; without any, every request matches.
     pub criteria: Vec<Criterion>,
-    /// What must hold of the response. A rule with such criteria is about responses alone.
+    /// The criteria about the response. A rule with such criteria is about responses only.
     pub response_criteria: Vec<ResponseCriterion>,
-    /// What is done with a request that matches.
+    /// What happens to a message that matches.
     pub action: Action<P>,
-    /// Which address is the client's for this rule.
+    /// Which address counts as the client's for this rule.
     pub client_ip_source: ClientIpSource,
-    /// Whether what comes of a scan is done; `None`: as the profile says.
+    /// Whether verdicts are enforced; `None`: as the profile says.
     pub enforcement: Option<Enforcement>,
 }
 
@@ -36,8 +36,8 @@ pub enum Action<P> {
 }
 
 impl<P> Rule<P> {
-    /// Whether the rule is for this request. Where the request can be read in more than one way, a rule that scans is if one
-    /// reading matches, and a rule that does not scan only if all do.
+    /// Whether the rule matches this request. If programs may read the request differently, one matching reading is
+    /// enough for a rule that scans; a rule that does not scan needs all.
     pub(super) fn matches(&self, request: &Memo<'_>) -> bool {
         self.enabled
             && self
@@ -46,14 +46,14 @@ impl<P> Rule<P> {
                 .all(|criterion| self.holds(criterion.held(request, self.client_ip_source)))
     }
 
-    /// Whether the rule, which matches the request, is for its response.
+    /// Whether the rule matches this response, given that it matches the request.
     pub(super) fn matches_response(&self, response: &dyn ResponseView) -> bool {
         self.response_criteria
             .iter()
             .all(|criterion| self.holds(criterion.held(response)))
     }
 
-    /// Whether the rule is for responses alone.
+    /// Whether the rule is about responses only.
     pub(super) fn is_about_responses(&self) -> bool {
         !self.response_criteria.is_empty()
     }
@@ -62,7 +62,7 @@ impl<P> Rule<P> {
         match held {
             Held::Yes => true,
             Held::No => false,
-            // Who is not sure does not let pass.
+            // In doubt, scan.
             Held::Either => matches!(self.action, Action::Scan(_)),
         }
     }

@@ -1,12 +1,12 @@
-//! The spellings of a path. What one application takes for `/api/upload`, another takes for something else:
-//! `/api%2fupload`, `/api/upload;x`, `//api/./upload`.
+//! The spellings of a path. Some applications take `/api%2fupload`, `/api/upload;x` or `//api/./upload` for
+//! `/api/upload`, others do not.
 
-/// How often percent-encoding is taken off: some applications do it twice.
+/// How often percent-encoding is decoded. Some applications do so twice.
 const MAX_DECODINGS: usize = 3;
 
-/// What an application may make of `path` (no query), beside the path as it came: with percent-encoding taken off once or
-/// more often, `\` read as `/`, runs of `/` as one, `.` and `..` resolved, and parameters (`;x`) kept or cut off. Nothing for
-/// a path that can be read in one way only.
+/// The other paths that an application may read in `path` (without query): percent-encoding decoded once or more
+/// often, `\` as `/`, runs of `/` as one, `.` and `..` resolved, parameters (`;x`) kept or removed. Empty for a path
+/// with one reading only.
 pub(super) fn spellings(path: &[u8]) -> Vec<Vec<u8>> {
     let mut found: Vec<Vec<u8>> = Vec::new();
     if is_plain(path) {
@@ -34,7 +34,7 @@ fn is_plain(path: &[u8]) -> bool {
         && !path.windows(2).any(|pair| matches!(pair, b"//" | b"/."))
 }
 
-/// Takes percent-encoding off once (RFC 3986 section 2.1). What is no encoding stays.
+/// Decodes percent-encoding once (RFC 3986 section 2.1). Invalid escapes stay.
 fn decode(path: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path;
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_encoding_stays() {
+    fn invalid_escapes_stay() {
         assert_eq!(spellings(b"/100%"), Vec::<Vec<u8>>::new());
         assert_eq!(spellings(b"/%zz%2"), Vec::<Vec<u8>>::new());
     }

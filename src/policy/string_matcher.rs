@@ -1,35 +1,35 @@
-//! Matches a header, path or the like against strings and regular expressions.
+//! Matches values such as headers and paths against strings and regular expressions.
 
 use regex_lite::{Regex, RegexBuilder};
 
-/// Longest regular expression, in bytes.
+/// The longest regular expression, in bytes.
 pub const MAX_REGEX_BYTES: usize = 512;
-/// Largest compiled regular expression, in bytes: it bounds the time per byte of a value too.
+/// The largest compiled regular expression, in bytes. The size bounds the time per byte of a value too.
 const MAX_COMPILED_BYTES: usize = 32 * 1024;
-/// Deepest nesting of groups in a regular expression.
+/// The deepest nesting of groups in a regular expression.
 const MAX_NESTING: u32 = 32;
 
-/// A string matcher. Values are bytes: nothing makes sure that a header is UTF-8.
+/// A string matcher. Values are bytes, because a header need not be UTF-8.
 #[derive(Clone, Debug)]
 pub struct StringMatcher {
     test: StringTest,
     ignore_case: bool,
-    /// It matches where the test does not hold.
+    /// Whether the matcher matches where the test does not hold.
     pub invert: bool,
 }
 
 /// How a value is compared. Lists are any-of.
 #[derive(Clone, Debug)]
 pub enum StringTest {
-    /// Equal.
+    /// The value equals one of these.
     Exact(Vec<String>),
-    /// Begins with.
+    /// The value begins with one of these.
     Prefix(Vec<String>),
-    /// Ends with.
+    /// The value ends with one of these.
     Suffix(Vec<String>),
-    /// Has in it.
+    /// The value contains one of these.
     Contains(Vec<String>),
-    /// Matches as a whole; made by [`StringMatcher::compile_regex`].
+    /// One of these matches the whole value; made by [`StringMatcher::compile_regex`].
     Regex(Vec<Regex>),
 }
 
@@ -38,7 +38,7 @@ pub enum StringTest {
 pub enum RegexFault {
     /// Longer than [`MAX_REGEX_BYTES`].
     TooLong,
-    /// Not a regular expression, or too large when compiled, as the text says.
+    /// Not a regular expression, or too large when compiled. The text says which.
     Invalid(String),
 }
 
@@ -66,7 +66,7 @@ impl PartialEq for StringTest {
 }
 
 impl StringMatcher {
-    /// A matcher for values as they are.
+    /// A matcher that compares values unchanged.
     pub fn new(test: StringTest, ignore_case: bool, invert: bool) -> Self {
         Self {
             test,
@@ -75,12 +75,13 @@ impl StringMatcher {
         }
     }
 
-    /// How a value is compared.
+    /// The test.
     pub(super) fn test(&self) -> &StringTest {
         &self.test
     }
 
-    /// Compiles a regular expression that has to match a whole value. Matching takes time linear in the value's length.
+    /// Compiles a regular expression that must match the whole value. Matching takes time linear in the value's
+    /// length.
     pub fn compile_regex(pattern: &str, ignore_case: bool) -> Result<Regex, RegexFault> {
         if pattern.len() > MAX_REGEX_BYTES {
             return Err(RegexFault::TooLong);
@@ -93,7 +94,7 @@ impl StringMatcher {
                 .build()
                 .map_err(|error| RegexFault::Invalid(error.to_string()))
         };
-        // On its own first: "a)|(b" is an expression only inside of the group that anchors it.
+        // Compile the pattern alone first: `a)|(b` would be valid only inside the anchoring group.
         compile(pattern)?;
         compile(&format!(r"\A(?:{pattern})\z"))
     }
@@ -103,7 +104,7 @@ impl StringMatcher {
         self.test_holds(value) != self.invert
     }
 
-    /// Whether the test holds, `invert` aside.
+    /// Whether the test holds, without `invert`.
     pub(super) fn test_holds(&self, value: &[u8]) -> bool {
         let same: fn(&[u8], &[u8]) -> bool = if self.ignore_case {
             <[u8]>::eq_ignore_ascii_case
@@ -134,7 +135,7 @@ impl StringMatcher {
 
     fn contains(&self, value: &[u8], text: &[u8]) -> bool {
         if self.ignore_case {
-            // `windows` cannot take a length of 0, which the configuration refuses.
+            // `windows` cannot take a length of 0. The configuration refuses empty texts.
             !text.is_empty()
                 && value
                     .windows(text.len())

@@ -1,4 +1,4 @@
-//! Rules in words, for the log. Values of headers, cookies and queries are left out: they may be secrets.
+//! Describes rules in words, for the log. Values of headers, cookies and queries are left out: they may be secrets.
 
 use super::criterion::{Criterion, NamedMatcher, NamedTest, Protocol, Test};
 use super::response::{ResponseCriterion, ResponseTest};
@@ -7,11 +7,11 @@ use super::string_matcher::{StringMatcher, StringTest};
 use super::{Enforcement, Scanning};
 use std::fmt::Display;
 
-/// Most alternatives that are named.
+/// How many alternatives are named.
 const MAX_NAMED: usize = 8;
 
 impl<P: Scanning> Rule<P> {
-    /// What the rule does, such as `scan-uploads: method POST or PUT, path begins with /upload → scanned by upload-av`.
+    /// A description, such as `scan-uploads: method POST or PUT, path begins with /upload → scanned by upload-av`.
     pub fn in_words(&self) -> String {
         let of_response = self.response_criteria.iter();
         let criteria: Vec<String> = self

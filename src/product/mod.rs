@@ -1,6 +1,6 @@
-//! The ICAP products, as data: one row each in [`PRODUCTS`], and nothing else of the module knows a product by its name.
+//! The ICAP products as data, one row each in [`PRODUCTS`]. No other code of the module knows a product by its name.
 //!
-//! The names of `vendor`, what an answer means, and the page `docs/icap-servers.md` come from the rows.
+//! The rows give the names of `vendor`, the product's rules for the verdict, and the page `docs/icap-servers.md`.
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod page;
@@ -13,27 +13,28 @@ use std::fmt;
 /// One product.
 #[derive(Debug)]
 pub struct Product {
-    /// Its name as `vendor` of a profile, then the aliases: older names, and those of its maker.
+    /// The name as `vendor` of a profile, then the aliases: older names, and those that its maker uses.
     pub names: &'static [&'static str],
-    /// The path of its service for requests, as it comes; `None`: it has none, or its administrator chooses it.
+    /// The default path of the service for requests. `None`: the product has none, or its administrator chooses it.
     pub request_path: Option<&'static str>,
-    /// The path of its service for responses.
+    /// The default path of the service for responses.
     pub response_path: Option<&'static str>,
-    /// Whether it may get a preview.
+    /// Whether the product may get a preview.
     pub preview: Preview,
-    /// Whether it looks into `multipart/form-data` itself.
+    /// Whether the product opens `multipart/form-data` itself.
     pub multipart: Multipart,
-    /// How an upload is shown to it.
+    /// How the product is shown an upload.
     pub scan_requests_as: ShownAs,
-    /// Headers of its own by which it says what it found. Those of [`COMMON_HEADERS`] are read beside them.
+    /// The product's own verdict headers. [`COMMON_HEADERS`] count too.
     pub verdict_headers: &'static [(&'static str, Sign)],
-    /// ICAP statuses by which it says that it blocked: error statuses always, a 2xx where it brings no HTTP message.
+    /// ICAP statuses that mean "blocked": an error status always, a 2xx only without an HTTP message.
     pub blocking_statuses: &'static [u16],
-    /// HTTP responses by which it reports, dressed as content, that there is no verdict. The first that fits counts.
+    /// HTTP responses by which the product reports, dressed as content, that there is no verdict. The first that fits
+    /// counts.
     pub reports: &'static [Report],
-    /// Error codes of `X-Error-Code` and `X-ICAP-Error`. Those that no product lists refuse the content.
+    /// Error codes of `X-Error-Code` and `X-ICAP-Error`. A code that no product lists refuses the content.
     pub codes: &'static [(&'static str, Trouble)],
-    /// What its page says.
+    /// The product's texts on the page.
     #[cfg(not(target_arch = "wasm32"))]
     pub words: Words,
 }
@@ -44,11 +45,11 @@ pub struct Product {
 pub struct Words {
     /// The heading.
     pub title: &'static str,
-    /// Its methods, in words.
+    /// The methods, in words.
     pub methods: &'static str,
-    /// Headers that it wants in a request, in words; empty: none is known.
+    /// Headers that the product wants in a request, in words; empty: none known.
     pub wants: &'static str,
-    /// What an operator has to know, in Markdown.
+    /// Notes for operators, in Markdown.
     pub notes: &'static str,
     /// A profile, in YAML.
     pub example: &'static str,
@@ -57,70 +58,70 @@ pub struct Words {
 /// Whether a product may get a preview.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preview {
-    /// As its OPTIONS and the profile say.
+    /// As the product's OPTIONS response and the profile say.
     Yes,
-    /// Never: it answers a preview without having scanned anything.
+    /// Never: the product responds to a preview without scanning anything.
     Never,
 }
 
-/// Whether a product looks into forms.
+/// Whether a product opens forms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Multipart {
-    /// It opens a form itself.
+    /// The product opens a form itself.
     Whole,
-    /// It does not, or it is not known to.
+    /// The product does not open forms, or nobody knows that it does.
     Parts,
 }
 
 /// How an upload is shown to a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShownAs {
-    /// As the request that it is, by REQMOD.
+    /// As a request, by REQMOD.
     Request,
     /// As the response to a GET of its URL, by RESPMOD: the product has no REQMOD.
     Response,
 }
 
-/// What a verdict header says where it is there and its value is not a word for "nothing".
+/// What a verdict header means, if it is there and its value is not a word for "nothing".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
     /// The grammar of `X-Infection-Found`.
     Infection,
     /// The grammar of `X-Violations-Found`.
     Violations,
-    /// The name of what was found; blocked unless a resolution says that it was repaired.
+    /// The name of a threat: blocked, unless a resolution says that it was repaired.
     Threat,
-    /// One word: blocked if it is one of [`BLOCKING_WORDS`].
+    /// One word: blocked if the word is one of [`BLOCKING_WORDS`].
     Action,
-    /// The result of the scan: blocked whatever it is.
+    /// The result of the scan: blocked, whatever the value.
     Result,
     /// Why the server blocked.
     Reason,
-    /// Counts in an error answer only: a pass may carry it as a detail.
+    /// An error code. Counts in an error response only: a pass may carry one as a detail.
     ErrorCode,
-    /// Words about the answer, whatever it is.
+    /// A description of the ICAP response, whatever the verdict.
     Description,
 }
 
 /// Why there is no verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// The server can't look into this content, which is the client's choice.
+    /// The server can't look into this content. The client chose the content.
     Unscannable,
-    /// The server is in trouble itself: it says nothing about the content.
+    /// The server itself is in trouble, and says nothing about the content.
     Own,
 }
 
 /// An HTTP response that is no verdict.
 #[derive(Debug)]
 pub struct Report {
-    /// Its status.
+    /// The HTTP status.
     pub status: u16,
-    /// What has to be in its page, in any case; empty: nothing.
+    /// A text that must be in the page, in any case; empty: no condition.
     pub text: &'static str,
-    /// What it reports.
+    /// What the response reports.
     pub trouble: Trouble,
-    /// The same in words.
+    /// What the response reports, in words.
     pub what: &'static str,
 }
 
@@ -137,17 +138,18 @@ pub const COMMON_HEADERS: &[(&str, Sign)] = &[
     ("X-ICAP-Error", Sign::ErrorCode),
 ];
 
-/// Values of `X-Response-Info` that say blocked; `Allowed`, `Options` and names of a policy's own actions do not.
+/// Values of `X-Response-Info` that mean "blocked". `Allowed`, `Options` and the names of a policy's own actions do
+/// not.
 pub const BLOCKING_WORDS: [&str; 6] = ["blocked", "block", "denied", "deny", "rejected", "reject"];
 
-/// The ICAP status that is a verdict whoever sends it (Avira).
+/// The ICAP status that is a verdict from any server (Avira).
 pub const BLOCKING_STATUS: u16 = 403;
 
-/// Statuses of a page of refusal, where RESPMOD brings it in place of another response.
+/// Statuses of a page of refusal, where RESPMOD puts one in place of another response.
 pub const REFUSALS: [u16; 2] = [403, 451];
 
-/// What a header says, whichever product's it is: no two products mean two things by one name, and who has chosen the wrong
-/// product is not to pass what another one has found.
+/// What a header means, for any product. No two products use one name with two meanings, so a threat is found even if
+/// the profile names the wrong product.
 pub fn sign(header: &str) -> Option<Sign> {
     let own = PRODUCTS.iter().flat_map(|product| product.verdict_headers);
     COMMON_HEADERS
@@ -157,7 +159,7 @@ pub fn sign(header: &str) -> Option<Sign> {
         .map(|(_, sign)| *sign)
 }
 
-/// What an error code says, whichever product's it is. `None`: it refuses the content.
+/// What an error code means, for any product. `None`: the code refuses the content.
 pub fn trouble(code: &str) -> Option<Trouble> {
     PRODUCTS
         .iter()
@@ -167,7 +169,7 @@ pub fn trouble(code: &str) -> Option<Trouble> {
 }
 
 impl Product {
-    /// Whether an ICAP status says by itself that the content is blocked.
+    /// Whether an ICAP status means "blocked" by itself.
     pub fn blocks_by(&self, status: u16) -> bool {
         status == BLOCKING_STATUS || self.blocking_statuses.contains(&status)
     }
@@ -187,7 +189,7 @@ fn contains(page: &[u8], text: &[u8]) -> bool {
             .any(|window| window.eq_ignore_ascii_case(text))
 }
 
-/// A product as a profile names it: `vendor`.
+/// A product, by the name in `vendor` of a profile.
 #[derive(Clone, Copy)]
 pub struct Vendor {
     name: &'static str,
@@ -195,7 +197,7 @@ pub struct Vendor {
 }
 
 impl Vendor {
-    /// The product of that name or alias.
+    /// The product with this name or alias.
     pub fn named(name: &str) -> Option<Self> {
         PRODUCTS.iter().find_map(|product| {
             let name = product.names.iter().find(|known| **known == name)?;
@@ -203,7 +205,8 @@ impl Vendor {
         })
     }
 
-    /// The name that the profile gives; also in icap_log, so that what reads the log need not know the aliases.
+    /// The name from the profile. icap_log shows the same, so that programs that read the log need not know the
+    /// aliases.
     pub fn name(self) -> &'static str {
         self.name
     }
@@ -228,7 +231,7 @@ impl fmt::Debug for Vendor {
     }
 }
 
-/// Every name and alias that `vendor` may have.
+/// Every name and alias that `vendor` accepts.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PRODUCTS.iter().flat_map(|product| product.names).copied()
 }

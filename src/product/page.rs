@@ -1,25 +1,25 @@
-//! Prints `docs/icap-servers.md`: what was tested, what most servers have in common, and a section for each product. Native
-//! builds only.
+//! Prints `docs/icap-servers.md`: the tested servers, what most servers have in common, and a section for each
+//! product. Native builds only.
 
 use super::{Multipart, PRODUCTS, Preview, Product, ShownAs, Sign, Trouble};
 use std::fmt::Write;
 
-/// What is no product's.
+/// The part of the page that is about no product.
 const HEAD: &str = include_str!("page_head.md");
 
 const TABLE_HEAD: &str = "\
 ## The products
 
-`vendor` of a profile names the product. What is in these columns is data of the module; the rest is for you to set.
+`vendor` of a profile names the product. The module knows the facts in these columns; set the rest yourself.
 
 | product | `vendor` | also | service paths | methods | preview | forms | headers it wants |
 |---|---|---|---|---|---|---|---|
 ";
 
 const UNSCANNABLE: &str = "
-**Unscannable** is what a server says that it can't look into: an encrypted or too deep archive, too many files, a format that it can't decode. The
-client chooses that, so it is blocked with 403, `ADF_ICAP_UNSCANNABLE` and the counter `failed.unscannable`, and `fail_open` does not let it pass; only
-`fail_action_by_cause: {unscannable: fail_open}` does. **Trouble of its own** is a failure with the cause `server_error`.
+**Unscannable** is content that the server says it can't look into: an encrypted or too deep archive, too many files, a format that it can't decode. The
+client chooses the content, so the filter blocks it with 403, `ADF_ICAP_UNSCANNABLE` and the counter `failed.unscannable`. `fail_open` does not let it pass;
+only `fail_action_by_cause: {unscannable: fail_open}` does. **Trouble of its own** is a failure with the cause `server_error`.
 
 ";
 
@@ -54,7 +54,7 @@ fn row(product: &Product) -> String {
     };
     let forms = match product.multipart {
         Multipart::Whole => "opens them itself",
-        Multipart::Parts => "not known to",
+        Multipart::Parts => "not known to open them",
     };
     format!(
         "| [{}](#{}) | {name} | {aliases} | {} | {} | {preview} | {forms} | {} |\n",
@@ -74,8 +74,8 @@ fn section(product: &Product) -> String {
             let says = match sign {
                 Sign::Threat => "the threat",
                 Sign::Reason => "the reason",
-                Sign::Result => "blocked, unless it is a word for nothing",
-                _ => "as its grammar says",
+                Sign::Result => "blocked, unless the value is a word for nothing",
+                _ => "as the header's grammar says",
             };
             format!("`{name}` ({says})")
         });
@@ -104,7 +104,7 @@ fn section(product: &Product) -> String {
     }
     if product.scan_requests_as == ShownAs::Response {
         facts.push(
-            "Uploads are shown to it as responses: it has `scan_requests_as: respmod`.".to_owned(),
+            "The product is shown uploads as responses (`scan_requests_as: respmod`).".to_owned(),
         );
     }
     if !facts.is_empty() {
@@ -123,7 +123,7 @@ fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
-/// The anchor that a heading gets: lower case, blanks as dashes, without punctuation.
+/// The anchor of a heading: lower case, blanks as dashes, no punctuation.
 fn anchor(title: &str) -> String {
     title
         .to_lowercase()

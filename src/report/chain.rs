@@ -1,4 +1,4 @@
-//! icap_log of several filters in a row: what the others have logged, brought together with one's own.
+//! Merges the icap_log entries of several filters in a row: those of earlier filters and one's own.
 
 use crate::config::Json;
 
@@ -14,27 +14,27 @@ pub struct Others {
     entries: Vec<Entry>,
 }
 
-/// An entry of `request_logs`.
+/// An entry of `request_logs`, as read.
 #[derive(Clone, Debug, PartialEq)]
 enum Entry {
-    /// The reader's own, which it knows better by now.
+    /// This filter's own entry. It is dropped: the filter writes a newer one.
     Own,
-    /// Another filter's.
+    /// The fields of another filter's entry.
     Other(Vec<(String, Json)>),
 }
 
-/// An entry that is to be written.
+/// An entry of `request_logs`, to be written.
 #[derive(Debug)]
 pub(super) enum OneOf<'v, 'r> {
-    /// The reader's own.
+    /// This filter's own entry.
     Own(&'v ScanRecord<'r>),
-    /// The fields of another filter's.
+    /// The fields of another filter's entry.
     Other(&'v [(String, Json)]),
 }
 
 impl Others {
-    /// Reads an entry for one HTTP exchange, as [`IcapLog::to_json`](super::IcapLog::to_json) writes it. `is_own` says of the name
-    /// of a profile whether it is one of the reader's. `None`: it is no such entry.
+    /// Reads an entry of one HTTP exchange, as [`IcapLog::to_json`](super::IcapLog::to_json) writes it. `is_own`
+    /// tells whether a profile of this name belongs to this filter. `None`: the JSON is no such entry.
     pub fn read(json: &[u8], is_own: impl Fn(&str) -> bool) -> Option<Self> {
         let Json::Object(fields) = Json::parse(json).ok()? else {
             return None;
@@ -71,12 +71,12 @@ impl Others {
         Some(others)
     }
 
-    /// What became of the exchange by what they say.
+    /// The conclusion of the others' entries.
     pub fn conclusion(&self) -> Conclusion {
         self.conclusion
     }
 
-    /// What was found, by the last of their transactions that found anything.
+    /// The threat in the last of the others' transactions that found one.
     pub fn threat(&self) -> Option<&str> {
         self.entries.iter().rev().find_map(|entry| match entry {
             Entry::Own => None,
@@ -89,7 +89,7 @@ impl Others {
         (self.rule_name.as_deref(), self.profile.as_deref())
     }
 
-    /// Their entries and the reader's, as they came one after the other.
+    /// The others' entries and this filter's own, in the order in which they were made.
     pub(super) fn entries<'v, 'r>(&'v self, own: &'v [ScanRecord<'r>]) -> Vec<OneOf<'v, 'r>> {
         let mut own = own.iter().map(OneOf::Own);
         let mut entries = Vec::new();
@@ -121,7 +121,7 @@ fn entry(json: Json, is_own: impl Fn(&str) -> bool) -> Option<Entry> {
     })
 }
 
-/// The text of that name.
+/// The text in the field with this name.
 fn text_at<'f>(fields: &'f [(String, Json)], name: &str) -> Option<&'f str> {
     fields.iter().find_map(|(found, value)| match value {
         Json::Text(text) if found == name => Some(text.as_str()),
@@ -129,8 +129,8 @@ fn text_at<'f>(fields: &'f [(String, Json)], name: &str) -> Option<&'f str> {
     })
 }
 
-/// Writes the fields of another filter's entry. Its numbers are whole, and its lists are of texts or of objects, as all of
-/// icap_log's; anything else is none of ours.
+/// Writes the fields of another filter's entry. As everywhere in icap_log, numbers are whole and lists hold texts or
+/// objects; other values are skipped.
 pub(super) fn write_other<O: Object>(object: &mut O, fields: &[(String, Json)]) {
     for (name, value) in fields {
         match value {

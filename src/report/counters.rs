@@ -1,4 +1,4 @@
-//! The counters, as data.
+//! The counters as data: names, units, meanings.
 
 use super::Outcome;
 use super::metrics::{Metric, row};
@@ -44,7 +44,7 @@ pub enum Counter {
 }
 
 impl Counter {
-    /// The counter of an outcome, which was done or, `enforced` being false, would have been.
+    /// The counter of an outcome. `enforced`: false in monitor mode, where the outcome was only logged.
     pub fn of_outcome(outcome: Outcome, enforced: bool) -> Self {
         match (outcome, enforced) {
             (Outcome::Disabled, _) => Self::Disabled,
@@ -115,7 +115,7 @@ pub const COUNTERS: [Metric<Counter>; 33] = [
         Counter::Disabled,
         "disabled",
         "requests",
-        "Not scanned: no rule matched, a rule or a route said so. It has no profile.",
+        "Not scanned: no rule matched, or a rule or a route said so. Not counted for a profile.",
         "Growth where everything should be scanned.",
     ),
     row(
@@ -143,14 +143,14 @@ pub const COUNTERS: [Metric<Counter>; 33] = [
         Counter::FailedProtocol,
         "failed.protocol",
         "requests",
-        "Failed: the server's answer could not be read.",
-        "Any growth: what answers is no ICAP server, or it has a fault.",
+        "Failed: the server's ICAP response could not be read.",
+        "Any growth: the peer is no ICAP server, or the server has a fault.",
     ),
     row(
         Counter::FailedServerError,
         "failed.server_error",
         "requests",
-        "Failed: the server answered with an error that is no verdict.",
+        "Failed: the server sent an error that is no verdict.",
         "Any lasting growth: see the reason in icap_log.",
     ),
     row(
@@ -221,13 +221,13 @@ pub const COUNTERS: [Metric<Counter>; 33] = [
         "preview_decided",
         "scans",
         "The server decided on the preview and did not ask for the rest of the body.",
-        "Zero with previews on: the server always wants everything, a preview only costs time.",
+        "Zero with previews on: the server always wants the whole body, so previews only cost time.",
     ),
     row(
         Counter::OptionsFailed,
         "options_failed",
         "requests",
-        "An OPTIONS request got no usable answer.",
+        "An OPTIONS request got no usable response.",
         "Any lasting growth: wrong service path, or the server is down.",
     ),
     row(
@@ -241,7 +241,7 @@ pub const COUNTERS: [Metric<Counter>; 33] = [
         Counter::IstagChanged,
         "istag_changed",
         "changes",
-        "An answer carried another ISTag than the one known: new signatures or another configuration at the server.",
+        "An ICAP response carried another ISTag than before: new signatures or another configuration at the server.",
         "None for days: the server's signatures may be old.",
     ),
     row(
@@ -269,22 +269,22 @@ pub const COUNTERS: [Metric<Counter>; 33] = [
         Counter::WouldBlock,
         "would_block",
         "requests",
-        "Forwarded as it came, for `enforcement` is `monitor`: would have been blocked.",
+        "Forwarded as it came, because `enforcement` is `monitor`: would have been blocked.",
         "Look at each before `enforcement` becomes `enforce`.",
     ),
     row(
         Counter::WouldModify,
         "would_modify",
         "requests",
-        "Likewise: would have been forwarded as the ICAP server changed it.",
+        "Forwarded as it came, because `enforcement` is `monitor`: would have been forwarded as the ICAP server changed it.",
         "",
     ),
     row(
         Counter::WouldFail,
         "would_fail",
         "requests",
-        "Likewise: no verdict, the profile's failure action would have decided. `failed.…` counts the cause here too.",
-        "Over 1 % of `requests`: users would notice once it is enforced.",
+        "Forwarded as it came, because `enforcement` is `monitor`: no verdict, the profile's failure action would have decided. `failed.…` counts the cause too.",
+        "Over 1 % of `requests`: users would notice once verdicts are enforced.",
     ),
     row(
         Counter::Parts,
@@ -297,7 +297,7 @@ pub const COUNTERS: [Metric<Counter>; 33] = [
         Counter::Preempted,
         "preempted",
         "scans",
-        "A connection was taken from a scan whose client sends slowly, for others waited (`upload_preempt_ms`). It is scanned anew.",
+        "A connection was taken from a scan whose client sends slowly, because others waited (`upload_preempt_ms`). The body is scanned again.",
         "Steady growth: more clients send slowly than there are connections (`max_connections`).",
     ),
     row(

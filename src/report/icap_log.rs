@@ -1,4 +1,4 @@
-//! icap_log: one entry per request, with one record per ICAP transaction.
+//! icap_log: one entry per exchange, with one record per ICAP transaction.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -13,59 +13,59 @@ use super::object::Object;
 use super::protobuf::Struct;
 use super::{Conclusion, Outcome, Significance};
 
-/// Longest `http_method` kept, in bytes without the prefix.
+/// The longest `http_method` that is kept, in bytes without the prefix.
 const MAX_METHOD_BYTES: usize = 32;
-/// What an entry with one transaction is likely to need, in bytes.
+/// Bytes that an entry with one transaction usually needs.
 const LIKELY_BYTES: usize = 2048;
 
-/// One ICAP transaction. What is `None` or empty is left out of the log.
+/// The record of one ICAP transaction. Fields that are `None` or empty are left out of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScanRecord<'a> {
-    /// In a chain: the profile that scanned.
+    /// The profile that scanned; in a chain only.
     pub profile: Option<Cow<'a, str>>,
-    /// The ICAP status, once there was one.
+    /// The ICAP status, if one arrived.
     pub icap_response_code: Option<u16>,
     /// REQMOD or RESPMOD.
     pub icap_method: Scan,
     /// The method of the HTTP request, as received.
     pub http_method: Cow<'a, str>,
-    /// The status that the client got, only where it got it from the ICAP server.
+    /// The status of the client's response, only where that came from the ICAP server.
     pub http_response_code: Option<u16>,
     /// The URI of the ICAP request line.
     pub icap_absolute_uri: Cow<'a, str>,
-    /// Whether the server was sent the whole body.
+    /// Whether the server received the whole body.
     pub complete_body_sent: bool,
-    /// The pool's name; its CRC-32 is logged beside it.
+    /// The pool's name. Its CRC-32 is logged beside it.
     pub pool_name: Cow<'a, str>,
     /// The pool's UUID.
     pub pool_uuid: Option<Cow<'a, str>>,
     /// The address of the server.
     pub icap_server_ip: Option<Cow<'a, str>>,
-    /// Its port.
+    /// The port of the server.
     pub icap_server_port: Option<u16>,
-    /// From the first byte sent to the last one received, in milliseconds.
+    /// The time from the first byte sent to the last byte received, in milliseconds.
     pub latency_ms: Option<u64>,
-    /// The ICAP headers sent: the result of [`redact_headers`](super::redact_headers).
+    /// The ICAP headers sent, as [`redact_headers`](super::redact_headers) returns them.
     pub icap_headers_sent_to_server: Cow<'a, str>,
-    /// The ICAP headers received: the result of [`redact_headers`](super::redact_headers).
+    /// The ICAP headers received, as [`redact_headers`](super::redact_headers) returns them.
     pub icap_headers_received_from_server: Cow<'a, str>,
-    /// The length of the body that the server put in place, in bytes, only where it modified the message.
+    /// The length of the new body in bytes, only where the server modified the message.
     pub modified_content_length: Option<u64>,
     /// The product behind the service.
     pub vendor: Vendor,
-    /// The content coding of the body, where it was shown as it is.
+    /// The content coding of the body, where the server was shown the coded body.
     pub encoded: Option<Rc<str>>,
     /// The part of a form that was shown.
     pub part: Option<Rc<PartName>>,
     /// How many bytes of the body went on while it was scanned, where it was streamed.
     pub streamed: Option<u64>,
-    /// What became of this transaction; `None`: it was given up, because others had decided.
+    /// The outcome of this transaction. `None`: the transaction was given up because another one decided.
     pub outcome: Option<Outcome>,
-    /// What was found; for a failure its sentence is the reason.
+    /// The findings. For a failure the reason is its sentence.
     pub findings: Cow<'a, Findings>,
 }
 
-/// The names of a part of a form, cut and cleaned as texts of servers are.
+/// The names of a part of a form, cut and cleaned like texts of servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartName {
     /// The field's name.
@@ -75,7 +75,7 @@ pub struct PartName {
 }
 
 impl PartName {
-    /// The names as the client wrote them, made fit for a log.
+    /// Takes the names as the client wrote them and makes them fit for a log.
     pub fn new(name: &str, file_name: Option<&str>) -> Self {
         Self {
             name: clean(name.as_bytes()),
@@ -84,31 +84,31 @@ impl PartName {
     }
 }
 
-/// The names of trailer fields, cut and cleaned as texts of servers are.
+/// The names of trailer fields, cut and cleaned like texts of servers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrailerNames<'a> {
-    /// Of those that went on.
+    /// Trailers that went on.
     pub forwarded: &'a [String],
-    /// Of those that were taken out.
+    /// Trailers that were removed.
     pub removed: &'a [String],
 }
 
-/// The entry for one request.
+/// The icap_log entry for one exchange.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IcapLog<'a> {
-    /// What became of the request, or would have.
+    /// The conclusion about the exchange.
     pub conclusion: Conclusion,
     /// The rule that decided whether to scan.
     pub rule_name: Option<&'a str>,
     /// The profile that scanned.
     pub profile: Option<&'a str>,
-    /// Why nothing was scanned, where no rule says so.
+    /// Why nothing was scanned, where no rule decided so.
     pub reason: Option<&'static str>,
-    /// The names of trailer fields that went on, and of those that did not.
+    /// The names of the trailer fields.
     pub trailers: TrailerNames<'a>,
     /// The transactions in order, retries included.
     pub request_logs: &'a [ScanRecord<'a>],
-    /// In a chain: what the other filters have logged.
+    /// What the other filters of a chain have logged.
     pub others: Option<&'a Others>,
 }
 
@@ -126,7 +126,7 @@ impl<'a> IcapLog<'a> {
         }
     }
 
-    /// The entry for a request that opens a tunnel, whose bytes are no HTTP message.
+    /// The entry for a request that opens a tunnel. The bytes of a tunnel are no HTTP message.
     pub fn tunnel() -> Self {
         Self {
             reason: Some("tunnel"),
@@ -134,7 +134,8 @@ impl<'a> IcapLog<'a> {
         }
     }
 
-    /// The entry as JSON on one line: valid whatever bytes client and server sent, and without raw control characters.
+    /// The entry as JSON on one line. The JSON is valid whatever bytes client and server sent, and has no raw control
+    /// characters.
     pub fn to_json(&self) -> String {
         Json::of(LIKELY_BYTES, |entry| self.write(entry))
     }
@@ -144,7 +145,7 @@ impl<'a> IcapLog<'a> {
         Struct::of(LIKELY_BYTES, |entry| self.write(entry))
     }
 
-    /// [`to_json`](Self::to_json) and [`to_struct`](Self::to_struct), as far as they are asked for.
+    /// [`to_json`](Self::to_json) and [`to_struct`](Self::to_struct), each only if `forms` asks for it.
     pub fn in_forms(&self, forms: LogForms) -> (Option<String>, Option<Vec<u8>>) {
         (
             forms.text.then(|| self.to_json()),
@@ -152,7 +153,7 @@ impl<'a> IcapLog<'a> {
         )
     }
 
-    /// What became of the exchange, by all that is known of it.
+    /// The conclusion about the exchange, with the other filters' entries.
     pub fn whole_conclusion(&self) -> Conclusion {
         match self.others {
             Some(others) => self.conclusion.with(others.conclusion()),
@@ -162,7 +163,7 @@ impl<'a> IcapLog<'a> {
 
     fn write(&self, entry: &mut impl Object) {
         let conclusion = self.whole_conclusion();
-        // Of two as grave, who logs last has the word.
+        // Of two conclusions that are equally grave, the later one names rule and profile.
         let (rule_name, profile) = match self.others {
             Some(others) if others.conclusion().outcome > self.conclusion.outcome => others.names(),
             _ => (self.rule_name, self.profile),

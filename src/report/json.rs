@@ -1,19 +1,19 @@
-//! icap_log as JSON (RFC 8259) on one line.
+//! Writes icap_log as JSON (RFC 8259) on one line.
 
 use std::fmt::{Display, Write};
 
 use super::object::Object;
 
-/// JSON that is being written.
+/// A JSON writer.
 #[derive(Debug)]
 pub(super) struct Json {
     out: String,
-    /// The object that is being written has a field already.
+    /// Whether the current object has a field already.
     has_field: bool,
 }
 
 impl Json {
-    /// The object whose fields `write` adds, as JSON. `capacity`: what it is likely to need, in bytes.
+    /// Returns the JSON of an object whose fields `write` adds. `capacity`: the bytes that it usually needs.
     pub(super) fn of(capacity: usize, write: impl FnOnce(&mut Self)) -> String {
         let mut json = Self {
             out: String::with_capacity(capacity),
@@ -103,7 +103,7 @@ impl Object for Json {
     }
 }
 
-/// Escapes what is written to it.
+/// A writer that escapes what is written to it.
 struct Escaping<'a>(&'a mut String);
 
 impl Write for Escaping<'_> {
@@ -119,13 +119,13 @@ fn write_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Most of a log is ASCII that stands as it is: it is looked for by bytes and copied in runs.
+/// Most of a log is ASCII that needs no escape. Such runs are found by bytes and copied whole.
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }
 
-/// Beyond what RFC 8259 demands, C1 controls, DEL and the Unicode line breaks are escaped too: no terminal and no line
-/// reader shall take them for more than text.
+/// Beyond RFC 8259, C1 controls, DEL and the Unicode line breaks are escaped too: terminals and line readers would
+/// act on them.
 fn escape(out: &mut String, text: &str) {
     let mut rest = text;
     loop {

@@ -1,13 +1,13 @@
-//! Keeps a message that repeats out of the log: the first is written at once, then at most one a minute of each kind.
+//! Keeps repeated messages out of the log: the first is written at once, then at most one a minute of each kind.
 
 use std::collections::HashMap;
 
 /// The shortest time between two messages of a kind, in milliseconds.
 pub const INTERVAL_MS: u64 = 60_000;
-/// Most kinds that are told apart. Their names come from the code and the configuration, so that more are a mistake.
+/// How many kinds are told apart. Their names come from code and configuration, so more would be a mistake.
 const MAX_KINDS: usize = 4096;
 
-/// When each kind of message was written last, and how many were not since.
+/// When each kind of message was last written, and how many have been suppressed since.
 #[derive(Debug, Default)]
 pub struct Limiter {
     kinds: HashMap<(&'static str, String), Written>,
@@ -20,7 +20,7 @@ struct Written {
 }
 
 impl Limiter {
-    /// Whether a message of that kind, about that subject, is to be written now: then how many before it were not.
+    /// Whether to write a message of this kind about this subject now; if so, how many were suppressed before it.
     pub fn admit(&mut self, kind: &'static str, subject: &str, now_ms: u64) -> Option<u64> {
         let key = (kind, subject.to_owned());
         if let Some(written) = self.kinds.get_mut(&key) {

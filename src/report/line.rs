@@ -1,28 +1,29 @@
-//! Lines fit for Envoy's log: one line each, visible, bounded, and without a secret.
+//! Makes lines fit for Envoy's log: one line each, visible, bounded, and without secrets.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 
 use crate::config::Secrets;
 
-/// Longest line, in bytes of UTF-8. Longer ones are cut and end in `…`.
+/// The longest line, in bytes of UTF-8. Longer lines are cut and end in `…`.
 pub const MAX_LINE_BYTES: usize = 16 * 1024;
-/// Longest text of another that a line quotes, in bytes of UTF-8.
+/// The longest text of a client or server in a line, in bytes of UTF-8.
 pub const MAX_FOREIGN_BYTES: usize = 256;
 
 thread_local! {
-    /// Of every configuration that this virtual machine was given.
+    /// The secrets of every configuration that this virtual machine was given.
     static SECRETS: RefCell<Secrets> = RefCell::default();
 }
 
-/// From now on no line shows these.
+/// From now on, hides these secrets in every line.
 pub fn keep_out_of_lines(secrets: &Secrets) {
     SECRETS.with_borrow_mut(|known| *known = Secrets::joined([&*known, secrets]));
 }
 
-/// The line as it is written.
+/// The line as it goes to the log.
 pub fn fit_for_log(line: &str) -> String {
-    // A message may be written while another is being fitted; then it is fitted without secrets to look for.
+    // A message may be written while another one is made fit. Then the secrets are borrowed, and none is hidden in
+    // it.
     let hidden = SECRETS.with(|secrets| match secrets.try_borrow() {
         Ok(secrets) => secrets.hide(line).into_owned(),
         Err(_) => line.to_owned(),
@@ -30,12 +31,12 @@ pub fn fit_for_log(line: &str) -> String {
     visible(&hidden, MAX_LINE_BYTES)
 }
 
-/// Text of a client or a server as a line may quote it.
+/// Text of a client or a server in a form that a line may quote.
 pub fn foreign(text: &str) -> String {
     visible(text, MAX_FOREIGN_BYTES)
 }
 
-/// `text` with everything escaped that is not to be seen, or that reorders what is, and cut at `max` bytes.
+/// `text`, cut at `max` bytes. Characters that are invisible or reorder the text are escaped.
 fn visible(text: &str, max: usize) -> String {
     let mut out = String::with_capacity(text.len().min(max));
     for c in text.chars() {

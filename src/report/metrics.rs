@@ -1,17 +1,17 @@
-//! The metrics, as data: names, units, meanings. The page `docs/metrics.md` is written from these tables.
+//! The metrics as data: names, units, meanings. `docs/metrics.md` is generated from these tables.
 
-/// One row of a table.
+/// A row of a table.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric<Id> {
-    /// Which one; as a number, its place in its table.
+    /// The metric. Its number is its row in the table.
     pub id: Id,
-    /// The name behind the prefix.
+    /// The name without the prefix.
     pub name: &'static str,
-    /// What is counted or measured.
+    /// The unit.
     pub unit: &'static str,
-    /// When it changes.
+    /// When the metric changes.
     pub meaning: &'static str,
-    /// When to look.
+    /// When an operator should look.
     pub alert: &'static str,
 }
 

@@ -1,6 +1,6 @@
-//! What is told about a scan: icap_log, significance, metrics.
+//! What the filter tells about a scan: icap_log, significance, metrics.
 //!
-//! Nothing in here calls the host: the results are text, bytes and names.
+//! No code here calls the host: the results are text, bytes and names.
 
 mod chain;
 mod counters;

@@ -1,19 +1,19 @@
-//! Outcomes and failure causes by the names that logs use.
+//! Outcomes, failure causes and their names in logs.
 
 use std::cmp::Ordering;
 
 use crate::config::Cause;
 
-/// What became of a message, the graver the later.
+/// What became of a message. Later variants are graver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// It was not scanned.
+    /// The message was not scanned.
     Disabled,
-    /// It was forwarded as it came.
+    /// The message was forwarded unchanged.
     Passed,
-    /// It was forwarded as the ICAP server changed it.
+    /// The message was forwarded as the ICAP server changed it.
     Modified,
-    /// It was not forwarded, by the server's verdict.
+    /// The message was not forwarded, by the server's verdict.
     Blocked,
     /// There was no verdict; the profile's failure action decided.
     Failed,
@@ -31,7 +31,7 @@ impl Outcome {
         }
     }
 
-    /// The one of that name in icap_log.
+    /// The outcome with this name in icap_log.
     pub fn named(name: &str) -> Option<Self> {
         [
             Self::Disabled,
@@ -45,19 +45,19 @@ impl Outcome {
     }
 }
 
-/// What is logged of a message.
+/// The conclusion about a message, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conclusion {
-    /// What became of it, or would have.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why that deserves attention.
+    /// Why the outcome deserves attention.
     pub significance: Significance,
-    /// Whether it was done. False in monitor mode, where the message went on as it came.
+    /// Whether the outcome was enforced. False in monitor mode, where the message went on unchanged.
     pub enforced: bool,
 }
 
 impl Conclusion {
-    /// What was done.
+    /// A conclusion that was enforced.
     pub fn done(outcome: Outcome, significance: Significance) -> Self {
         Self {
             outcome,
@@ -66,7 +66,8 @@ impl Conclusion {
         }
     }
 
-    /// Of two the graver, with what is significant of either. Of two that are as grave, it was done if one of them was.
+    /// The graver of two conclusions, with the significance of both. Where both are equally grave, the result is
+    /// enforced if either is.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
         let enforced = match self.outcome.cmp(&other.outcome) {
@@ -97,17 +98,17 @@ impl Significance {
     pub const BODY_SIZE: Self = Self(1 << 2);
     /// The server took longer than `response_timeout_ms`.
     pub const TIMED_OUT: Self = Self(1 << 3);
-    /// No connection, or the connection was lost.
+    /// The server could not be reached, or the connection was lost.
     pub const CONNECTION_ERROR: Self = Self(1 << 4);
-    /// An error status, or an answer that could not be read.
+    /// An error status, or an ICAP response that could not be read.
     pub const SERVER_ERROR: Self = Self(1 << 5);
     /// Too many requests were waiting.
     pub const OVERLOAD: Self = Self(1 << 6);
-    /// A fault on this side.
+    /// A fault of the filter.
     pub const FAILED: Self = Self(1 << 7);
     /// The scan took longer than `slow_response_warning_threshold_ms`.
     pub const SLOW: Self = Self(1 << 8);
-    /// What the client sent can't be shown to a scanner.
+    /// The client's message can't be shown to a scanner.
     pub const BAD_REQUEST: Self = Self(1 << 9);
     /// The server can't look into the content.
     pub const UNSCANNABLE: Self = Self(1 << 10);
@@ -126,8 +127,8 @@ impl Significance {
         (Self::SLOW, "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME"),
     ];
 
-    /// The significance of an outcome. `cause` counts for [`Outcome::Failed`], and for [`Outcome::Blocked`] where it is
-    /// [`Cause::Unscannable`]; `slow` does not count for a failure, because that says by itself what went wrong.
+    /// The significance of an outcome. `cause` counts for [`Outcome::Failed`], and for [`Outcome::Blocked`] if it is
+    /// [`Cause::Unscannable`]. `slow` does not count for a failure, whose cause says what went wrong.
     pub fn of(outcome: Outcome, cause: Option<Cause>, slow: bool) -> Self {
         let conclusion = match outcome {
             Outcome::Failed => return cause.map_or(Self::FAILED, Self::of_cause),
@@ -158,24 +159,24 @@ impl Significance {
         }
     }
 
-    /// The one of that name in icap_log; [`NONE`](Self::NONE) for any other.
+    /// The significance with this name in icap_log; [`NONE`](Self::NONE) for an unknown name.
     pub fn named(name: &str) -> Self {
         let known = Self::NAMES.into_iter().find(|(_, known)| *known == name);
         known.map_or(Self::NONE, |(flag, _)| flag)
     }
 
-    /// Both sets together: that of an entry is the union over its transactions.
+    /// Both sets together. An entry's significance is the union over its transactions.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether all of `other` are among them.
+    /// Whether this set contains all of `other`.
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Whether there is no reason.
+    /// Whether the set is empty.
     pub fn is_empty(self) -> bool {
         self == Self::NONE
     }
@@ -189,7 +190,7 @@ impl Significance {
     }
 }
 
-/// The name of a cause, as `fail_action_by_cause` and the metrics `failed.<cause>` have it.
+/// The name of a cause in `fail_action_by_cause` and in the metrics `failed.<cause>`.
 pub fn cause_name(cause: Cause) -> &'static str {
     match cause {
         Cause::Connection => "connection",
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_outcomes_the_graver_stands_and_whether_it_was_done() {
+    fn the_graver_of_two_outcomes_stands_with_its_enforcement() {
         let done = |outcome| Conclusion::done(outcome, Significance::NONE);
         let noted = |outcome| Conclusion {
             enforced: false,

@@ -1,4 +1,4 @@
-//! icap_log as a serialized `google.protobuf.Struct`.
+//! Writes icap_log as a serialized `google.protobuf.Struct`.
 //!
 //! Fields used: `Struct.fields` 1 (map: key 1, value 2); `Value.number_value` 2, `string_value` 3, `bool_value` 4,
 //! `struct_value` 5, `list_value` 6; `ListValue.values` 1.
@@ -12,14 +12,14 @@ const VARINT: u8 = 0;
 const FIXED64: u8 = 1;
 const DELIMITED: u8 = 2;
 
-/// A `Struct` that is being written.
+/// A writer of a `Struct`.
 #[derive(Debug)]
 pub(super) struct Struct {
     out: Vec<u8>,
 }
 
 impl Struct {
-    /// The object whose fields `write` adds, serialized. `capacity`: what it is likely to need, in bytes.
+    /// Returns the serialized object whose fields `write` adds. `capacity`: the bytes that it usually needs.
     pub(super) fn of(capacity: usize, write: impl FnOnce(&mut Self)) -> Vec<u8> {
         let mut object = Self {
             out: Vec::with_capacity(capacity),
@@ -28,8 +28,8 @@ impl Struct {
         object.out
     }
 
-    /// A length-delimited field. Its length is known only behind it: one byte is kept free for it, and what follows moves
-    /// where it needs more.
+    /// A length-delimited field. Its length is known only after its content: one byte is reserved for the length, and
+    /// the content moves if the length needs more.
     fn delimited(&mut self, field: u8, write: impl FnOnce(&mut Self)) {
         self.out.extend_from_slice(&[tag(field, DELIMITED), 0]);
         let start = self.out.len();
@@ -53,7 +53,7 @@ impl Struct {
         });
     }
 
-    /// A length-delimited field whose content is there.
+    /// A length-delimited field with known content.
     fn bytes(&mut self, field: u8, bytes: &[u8]) {
         let (length, length_bytes) = varint(bytes.len());
         self.out.push(tag(field, DELIMITED));
@@ -135,7 +135,7 @@ fn tag(field: u8, wire_type: u8) -> u8 {
 /// The most bytes of a varint of 64 bits.
 const VARINT_BYTES: usize = 10;
 
-/// A number as protobuf writes it, and how many bytes that takes.
+/// A number as protobuf encodes it, and the number of its bytes.
 fn varint(mut number: usize) -> ([u8; VARINT_BYTES], usize) {
     let mut bytes = [0; VARINT_BYTES];
     let mut used = 0_usize;
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(got, expected);
     }
 
-    /// Each of the three lengths around the text is right, whether it moved what follows or not.
+    /// Each of the three lengths around the text is right, whether the content had to move or not.
     #[test]
     fn lengths_of_every_width_are_announced_right() {
         for len in [0, 1, 110, 127, 128, 129, 16_383, 16_384, 3_000_000] {

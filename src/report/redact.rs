@@ -1,8 +1,8 @@
-//! Header lines fit for a log: credentials replaced, length bounded.
+//! Makes header lines fit for a log: replaces credentials and bounds the length.
 
 use crate::config::Secrets;
 
-/// Longest text kept, in bytes of UTF-8. Longer ones are cut and end in `…`.
+/// The longest text that is kept, in bytes of UTF-8. Longer text is cut and ends in `…`.
 pub const MAX_HEADERS_TEXT_BYTES: usize = 4096;
 
 /// Headers whose values are never logged, lower case.
@@ -16,10 +16,11 @@ const SECRET: [&str; 5] = [
 
 /// The header lines in `raw` as text, each ended by CRLF.
 ///
-/// The values of `Authorization`, `Proxy-Authorization`, `Cookie`, `Set-Cookie`, `X-Authenticated-User` and of the
-/// headers named in `extra` (any case) are replaced by `***`, folded lines included, and `secrets` wherever they stand. Bytes that are no UTF-8 become
-/// U+FFFD. The result has at most [`MAX_HEADERS_TEXT_BYTES`] and, where it was cut, `…`. CR, LF and CRLF each end a
-/// line, so that no reader sees a line where this function did not; empty lines are left out.
+/// Replaces by `***`: the values of `Authorization`, `Proxy-Authorization`, `Cookie`, `Set-Cookie`,
+/// `X-Authenticated-User` and of the headers named in `extra` (any case), folded lines included, and `secrets`
+/// wherever they stand. Bytes that are no UTF-8 become U+FFFD. The result has at most [`MAX_HEADERS_TEXT_BYTES`], and
+/// `…` behind where it was cut. CR, LF and CRLF each end a line, so that no reader sees a line that this function did
+/// not check. Empty lines are left out.
 pub fn redact_headers<'e>(
     raw: &[u8],
     extra: impl IntoIterator<Item = &'e str> + Clone,
@@ -60,14 +61,14 @@ fn is_secret<'e>(name: &[u8], extra: impl IntoIterator<Item = &'e str>) -> bool 
         .any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
 }
 
-/// Text that grows to [`MAX_HEADERS_TEXT_BYTES`] and then ends in `…`.
+/// Text that grows up to [`MAX_HEADERS_TEXT_BYTES`] and then ends in `…`.
 struct Bounded {
     text: String,
     full: bool,
 }
 
 impl Bounded {
-    /// Room for `bytes`, and a little more.
+    /// Text with room for `bytes` and a little more.
     fn for_text_of(bytes: usize) -> Self {
         const LINE_END: usize = 2;
         let likely = bytes.saturating_add(LINE_END).min(MAX_HEADERS_TEXT_BYTES);

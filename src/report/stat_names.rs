@@ -1,4 +1,4 @@
-//! What the metrics are called in Envoy.
+//! The names of the metrics in Envoy.
 
 use super::counters::COUNTERS;
 use super::metrics::{GAUGES, HISTOGRAMS};
@@ -9,14 +9,14 @@ pub const STATS_TAG_REGEX: &str = r"^wasmcustom\.icap_filter\.(profile\.([A-Za-z
 
 const ROOT: &str = "icap_filter.";
 
-/// What kind of metric it is.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It only grows.
+    /// A number that only grows.
     Counter,
-    /// The state of now, summed over the workers.
+    /// A current number, summed over the workers.
     Gauge,
-    /// A distribution.
+    /// A distribution of values.
     Histogram,
 }
 
@@ -27,15 +27,15 @@ pub struct StatNames {
 }
 
 impl StatNames {
-    /// The totals: `icap_filter.requests`.
+    /// The names of the totals: `icap_filter.requests`.
     pub fn total() -> Self {
         Self {
             prefix: ROOT.to_owned(),
         }
     }
 
-    /// Those of a profile: `icap_filter.profile.<name>.requests`, the name as [`stat_name`] has it. The configuration refuses
-    /// two profiles that would share one.
+    /// The names of a profile's metrics: `icap_filter.profile.<name>.requests`, with the name from [`stat_name`]. The
+    /// configuration refuses two profiles with the same name here.
     pub fn of_profile(profile: &str) -> Self {
         Self {
             prefix: format!("{ROOT}profile.{}.", stat_name(profile)),
@@ -47,8 +47,8 @@ impl StatNames {
         format!("{ROOT}rule.{}.matched", stat_name(rule))
     }
 
-    /// Every full name with its kind: the counters, the gauges, and of a profile the histograms, each in the order of their table.
-    /// Envoy puts `wasmcustom.` in front.
+    /// Every full name with its kind: counters, gauges, and for a profile the histograms, each in the order of their
+    /// table. Envoy adds the prefix `wasmcustom.`.
     pub fn iter(&self) -> impl Iterator<Item = (Kind, String)> {
         let counters = COUNTERS.iter().map(|m| (Kind::Counter, m.name));
         let gauges = GAUGES.iter().map(|m| (Kind::Gauge, m.name));

@@ -1,4 +1,4 @@
-//! One transaction on one connection: what is read of the answer, and what is sent of the body.
+//! One transaction on one connection: reads the ICAP response and sends the body.
 
 use std::rc::Rc;
 
@@ -14,10 +14,10 @@ use crate::icap::{
     TransactionError,
 };
 
-/// The most of a page for a client that is read, in bytes. In the place of a longer one the client gets the profile's own.
+/// The most bytes of a client's page that are read. In the place of a longer page the client gets the profile's own.
 pub const PAGE_BYTES: u64 = 1024 * 1024;
 
-/// What is kept of a page.
+/// How much is kept of a page.
 pub const A_PAGE: Keep = Keep {
     limit: PAGE_BYTES,
     copied: u64::MAX,
@@ -28,57 +28,57 @@ pub const A_PAGE: Keep = Keep {
 pub struct Attempt {
     /// The connection.
     pub token: StreamToken,
-    /// What is sent and read.
+    /// Sends the ICAP request and reads the ICAP response.
     pub transaction: Transaction,
-    /// What has come of the answer.
+    /// The ICAP response so far.
     pub response: IcapResponse,
     /// When the first byte went out, in milliseconds.
     pub started_ms: u64,
     /// When the last byte came in.
     pub(super) received_ms: u64,
-    /// The answer has come to its end.
+    /// The ICAP response has ended.
     pub(super) complete: bool,
-    /// It is, or announces, a response to REQMOD: a page for the client.
+    /// The ICAP response is or announces a response to REQMOD: a page for the client.
     pub(super) page: bool,
-    /// What is held of the answer is out of this.
+    /// The memory for the ICAP response comes out of this budget.
     pub(super) budget: Budget,
     /// The connection has served another transaction before.
     used: bool,
-    /// The bytes that came begin no answer.
+    /// The received bytes begin no ICAP response.
     stray: bool,
-    /// It has no connection any more: its answer is complete.
+    /// The attempt has left its connection, because its ICAP response is complete.
     parted: bool,
-    /// Then, the address of the server.
+    /// The address of the server, once the attempt has left the connection.
     peer: Option<String>,
 }
 
-/// How far the reading of an answer got.
+/// How far the reading of an ICAP response got.
 enum Read {
-    /// All bytes are read.
+    /// All bytes are read, and the ICAP response goes on.
     NeedMore,
     /// The server wants the rest of the body.
     Continue,
-    /// The answer is complete.
+    /// The ICAP response is complete.
     Finished,
-    /// It can't be read, or not be kept.
+    /// The ICAP response can't be read or can't be kept.
     Failed(Cause, String),
 }
 
-/// How an attempt got on.
+/// How far an attempt got.
 #[derive(Debug)]
 pub enum Progress {
-    /// It needs more: of the body, of the answer, or of time.
+    /// The attempt needs more: body, response bytes, or time.
     Open,
-    /// It has something to send, which has to wait for another callback.
+    /// The attempt has something to send, and has to wait for another callback to send it.
     WakeUps,
-    /// The answer is complete.
+    /// The ICAP response is complete.
     Finished,
-    /// It came to nothing.
+    /// The attempt failed.
     Failed(Cause, String),
 }
 
 impl Attempt {
-    /// An attempt on a connection, of which nothing has been sent. `used`: the connection has served another transaction.
+    /// An attempt that has sent nothing. `used`: the connection has served another transaction.
     pub fn new(
         token: StreamToken,
         request: &Rc<Request>,
@@ -102,7 +102,7 @@ impl Attempt {
         }
     }
 
-    /// An OPTIONS on a connection, of which nothing has been sent.
+    /// An OPTIONS request that has sent nothing.
     pub fn of_options(
         token: StreamToken,
         request: &Rc<Request>,
@@ -115,18 +115,18 @@ impl Attempt {
         }
     }
 
-    /// Its answer is complete, and its connection is for others. `peer`: the address of the server.
+    /// Leaves the connection to others: the ICAP response is complete. `peer`: the address of the server.
     pub(super) fn part(&mut self, peer: Option<String>) {
         self.parted = true;
         self.peer = peer;
     }
 
-    /// The connection that it is on, if it still is.
+    /// The connection of the attempt, unless the attempt has left it.
     pub(super) fn connection(&self) -> Option<StreamToken> {
         (!self.parted).then_some(self.token)
     }
 
-    /// The address of the server that it is with, or was.
+    /// The address of the server that the attempt uses or used.
     pub(super) fn server<'a>(&'a self, connections: &'a Connections) -> Option<&'a str> {
         match self.parted {
             true => self.peer.as_deref(),
@@ -139,8 +139,8 @@ impl Attempt {
         self.received_ms.saturating_sub(self.started_ms)
     }
 
-    /// Whether what the answer means depends on the rest of the original body, which has not come to its end yet: it goes on
-    /// with it, or has been the same so far.
+    /// Whether the meaning of the ICAP response depends on the rest of the original body, which is still arriving:
+    /// the ICAP response continues with the original, or has equalled it so far.
     pub(super) fn needs_rest(&self, body: BodyProgress) -> bool {
         let same_so_far = match &self.response.body {
             IcapResponseBody::Same(same) => *same == body.available,
@@ -150,7 +150,7 @@ impl Attempt {
         !body.ended && !self.page && (self.response.use_original_body.is_some() || same_so_far)
     }
 
-    /// Takes what there is of a head, or of trailers, that have no end for those of the answer: a verdict may be in them.
+    /// Accepts an unfinished head or unfinished trailers as those of the ICAP response: a verdict may be in them.
     pub(super) fn salvage(&mut self) {
         if self.response.head.is_none() {
             self.response.head = self.transaction.unfinished_head();
@@ -160,14 +160,14 @@ impl Attempt {
         }
     }
 
-    /// Whether the answer brings a message in the place of the original.
+    /// Whether the ICAP response brings a message in the place of the original.
     pub(super) fn has_begun_change(&self) -> bool {
         let status = self.response.head.as_ref().map(|head| head.status);
         matches!(status, Some(200 | 201 | 206)) && self.response.announced().message()
     }
 
-    /// What the answer has brought so far in the place of the original, where the original is needed no more: all that there is of it
-    /// was sent, or will not be, and nothing of it is to follow.
+    /// The new body so far, where the original is needed no more: the attempt has sent all of the original or will
+    /// send no more of it, and the ICAP response does not continue with it.
     pub(super) fn own_body(&mut self, body: BodyProgress) -> Option<&mut OwnBody> {
         let status = self.response.head.as_ref().map(|head| head.status);
         let transaction = &self.transaction;
@@ -181,7 +181,7 @@ impl Attempt {
         }
     }
 
-    /// Whether the answer has been the same as the original so far.
+    /// Whether the ICAP response has equalled the original so far.
     pub(super) fn is_same_so_far(&self) -> bool {
         matches!(
             self.response.body,
@@ -189,19 +189,19 @@ impl Attempt {
         )
     }
 
-    /// Whether bytes came on a connection that had served before, which begin no answer: they belong to an earlier one that was
-    /// not what it said to be, and say nothing about this message.
+    /// Whether a used connection brought bytes that begin no ICAP response. They belong to an earlier transaction,
+    /// and say nothing about this message.
     pub(super) fn is_astray(&self) -> bool {
         self.used && self.stray
     }
 
-    /// Takes bytes of the answer; [`drive`](Self::drive) reads them.
+    /// Takes bytes of the ICAP response; [`drive`](Self::drive) reads them.
     pub fn receive(&mut self, bytes: Vec<u8>, now_ms: u64) {
         self.received_ms = now_ms;
         self.transaction.receive(bytes);
     }
 
-    /// Reads what has come and sends what can be sent, until neither gives more.
+    /// Reads received bytes and sends what it can, until neither makes progress.
     pub fn drive<H: Host>(
         &mut self,
         host: &H,
@@ -223,7 +223,7 @@ impl Attempt {
                 return Progress::Failed(cause, reason);
             }
             if connections.is_receiving(self.token) && !bug(Bug::SendWhileReceiving) {
-                // Only with the server's leave is there more to send than when it was last tried.
+                // Only `100 Continue` allows more sending than at the last try.
                 return match progress {
                     Read::Continue => Progress::WakeUps,
                     _ => Progress::Open,
@@ -241,7 +241,7 @@ impl Attempt {
         }
     }
 
-    /// Reads the answer as far as it has come.
+    /// Reads the received part of the ICAP response.
     fn read<H: Host>(&mut self, source: Source<'_, H>, body: BodyProgress, keep: Keep) -> Read {
         loop {
             match self.transaction.poll() {
@@ -262,7 +262,7 @@ impl Attempt {
                     let kept = &mut self.response.body;
                     kept.push(bytes, body.available, keep, &self.budget, read);
                     if let IcapResponseBody::Lost(why) = kept {
-                        // More of it would change nothing. That there is a page is enough to block.
+                        // The rest would change nothing: a page blocks by its presence.
                         return match self.page {
                             true => Read::Finished,
                             false => Read::Failed(why.cause(), why.sentence().to_owned()),
@@ -287,13 +287,13 @@ impl Attempt {
                         e,
                         TransactionError::Response(IcapResponseError::StatusLine { .. })
                     );
-                    return Read::Failed(Cause::Protocol, format!("unreadable answer: {e}"));
+                    return Read::Failed(Cause::Protocol, format!("unreadable ICAP response: {e}"));
                 }
             }
         }
     }
 
-    /// Sends what the transaction has to send.
+    /// Sends what the transaction can send now.
     fn send<H: Host>(
         &mut self,
         host: &H,
@@ -309,7 +309,7 @@ impl Attempt {
                 return Ok(());
             }
             if let Err(e) = connections.send(host, self.token, &out) {
-                // The close of this stream is about to be reported: that is where it is dealt with.
+                // The host is about to report the close of this stream; that event handles the loss.
                 log::debug!("stream {}: {e}", self.token);
                 return Ok(());
             }
@@ -318,7 +318,7 @@ impl Attempt {
 }
 
 impl NotKept {
-    /// What an attempt fails with.
+    /// The cause of the failure.
     pub fn cause(self) -> Cause {
         match self {
             Self::TooLarge => Cause::Oversize,
@@ -327,11 +327,13 @@ impl NotKept {
         }
     }
 
-    /// Why, for the log.
+    /// The reason, for the log.
     pub fn sentence(self) -> &'static str {
         match self {
             Self::TooLarge => "the changed body is larger than what may be held",
-            Self::OverBudget => "this worker holds as much of answers as memory_budget_mb allows",
+            Self::OverBudget => {
+                "this worker holds as many bytes of ICAP responses as memory_budget_mb allows"
+            }
             Self::Unreadable => "the original body could not be read",
         }
     }

@@ -1,4 +1,4 @@
-//! What of a body is its content, where framing stands between.
+//! The content of a body whose framing stands between the pieces of content.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::source::{Extent, length};
 use crate::icap::BodyProgress;
 
-/// Ranges of a body that are its content, one behind the other, as they come. It is shared by who finds them and who shows
-/// them.
+/// The ranges of a body that are its content, in order, as they arrive. The parser that finds the ranges and the
+/// submission that sends them share this value.
 #[derive(Debug, Default)]
 pub struct Content {
     runs: RefCell<Vec<Run>>,
@@ -18,7 +18,7 @@ pub struct Content {
 /// A range of the body.
 #[derive(Clone, Debug)]
 struct Run {
-    /// Where it begins in the content.
+    /// Where the range begins in the content.
     at: u64,
     range: Range<u64>,
 }
@@ -30,7 +30,7 @@ impl Run {
 }
 
 impl Content {
-    /// Content of which nothing has come. `announced`: how many bytes there will be.
+    /// A content without any range yet. `announced`: its length in bytes.
     pub fn new(announced: u64) -> Self {
         Self {
             announced,
@@ -38,7 +38,7 @@ impl Content {
         }
     }
 
-    /// The next range, which begins at or behind the end of the last.
+    /// Adds the next range. The range must begin at or behind the end of the last one.
     pub fn push(&self, range: Range<u64>) {
         let mut runs = self.runs.borrow_mut();
         match runs.last_mut() {
@@ -50,12 +50,12 @@ impl Content {
         }
     }
 
-    /// Nothing more comes, and all of it was as announced.
+    /// The content has ended and was as long as announced.
     pub fn end(&self) {
         self.ended.set(true);
     }
 
-    /// How much there is of it.
+    /// How much of the content has arrived.
     pub fn extent(&self) -> Extent {
         let available = self.runs.borrow().last().map_or(0, Run::end);
         Extent {
@@ -67,7 +67,7 @@ impl Content {
         }
     }
 
-    /// Where a range of the content stands in the body, as far as it has come.
+    /// Where a range of the content stands in the body, as far as the content has arrived.
     pub fn places(&self, wanted: &Range<u64>) -> Vec<Range<u64>> {
         let runs = self.runs.borrow();
         let first = runs.partition_point(|run| run.end() <= wanted.start);

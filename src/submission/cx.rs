@@ -1,4 +1,4 @@
-//! What a submission's transitions work with.
+//! The context that a submission's transitions work with.
 
 use super::attempt::Attempt;
 use super::held::Budget;
@@ -8,25 +8,25 @@ use crate::connection::{Connections, Released, StreamToken};
 use crate::host::Host;
 use crate::icap::istag;
 
-/// What a transition works with.
+/// The context of one transition.
 #[derive(Debug)]
 pub struct Cx<'a, H> {
-    /// Gives the body, and takes what is sent.
+    /// Gives the body and sends bytes.
     pub host: &'a H,
-    /// When the callback that is running began.
+    /// When the current callback began.
     pub now_ms: u64,
     /// The pools that connections come from.
     pub connections: &'a mut Connections,
-    /// What is held of answers is out of this.
+    /// Memory for ICAP responses comes out of this budget.
     pub budget: &'a Budget,
     /// The message that the submission belongs to.
     pub message: Message<'a>,
-    /// What is to be done besides, in this order, before the step is acted on.
+    /// Effects that the caller performs, in this order, before it acts on the step.
     pub effects: &'a mut Vec<Effect>,
 }
 
 impl<H: Host> Cx<'_, H> {
-    /// Gives a connection back that may be used again.
+    /// Gives a reusable connection back to its pool.
     pub(super) fn give_back(&mut self, token: StreamToken) {
         if let Released::HandedTo(owner) = self.connections.release(self.host, token, self.now_ms) {
             self.effects.push(Effect::Handed(owner, token));
@@ -38,8 +38,8 @@ impl<H: Host> Cx<'_, H> {
         self.connections.close(self.host, token, self.now_ms);
     }
 
-    /// Gives the connection of an answered attempt back where it may be used again, and closes it otherwise. `ends_surely`: the
-    /// answer ended where it was to.
+    /// Gives the connection of a complete attempt back where it is reusable, and closes it otherwise. `ends_surely`:
+    /// the ICAP response certainly ended here.
     pub(super) fn leave(&mut self, attempt: &Attempt, ends_surely: bool) {
         match attempt.connection() {
             Some(token) if attempt.transaction.reusable() && ends_surely => self.give_back(token),
@@ -48,7 +48,7 @@ impl<H: Host> Cx<'_, H> {
         }
     }
 
-    /// Has the `ISTag` of an answer looked at.
+    /// Reports the `ISTag` of an ICAP response.
     pub(super) fn notice_istag(&mut self, attempt: &Attempt) {
         let head = attempt.response.head.as_ref();
         if let Some(tag) = head.and_then(|head| istag(&head.headers))

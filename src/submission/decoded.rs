@@ -1,4 +1,4 @@
-//! A part of a body that is encoded, decoded as it is read.
+//! An encoded part of a body, decoded each time it is read.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -8,46 +8,47 @@ use crate::extract;
 use crate::host::HostError;
 use crate::transfer_encoding::{self, Undecodable};
 
-/// How much of the encoded bytes is read at once. Marks are so far apart: whoever reads on somewhere decodes no more anew.
+/// How many encoded bytes are read at once. Marks stand at this distance, so a read decodes at most so many bytes
+/// twice.
 const CODED_BYTES: u64 = 64 * 1024;
 
-/// What a part of a body says. The bytes are read from the body and decoded each time, and never kept.
+/// The decoded content of a part. Its bytes are read from the body and decoded each time, and never kept.
 #[derive(Debug)]
 pub struct Decoded {
-    /// Where the encoded bytes stand, one range behind the other.
+    /// Where the encoded bytes stand, in order.
     runs: Rc<[Range<u64>]>,
-    /// How many of them there are.
+    /// How many encoded bytes there are.
     coded: u64,
-    /// How many bytes they say.
+    /// How many decoded bytes there are.
     length: u64,
-    /// Places from which on can be decoded, in their order.
+    /// Places where decoding can resume, in order.
     marks: Vec<Mark>,
 }
 
 #[derive(Debug)]
 struct Mark {
-    /// How many bytes were decoded before.
+    /// How many decoded bytes come before this place.
     decoded: u64,
-    /// Of how many encoded ones.
+    /// How many encoded bytes come before this place.
     coded: u64,
     decoder: Decoder,
 }
 
-/// Decodes one part, in order.
+/// Decodes one part from its beginning to its end.
 #[derive(Clone, Debug)]
 pub enum Decoder {
     /// A transfer encoding of MIME.
     Transfer(transfer_encoding::Decoder),
-    /// A value within a body: whatever it is, it holds something.
+    /// The encoding of a value that `extract` found in a body.
     Value(extract::Decoder),
 }
 
-/// Why a part can't be shown decoded.
+/// Why a part can't be decoded.
 #[derive(Clone, Copy, Debug)]
 pub enum NotDecoded {
     /// The body can't be read.
     Unreadable(HostError),
-    /// It is not encoded as it says, or not in one way only.
+    /// The part is not encoded as it says, or can be decoded in two ways.
     Undecodable(Undecodable),
 }
 
@@ -80,10 +81,10 @@ impl Decoder {
 }
 
 impl Decoded {
-    /// Decodes all of it once, to know how much it is. `read` appends a range of what the runs are, one behind the other.
+    /// Decodes the whole part once, to learn its length. `read` appends a range of the runs, which count as one body.
     ///
     /// # Errors
-    /// It can't be read or decoded.
+    /// The part can't be read or decoded.
     pub fn new(
         runs: Rc<[Range<u64>]>,
         mut decoder: Decoder,
@@ -123,12 +124,12 @@ impl Decoded {
         })
     }
 
-    /// How many bytes it is.
+    /// The decoded length in bytes.
     pub fn len(&self) -> u64 {
         self.length
     }
 
-    /// Whether it says nothing.
+    /// Whether the decoded part is empty.
     pub fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -138,10 +139,10 @@ impl Decoded {
         &self.runs
     }
 
-    /// Appends a range of it. `read` appends a range of what the runs are.
+    /// Appends a range of the decoded part. `read` appends a range of the runs, which count as one body.
     ///
     /// # Errors
-    /// What `read` gave; or there is less.
+    /// The error of `read`; or the part has fewer bytes.
     pub(super) fn read(
         &self,
         wanted: Range<u64>,
@@ -198,7 +199,7 @@ mod tests {
         Decoder::Transfer(transfer_encoding::Decoder::new(TransferEncoding::Base64))
     }
 
-    /// What a body has in these runs, one behind the other.
+    /// Reads these runs of a body, which count as one.
     fn reader<'a>(
         body: &'a [u8],
         runs: &'a [Range<u64>],
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_what_is_not_encoded() {
+    fn empty_and_undecodable_parts() {
         assert!(decoded(b"", vec![]).unwrap().is_empty());
         assert!(decoded(b"\r\n", vec![0..2]).unwrap().is_empty());
         let refused = decoded(b"a-b=", vec![0..4]);

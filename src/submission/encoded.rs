@@ -1,4 +1,4 @@
-//! A content that is coded, decoded as it is read.
+//! Content with a content coding, decoded each time it is read.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -11,17 +11,19 @@ use crate::content_encoding::{Coding, Decoder};
 use crate::host::HostError;
 use crate::icap::BodyProgress;
 
-/// How much of the coded content is read at once, in bytes.
+/// How many coded bytes are read at once.
 const CODED_BYTES: u64 = 64 * 1024;
-/// What the decoders of one content take, in bytes: that of who finds out how long it is, and that of who shows it.
+/// Memory of the two decoders of one content: one measures the content as it arrives, the other decodes it for the
+/// server.
 const DECODERS_BYTES: u64 = 2 * 128 * 1024;
 
-/// A coded content, of which it is known how far it has come. It is shared by who decodes it as it comes, and who shows it. The
-/// decoded bytes are not kept: who shows them decodes anew, mostly from where he was.
+/// A coded content and how much of it has arrived. The code that measures the content and the submission that sends
+/// it share this value. Decoded bytes are never kept: a read decodes them again, mostly from where the last read
+/// ended.
 #[derive(Debug)]
 pub struct Encoded {
     coding: Coding,
-    /// Where it stands in the body; `None`: it is the body.
+    /// Where the content stands in the body; `None`: it is the whole body.
     content: Option<Rc<Content>>,
     coded: Cell<u64>,
     decoded: Cell<u64>,
@@ -30,22 +32,22 @@ pub struct Encoded {
     _share: Share,
 }
 
-/// A decoder on its way through a content.
+/// A decoder and its position in a content.
 #[derive(Debug)]
 struct Reader {
     decoder: Decoder,
-    /// How much of the coded content was read.
+    /// How many coded bytes were read.
     coded: u64,
-    /// What was read and not decoded.
+    /// Bytes that were read and not decoded.
     input: Vec<u8>,
     has_more: bool,
-    /// Where the last decoded piece begins.
+    /// The decoded offset of the last piece.
     at: u64,
     piece: Vec<u8>,
 }
 
 impl Encoded {
-    /// A content of which nothing has come.
+    /// A content of which no byte has arrived.
     ///
     /// # Errors
     /// The budget has no room for its decoders.
@@ -65,34 +67,34 @@ impl Encoded {
         })
     }
 
-    /// How it is coded.
+    /// The content coding.
     pub fn coding(&self) -> Coding {
         self.coding
     }
 
-    /// So many more bytes of it have come.
+    /// So many more coded bytes have arrived.
     pub fn came(&self, coded: usize) {
         self.coded
             .set(self.coded.get().saturating_add(coded as u64));
     }
 
-    /// They say so many bytes.
+    /// The arrived bytes decode to so many more bytes.
     pub fn says(&self, decoded: usize) {
         let decoded = self.decoded.get().saturating_add(decoded as u64);
         self.decoded.set(decoded);
     }
 
-    /// It has come to its end.
+    /// The content has ended.
     pub fn end(&self) {
         self.ended.set(true);
     }
 
-    /// How many coded bytes have come.
+    /// How many coded bytes have arrived.
     pub fn coded(&self) -> u64 {
         self.coded.get()
     }
 
-    /// How much of it there is, decoded.
+    /// How much decoded content there is.
     pub fn extent(&self) -> Extent {
         let available = self.decoded.get();
         let ended = self.ended.get();
@@ -102,10 +104,10 @@ impl Encoded {
         }
     }
 
-    /// Appends a range of it, decoded. `read` appends a range of the body.
+    /// Appends a range of the decoded content. `read` appends a range of the body.
     ///
     /// # Errors
-    /// What `read` gave; or there is less.
+    /// The error of `read`; or the content has fewer bytes.
     pub(super) fn read(
         &self,
         wanted: Range<u64>,
@@ -162,7 +164,7 @@ impl Reader {
         }
     }
 
-    /// Appends what the last piece has of a range, from its beginning on; how much that is.
+    /// Appends the part of the last piece that begins the range. Returns how many bytes that is.
     fn give(&self, wanted: Range<u64>, out: &mut Vec<u8>) -> u64 {
         let within = |offset: u64| {
             let offset = usize::try_from(offset.saturating_sub(self.at));
@@ -174,7 +176,7 @@ impl Reader {
         part.len() as u64
     }
 
-    /// Decodes the next piece; `None`: that can't be.
+    /// Decodes the next piece. `None`: the piece can't be decoded.
     fn decode(&mut self) -> Option<()> {
         self.at = self.at.saturating_add(self.piece.len() as u64);
         self.piece.clear();
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn decoders_are_out_of_the_budget() {
+    fn decoders_count_towards_the_budget() {
         let budget = Budget::new(DECODERS_BYTES + 1);
         let one = Encoded::new(Coding::Gzip, None, &budget).unwrap();
         assert!(Encoded::new(Coding::Gzip, None, &budget).is_err());

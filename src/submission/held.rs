@@ -1,14 +1,14 @@
-//! What a worker holds of answers: bodies in pieces, within one budget.
+//! What a worker holds of ICAP responses: bodies in pieces, within one budget.
 
 use std::cell::Cell;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// The most bytes of one piece. A body grows by pieces, so that none has to be moved to become larger; small enough that the
-/// last one, which may be half empty, costs little.
+/// The most bytes of one piece. A body grows by pieces, so no bytes have to move when it grows. The last piece may be
+/// half empty, so pieces are small.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
-/// The bytes of answers that a worker may hold, all messages together. Shared by its clones.
+/// The bytes of ICAP responses that a worker may hold, for all messages together. Clones share one budget.
 #[derive(Clone, Debug)]
 pub struct Budget {
     limit: u64,
@@ -19,21 +19,21 @@ pub struct Budget {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OverBudget;
 
-/// Bytes of an answer. Its share of the budget comes back when it is dropped.
+/// Bytes of an ICAP response. Dropping them returns their share of the budget.
 #[derive(Debug)]
 pub struct Held {
     budget: Budget,
-    /// All are full but the last.
+    /// All pieces are full but the last.
     pieces: Vec<Vec<u8>>,
     len: u64,
     reserved: u64,
-    /// How many bytes of these stand elsewhere by now.
+    /// How many bytes have moved to another place.
     placed: u64,
-    /// How they begin, where they do.
+    /// The first bytes, kept when the bytes moved.
     beginning: Option<Vec<u8>>,
 }
 
-/// A share of a budget, which comes back when it is dropped.
+/// A share of a budget. Dropping it returns the share.
 #[derive(Debug)]
 pub struct Share {
     budget: Budget,
@@ -41,7 +41,7 @@ pub struct Share {
 }
 
 impl Budget {
-    /// Nothing is held. `limit` is in bytes.
+    /// A budget of which nothing is used. `limit` is in bytes.
     pub fn new(limit: u64) -> Self {
         Self {
             limit,
@@ -54,7 +54,7 @@ impl Budget {
         self.used.get()
     }
 
-    /// A share of it for something else that is held.
+    /// Takes a share of the budget for other memory.
     ///
     /// # Errors
     /// The budget has no room for it.
@@ -83,7 +83,7 @@ impl Budget {
 }
 
 impl Held {
-    /// No bytes, out of that budget.
+    /// No bytes yet, out of this budget.
     pub fn new(budget: &Budget) -> Self {
         Self {
             budget: budget.clone(),
@@ -95,22 +95,22 @@ impl Held {
         }
     }
 
-    /// How many bytes there are.
+    /// How many bytes there are, moved ones included.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether there are none.
+    /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How many of them were taken out.
+    /// How many bytes have moved to another place.
     pub fn placed(&self) -> u64 {
         self.placed
     }
 
-    /// Takes out those that are here, for another place.
+    /// Takes the held bytes out, to move them to another place.
     pub fn take_out(&mut self) -> Vec<Vec<u8>> {
         let pieces = std::mem::take(&mut self.pieces);
         self.placed = self.len;
@@ -124,18 +124,18 @@ impl Held {
         pieces
     }
 
-    /// The first of them, at most as many as a piece has.
+    /// The first bytes, at most one piece.
     pub fn beginning(&self) -> &[u8] {
         let here = self.pieces.first().filter(|_| self.placed == 0);
         here.or(self.beginning.as_ref()).map_or(&[], Vec::as_slice)
     }
 
-    /// The bytes that are here, piece by piece.
+    /// The bytes that are still held, piece by piece.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         self.pieces.iter().map(Vec::as_slice)
     }
 
-    /// Copies a range of the bytes behind those of another.
+    /// Appends a range of these bytes to `other`.
     ///
     /// # Errors
     /// The budget has no room for them.
@@ -175,14 +175,14 @@ impl Held {
         Ok(())
     }
 
-    /// Adds what fits the last piece. Room is reserved before it is taken.
+    /// Adds as many bytes as fit the last piece. Reserves budget before memory.
     fn append(&mut self, bytes: &[u8]) -> Result<(), OverBudget> {
         let Some(piece) = self.pieces.last_mut() else {
             return Ok(());
         };
         let needed = piece.len().saturating_add(bytes.len());
         if needed > piece.capacity() {
-            // At most twice of what is needed, and never more than a piece.
+            // At most twice the bytes needed, and never more than a piece.
             let capacity = needed.next_power_of_two().min(PIECE_BYTES);
             let more = capacity.saturating_sub(piece.capacity()) as u64;
             self.budget.reserve(more)?;
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_is_there_in_order_and_in_pieces() {
+    fn added_bytes_stay_in_order_and_in_pieces() {
         let budget = Budget::new(u64::MAX);
         let mut held = Held::new(&budget);
         let bytes: Vec<u8> = (0..3 * PIECE_BYTES + 7).map(|n| n as u8).collect();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_out_counts_and_is_not_held() {
+    fn bytes_taken_out_count_and_are_not_held() {
         let budget = Budget::new(3 * PIECE_BYTES as u64);
         let mut held = Held::new(&budget);
         let bytes: Vec<u8> = (0..2 * PIECE_BYTES).map(|n| n as u8).collect();

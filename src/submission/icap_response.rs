@@ -1,11 +1,11 @@
-//! An ICAP answer as it comes in: its heads, and its body compared with what was sent.
+//! An ICAP response as it arrives: its heads, and its body compared with the body that was sent.
 
 use std::ops::Range;
 
 use super::held::{Budget, Held, OverBudget, PIECE_BYTES};
 use crate::icap::{Headers, HttpHead, IcapResponseHead};
 
-/// The body of an answer.
+/// The body of an ICAP response.
 ///
 /// ```text
 ///  None ──bytes equal to the original──▶ Same ──another byte──▶ Own
@@ -16,46 +16,47 @@ pub enum IcapResponseBody {
     /// No byte so far.
     #[default]
     None,
-    /// As long as it says what was sent, it is not kept: so many bytes are the same.
+    /// So many bytes so far, all equal to the sent body. Equal bytes are not kept.
     Same(u64),
-    /// It is not what was sent.
+    /// The body differs from the sent one.
     Own(OwnBody),
-    /// It is not what was sent, and can't be kept.
+    /// The body differs from the sent one and can't be kept.
     Lost(NotKept),
 }
 
-/// A body that is not what was sent.
+/// A body that differs from the sent one.
 #[derive(Debug)]
 pub struct OwnBody {
-    /// So many bytes of the original begin it, which are not held.
+    /// How many bytes of the original begin the body. They are not held.
     pub same: u64,
-    /// What follows.
+    /// The bytes that follow.
     pub held: Held,
-    /// Behind that the original goes on from here.
+    /// The offset from which the original follows those bytes.
     pub from: Option<u64>,
 }
 
-/// What is kept of the body of an answer.
+/// How much of the body of an ICAP response is kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Keep {
-    /// No longer body is.
+    /// The longest body that is kept, in bytes.
     pub limit: u64,
-    /// So many bytes of the original are copied where they are a part of it. More than that stay where they are.
+    /// A body that begins with at most so many bytes of the original gets a copy of them. A longer beginning stays
+    /// where it is.
     pub copied: u64,
 }
 
 /// Why a body is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotKept {
-    /// It is more than may be kept of one message.
+    /// The body is longer than allowed for one message.
     TooLarge,
-    /// The worker holds as much of answers as it may.
+    /// The worker's budget for ICAP responses is used up.
     OverBudget,
-    /// What it has in common with the original could not be read.
+    /// The part that equals the original could not be read.
     Unreadable,
 }
 
-/// What has come of an answer.
+/// The parts of an ICAP response so far.
 #[derive(Debug, Default)]
 pub struct IcapResponse {
     /// The ICAP head.
@@ -66,7 +67,7 @@ pub struct IcapResponse {
     pub body: IcapResponseBody,
     /// ICAP or HTTP trailers.
     pub trailers: Headers,
-    /// 206: the original body follows from here on.
+    /// 206: the offset from which the original body follows.
     pub use_original_body: Option<u64>,
 }
 
@@ -77,8 +78,8 @@ impl From<OverBudget> for NotKept {
 }
 
 impl IcapResponseBody {
-    /// Takes `bytes` of the answer. `original` gives a range of what was sent, as far as there is one; `available` is its
-    /// length so far. What is kept is out of `budget`.
+    /// Takes `bytes` of the ICAP response's body. `original` reads a range of the sent body, as far as there is one;
+    /// `available` is its length so far. Kept bytes come out of `budget`.
     pub fn push(
         &mut self,
         bytes: &[u8],
@@ -105,7 +106,8 @@ impl IcapResponseBody {
                         *self = Self::Same(end);
                         return;
                     }
-                    // It may be the same: taken for a difference, the beginning of a message would pass for a changed one.
+                    // The bytes may be equal. Taken for a difference, the beginning of a message would pass for a
+                    // changed message.
                     Some(None) => {
                         *self = Self::Lost(NotKept::Unreadable);
                         return;
@@ -135,7 +137,7 @@ impl IcapResponseBody {
         };
     }
 
-    /// How many bytes are the same as sent.
+    /// How many bytes equal the sent body.
     fn same(&self) -> u64 {
         match self {
             Self::Same(same) => *same,
@@ -145,10 +147,10 @@ impl IcapResponseBody {
 }
 
 impl OwnBody {
-    /// The beginning of the original, of so many bytes.
+    /// A body that begins with so many bytes of the original.
     ///
     /// # Errors
-    /// It can't be read, or there is no room for it.
+    /// The original can't be read, or the budget has no room for it.
     pub fn begun_with(
         same: u64,
         keep: Keep,
@@ -167,21 +169,21 @@ impl OwnBody {
         Ok(own)
     }
 
-    /// How long it is, but for what follows of the original.
+    /// The length in bytes, without the part of the original that follows.
     pub fn len(&self) -> u64 {
         self.same.saturating_add(self.held.len())
     }
 
-    /// Whether there is nothing of it.
+    /// Whether the body is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Copies a range of what was sent, piece by piece.
+/// Copies a range of the sent body, piece by piece.
 ///
 /// # Errors
-/// It can't be read, or there is no room for it.
+/// The sent body can't be read, or the budget has no room for it.
 pub fn copy(
     own: &mut Held,
     range: Range<u64>,
@@ -252,12 +254,12 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_brings_back_what_was_the_same() {
+    fn a_difference_brings_back_the_equal_beginning() {
         assert_own(&fed(&[b"hello", b" there"], 99), b"hello there");
     }
 
     #[test]
-    fn of_a_long_beginning_nothing_is_copied() {
+    fn a_long_equal_beginning_is_not_copied() {
         let keep = Keep {
             limit: 99,
             copied: 4,
@@ -299,14 +301,14 @@ mod tests {
     }
 
     #[test]
-    fn what_can_t_be_read_again_is_no_empty_beginning() {
+    fn an_unreadable_beginning_is_not_taken_for_empty() {
         let mut body = IcapResponseBody::Same(5);
         body.push(b"x", 5, up_to(99), &Budget::new(99), |_| None);
         assert!(matches!(body, IcapResponseBody::Lost(NotKept::Unreadable)));
     }
 
     #[test]
-    fn what_can_t_be_compared_is_no_difference() {
+    fn an_unreadable_original_is_no_difference() {
         let mut body = IcapResponseBody::default();
         body.push(b"hello", 11, up_to(99), &Budget::new(99), |_| None);
         assert!(matches!(body, IcapResponseBody::Lost(NotKept::Unreadable)));
@@ -339,7 +341,7 @@ mod tests {
             }
         }
         assert!(matches!(body, IcapResponseBody::Same(n) if n == SIZE as u64));
-        // One for each part that was received, and not one for each chunk.
+        // The original is read once for each received part, not once for each chunk.
         let parts = response.len().div_ceil(received);
         assert!(pieces <= parts + SIZE / (64 * 1024), "{pieces} pieces");
         assert_eq!(reads, pieces);

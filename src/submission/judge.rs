@@ -1,4 +1,4 @@
-//! What an answer means for what was shown.
+//! What an ICAP response means for the body that was shown.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -18,15 +18,15 @@ use crate::verdict::{
     same_request, same_response,
 };
 
-/// HTTP status with which an upload is shown.
+/// The HTTP status of the response as which an upload is shown.
 pub const SHOWN_STATUS: u16 = 200;
 
-/// What was shown to the server.
+/// The message as the server saw it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Original<'a> {
     pub(super) message: &'a Message<'a>,
     pub(super) request: &'a Request,
-    /// Of the body that is shown.
+    /// How much there is of the shown body.
     pub(super) extent: Extent,
 }
 
@@ -37,11 +37,11 @@ impl Original<'_> {
 }
 
 impl IcapResponse {
-    /// Puts the part of the original that the answer goes on with (206, draft-icap-ext-partial-content-07) behind its body.
-    /// The original has come to its end.
+    /// Adds the part of the original with which the ICAP response continues (206, draft-icap-ext-partial-content-07).
+    /// The original body has ended.
     ///
     /// # Errors
-    /// The answer asks for what is not there, or for more than may be held.
+    /// The ICAP response asks for bytes that the original does not have, or for more than may be held.
     pub(super) fn complete<H: Host>(
         &mut self,
         source: Source<'_, H>,
@@ -65,7 +65,8 @@ impl IcapResponse {
             IcapResponseBody::Same(same) => Some(*same),
             IcapResponseBody::Own(_) | IcapResponseBody::Lost(_) => None,
         };
-        // Nothing, and the original from its start on: the same, but where a length says that nothing is all there is to be.
+        // Nothing, then the whole original: an unchanged body, unless the head's length says that the new body is
+        // empty.
         let emptied = same == Some(0) && self.content_length() == Some(0);
         if same == Some(from) {
             if !emptied {
@@ -85,7 +86,7 @@ impl IcapResponse {
         if own.len().saturating_add(rest) > keep.limit {
             return Err(fault(NotKept::TooLarge));
         }
-        // What stands in front can't stand behind too.
+        // Bytes of the original can't stand both in front and behind.
         if rest > keep.copied && from >= own.same {
             own.from = Some(from);
         } else {
@@ -95,10 +96,10 @@ impl IcapResponse {
         Ok(())
     }
 
-    /// Holds what the body has in common with the original, as its own.
+    /// Makes the bytes that the body shares with the original its own.
     ///
     /// # Errors
-    /// It can't be read, or there is no room for it.
+    /// The original can't be read, or the budget has no room for it.
     pub(super) fn hold<H: Host>(
         &mut self,
         source: Source<'_, H>,
@@ -120,19 +121,20 @@ impl IcapResponse {
         };
     }
 
-    /// The length that the message says to have, where it says one.
+    /// The `Content-Length` of the HTTP message, if there is one.
     fn content_length(&self) -> Option<u64> {
         self.http.as_ref()?.content_length()
     }
 
-    /// What is announced of a message. Nothing by a 204, in which some servers repeat the request's `Encapsulated`.
+    /// The parts that the ICAP response announces. A 204 announces none, though some servers repeat the request's
+    /// `Encapsulated` in it.
     pub(super) fn announced(&self) -> Announced {
         let head = self.head.as_ref().filter(|head| head.status != 204);
         head.map_or_else(Announced::default, |head| Announced::by(&head.headers))
     }
 }
 
-/// The beginning of what was shown.
+/// A body that begins with the original's first bytes.
 fn begin_with<H: Host>(
     same: u64,
     keep: Keep,
@@ -146,7 +148,7 @@ fn begin_with<H: Host>(
     .map_err(fault)
 }
 
-/// Copies a range of what was shown.
+/// Copies a range of the shown body.
 fn copy_original<H: Host>(
     own: &mut Held,
     range: Range<u64>,
@@ -163,16 +165,16 @@ fn fault(why: NotKept) -> (Cause, String) {
     (why.cause(), why.sentence().to_owned())
 }
 
-/// What the answer means for the message, and what would be left of it if it could not be put in place.
+/// What the ICAP response means for the message, and what remains of it if the changed message can't be put in place.
 #[derive(Debug)]
 pub(super) struct JudgedResponse {
     pub(super) judgement: Judgement,
     pub(super) rest: Rest,
-    /// The message ends early: so does the connection.
+    /// The message ended early, and so did the connection.
     pub(super) cut_off: bool,
 }
 
-/// What the answer means for the message.
+/// Judges a complete ICAP response.
 pub(super) fn judge_response(original: Original<'_>, response: &IcapResponse) -> JudgedResponse {
     let profile = original.message.profile;
     with_view(original, response, |view| JudgedResponse {
@@ -181,7 +183,7 @@ pub(super) fn judge_response(original: Original<'_>, response: &IcapResponse) ->
         cut_off: view.is_cut_off(),
     })
     .unwrap_or_else(|| {
-        let reason = "the answer has no head".to_owned();
+        let reason = "the ICAP response has no head".to_owned();
         let cause = Cause::Internal;
         JudgedResponse {
             judgement: Judgement {
@@ -194,18 +196,18 @@ pub(super) fn judge_response(original: Original<'_>, response: &IcapResponse) ->
     })
 }
 
-/// What an answer says of which something is missing.
+/// Judges an incomplete ICAP response.
 pub(super) fn judge_rest(original: Original<'_>, response: &IcapResponse) -> Rest {
     let profile = original.message.profile;
     with_view(original, response, |view| judge_head(view, profile)).unwrap_or(Rest::Silent)
 }
 
-/// Whether the head that the answer brings is another than the one that was shown; false as long as there is none.
+/// Whether the ICAP response's HTTP head differs from the shown one; false while it has none.
 pub(super) fn head_differs(original: Original<'_>, response: &IcapResponse) -> bool {
     with_view(original, response, |view| view.head_changed).unwrap_or(false)
 }
 
-/// The answer as the verdict sees it; `None` without a head.
+/// Calls `act` with the ICAP response as the verdict sees it; `None` without a head.
 fn with_view<T>(
     original: Original<'_>,
     response: &IcapResponse,
@@ -235,7 +237,8 @@ fn with_view<T>(
                 .and_then(RequestHead::parse);
             sent.is_none_or(|sent| !same_request(&sent, got))
         }
-        // Of an upload the head is its own, whatever its download's becomes: but another status is another answer.
+        // An upload keeps its own head, whatever the server made of the download's. But another status means a local
+        // reply.
         Some(HttpHead::Response(got)) if original.is_shown_as_download() => {
             got.status != SHOWN_STATUS
         }
@@ -261,7 +264,7 @@ fn with_view<T>(
     }))
 }
 
-/// What the answer to an upload or a download of this filter's own means, whose body has `sent` bytes.
+/// Judges the ICAP response to a probe of this filter, an upload or a download whose body has `sent` bytes.
 pub fn judge_probe(
     attempt: &Attempt,
     profile: &Profile,
@@ -269,7 +272,7 @@ pub fn judge_probe(
     sent: u64,
 ) -> Verdict {
     let Some(head) = &attempt.response.head else {
-        let reason = "the answer has no head".to_owned();
+        let reason = "the ICAP response has no head".to_owned();
         return Verdict::Fail {
             cause: Cause::Internal,
             reason,
@@ -322,8 +325,8 @@ fn body_change(original: Extent, response: &IcapResponse, head_changed: bool) ->
         };
     }
     if !announced {
-        // An unchanged head with `null-body` is how some servers say 204 (c-icap's Allow204As200okZeroEncaps). Had the body
-        // been taken away, its length in the head would be another.
+        // An unchanged head with `null-body` is how some servers say 204 (c-icap's Allow204As200okZeroEncaps). If the
+        // server had removed the body, the head would have another length.
         let original = original.announced.or(body.ended.then_some(body.available));
         return match length {
             _ if response.http.is_none() => BodyChange::None,
@@ -333,7 +336,7 @@ fn body_change(original: Extent, response: &IcapResponse, head_changed: bool) ->
             Some(_) => BodyChange::CutOff,
         };
     }
-    // The beginning of the original: all there is to be, where the server says so by a length or has changed the head.
+    // The beginning of the original is the whole new body where a length says so or the server changed the head.
     if length == Some(given) || (head_changed && response.http.is_some()) {
         BodyChange::Changed
     } else {

@@ -1,4 +1,4 @@
-//! What a submission knows of the HTTP message that it is about.
+//! What a submission knows of its HTTP message.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -10,34 +10,34 @@ use crate::config::Profile;
 use crate::icap::{Direction, Method, Request};
 use crate::verdict;
 
-/// The message, as it stands now.
+/// The message as it stands now.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
-    /// Its HTTP context.
+    /// The HTTP context.
     pub context: u32,
-    /// Which of the two it is.
+    /// Request or response.
     pub direction: Direction,
-    /// By which it is scanned.
+    /// The profile that the message is scanned by.
     pub profile: &'a Profile,
     /// The method of the HTTP request.
     pub http_method: &'a Cow<'static, str>,
-    /// The content coding of its body, where that is shown as it is.
+    /// The content coding of the body, where the body is shown in that coding.
     pub encoded: &'a Option<Rc<str>>,
     /// ICAP headers whose values are not logged.
     pub redacted: &'a [String],
-    /// How much there is of its body.
+    /// How much there is of the body.
     pub extent: Extent,
-    /// It is taken apart: not its body as it is takes part in what servers send back.
+    /// The message is shown in parts, so ICAP responses are about parts and never about the body as a whole.
     pub is_apart: bool,
 }
 
 impl Message<'_> {
-    /// From where on a part of an answer is large: in bytes.
+    /// From how many bytes on a changed body counts as large.
     pub fn large(&self) -> u64 {
         (self.response_limit() / 8).min(PAGE_BYTES)
     }
 
-    /// What is kept of an answer's body about what is shown so.
+    /// How much of the ICAP response's body is kept, for a body that is shown as `shown`.
     pub fn keep(&self, shown: &Shown) -> Keep {
         if let Shown::Streamed(_) = shown {
             // What the server sends goes on as it comes.
@@ -53,7 +53,7 @@ impl Message<'_> {
         }
     }
 
-    /// Which message it is, for verdict and log, where it is shown by that request.
+    /// How verdict and log name a message that this request shows.
     pub fn scan_kind(&self, request: &Request) -> verdict::Scan {
         match (self.direction, request.method) {
             (Direction::Request, Method::Respmod) => verdict::Scan::Upload,
@@ -67,7 +67,8 @@ impl Message<'_> {
         self.scan_kind(request) == verdict::Scan::Upload
     }
 
-    /// The largest body that is taken from an answer: it has to fit where the original was, or is a response.
+    /// The largest body that is accepted from an ICAP response. It has to fit the buffer of the original, or is a
+    /// response.
     pub fn response_limit(&self) -> u64 {
         self.profile
             .request_buffer_bytes

@@ -1,8 +1,8 @@
-//! One body shown to an ICAP service: waiting for a connection, the transaction on it, the retries, and what the answer means.
+//! One body shown to an ICAP service: waiting for a connection, the transaction on it, the retries, and the verdict.
 //!
-//! A message has one [`Submission`], or one for each part of a form. The message tells it what happens, by a verb for each input, and
-//! acts on the [`Step`] that comes back; what can't fail is an [`Effect`], which the caller performs before it acts on the step.
-//! A submission knows neither trailers nor outcomes of its message, and no clock.
+//! A message has one [`Submission`], or one for each part of a form. The message calls a method for each input and
+//! acts on the returned [`Step`]. An action that can't fail is an [`Effect`]; the caller performs effects before it
+//! acts on the step. A submission knows no trailers of its message, no outcomes and no clock.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 

@@ -1,4 +1,4 @@
-//! What icap_log tells of a transaction.
+//! Makes the icap_log record of a transaction.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::icap::Request;
 use crate::report::{Outcome, ScanRecord, redact_headers};
 use crate::verdict::Findings;
 
-/// The record of a transaction, or of a message that never had one. `attempt`: the transaction, and the server's address.
+/// The record of a transaction, or of a message without one. `attempt`: the transaction and the server's address.
 pub fn record(
     message: &Message<'_>,
     request: &Request,
@@ -58,7 +58,7 @@ pub fn record(
     }
 }
 
-/// Findings that are nothing but a reason.
+/// Findings with a reason and nothing else.
 pub fn reason_only(reason: String) -> Cow<'static, Findings> {
     Cow::Owned(Findings {
         reason: Some(reason),

@@ -1,39 +1,39 @@
-//! Whether a submission that lost its connection is sent anew, and when.
+//! Decides whether and when a submission that lost its connection is sent again.
 
 use crate::connection::{CheckoutOptions, Connections, PoolId};
 
-/// How many tries to reach a server may follow one another at once.
+/// How many tries to reach a server may follow without a pause.
 const QUICK_TRIES: u32 = 3;
-/// How long after the next one that came to nothing none is opened for that submission, in milliseconds; twice as long after each
-/// further one. Envoy tells its workers which servers live up to a second later than it knows it (`update_merge_window`).
+/// The pause after the next failed try, in milliseconds. It doubles with each further one. Envoy's main thread knows
+/// which servers live, and tells the workers up to a second later (`update_merge_window`).
 const NO_SERVER_PAUSE_MS: u64 = 50;
-/// How long after a sign of life it is worth looking for a server that lives, in milliseconds.
+/// How long after a sign of life a retry is worthwhile, in milliseconds.
 const HOPE_MS: u64 = 10_000;
 
 /// How a submission lost its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// The server had the submission.
+    /// The server had received the submission.
     Closed,
     /// No server could be reached.
     Unreachable,
-    /// Envoy knows of no server.
+    /// Envoy has no healthy server.
     NoServer,
 }
 
-/// What is known of the servers that a submission could still go to.
+/// What is known of the other servers of the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prospect {
-    /// There is but one, and no sign of life lately.
+    /// There is one server only, and it gave no sign of life lately.
     Poor,
-    /// There are several.
+    /// There are several servers.
     Several,
-    /// One was alive a moment ago.
+    /// A server was alive a moment ago.
     Alive,
 }
 
 impl Prospect {
-    /// What is known of the servers of a pool after that loss.
+    /// The prospect of the pool after this loss.
     pub fn of(connections: &Connections, pool: PoolId, loss: Loss, now_ms: u64) -> Self {
         let is_reached = loss == Loss::Closed;
         if !is_reached && connections.was_alive_within(pool, HOPE_MS, now_ms) {
@@ -46,10 +46,14 @@ impl Prospect {
     }
 }
 
-/// How often a submission may be sent anew in all. Of one server: once where the server had it, for it may hang up on this very
-/// one, and twice where no server could be reached, the first try having met a connection that the server had just closed.
-/// Where there is a prospect of another: until one that lives should have been met. Where Envoy knows of none, that is worth
-/// waiting for only if one was there a moment ago.
+/// How many retries a submission may have in all:
+///
+/// ```text
+///  loss         Poor  Several  Alive  why
+///  Closed         1      4       1    this very submission may make a server hang up
+///  Unreachable    2      4       8    the first try may have met a connection that the server had just closed
+///  NoServer       0      0       8    only a server that lived a moment ago is worth the wait
+/// ```
 fn allowed(loss: Loss, prospect: Prospect) -> u32 {
     match (loss, prospect) {
         (Loss::Closed, Prospect::Poor | Prospect::Alive) => 1,
@@ -60,7 +64,7 @@ fn allowed(loss: Loss, prospect: Prospect) -> u32 {
     }
 }
 
-/// The connection on which a submission that was sent anew `tries` times is to be sent anew again; `None`: not any more.
+/// The connection for the next retry of a submission with `tries` retries; `None`: no further retry.
 pub(super) fn after(
     loss: Loss,
     prospect: Prospect,
@@ -71,7 +75,7 @@ pub(super) fn after(
         .then(|| checkout_options(loss, tries.saturating_add(1), now_ms))
 }
 
-/// The connection for a submission that is sent anew for the `tries`-th time.
+/// The connection for retry number `tries`.
 pub(super) fn checkout_options(loss: Loss, tries: u32, now_ms: u64) -> CheckoutOptions {
     let slow = tries
         .checked_sub(QUICK_TRIES.saturating_add(1))
@@ -90,7 +94,7 @@ pub(super) fn checkout_options(loss: Loss, tries: u32, now_ms: u64) -> CheckoutO
 mod tests {
     use super::*;
 
-    /// The pauses before each retry, in milliseconds, until there is none.
+    /// The pauses before each retry, in milliseconds, until no retry follows.
     fn pauses(loss: Loss, prospect: Prospect) -> Vec<u64> {
         (0..)
             .map_while(|tries| after(loss, prospect, tries, 1_000))
@@ -99,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_submission_is_sent_anew_as_long_as_there_is_a_prospect() {
+    fn a_submission_is_retried_as_long_as_there_is_a_prospect() {
         let far = [0, 0, 0, 50, 100, 200, 400, 800];
         for (loss, prospect, expected) in [
             (Loss::Closed, Prospect::Poor, &[0][..]),
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_lost_a_connection_gets_no_kept_one() {
+    fn a_retry_gets_no_kept_connection() {
         for (loss, fresh) in [
             (Loss::Closed, true),
             (Loss::Unreachable, true),

@@ -1,4 +1,4 @@
-//! Reading the body that a transaction is about.
+//! Reads the body of a transaction.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -10,41 +10,42 @@ use super::window::Window;
 use crate::host::{Host, HostError};
 use crate::icap::{BodyProgress, Direction};
 
-/// What of the message's body is shown to a server.
+/// Which part of the message's body a server is shown.
 #[derive(Clone, Debug)]
 pub enum Shown {
-    /// All of it, as it comes.
+    /// The whole body, as it arrives.
     Whole,
-    /// All of it, of which nothing in front of `from` is needed any more. What stands there is at `at` in the host's buffer.
+    /// The whole body; the filter no longer needs the bytes before `from`. The byte at `from` stands at `at` in the
+    /// host's buffer.
     Rest {
-        /// A place in the body.
+        /// An offset in the body.
         from: u64,
-        /// Its place in the buffer.
+        /// The offset of the same byte in the buffer.
         at: u64,
     },
     /// All of it, as it comes. What is still needed of it stands in the module.
     Streamed(Rc<Window>),
-    /// Ranges of it, one behind the other, all of which have come.
+    /// Ranges of the body, in order, all of which have arrived.
     Runs(Rc<[Range<u64>]>),
-    /// Its content without the framing, as it comes.
+    /// The content of the body without its framing, as it arrives.
     Content(Rc<Content>),
-    /// What an encoded part of it says, all of which has come.
+    /// The decoded content of an encoded part that has arrived in full.
     Decoded(Rc<Decoded>),
-    /// That of its content, which is coded: ranges are those of the decoded content.
+    /// A part of a coded body: ranges count in the decoded content.
     Within(Rc<Encoded>, Rc<Shown>),
 }
 
 /// How much there is of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// What has come.
+    /// How much has arrived.
     pub progress: BodyProgress,
-    /// How much there will be, where that was announced.
+    /// How much there will be, where this was announced.
     pub announced: Option<u64>,
 }
 
 impl Extent {
-    /// There are so many bytes, and no more will come.
+    /// A body of so many bytes that has ended.
     fn all(available: u64) -> Self {
         Self {
             progress: BodyProgress {
@@ -57,7 +58,7 @@ impl Extent {
 }
 
 impl Shown {
-    /// How much there is of what is shown, of a message of which there is so much.
+    /// How much there is of the shown body, when there is so much of the message.
     pub fn extent(&self, message: Extent) -> Extent {
         match self {
             Self::Whole | Self::Rest { .. } | Self::Streamed(_) => message,
@@ -68,7 +69,7 @@ impl Shown {
         }
     }
 
-    /// How many bytes will be shown, of a message that is not shown as it is; `None`: that is not known.
+    /// The announced length of the shown body, where it is not the whole message; `None`: unknown.
     pub fn announced(&self) -> Option<u64> {
         match self {
             Self::Whole | Self::Rest { .. } | Self::Streamed(_) => None,
@@ -77,12 +78,12 @@ impl Shown {
     }
 }
 
-/// Where a body is.
+/// Where a body stands.
 #[derive(Debug)]
 pub enum Source<'a, H> {
-    /// In the host's buffer of that context, or a part of it.
+    /// In the host's buffer of this context, or in a part of it.
     Host(&'a H, u32, Direction, &'a Shown),
-    /// Here.
+    /// In the filter's memory.
     Memory(&'a [u8]),
 }
 
@@ -98,7 +99,7 @@ impl<H: Host> Source<'_, H> {
     /// Appends a range of the body.
     ///
     /// # Errors
-    /// The host does not give it, or gives less.
+    /// The host does not give the range, or gives less.
     pub fn read(self, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), HostError> {
         let in_memory = |range: &Range<u64>| {
             let start = usize::try_from(range.start).map_err(|_| HostError::SHORT_BODY)?;
@@ -136,10 +137,10 @@ impl<H: Host> Source<'_, H> {
     }
 }
 
-/// Appends a range of something.
+/// Appends a range of a body.
 type Read<'r> = dyn FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), HostError> + 'r;
 
-/// Appends a range of what is shown of something that `read` gives ranges of.
+/// Appends a range of the shown body. `read` appends ranges of the body behind it.
 fn read_shown(
     shown: &Shown,
     range: Range<u64>,
@@ -163,7 +164,7 @@ fn read_shown(
                 read_shown(&coded, range, out, read)
             });
         }
-        // One content is coded once.
+        // A content has one coding at most.
         Shown::Whole | Shown::Within(..) => vec![range],
     };
     for range in places {
@@ -176,7 +177,7 @@ fn read_shown(
     }
 }
 
-/// The ranges of the message that are `range` of what these runs show, as far as they reach.
+/// The ranges of the message that make up `range` of these runs, as far as the runs reach.
 fn within(runs: &[Range<u64>], range: Range<u64>) -> impl Iterator<Item = Range<u64>> {
     let mut begin = 0_u64;
     runs.iter().filter_map(move |run| {

@@ -1,4 +1,4 @@
-//! What comes of a submission's transition.
+//! The results of a submission's transitions.
 
 use std::borrow::Cow;
 
@@ -10,20 +10,20 @@ use crate::connection::{Owner, StreamToken, UnitId};
 use crate::report::ScanRecord;
 use crate::verdict::{BlockWith, Rest};
 
-/// The record of a transaction, whose action is not decided yet: `ICAP_FAILED`.
+/// The record of a transaction. Its action is `ICAP_FAILED` until it is decided.
 pub type Record = Box<ScanRecord<'static>>;
 
-/// What its message is told. Every step but the first is a submission's last.
+/// What a submission tells its message. Every step but `Pending` is the submission's last.
 #[derive(Debug)]
 #[must_use]
 pub enum Step {
-    /// It waits.
+    /// The submission waits.
     Pending,
-    /// What was shown may go on as it is.
+    /// The shown body may go on as it is.
     Pass(Record),
-    /// Something else is to take the place of what was shown.
+    /// Another message takes the place of the shown one.
     Change(Record, Box<Change>),
-    /// What was shown may not go on. The client gets the page of that answer, or the profile's own.
+    /// The shown body may not go on. The client gets the page of that ICAP response, or the profile's own.
     Block(Record, BlockWith, Box<IcapResponse>),
     /// There is no verdict.
     Fail(Record, Failure),
@@ -32,9 +32,9 @@ pub enum Step {
 /// Another message in the place of what was shown.
 #[derive(Debug)]
 pub struct Change {
-    /// The answer that brings it.
+    /// The ICAP response that brings the new message.
     pub response: IcapResponse,
-    /// What the answer says where that message can't be put in place: for [`unusable`].
+    /// What the ICAP response says if the new message can't be put in place: for [`unusable`].
     pub rest: Rest,
 }
 
@@ -43,36 +43,38 @@ pub struct Change {
 pub struct Failure {
     /// The cause.
     pub cause: Cause,
-    /// Whether the original may go on where the profile lets it: no other message has begun in its place.
+    /// Whether the profile may let the original go on. False once another message has begun in its place.
     pub may_open: bool,
 }
 
-/// What a transition has done besides, and what its caller is to do about it.
+/// An action besides the step, for the caller to perform.
 #[derive(Debug)]
 pub enum Effect {
-    /// A transaction failed and is tried again: to be logged.
+    /// A transaction failed and is tried again. The caller logs it.
     Record(Record),
-    /// A retry: to be counted.
+    /// A retry, to be counted.
     Retried,
-    /// Its connection was taken for others: to be counted.
+    /// The submission gave its connection to others, to be counted.
     Preempted,
-    /// The server needed no more than the preview: to be counted.
+    /// The server decided on the preview alone, to be counted.
     PreviewDecided,
-    /// An answer of that server carried this `ISTag`.
+    /// An ICAP response of this server carried this `ISTag`.
     Istag {
         /// The server's address.
         peer: String,
         /// The tag.
         tag: String,
     },
-    /// The submission has something to send that has to wait for another callback: [`body`](super::Submission::body) then.
+    /// The submission wants to send and has to wait for another callback: call [`body`](super::Submission::body)
+    /// then.
     WakeUp(UnitId),
-    /// A connection that was given back works for that one now.
+    /// A connection that was given back now works for this owner.
     Handed(Owner, StreamToken),
 }
 
-/// The step of a submission whose answer came, and to nothing. Where the answer says that something was found the original is no
-/// substitute: it is blocked. `change_begun`: a server has begun to send a message in the place of the original.
+/// The step of a submission whose ICAP response arrived and can't be used. If the response reports a threat, the
+/// original must not go on: the step blocks. `change_begun`: a server has begun to send a message in the place of the
+/// original.
 pub fn unusable(
     change_begun: bool,
     mut record: Record,

@@ -1,4 +1,5 @@
-//! Base64 with padding, in lines or not. All decoders leave line ends out; of other bytes between they make different things.
+//! Decodes Base64 with padding, in lines or not. All decoders skip line ends; they differ on other bytes, which are
+//! refused.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,9 +8,9 @@ use super::Undecodable;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Base64 {
-    /// What has come of a group of four.
+    /// The bytes of a group of four so far.
     group: Vec<u8>,
-    /// The last group had padding.
+    /// Whether the last group had padding.
     ended: bool,
 }
 

@@ -1,4 +1,4 @@
-//! One interface for all encodings.
+//! The decoder: one interface for all encodings.
 
 use std::error::Error;
 use std::fmt;
@@ -9,7 +9,7 @@ use super::quoted_text::QuotedPrintable;
 /// How a body is encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TransferEncoding {
-    /// 7bit, 8bit or binary: not at all.
+    /// 7bit, 8bit or binary: not encoded.
     #[default]
     Identity,
     /// RFC 2045 section 6.8.
@@ -18,13 +18,13 @@ pub enum TransferEncoding {
     QuotedPrintable,
 }
 
-/// Why a body can't be decoded, or not in one way only.
+/// Why a body can't be decoded, or could be decoded in two ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Undecodable {
-    /// Not Base64, with padding, in lines or not.
+    /// The body is not Base64 with padding.
     Base64,
-    /// Not quoted-printable.
+    /// The body is not quoted-printable.
     QuotedPrintable,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Display for Undecodable {
 
 impl Error for Undecodable {}
 
-/// Decodes one body as it arrives. It holds a few bytes, and never gives more bytes than it got.
+/// Decodes one body as it arrives. Holds a few bytes, and never returns more bytes than it got.
 #[derive(Clone, Debug)]
 pub struct Decoder(Kind);
 
@@ -64,7 +64,7 @@ impl Decoder {
         })
     }
 
-    /// Decodes the next bytes and appends what they say. After an error the decoder is of no use.
+    /// Decodes the next bytes and appends the result. After an error the decoder is of no use.
     pub fn decode(&mut self, bytes: &[u8], decoded: &mut Vec<u8>) -> Result<(), Undecodable> {
         match &mut self.0 {
             Kind::Identity => decoded.extend_from_slice(bytes),
@@ -74,7 +74,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Says that the body has ended.
+    /// The body has ended.
     pub fn finish(&self) -> Result<(), Undecodable> {
         match &self.0 {
             Kind::Identity => Ok(()),

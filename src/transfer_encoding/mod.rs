@@ -1,5 +1,5 @@
-//! The transfer encodings of MIME (RFC 2045 section 6), sans-IO and strict: what two programs could decode in two ways is
-//! [`Undecodable`].
+//! The transfer encodings of MIME (RFC 2045 section 6), sans-IO and strict: a body that two programs could decode in
+//! two ways is [`Undecodable`].
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 

@@ -1,4 +1,4 @@
-//! Quoted-printable.
+//! Decodes quoted-printable (RFC 2045 section 6.7).
 
 use super::Undecodable;
 
@@ -11,15 +11,15 @@ pub(super) struct QuotedPrintable {
 enum State {
     #[default]
     Text,
-    /// Behind a space or a tab, which may not end a line: some drop it there.
+    /// After a space or a tab. A line may not end here: some programs drop the space.
     Space,
     Cr,
     Escape,
-    /// Behind an escape's first digit.
+    /// After an escape's first digit.
     Digit(u8),
-    /// Within the line end that an escape takes away.
+    /// Within the line end that an escape removes.
     SoftCr,
-    /// Behind that line end, where a body may not end.
+    /// After that line end. A body may not end here.
     Soft,
 }
 
@@ -61,7 +61,7 @@ fn next(state: State, byte: u8, decoded: &mut Vec<u8>) -> Option<State> {
         }
         (State::Escape, b'\r') => State::SoftCr,
         (State::SoftCr, b'\n') => State::Soft,
-        // Some read digits in lower case, others leave them as they are.
+        // Some programs accept lower-case digits, others leave such escapes as they are.
         (State::Escape, b'0'..=b'9' | b'A'..=b'F') => State::Digit(digit(byte)?),
         (State::Digit(high), b'0'..=b'9' | b'A'..=b'F') => {
             decoded.push(high << 4 | digit(byte)?);

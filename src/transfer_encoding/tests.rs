@@ -1,3 +1,5 @@
+//! Base64 and quoted-printable, compared with other decoders.
+
 use super::*;
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -58,7 +60,7 @@ fn base64_in_lines() {
 }
 
 #[test]
-fn what_is_no_base64() {
+fn broken_base64() {
     for text in [
         "aGVsbG8",
         "aGVsbG8==",
@@ -109,7 +111,7 @@ fn quoted_printable_text() {
 }
 
 #[test]
-fn what_is_no_quoted_printable() {
+fn broken_quoted_printable() {
     for text in [
         "=", "=3", "=3d", "=3D=", "=G0", "=0G", "= \r\n", "=\n", "=\r", "=\rx", "a\nb", "a\rb",
         "a\r", "a \r\nb", "a\t\r\n", "a ", "\t", "\u{e4}", "\0", "\u{7f}", "==3D", "a=\r\n",

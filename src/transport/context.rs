@@ -1,4 +1,4 @@
-//! The contexts of the upstream role: one for each connection, and what they share.
+//! The contexts of the transport role, one for each connection to an ICAP server, and the list of connections to close.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -9,15 +9,18 @@ use crate::bug::{Bug, bug};
 use crate::host::{BodyEdit, Fields, Host, HostResult, LocalResponse, Next, STREAM_FIELD};
 use crate::icap::Direction;
 
-/// What the client of a listener reads that has this role among its filters.
+/// The body of the local reply where this role stands, by mistake, among the filters of a listener.
 const WRONG_PLACE: &[u8] = b"The content could not be scanned.\n";
 
-/// Connections that are to be closed.
+/// Connections that the root context is to close, one a tick.
 ///
-/// They are closed from the tick of the root context: the close is reported to the filter role at once, and that is in the
-/// midst of a callback while it sends. Each has a tick of its own: the host keeps what a callback asks for until that
-/// returns, and of two closes the second would wait while the first is reported; whatever the filter role then sends
-/// makes the host run the second, in the midst of that sending.
+/// Envoy reports a close to the filter role at once. So the close must not come within a callback in which the filter role
+/// sends, and two closes must not come in one callback, since Envoy puts each off until that callback ends:
+///
+/// ```text
+///  two closes in one tick ──tick ends──▶ Envoy closes the first, reports it ──▶ the filter role sends
+///                                                           Envoy closes the second within that send ◀──┘
+/// ```
 #[derive(Debug)]
 pub struct PendingCloses<H> {
     host: H,
@@ -26,7 +29,7 @@ pub struct PendingCloses<H> {
 }
 
 impl<H: Host> PendingCloses<H> {
-    /// None so far. `root` is the root context.
+    /// No connection so far. `root` is the number of the root context.
     pub fn new(host: H, root: u32) -> Self {
         Self {
             host,
@@ -35,13 +38,13 @@ impl<H: Host> PendingCloses<H> {
         }
     }
 
-    /// Closes that connection soon.
+    /// Has the connection of that context closed at a tick of its own.
     fn add(&self, context: u32) {
         self.contexts.borrow_mut().push_back(context);
         self.wake(1);
     }
 
-    /// Closes one of those that are to be closed.
+    /// Closes the connection that waits longest, and asks for another tick if more wait.
     pub fn on_tick(&self) {
         let (context, more) = {
             let mut contexts = self.contexts.borrow_mut();
@@ -79,15 +82,15 @@ pub struct TransportContext<H> {
     host: H,
     id: u32,
     outgoing: RefCell<Deframer>,
-    /// Given up: nothing more goes to the server.
+    /// The connection is about to close: nothing more goes to the server.
     given_up: Cell<bool>,
-    /// This is no connection of the filter role.
+    /// The filter role did not open this stream.
     is_misplaced: Cell<bool>,
     pending_closes: Rc<PendingCloses<H>>,
 }
 
 impl<H: Host> TransportContext<H> {
-    /// A connection of which nothing has been sent.
+    /// A connection on which nothing has been sent.
     pub fn new(host: H, id: u32, pending_closes: Rc<PendingCloses<H>>) -> Self {
         Self {
             host,
@@ -99,7 +102,7 @@ impl<H: Host> TransportContext<H> {
         }
     }
 
-    /// Takes the prefixes out of the `len` bytes that are about to be sent, and says whether to hang up instead.
+    /// Takes the gRPC prefixes out of the `len` bytes that are about to be sent. True: the connection is to close instead.
     fn strip(&self, len: usize) -> HostResult<bool> {
         let outgoing = self.outgoing.borrow_mut().payload(len, |range, out| {
             self.host
@@ -112,11 +115,11 @@ impl<H: Host> TransportContext<H> {
             [] => self
                 .host
                 .edit_body(Direction::Request, BodyEdit::DrainFront(len)),
-            // The rule: one message, whose prefix goes and whose payload stays where it is.
+            // As a rule one message: its prefix goes, its payload stays where it is.
             [only] if only.end == len => self
                 .host
                 .edit_body(Direction::Request, BodyEdit::DrainFront(only.start)),
-            // Messages that were joined while the connection was being established. The host can only cut at the front.
+            // Envoy joins messages while the connection is being established. The host can cut at the front only.
             several => {
                 let mut payload = Vec::with_capacity(len);
                 let all = match bug(Bug::JoinedMessagesLost) {
@@ -138,14 +141,14 @@ impl<H: Host> TransportContext<H> {
         .map(|()| false)
     }
 
-    /// Ends the connection, which the filter role learns as the close of its stream.
+    /// Has the connection closed soon. The filter role sees the close of its stream.
     fn close_soon(&self) -> Next {
         self.given_up.set(true);
         self.pending_closes.add(self.id);
         Next::Pause
     }
 
-    /// A framing that went wrong would show the server half a message: the connection ends instead.
+    /// Closes the connection where an edit failed: the server would see a broken ICAP request.
     fn or_close(&self, result: HostResult) -> Next {
         match result {
             Ok(()) => Next::Continue,
@@ -156,16 +159,16 @@ impl<H: Host> TransportContext<H> {
         }
     }
 
-    /// A stream of the filter role is about to be sent. Anything else means that this role stands in a listener, where it would
-    /// tear messages apart.
+    /// The headers of a stream are about to be sent. If the filter role did not open the stream, this role stands in a
+    /// listener, where it would tear messages apart: the client gets a local reply.
     pub fn on_outgoing_headers(&self) -> Next {
         match self.host.header(Direction::Request, STREAM_FIELD) {
             Ok(Some(_)) => Next::Continue,
             _ => {
                 self.is_misplaced.set(true);
                 log::error!(
-                    "icap transport: a message comes that is no connection of the filter: the role \"transport\" belongs \
-                     into the upstream filters of the ICAP cluster; a listener needs the filter with its profiles"
+                    "icap transport: refused a stream that the filter role did not open: the role \"transport\" belongs \
+                    into the upstream filters of the ICAP cluster; a listener needs the filter with its profiles"
                 );
                 if let Err(e) = self.host.respond(&LocalResponse {
                     status: 503,
@@ -194,7 +197,7 @@ impl<H: Host> TransportContext<H> {
         }
     }
 
-    /// The connection is established: the filter role learns it as the headers of a gRPC response.
+    /// The connection is established. The filter role sees the headers of a gRPC response, with the server's address.
     pub fn on_established(&self) -> Next {
         if self.is_misplaced.get() {
             return Next::Continue;

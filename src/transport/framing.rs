@@ -1,27 +1,27 @@
-//! The gRPC length prefix: where it stands in what goes out, and what it is for what comes in.
+//! The gRPC length prefix: finds it in the bytes that go to the server, and makes it for those that come back.
 
 use std::ops::Range;
 
 /// Bytes of a gRPC message prefix: one of flags, four of length, big-endian.
 pub const PREFIX_BYTES: usize = 5;
 
-/// The prefix for a message of that length.
+/// The prefix for a message of that length in bytes. `None` where the length does not fit into 32 bits.
 pub fn prefix(len: usize) -> Option<[u8; PREFIX_BYTES]> {
     let [a, b, c, d] = u32::try_from(len).ok()?.to_be_bytes();
     Some([0, a, b, c, d])
 }
 
-/// What a piece of the outgoing stream holds.
+/// Where the payload stands in a piece of the outgoing stream.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outgoing {
-    /// The parts that are payload, in order.
+    /// The ranges of bytes that are payload, in order.
     pub payload: Vec<Range<usize>>,
-    /// An empty message was in it: the filter role wants the connection closed. It has no other use, since nothing is
-    /// sent without content.
+    /// The piece holds an empty message, by which the filter role asks to close the connection. Empty messages mean nothing
+    /// else.
     pub close_soon: bool,
 }
 
-/// Finds the prefixes in a byte stream of messages, however the stream is cut.
+/// Finds the prefixes in a byte stream of gRPC messages, wherever the stream is cut into pieces.
 ///
 /// ```text
 ///  Prefix { have } ──5 bytes──▶ Payload { left } ──left = 0──▶ Prefix { have: [] }
@@ -46,11 +46,10 @@ impl Default for Deframer {
 }
 
 impl Deframer {
-    /// Takes the next `len` bytes. `read` appends the bytes of a range; it is only asked for prefixes, so that payload is not
-    /// copied.
+    /// Takes the next `len` bytes. `read` appends the bytes of a range; the deframer reads prefixes only, so no payload is copied.
     ///
     /// # Errors
-    /// What `read` gave.
+    /// The error of `read`.
     pub fn payload<E>(
         &mut self,
         len: usize,
@@ -99,7 +98,7 @@ mod tests {
         out
     }
 
-    /// Payload that comes out when `bytes` come in cut into pieces of these sizes, and the most that was read at once.
+    /// The payload of `bytes` cut into pieces of the sizes `cuts`, and the most bytes that were read at once.
     fn run(bytes: &[u8], cuts: &[usize]) -> (Vec<u8>, usize) {
         let (mut deframer, mut out, mut rest, mut longest) =
             (Deframer::default(), Vec::new(), bytes, 0);

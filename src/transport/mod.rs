@@ -1,7 +1,7 @@
-//! The upstream role: between a gRPC stream and the raw bytes of an ICAP connection.
+//! The transport role: stands between a gRPC stream and the raw bytes of an ICAP connection.
 //!
 //! Envoy carries a gRPC stream of the filter role to a cluster whose connection pool speaks raw TCP. This role takes the
-//! gRPC framing off what goes out and puts it on what comes back, and reports which server the connection leads to.
+//! gRPC framing off outgoing bytes, puts it on incoming bytes, and tells the filter role the server's address.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 

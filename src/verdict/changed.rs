@@ -1,34 +1,34 @@
-//! Whether the head that a server sent back is the one it was shown.
+//! Compares the HTTP head that a server sent back with the one that it was shown.
 
 use std::iter;
 
 use crate::icap::{Header, Headers, RequestHead, ResponseHead, is_hop_by_hop};
 
-/// Fields beside those of one hop that say nothing about a change of the message, lower case: what frames the body, which is
-/// compared by itself, and what any intermediary writes by its nature.
+/// Fields, beside hop-by-hop ones, that are no sign of a change; lower case. They frame the body, which is compared
+/// by itself, or any intermediary writes them.
 const NOT_COMPARED: [&str; 4] = ["content-length", "date", "via", "warning"];
 
-/// Whether `got`, the `req-hdr` of an answer, is `sent` unchanged.
+/// Whether `got`, the `req-hdr` of an ICAP response, is `sent` unchanged.
 ///
-/// Method and target are compared as text, but for a target that came back in absolute form with the host that was sent: proxies
-/// in front of a scanner make it so. Header fields are compared without regard to the order of different names,
-/// the case of names, blanks around and runs of blanks within values, and to whether equal names stand in several
-/// fields or in one, joined by `, `. Not compared are `Connection` and the fields it names, `Keep-Alive`,
-/// `Proxy-Authenticate`, `Proxy-Authorization`, `Proxy-Connection`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade`,
-/// `Content-Length`, `Via`, `Date` and `Warning`.
+/// Compares method and target as text. A target in absolute form with the same host counts as the same, because
+/// proxies in front of a scanner write that form. In header fields these differences do not count: the order of
+/// different names, the case of names, blanks around values, the length of runs of blanks, and whether equal names
+/// stand in several fields or in one, joined by `, `. Not compared: `Connection` and the fields it names,
+/// `Keep-Alive`, `Proxy-Authenticate`, `Proxy-Authorization`, `Proxy-Connection`, `TE`, `Trailer`,
+/// `Transfer-Encoding`, `Upgrade`, `Content-Length`, `Via`, `Date`, `Warning`.
 pub fn same_request(sent: &RequestHead, got: &RequestHead) -> bool {
     sent.method == got.method
         && same_target(sent, &got.target)
         && same_headers(&sent.headers, &got.headers)
 }
 
-/// Whether `got`, the `res-hdr` of an answer to RESPMOD, is `sent` unchanged. Header fields are compared as by
+/// Whether `got`, the `res-hdr` of an ICAP response to RESPMOD, is `sent` unchanged. Compares header fields like
 /// [`same_request`].
 pub fn same_response(sent: &ResponseHead, got: &ResponseHead) -> bool {
     sent.status == got.status && same_headers(&sent.headers, &got.headers)
 }
 
-/// Whether `got` is the target that was sent, or its absolute form (RFC 9112 section 3.2.2).
+/// Whether `got` is the sent target, or its absolute form (RFC 9112 section 3.2.2).
 fn same_target(sent: &RequestHead, got: &[u8]) -> bool {
     if sent.target == got {
         return true;
@@ -51,7 +51,7 @@ fn same_headers(sent: &Headers, got: &Headers) -> bool {
     let same_field = |(a, b): (&Header, &Header)| {
         a.name.eq_ignore_ascii_case(&b.name) && words(&a.value).eq(words(&b.value))
     };
-    // An echo keeps the order as a rule: then nothing needs to be sorted.
+    // An echo usually keeps the order, and then nothing has to be sorted.
     let mut rest = (compared(sent), compared(got));
     loop {
         match (rest.0.next(), rest.1.next()) {
@@ -78,7 +78,7 @@ fn same_group(sent: &[&Header], got: &[&Header]) -> bool {
     name(sent) == name(got) && joined(sent).eq(joined(got))
 }
 
-/// The fields that count, sorted by name; equal names keep their order.
+/// The compared fields, sorted by name; equal names keep their order.
 fn by_name(headers: &Headers) -> Vec<&Header> {
     let mut fields: Vec<&Header> = compared(headers).collect();
     fields.sort_by_cached_key(|h| h.name.to_ascii_lowercase());

@@ -1,4 +1,4 @@
-//! The verdict headers of an answer, weighed.
+//! Collects the verdict headers of an ICAP response and weighs them.
 
 use crate::config::{IcapHeaderMatcher, Profile};
 use crate::icap::{Headers, HttpHead};
@@ -7,29 +7,29 @@ use crate::product::{self, BLOCKING_WORDS, Sign, Trouble};
 use super::text::{clean, says_nothing, unquoted};
 use super::{Findings, IcapResponseView, Scan, Violation, infection, violations};
 
-/// What the headers say as a whole.
+/// What the verdict headers say together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// Nothing.
     Silent,
-    /// Something was found, and all of it was repaired or removed.
+    /// The server found something, and repaired or removed all of it.
     Repaired,
-    /// Something was found and is still there, or the server says that it blocked.
+    /// The server found something that is still there, or says that it blocked.
     Harmful,
 }
 
 /// What an error code says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Code {
-    /// The content was refused.
+    /// The server refused the content.
     Refused,
-    /// The server can't look into the content, as the code says.
+    /// The server can't look into the content, for the reason in the code.
     Unscannable(String),
-    /// The server is in trouble.
+    /// The server itself is in trouble.
     Own,
 }
 
-/// Whether `name: value` is that header with such a value.
+/// Whether `name: value` matches the configured header.
 pub(super) fn says(header: &IcapHeaderMatcher, name: &str, value: &[u8]) -> bool {
     header.name.eq_ignore_ascii_case(name)
         && match &header.value {
@@ -38,7 +38,7 @@ pub(super) fn says(header: &IcapHeaderMatcher, name: &str, value: &[u8]) -> bool
         }
 }
 
-/// The verdict headers of one answer.
+/// The verdict headers of one ICAP response.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     harmful: bool,
@@ -54,9 +54,9 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// Reads the ICAP headers and those of an encapsulated response (squidclamav puts its verdict there too). In an
-    /// answer to RESPMOD the latter count only where the original response had not the same: they would be the
-    /// application's. Those of an encapsulated request never count: they are the client's.
+    /// Reads the ICAP headers and those of an encapsulated response, where squidclamav puts its verdict. In an ICAP
+    /// response to RESPMOD the latter count only if the original response did not have the same: otherwise they are
+    /// the application's. Headers of an encapsulated request never count: they are the client's.
     pub(super) fn gather(view: &IcapResponseView<'_>, profile: &Profile) -> Self {
         let mut evidence = Self::default();
         evidence.read(view.headers, None, profile);
@@ -112,7 +112,7 @@ impl Evidence {
                 if let Some(found) = violations::parse(value) {
                     self.resolve(found.repaired);
                     let room = violations::MAX_VIOLATIONS.saturating_sub(self.violations.len());
-                    // The same list in the ICAP and in the HTTP headers is one list.
+                    // The ICAP head and the HTTP head may carry the same list; it counts once.
                     if self.violations != found.list {
                         self.violations.extend(found.list.into_iter().take(room));
                     }
@@ -149,7 +149,7 @@ impl Evidence {
         self.harmful |= !repaired;
     }
 
-    /// What the headers say as a whole. One part that was not repaired outweighs all that were.
+    /// What all headers say together. One part that was not repaired outweighs all repaired ones.
     pub(super) fn standing(&self) -> Standing {
         if self.harmful || (self.named && !self.repaired) {
             Standing::Harmful
@@ -160,10 +160,10 @@ impl Evidence {
         }
     }
 
-    /// What an error code says. `None`: there is none.
+    /// What the error code says; `None` without one.
     pub(super) fn by_code(&self) -> Option<Code> {
         let code = self.error_code.as_deref()?;
-        // Details may stand behind it.
+        // Details may follow the code.
         let word = code.split([';', ',', ' ']).next().unwrap_or_default();
         Some(match product::trouble(word) {
             None => Code::Refused,

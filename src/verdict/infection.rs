@@ -2,13 +2,13 @@
 
 use super::text::clean;
 
-/// What one `X-Infection-Found` says. Its type (virus, mail policy, container violation) changes nothing: each counts.
+/// What one `X-Infection-Found` says. Its type (virus, mail policy, container violation) makes no difference.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Infection {
-    /// `Resolution=1`: the body in the answer is the repaired copy. A missing, unknown or contradictory resolution is
-    /// taken as not repaired.
+    /// `Resolution=1`: the body in the ICAP response is the repaired copy. A missing, unknown or contradictory
+    /// resolution counts as not repaired.
     pub(super) repaired: bool,
-    /// The threat's name, where it has one.
+    /// The threat's name, if the header has one.
     pub(super) threat: Option<String>,
 }
 

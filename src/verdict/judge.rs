@@ -1,4 +1,4 @@
-//! The verdict on one answer.
+//! Judges one ICAP response.
 
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, Profile};
@@ -8,38 +8,39 @@ use crate::product::{Product, REFUSALS, Trouble};
 use super::evidence::{Code, Evidence, Standing, says};
 use super::{Findings, status};
 
-/// Which message was scanned.
+/// Which message was scanned, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scan {
     /// A request, by REQMOD.
     Request,
     /// A response, by RESPMOD.
     Response,
-    /// A request, by RESPMOD: its body is shown as that of a download.
+    /// A request, by RESPMOD: its body was shown as that of a download.
     Upload,
 }
 
-/// What the body of an answer is against the body that was scanned.
+/// How the body of an ICAP response differs from the scanned body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyChange {
-    /// The answer has no body and takes none away: it has no HTTP head either, or the scanned message had no body.
+    /// The ICAP response has no body and takes none away: it has no HTTP head either, or the scanned message had no
+    /// body.
     None,
     /// The decoded body is the original, byte for byte.
     Same,
-    /// The body is another one; also where an HTTP head with `null-body` takes away the body that a message had.
+    /// The body is another one. Also: an HTTP head with `null-body` takes away the body that the message had.
     Changed,
-    /// The body is the beginning of the original, and nothing says that this is to be all of it: the server ended the message
-    /// early, as those do that give the first part back before they know what is in the rest. An incomplete message must not
-    /// become a complete one (RFC 9112 section 8).
+    /// The body is the beginning of the original, and nothing says that the rest was meant to go: the server ended
+    /// the message early. Servers do so that send the first part back before they have scanned the rest. An
+    /// incomplete message must not become a complete one (RFC 9112 section 8).
     CutOff,
 }
 
-/// What an answer says of which something is missing.
+/// What an incomplete ICAP response says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rest {
     /// Nothing.
     Silent,
-    /// Something was found, or the server began to answer in the application's stead: it blocks.
+    /// The server found something, or began to send a local reply: the message is blocked.
     Found(Findings),
     /// The server is in trouble: one short sentence.
     Trouble(String),
@@ -49,10 +50,10 @@ pub enum Rest {
 
 /// Why a message is blocked of which the server sent back only the beginning.
 const ENDED_EARLY: &str = "the server ended the message early";
-/// Why a message is blocked for which the server announced a response that has no head.
+/// Why a message is blocked for which the server announced a response without a head.
 const NO_HEAD: &str = "the server announced a response and sent no head of one";
 
-/// One complete final answer of an ICAP server.
+/// One complete final ICAP response.
 #[derive(Clone, Copy, Debug)]
 pub struct IcapResponseView<'a> {
     /// Which message was scanned.
@@ -63,18 +64,19 @@ pub struct IcapResponseView<'a> {
     pub headers: &'a Headers,
     /// The encapsulated HTTP head.
     pub http: Option<&'a HttpHead>,
-    /// The response that was scanned, or as which an upload was, as it was shown to the server; `None` for a request.
+    /// The response that was scanned, or the response as which an upload was shown, as the server saw it; `None` for
+    /// a request.
     pub original_response: Option<&'a ResponseHead>,
-    /// Whether `http` differs from the head that was shown: see [`same_request`](super::same_request) and
-    /// [`same_response`](super::same_response). Of an upload, whether its status does. False where there is no `http`.
+    /// Whether `http` differs from the shown head: see [`same_request`](super::same_request) and
+    /// [`same_response`](super::same_response). For an upload, whether the status differs. False without `http`.
     pub head_changed: bool,
     /// The body.
     pub body: BodyChange,
-    /// The beginning of the encapsulated body, where there is a response with one.
+    /// The beginning of the encapsulated response's body, if it has one.
     pub page: &'a [u8],
 }
 
-/// What [`judge`] makes of an answer.
+/// The result of [`judge`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
     /// What is to be done.
@@ -83,12 +85,12 @@ pub struct Judgement {
     pub findings: Findings,
 }
 
-/// What is to be done with the message that was scanned.
+/// What happens to the scanned message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Forward it as it is.
     Pass,
-    /// Forward the message of the answer in its place.
+    /// Forward the message in the ICAP response in its place.
     Modify,
     /// Do not forward it.
     Block(BlockWith),
@@ -96,7 +98,7 @@ pub enum Verdict {
     Fail {
         /// The cause.
         cause: Cause,
-        /// One short sentence of what failed.
+        /// One short sentence that says what failed.
         reason: String,
     },
 }
@@ -104,33 +106,34 @@ pub enum Verdict {
 /// What the client gets for a blocked message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockWith {
-    /// The response of the answer.
+    /// The encapsulated response.
     ServerResponse,
-    /// The profile's `block_response`, because the answer has no response of its own or the profile does not want it.
+    /// The profile's `block_response`: the ICAP response has no response of its own, or the profile does not use it.
     OwnPage,
 }
 
-/// Judges one complete final answer.
+/// Judges one complete final ICAP response. The first rule that applies decides.
 ///
-/// The order, for a 2xx status:
-/// 1. REQMOD, and the answer is an HTTP response, or announces one: blocked, whatever its status (403, 200, 307), unless the
-///    product reports by it that there is no verdict, and no verdict header is there.
-/// 2. Verdict headers say that something was found and not repaired, or that the server blocked: blocked, be it a 204 or
-///    an unchanged 200.
+/// For a 2xx status:
+/// 1. REQMOD, and the ICAP response carries or announces an HTTP response: blocked, whatever the status of that (403,
+///    200, 307). Exception: the product reports by it that there is no verdict, and there is no verdict header.
+/// 2. Verdict headers say that something was found and not repaired, or that the server blocked: blocked, even with a
+///    204 or an unchanged 200.
 /// 3. The wrong kind of HTTP head: failed.
 /// 4. The message ends early: blocked.
-/// 5. Verdict headers say that all was repaired: modified if there is another body, and no error page in the place of a
-///    response; else blocked.
-/// 6. A status other than 200, 201, 204 and 206: failed, whatever it may mean.
-/// 7. RESPMOD, and a page of refusal stands in place of another status: blocked; one by which the product reports that there
-///    is no verdict: failed. Of an upload any other status blocks, and an HTML page in the place of another type.
-/// 8. A status that is a verdict of that product, and no HTTP message: blocked.
-/// 9. Modified if head or body changed, else passed, but for a header that the profile requires for that. A 204 is honoured
-///    also where it was not offered: the original is still at hand.
+/// 5. Verdict headers say that everything was repaired: modified if there is another body, and no error page in the
+///    place of a response; else blocked.
+/// 6. A status other than 200, 201, 204 and 206: failed.
+/// 7. RESPMOD, and a page of refusal stands in place of another status: blocked. A page by which the product reports
+///    that there is no verdict: failed. For an upload, any other status and an HTML page in the place of another type:
+///    blocked.
+/// 8. A status by which this product blocks, and no HTTP message: blocked.
+/// 9. Modified if head or body changed, else passed, provided that every header is there that the profile requires. A
+///    204 counts even if it was not offered: the original is still at hand.
 ///
-/// Any other status: blocked by a verdict header, an error code that refuses the content, or a status that is itself a
-/// verdict (403); else failed, with the cause that the error code or the status says. An encapsulated page alone makes no
-/// verdict of an error.
+/// For any other status: blocked by a verdict header, by an error code that refuses the content, or by a status that
+/// is a verdict (403); else failed, with the cause that the error code or the status gives. An encapsulated page alone
+/// is no verdict.
 pub fn judge(view: &IcapResponseView<'_>, profile: &Profile) -> Judgement {
     let evidence = Evidence::gather(view, profile);
     let product = profile.vendor.product();
@@ -161,7 +164,7 @@ pub fn judge(view: &IcapResponseView<'_>, profile: &Profile) -> Judgement {
     if matches!(verdict, Verdict::Block(_)) {
         let why = match view.http {
             _ if view.is_cut_off() => Some(ENDED_EARLY),
-            None if view.answers_client() => Some(NO_HEAD),
+            None if view.is_local_reply() => Some(NO_HEAD),
             _ => None,
         };
         findings.reason = findings.reason.or(why.map(str::to_owned));
@@ -169,9 +172,10 @@ pub fn judge(view: &IcapResponseView<'_>, profile: &Profile) -> Judgement {
     Judgement { verdict, findings }
 }
 
-/// Judges an answer of which something is missing, because it broke off or can't be put in place: what was found, where what
-/// there is of it says so by itself, by a verdict header, an ICAP status that is a verdict, or `Encapsulated` that announces a
-/// response to REQMOD, and what the product reports beside a verdict. Such a message must not go on, be it told to fail open.
+/// Judges an incomplete ICAP response: it broke off, or its message can't be put in place. The received part may
+/// decide by itself: by a verdict header, an ICAP status that is a verdict, an `Encapsulated` that announces a
+/// response to REQMOD, or a product's report beside a verdict. Such a message must not go on, not even with
+/// `fail_open`.
 pub fn judge_head(view: &IcapResponseView<'_>, profile: &Profile) -> Rest {
     let evidence = Evidence::gather(view, profile);
     let product = profile.vendor.product();
@@ -192,7 +196,7 @@ pub fn judge_head(view: &IcapResponseView<'_>, profile: &Profile) -> Rest {
     match page.and_then(|page| report(view, product, page)) {
         Some((Cause::Unscannable, reason)) => Rest::Unscannable(reason),
         Some((_, reason)) => Rest::Trouble(reason),
-        None if (view.answers_client() && !bug(Bug::CutOffPageOpens))
+        None if (view.is_local_reply() && !bug(Bug::CutOffPageOpens))
             || (view.scan == Scan::Upload && page.is_some()) =>
         {
             Rest::Found(evidence.into_findings())
@@ -209,13 +213,14 @@ impl IcapResponseView<'_> {
         }
     }
 
-    /// Whether this answers REQMOD with a response, or announces one, be it one that can't be read.
-    fn answers_client(&self) -> bool {
+    /// Whether this is a local reply: the ICAP response to REQMOD carries a response or announces one, readable or
+    /// not.
+    fn is_local_reply(&self) -> bool {
         self.scan == Scan::Request
             && (self.response().is_some() || Announced::by(self.headers).response)
     }
 
-    /// Whether this brings a page for a person in the place of an upload of another type.
+    /// Whether this carries a page for a person in the place of an upload of another type.
     fn is_page_for_upload(&self) -> bool {
         self.scan == Scan::Upload
             && self.body == BodyChange::Changed
@@ -223,9 +228,9 @@ impl IcapResponseView<'_> {
             && !self.original_response.is_some_and(ResponseHead::is_html)
     }
 
-    /// Whether the message that is to go on ends early.
+    /// Whether the message that would go on ends early.
     pub fn is_cut_off(&self) -> bool {
-        self.body == BodyChange::CutOff && !self.answers_client()
+        self.body == BodyChange::CutOff && !self.is_local_reply()
     }
 }
 
@@ -236,7 +241,7 @@ fn of_success(
     standing: Standing,
 ) -> Verdict {
     let response = view.response();
-    if view.answers_client() {
+    if view.is_local_reply() {
         return match response.and_then(|response| report(view, product, response)) {
             Some((cause, reason)) if standing == Standing::Silent => {
                 Verdict::Fail { cause, reason }
@@ -250,7 +255,7 @@ fn of_success(
     if let (Scan::Response | Scan::Upload, Some(HttpHead::Request(_))) = (view.scan, view.http) {
         return Verdict::Fail {
             cause: Cause::Protocol,
-            reason: "HTTP request in the answer to RESPMOD".to_owned(),
+            reason: "HTTP request in the ICAP response to RESPMOD".to_owned(),
         };
     }
     if view.is_cut_off() {
@@ -258,9 +263,10 @@ fn of_success(
     }
     let defined = matches!(view.status, 200 | 201 | 204 | 206) || bug(Bug::UndefinedStatusPasses);
     let replaced = response.filter(|response| replaces_status(view, response));
-    // Another status is an answer to whom a download was for. Behind an upload there is nobody, but for its client.
-    let is_answer = |page: &ResponseHead| report(view, product, page).is_none();
-    let is_refused = view.scan == Scan::Upload && replaced.is_some_and(is_answer);
+    // For a download another status goes to the client who asked for it. An upload has no such client: another status
+    // is a local reply.
+    let is_reply = |page: &ResponseHead| report(view, product, page).is_none();
+    let is_refused = view.scan == Scan::Upload && replaced.is_some_and(is_reply);
     let is_page = replaced.is_none() && view.is_page_for_upload();
     if is_refused || is_page {
         return block(view, profile);
@@ -298,7 +304,7 @@ fn of_success(
     }
 }
 
-/// Blocks, with the server's response where it is wanted, and is not the scanned response itself.
+/// Blocks, with the server's response where the profile wants it and it is not the scanned response itself.
 fn block(view: &IcapResponseView<'_>, profile: &Profile) -> Verdict {
     let usable = match view.http {
         Some(HttpHead::Response(response)) => {
@@ -315,13 +321,13 @@ fn block(view: &IcapResponseView<'_>, profile: &Profile) -> Verdict {
     })
 }
 
-/// Whether the response of an answer has another status than the one that was scanned.
+/// Whether the encapsulated response has another status than the scanned one.
 fn replaces_status(view: &IcapResponseView<'_>, response: &ResponseHead) -> bool {
     view.original_response
         .is_none_or(|original| original.status != response.status)
 }
 
-/// What a product reports, dressed as content, beside a verdict.
+/// What a product reports beside a verdict, dressed as content.
 fn report(
     view: &IcapResponseView<'_>,
     product: &Product,
@@ -339,7 +345,7 @@ fn report(
     ))
 }
 
-/// The verdict, where the answer has every header that the profile requires for letting a message go on.
+/// The verdict, if the ICAP response has every header that the profile requires for letting a message go on.
 fn with_required(view: &IcapResponseView<'_>, profile: &Profile, verdict: Verdict) -> Verdict {
     if !matches!(verdict, Verdict::Pass | Verdict::Modify) {
         return verdict;
@@ -352,14 +358,17 @@ fn with_required(view: &IcapResponseView<'_>, profile: &Profile, verdict: Verdic
         None => verdict,
         Some(required) => Verdict::Fail {
             cause: Cause::ServerError,
-            reason: format!("the answer lacks what a pass requires: {}", required.name),
+            reason: format!(
+                "the ICAP response lacks a header that a pass requires: {}",
+                required.name
+            ),
         },
     }
 }
 
 fn fail_with_status(status: u16) -> Verdict {
     let cause = match status {
-        // 100 is no final answer, and the rest does not exist in ICAP.
+        // 100 is no final status, and ICAP does not define the others.
         0..=199 | 600.. => Cause::Protocol,
         _ => Cause::ServerError,
     };

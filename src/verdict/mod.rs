@@ -1,6 +1,7 @@
-//! What an ICAP answer means: status, structure, verdict headers, what the product means by them.
+//! What an ICAP response means: judged by status, structure, verdict headers, and the product's rules.
 //!
-//! [`judge`] looks at one complete answer and nothing else, [`judge_head`] at what is left of one; they know no host, no clock and no connection.
+//! [`judge`] takes one complete ICAP response, [`judge_head`] an incomplete one. They know no host, no clock and no
+//! connection.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -21,16 +22,15 @@ pub use judge::{
 };
 pub use text::clean;
 
-/// What the verdict headers of an answer tell, for the log. Every text is valid UTF-8 without control characters and
-/// bounded in length; a pass and a failure have none.
+/// What the verdict headers of an ICAP response say, for the log. Every text is valid UTF-8 without control
+/// characters and bounded in length. A pass and a failure have no findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Why: `X-Blocked-Reason`, else `X-Response-Desc` or `X-Response-Description`, else an error code, else the
-    /// threat.
+    /// `X-Blocked-Reason`, else `X-Response-Desc` or `X-Response-Description`, else an error code, else the threat.
     pub reason: Option<String>,
-    /// What: `X-Virus-ID`, else the threat of `X-Infection-Found`, else that of the first violation.
+    /// `X-Virus-ID`, else the threat of `X-Infection-Found`, else that of the first violation.
     pub threat_id: Option<String>,
-    /// The parts found by `X-Violations-Found`, at most a hundred.
+    /// The parts that `X-Violations-Found` lists, at most a hundred.
     pub violations: Vec<Violation>,
 }
 
@@ -39,20 +39,20 @@ pub struct Findings {
 pub struct Violation {
     /// The file, or the part of an archive; `-` where the server knows no name.
     pub file_name: String,
-    /// What was found in it.
+    /// The threat that the server found in the file.
     pub threat_name: String,
-    /// What the server did about it.
+    /// What the server did about the threat.
     pub resolution: Resolution,
 }
 
 /// What the server did about a violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// Resolution id 0, and every id that is not known.
+    /// Resolution id 0, and every unknown id.
     NotRepaired,
     /// Resolution id 1.
     Repaired,
-    /// Resolution id 2. (In `X-Infection-Found` a 2 means blocked instead.)
+    /// Resolution id 2. (In `X-Infection-Found` 2 means "blocked" instead.)
     SectionRemoved,
 }
 

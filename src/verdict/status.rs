@@ -1,6 +1,6 @@
-//! ICAP statuses in words.
+//! Sentences for ICAP statuses.
 
-/// Statuses and their names: RFC 3507 section 4.3.3, those of HTTP that ICAP servers send, and those of Symantec's
+/// Statuses and their names: those of RFC 3507 section 4.3.3, HTTP's that ICAP servers send, and those of Symantec's
 /// engines.
 const PHRASES: [(u16, &str); 19] = [
     (202, "Scan still pending"),

@@ -1,10 +1,11 @@
-//! Text from the wire made fit for a log line.
+//! Makes text from the wire fit for a log line.
 
-/// Longest reason, threat or file name kept, in bytes of UTF-8. Longer ones are cut and end in `…`.
+/// The longest reason, threat or file name that is kept, in bytes of UTF-8. Longer text is cut and ends in `…`.
 const MAX_TEXT_BYTES: usize = 512;
 
-/// `raw` as text of at most 512 bytes and, where it was cut, `…`. Bytes that are no UTF-8 become U+FFFD;
-/// breaks and tabs become blanks; other control characters, and those that reorder text on a screen, are dropped.
+/// `raw` as text of at most 512 bytes, with `…` behind where it was cut. Bytes that are no UTF-8 become U+FFFD;
+/// breaks and tabs become blanks. Other control characters are dropped, and so are those that reorder text on a
+/// screen.
 pub fn clean(raw: &[u8]) -> String {
     let mut text = String::new();
     let chars = raw.trim_ascii().utf8_chunks().flat_map(|chunk| {
@@ -27,7 +28,7 @@ pub fn clean(raw: &[u8]) -> String {
     text
 }
 
-/// Values by which servers say that there is nothing to report.
+/// Values by which servers say that they have nothing to report.
 const NOTHING: [&str; 11] = [
     "",
     "false",
@@ -42,7 +43,7 @@ const NOTHING: [&str; 11] = [
     "no threats found",
 ];
 
-/// Whether `value` says that there is nothing to report.
+/// Whether `value` says that the server has nothing to report.
 pub(super) fn says_nothing(value: &[u8]) -> bool {
     let value = value.trim_ascii();
     NOTHING

@@ -4,7 +4,7 @@
 use super::text::{clean, says_nothing};
 use super::{Resolution, Violation};
 
-/// Most groups kept for the log. The rest still counts for the verdict.
+/// How many groups are kept for the log. Further groups still count for the verdict.
 pub(super) const MAX_VIOLATIONS: usize = 100;
 
 /// What one `X-Violations-Found` says.
@@ -12,15 +12,16 @@ pub(super) const MAX_VIOLATIONS: usize = 100;
 pub(super) struct Violations {
     /// The groups, at most [`MAX_VIOLATIONS`].
     pub(super) list: Vec<Violation>,
-    /// Every group was repaired or removed. False as well where the value announces violations that it does not list.
+    /// Whether every group was repaired or removed. False also where the value announces violations that it does not
+    /// list.
     pub(super) repaired: bool,
 }
 
 /// Reads a value; `None` where it says that there are no violations.
 ///
-/// The announced count is not relied on, for there are servers that write 1 whatever follows: the groups decide, and
-/// the count only where there is none. Lines are the folds of the field; a value on one line is split at blanks,
-/// where the two numbers end a group.
+/// The groups decide. The announced count is unreliable, since some servers always write 1: it counts only where
+/// there is no group. Lines are the folds of the field. A value on one line is split at blanks, and two numbers end a
+/// group.
 pub(super) fn parse(value: &[u8]) -> Option<Violations> {
     let mut groups = Groups::default();
     let mut lines = value.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
@@ -74,13 +75,13 @@ impl Groups {
         }
     }
 
-    /// One group of lines; lines that a cut-off group lacks are empty, and its resolution is not repaired.
+    /// Adds one group of lines. Lines that a cut-off group lacks are empty; its resolution is "not repaired".
     fn add_lines(&mut self, group: &[&[u8]]) {
         let line = |n: usize| group.get(n).copied().unwrap_or_default();
         self.add(line(0), line(1), line(3));
     }
 
-    /// All groups of a value without folds: `N file threat … problem resolution`, where the threat may be several
+    /// Adds all groups of a value without folds: `N file threat … problem resolution`. The threat may have several
     /// words.
     fn add_words(&mut self, value: &[u8]) {
         let mut words: Vec<&[u8]> = value
@@ -102,7 +103,7 @@ impl Groups {
                 group.clear();
             }
         }
-        // A name with blanks and numbers in it, which the client may choose, ends its group too early.
+        // A client may choose a file name with blanks and numbers, which ends its group too early.
         if self.found > 0
             && let [file, threat @ ..] = group.as_slice()
         {
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_past_the_bound_still_counts() {
+    fn groups_past_the_bound_still_count() {
         let mut value = b"101".to_vec();
         for _ in 0..MAX_VIOLATIONS {
             value.extend_from_slice(b"\nf\nX\n0\n1");

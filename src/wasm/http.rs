@@ -1,11 +1,11 @@
-//! The HTTP message of the effective context: headers, body, properties, and what becomes of it.
+//! Host calls about the HTTP message of the effective context: headers, body, properties, resume, local reply.
 
 use super::{abi, check, fetch, found, landing, map_value, wire};
 use crate::abi::{buffer, map, stream, trailer_map};
 use crate::host::{BodyEdit, Fields, HostError, HostResult, LocalResponse};
 use crate::icap::Direction;
 
-/// Appends bytes of the body that is buffered or just arriving; fewer than asked for where there are fewer.
+/// Appends to `out` up to `len` bytes of the body that is held or just arriving: fewer where the body has fewer.
 pub(super) fn read_body(of: Direction, start: usize, len: usize, out: &mut Vec<u8>) -> HostResult {
     // SAFETY: the host writes one pointer and one size.
     landing::append(out, len, "get_buffer_bytes", |data, size| unsafe {
@@ -13,8 +13,8 @@ pub(super) fn read_body(of: Direction, start: usize, len: usize, out: &mut Vec<u
     })
 }
 
-/// Changes the body. Envoy takes a drain at the front together with what is put there, a replacement of all, and what
-/// begins behind the end as an append.
+/// Changes the body. Envoy accepts an edit at the front, which may remove and insert, an edit of the whole body, and one that
+/// begins behind the end: an append.
 pub(super) fn edit_body(of: Direction, edit: BodyEdit<'_>) -> HostResult {
     let (start, len, bytes): (usize, usize, &[u8]) = match edit {
         BodyEdit::DrainFront(len) => (0, len, &[]),
@@ -63,7 +63,7 @@ pub(super) fn header(of: Direction, name: &str) -> HostResult<Option<Vec<u8>>> {
     map_value(map(of), name)
 }
 
-/// Sets a field, in the place of all of that name.
+/// Sets a field, in the place of all fields of that name.
 pub(super) fn set_header(of: Direction, name: &str, value: &[u8]) -> HostResult {
     // SAFETY: both outlive the call.
     check("replace_header_map_value", unsafe {
@@ -77,12 +77,12 @@ pub(super) fn set_header(of: Direction, name: &str, value: &[u8]) -> HostResult 
     })
 }
 
-/// Takes out every field of that name.
+/// Removes every field of that name.
 pub(super) fn remove_header(of: Direction, name: &str) -> HostResult {
     remove(map(of), name)
 }
 
-/// Takes out every trailer field of that name.
+/// Removes every trailer field of that name.
 pub(super) fn remove_trailer(of: Direction, name: &str) -> HostResult {
     remove(trailer_map(of), name)
 }
@@ -139,7 +139,7 @@ pub(super) fn declare_struct_property(name: &str) -> HostResult {
     .map(drop)
 }
 
-/// Lets a paused stream go on. Takes effect when the callback has returned.
+/// Lets a paused message go on, once the callback has returned.
 pub(super) fn resume(of: Direction) -> HostResult {
     // SAFETY: no pointers.
     check("continue_stream", unsafe {
@@ -147,7 +147,7 @@ pub(super) fn resume(of: Direction) -> HostResult {
     })
 }
 
-/// Answers the client. Takes effect when the callback has returned.
+/// Sends a local reply, once the callback has returned.
 pub(super) fn respond(response: &LocalResponse<'_>) -> HostResult {
     let LocalResponse {
         status,

@@ -1,9 +1,8 @@
-//! Where the bytes of the next host call land: in the spare room of a buffer that is there already, instead of in memory of
-//! their own.
+//! Has the host write the bytes of a call into the spare capacity of an existing buffer, which saves an allocation and a copy.
 //!
 //! ```text
-//!  append ──arms the spare room──▶ host call ──▶ take (the host asks for memory) ──▶ the host writes ──▶ append: longer by that
-//!                                      └─ the host asks for more than there is room, or for nothing ──▶ memory of its own
+//!  append offers the room ──▶ the host asks for memory ─┬─ fits ─────────▶ the room ───▶ append extends `out`
+//!                                                       └─ too large, 0 ─▶ new memory ─▶ append copies to `out`
 //! ```
 
 use std::cell::Cell;
@@ -12,7 +11,7 @@ use std::ptr;
 use super::{check, owned};
 use crate::host::HostResult;
 
-/// Spare room that the host may write into.
+/// Spare capacity of a buffer that the host may write into.
 #[derive(Clone, Copy)]
 struct Room {
     start: *mut u8,
@@ -27,18 +26,18 @@ impl Room {
 }
 
 thread_local! {
-    /// Armed for the host call that is running, and given away once.
+    /// The room offered to the running host call, which gets it once.
     static ROOM: Cell<Room> = const { Cell::new(Room::NONE) };
 }
 
-/// The room, where the host asks for memory of that size and there is so much.
+/// The room, if one is offered and has `size` bytes.
 pub(super) fn take(size: usize) -> Option<*mut u8> {
     let room = ROOM.replace(Room::NONE);
     (size > 0 && size <= room.bytes).then_some(room.start)
 }
 
-/// Appends to `out` what the host call `get` gives, `len` bytes at most; in place, where the host asks for memory once and for
-/// no more than that.
+/// Appends to `out` the bytes that the host call `get` gives, `len` at most. The host writes them in place where it asks for
+/// memory once, and for `len` bytes at most.
 pub(super) fn append(
     out: &mut Vec<u8>,
     len: usize,

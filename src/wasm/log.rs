@@ -1,4 +1,4 @@
-//! Envoy's log.
+//! Sends the lines of the crate `log`, and the message of a panic, to Envoy's log.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,7 @@ struct HostLog {
     fit: fn(&str) -> String,
 }
 
-/// Sends what is logged, and the last words of a panic, to Envoy's log. `fit` makes each line fit for it.
+/// Starts to send log lines and the message of a panic to Envoy's log. `fit` redacts each line and bounds its length.
 pub(crate) fn start_log(fit: fn(&str) -> String) {
     static LOG: OnceLock<HostLog> = OnceLock::new();
     if log::set_logger(LOG.get_or_init(|| HostLog { fit })).is_ok() {

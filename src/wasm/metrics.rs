@@ -1,4 +1,4 @@
-//! Envoy's statistics.
+//! Host calls about Envoy's statistics.
 
 use super::{abi, check};
 use crate::abi::metric;
@@ -14,7 +14,7 @@ pub(super) fn define_metric(kind: MetricKind, name: &str) -> HostResult<u32> {
     .map(|()| id)
 }
 
-/// Adds to a counter or a gauge; below 0 only to a gauge.
+/// Adds to a counter or a gauge. Only a gauge takes a negative offset.
 pub(super) fn add_metric(id: u32, offset: i64) -> HostResult {
     // SAFETY: no pointers.
     check("increment_metric", unsafe {

@@ -1,4 +1,4 @@
-//! The host as the module sees it: Envoy's functions of the proxy-wasm ABI. With `module` the only code that knows WASI.
+//! Envoy as a [`Host`], by the functions of the proxy-wasm ABI. Only this folder and `module` know WebAssembly.
 
 mod abi;
 mod http;
@@ -175,7 +175,7 @@ fn check(call: &'static str, status: u32) -> HostResult {
     }
 }
 
-/// Takes over memory that the host had allocated in the module through [`allocate`].
+/// Takes over memory that the host has got from [`allocate`].
 fn owned(data: *mut u8, size: usize) -> Vec<u8> {
     if data.is_null() || size == 0 {
         return Vec::new();
@@ -184,7 +184,7 @@ fn owned(data: *mut u8, size: usize) -> Vec<u8> {
     unsafe { Vec::from_raw_parts(data, size, size) }
 }
 
-/// Memory of the module for the host to write into. It comes back through the result of a host call.
+/// Gives the host memory of the module to write into. The module gets it back as the result of a host call.
 pub(crate) fn allocate(size: usize) -> *mut u8 {
     landing::take(size).unwrap_or_else(|| Box::into_raw(Box::<[u8]>::new_uninit_slice(size)).cast())
 }
@@ -231,11 +231,11 @@ fn now_ms() -> u64 {
 }
 
 thread_local! {
-    /// The context that calls act on, as far as it is known.
+    /// The effective context. `None`: not known.
     static EFFECTIVE: Cell<Option<u32>> = const { Cell::new(None) };
 }
 
-/// A callback that is running. The host gives each its own effective context, and its caller's back afterwards.
+/// A callback that is running. For its time the host sets its own effective context, and afterwards the caller's again.
 #[derive(Debug)]
 pub(crate) struct Callback {
     outer: Option<u32>,
@@ -256,7 +256,7 @@ impl Drop for Callback {
     }
 }
 
-/// Makes the following calls act on that context. Fails when it is gone, which a client can cause at any time.
+/// Makes the following calls act on that context. Fails when the context is gone, which a client can cause at any time.
 fn enter(context: u32) -> HostResult {
     if EFFECTIVE.get() == Some(context) {
         return Ok(());

@@ -1,12 +1,12 @@
-//! What outlives a callback or is shared among workers: queues and numbers.
+//! Host calls about queues and about values that all workers share.
 
 use std::ptr;
 
 use super::{abi, check, fetch, found};
 use crate::host::{HostResult, Version};
 
-/// Makes a queue of that name, whose entries call `on_queue_ready` of the calling root context. Shared by all workers,
-/// where the name is the same.
+/// Makes a queue of that name. For each entry the host calls `on_queue_ready` of the root context that registered. Workers
+/// that use the same name share the queue.
 pub(super) fn register_queue(name: &str) -> HostResult<u32> {
     let mut queue = 0;
     // SAFETY: `name` outlives the call; the host writes one number.
@@ -16,7 +16,7 @@ pub(super) fn register_queue(name: &str) -> HostResult<u32> {
     Ok(queue)
 }
 
-/// Puts an empty entry into a queue: its callback comes once the host is done with what it is doing.
+/// Puts an empty entry into a queue. Its callback comes once the host is done with its present work.
 pub(super) fn enqueue(queue: u32) -> HostResult {
     // SAFETY: no byte is read.
     check("enqueue_shared_queue", unsafe {
@@ -43,7 +43,7 @@ pub(super) fn shared(key: &str) -> HostResult<(Option<Vec<u8>>, Version)> {
     Ok((data, Version(version)))
 }
 
-/// Writes a value that all instances share, where it still has that version.
+/// Writes a value that all instances share, if it still has that version.
 pub(super) fn set_shared(key: &str, value: &[u8], version: Version) -> HostResult {
     // SAFETY: both outlive the call.
     check("set_shared_data", unsafe {

@@ -1,10 +1,10 @@
-//! gRPC streams to a cluster, each of them a connection.
+//! Host calls about gRPC streams to a cluster. Each stream is a connection to an ICAP server.
 
 use super::{abi, check, map_value, read_buffer, wire};
 use crate::abi::{BUFFER_GRPC, MAP_GRPC_INITIAL_METADATA};
 use crate::host::{HostResult, STREAM_FIELD};
 
-/// The message that `on_grpc_stream_message` is about.
+/// The message of `len` bytes that the running callback is about.
 pub(super) fn stream_message(len: usize) -> HostResult<Vec<u8>> {
     read_buffer(BUFFER_GRPC, 0, len)
 }
@@ -14,14 +14,18 @@ pub(super) fn stream_metadata(name: &str) -> HostResult<Option<Vec<u8>>> {
     map_value(MAP_GRPC_INITIAL_METADATA, name)
 }
 
-/// Opens a stream to a cluster. The effective context owns it, and gets its events.
+/// Opens a stream to a cluster. The effective context owns the stream and gets its events.
 ///
-/// Where the host knows of no server it fails, and reports what it failed with in its midst. It must not be called again in
-/// that callback: at the end of a callback within a callback the host sees to what it has put off so far, the close of the
-/// stream that failed among it, which it puts off again because a callback is running, and so on without an end.
+/// The call fails where Envoy knows no server. Do not call it again in that callback, or the worker spins for ever:
+///
+/// ```text
+///  first open fails ──▶ Envoy puts its close off until the callback ends
+///  second open ──▶ Envoy reports its failure in a callback within the callback, and at the end of that runs what it put off:
+///                  the close ──▶ a callback is still running: put off again ──▶ run again ──▶ … without end
+/// ```
 pub(super) fn open_stream(cluster: &str) -> HostResult<u32> {
-    // A bare cluster name can by chance be a readable GrpcService message ("icap_pool" is one, with an unknown field),
-    // so the message is written out: envoy_grpc = 1 { cluster_name = 1 }.
+    // Envoy first tries to read the argument as a GrpcService, and a bare cluster name can be one by chance ("icap_pool" is).
+    // So this writes a GrpcService: envoy_grpc = 1 { cluster_name = 1 }.
     let mut name = vec![0x0a];
     wire::varint(cluster.len(), &mut name);
     name.extend_from_slice(cluster.as_bytes());
@@ -57,7 +61,7 @@ pub(super) fn send(token: u32, message: &[u8]) -> HostResult {
     })
 }
 
-/// Resets a stream of the root context, likewise.
+/// Resets a stream of the root context, whichever context is the effective one.
 pub(super) fn cancel(token: u32) -> HostResult {
     // SAFETY: no pointers.
     check("grpc_cancel", unsafe { abi::proxy_grpc_cancel(token) })

@@ -1,4 +1,4 @@
-//! How the ABI writes header maps and protobuf its numbers.
+//! Encodings: the header maps of the ABI, and the varints of protobuf.
 
 use crate::host::Fields;
 
@@ -11,7 +11,8 @@ pub(super) fn varint(mut value: usize, out: &mut Vec<u8>) {
     out.push(value as u8);
 }
 
-/// The ABI's map: count, then the sizes of each name and value, then each name and value with a NUL behind it.
+/// Encodes fields as a map of the ABI: their count, the sizes of each name and value, then each name and value with a NUL
+/// behind it. Numbers are 32 bits, little-endian.
 pub(super) fn encode_map<'a>(
     fields: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
 ) -> Vec<u8> {
@@ -31,7 +32,7 @@ pub(super) fn encode_map<'a>(
     map
 }
 
-/// The map that the host wrote; `None` where it is not readable.
+/// Decodes a map of the ABI, see [`encode_map`]. `None` where the map is not readable.
 pub(super) fn decode_map(map: Vec<u8>) -> Option<Fields> {
     if map.is_empty() {
         return Some(Fields::new());

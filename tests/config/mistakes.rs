@@ -127,7 +127,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
                 ("value: {role: transport}", "value: {kind: other}"),
                 ("name: icap_transport", "name: other"),
                 (
-                    "filename: target/wasm32-wasip1/release/icap_filter.wasm",
+                    "filename: target/module/icap_filter.wasm",
                     "filename: other.wasm",
                 ),
             ]),
@@ -419,7 +419,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             "decompressor after, responses scanned",
             after_with_responses("decompressor", "Decompressor"),
             ERROR,
-            &["does not tell of the end"],
+            &["does not report the end"],
         ),
         (
             "compressor after",
@@ -455,7 +455,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
                 text.replace(&lookup, &filter("lua", "Lua"))
             },
             ERROR,
-            &["looks up the route", "lua can choose the route anew"],
+            &["looks up the route", "lua can choose another route"],
         ),
         (
             "metadata in another namespace",
@@ -528,7 +528,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             )
             .replace("profile: dlp", "profile: antivirus"),
             ERROR,
-            &["a profile \"antivirus\"", "different names"],
+            &["the profile \"antivirus\"", "different names"],
         ),
         (
             "milliseconds taken for seconds",

@@ -225,7 +225,7 @@ pub fn lift(config: &mut Value) {
 /// The built module.
 pub fn module() -> PathBuf {
     let path = std::env::var_os("ICAP_FILTER_WASM").map_or_else(
-        || root().join("target/wasm32-wasip1/release/icap_filter.wasm"),
+        || root().join("target/module/icap_filter.wasm"),
         PathBuf::from,
     );
     assert!(path.is_file(), "{} is not built", path.display());

@@ -51,7 +51,7 @@ fn configuration(directory: &Path, application: u16, icap: u16) -> PathBuf {
         ("port_value: 8080", format!("port_value: {application}")),
         ("port_value: 1344", format!("port_value: {icap}")),
         (
-            "target/wasm32-wasip1/release/icap_filter.wasm",
+            "target/module/icap_filter.wasm",
             module().display().to_string(),
         ),
     ] {

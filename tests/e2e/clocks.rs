@@ -214,7 +214,11 @@ fn decompressor() -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_time_out_of_envoys_own_is_named_in_the_log_with_who_was_waited_for() {
     for (behaviour, bytes, awaited) in [
-        (Behaviour::Silence, 10, "for the answer of the ICAP server"),
+        (
+            Behaviour::Silence,
+            10,
+            "for the response of the ICAP server",
+        ),
         (Behaviour::Allow, 0, "for the rest of the client's body"),
     ] {
         let server = IcapServer::serving(behaviour).await;

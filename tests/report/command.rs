@@ -26,7 +26,7 @@ fn bad_lines_are_counted_and_shown_and_stop_nothing() {
     );
     assert_eq!(report["bad_lines"][0]["line"], 1);
     assert_eq!(report["bad_lines"][1]["text"], "nonsense");
-    assert!(output(&[], &log).contains("4 lines are none of an access log"));
+    assert!(output(&[], &log).contains("4 lines do not belong to an access log"));
     assert_eq!(run(&["--fail-on", "bad"], &log).status.code(), Some(1));
 }
 

@@ -166,7 +166,11 @@ fn failures_have_the_cause_that_the_metrics_name() {
             "connection",
         ),
         ("ADF_ICAP_SERVER_ERROR", "ICAP status 500", "server_error"),
-        ("ADF_ICAP_SERVER_ERROR", "unreadable answer: x", "protocol"),
+        (
+            "ADF_ICAP_SERVER_ERROR",
+            "unreadable ICAP response: x",
+            "protocol",
+        ),
         ("ADF_ICAP_OVERLOAD", "too many", "overload"),
         ("ADF_ICAP_FAILED", "x", "internal"),
         (

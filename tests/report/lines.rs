@@ -34,7 +34,7 @@ const FAILURES: [(&str, &str); 4] = [
     ("ADF_ICAP_CONNECTION_ERROR", "no connection to the server"),
     (
         "ADF_ICAP_SERVER_ERROR",
-        "unreadable answer: found HTTP, expected ICAP",
+        "unreadable ICAP response: found HTTP, expected ICAP",
     ),
     (
         "ADF_ICAP_OVERLOAD",

@@ -142,7 +142,7 @@ async fn an_entry_opens_to_its_transactions_and_its_json() {
     let log = json!({
         "action": "ICAP_PASSED", "rule_name": "scan-uploads", "profile": "upload-av",
         "request_logs": [
-            {"icap_method": "ICAP_METHOD_REQMOD", "latency": "10", "reason": "connection lost before the answer", "icap_server_ip": "10.0.0.8", "icap_server_port": 1344},
+            {"icap_method": "ICAP_METHOD_REQMOD", "latency": "10", "reason": "connection lost before the ICAP response", "icap_server_ip": "10.0.0.8", "icap_server_port": 1344},
             {"icap_method": "ICAP_METHOD_REQMOD", "latency": "30", "action": "ICAP_PASSED", "part": {"name": "file1", "file_name": "report.pdf"},
              "icap_headers_sent_to_server": "Host: x\r\nPreview: 5\r\n", "violations": [{"file_name": "a.zip/x.com", "threat_name": "EICAR", "resolution": "ICAP_FILE_REPAIRED"}]},
             {"icap_method": "ICAP_METHOD_REQMOD", "latency": "20", "action": "ICAP_PASSED", "part": {"name": "file2"}},

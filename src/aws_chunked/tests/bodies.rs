@@ -1,4 +1,4 @@
-//! Bodies as clients write them, and those that programs read in two ways.
+//! Bodies as clients write them, and bodies that programs read in two ways.
 
 use super::{Ambiguous, SIGNED, UNSIGNED, framing, in_pieces, read, test};
 use crate::aws_chunked::{CHUNKS, TRAILER_BYTES};
@@ -56,7 +56,7 @@ fn content_may_look_like_chunks() {
 }
 
 #[test]
-fn what_is_no_chunk() {
+fn broken_chunks() {
     use Ambiguous::*;
     for (body, expected) in [
         ("\r\n5\r\nhello\r\n0\r\n\r\n", ChunkLine),

@@ -24,7 +24,7 @@ fn framing(payload: &str, length: u64) -> Framing {
     framing.expect("no contradiction").expect("a framing")
 }
 
-/// The content of a body that comes in these pieces.
+/// The content of a body that arrives in these pieces.
 fn in_pieces<'a>(
     framing: Framing,
     pieces: impl IntoIterator<Item = &'a [u8]>,
@@ -49,7 +49,7 @@ fn in_pieces<'a>(
     Ok(content)
 }
 
-/// The content of a body, read in all ways, which must agree.
+/// The content of a body, read in all ways. The results must agree.
 fn read(payload: &str, length: u64, body: impl AsRef<[u8]>) -> Result<Vec<u8>, Ambiguous> {
     let body = body.as_ref();
     let framing = framing(payload, length);

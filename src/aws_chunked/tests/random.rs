@@ -1,4 +1,4 @@
-//! Properties over random bodies, and the same bodies read by another reader of chunks. Native only.
+//! Properties over random bodies, compared with another reader of chunks. Native only.
 
 use httparse::Status;
 use proptest::collection::vec;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{UNSIGNED, framing, in_pieces};
 
-/// The content as HTTP's chunks, of which S3's are a kind: extensions and trailers are left out.
+/// Reads the content as HTTP chunks, of which S3's are a kind. Skips extensions and trailers.
 fn theirs(mut body: &[u8]) -> Option<Vec<u8>> {
     let mut content = Vec::new();
     loop {
@@ -23,7 +23,7 @@ fn theirs(mut body: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// A chunk of that content, signed or not.
+/// A chunk with this content, signed or not.
 fn chunk(content: &[u8], signed: bool) -> Vec<u8> {
     let signature = match signed {
         true => format!(";chunk-signature={}", "e4".repeat(32)),
@@ -95,7 +95,7 @@ proptest! {
         let framing = framing(payload(signed), content.len() as u64);
         prop_assert_eq!(in_pieces(framing, body.chunks(pieces)), Ok(content.clone()));
         prop_assert_eq!(theirs(&body), Some(content));
-        // With one byte changed, both still read the same, or ours refuses.
+        // With one byte changed, both readers still read the same, or ours refuses.
         let at = byte.index(body.len());
         body[at] = other;
         let whole = in_pieces(framing, [body.as_slice()]);

@@ -1,4 +1,4 @@
-//! YAML and JSON as one kind of value, and where in the file each part is.
+//! Reads YAML and JSON as one kind of value, which knows its place in the file.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,14 +6,14 @@ use serde_json::Value;
 /// A value and its place in the file.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
-    /// Such as `static_resources.clusters[0]`.
+    /// The place, such as `static_resources.clusters[0]`.
     pub(crate) place: String,
-    /// What is there.
+    /// The value at this place.
     pub(crate) value: Value,
 }
 
 impl Node {
-    /// The whole of a document.
+    /// A whole document.
     pub(crate) fn new(place: String, value: Value) -> Self {
         Self { place, value }
     }
@@ -30,7 +30,7 @@ impl Node {
         ))
     }
 
-    /// A field of a field of a field.
+    /// A field, by the names of the fields that lead to it.
     pub(crate) fn path(&self, names: &[&str]) -> Option<Self> {
         let mut node = self.clone();
         for name in names {
@@ -39,7 +39,7 @@ impl Node {
         Some(node)
     }
 
-    /// The entries of a list that is a field; none where there is no such list.
+    /// The entries of a field that is a list; none without such a list.
     pub(crate) fn list(&self, name: &str) -> Vec<Self> {
         self.field(name)
             .map_or_else(Vec::new, |node| node.entries())
@@ -65,14 +65,14 @@ impl Node {
             .collect()
     }
 
-    /// A field that is a text; empty where there is none.
+    /// The text of a field; empty without the field.
     pub(crate) fn text(&self, name: &str) -> String {
         let text = self.field(name);
         let text = text.as_ref().and_then(|node| node.value.as_str());
         text.unwrap_or_default().to_owned()
     }
 
-    /// A field that is a number, also where protobuf wraps it or writes it as a text.
+    /// A field that is a number, even if protobuf wraps the number or writes it as text.
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         let field = self.field(name)?;
         let value = field.value.get("value").unwrap_or(&field.value);
@@ -81,7 +81,7 @@ impl Node {
             .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
     }
 
-    /// A field that is true or false, also where protobuf wraps it.
+    /// A field that is true or false, even if protobuf wraps the value.
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         let field = self.field(name)?;
         field.value.get("value").unwrap_or(&field.value).as_bool()
@@ -94,7 +94,7 @@ impl Node {
         Some((seconds.max(0.0) * 1000.0) as u64)
     }
 
-    /// The last part of `@type`, of this value or of its `typed_config`.
+    /// The last part of `@type` in this value or in its `typed_config`.
     pub(crate) fn type_name(&self) -> String {
         let any = |node: &Self| {
             let any = node.value.get("@type").and_then(Value::as_str);
@@ -105,7 +105,7 @@ impl Node {
             .unwrap_or_default()
     }
 
-    /// Goes through all mappings, from the outside in. Where `visit` says no, the inside is passed over.
+    /// Visits all mappings from the outside in. Where `visit` returns false, the walk does not go inside.
     pub(crate) fn walk(&self, visit: &mut dyn FnMut(&Self) -> bool) {
         if self.value.is_array() {
             self.entries().iter().for_each(|entry| entry.walk(visit));
@@ -117,7 +117,7 @@ impl Node {
     }
 }
 
-/// The documents of a file: one of JSON, or any number of YAML.
+/// The documents of a file: one in JSON, or any number in YAML.
 pub(crate) fn read(text: &str) -> Result<Vec<Node>, String> {
     if let Ok(document) = serde_json::from_str(text) {
         return Ok(vec![Node::new(String::new(), document)]);
@@ -128,7 +128,7 @@ pub(crate) fn read(text: &str) -> Result<Vec<Node>, String> {
         let mut document = serde_yaml_ng::Value::deserialize(document).map_err(fault)?;
         document.apply_merge().map_err(fault)?;
         let document = serde_json::to_value(document)
-            .map_err(|fault| format!("no JSON can be made of it: {fault}"))?;
+            .map_err(|fault| format!("the YAML has no form in JSON: {fault}"))?;
         documents.push(document);
     }
     let several = documents.len() > 1;

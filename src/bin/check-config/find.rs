@@ -5,13 +5,13 @@ use serde_json::Value;
 
 /// A plugin configuration.
 pub(crate) struct Found {
-    /// Where it is in the file; empty: it is the file.
+    /// The place in the file; empty: the whole file.
     pub(crate) place: String,
     /// The JSON that Envoy would hand to the module.
     pub(crate) json: Vec<u8>,
 }
 
-/// Keys at the top of files that hold plugin configurations and are none.
+/// Top-level keys of files that hold plugin configurations but are none themselves.
 const ENVELOPES: [&str; 9] = [
     "static_resources",
     "dynamic_resources",
@@ -24,10 +24,10 @@ const ENVELOPES: [&str; 9] = [
     "http_filters",
 ];
 
-/// The plugin configurations of a file, at least one.
+/// The plugin configurations in a file, at least one.
 pub(crate) fn configurations(bytes: &[u8]) -> Result<Vec<Found>, String> {
     let text = std::str::from_utf8(bytes).map_err(|fault| format!("no UTF-8: {fault}"))?;
-    // JSON is given on as it stands, so that the parser sees duplicate keys.
+    // JSON is passed on unchanged, so that the parser sees duplicate keys.
     let itself = || {
         Ok(vec![Found {
             place: String::new(),
@@ -39,7 +39,7 @@ pub(crate) fn configurations(bytes: &[u8]) -> Result<Vec<Found>, String> {
     }
     let is_json = serde_json::from_str::<Value>(text).is_ok();
     let documents = match document::read(text) {
-        // Meant as JSON: its errors say more.
+        // The file was meant as JSON, whose errors say more.
         Err(_) if text.trim_start().starts_with('{') => return itself(),
         other => other?,
     };
@@ -78,13 +78,13 @@ fn is_envelope(document: &Node) -> bool {
         .any(|key| document.value.get(key).is_some())
 }
 
-/// The JSON of an Envoy `PluginConfig`, if the plugin is this module.
+/// The JSON of an Envoy `PluginConfig` for this module.
 pub(crate) fn of_this_module(plugin: &Value) -> Option<Vec<u8>> {
     plugin_configuration(plugin).map(|(_, json)| json)
 }
 
 /// The field and the JSON of the plugin configuration, if `value` is an Envoy `PluginConfig`, the `spec` of an Istio
-/// `WasmPlugin` or an entry of `wasm` in an `EnvoyExtensionPolicy`, and the plugin is ours.
+/// `WasmPlugin`, or an entry of `wasm` in an `EnvoyExtensionPolicy`, and the plugin is this module.
 fn plugin_configuration(value: &Value) -> Option<(&'static str, Vec<u8>)> {
     let (key, json) = if value.get("vm_config").or(value.get("vmConfig")).is_some() {
         let json = value
@@ -102,7 +102,7 @@ fn plugin_configuration(value: &Value) -> Option<(&'static str, Vec<u8>)> {
     ours.then_some((key, json))
 }
 
-/// A `google.protobuf.Any` as Envoy hands it over: the text of a `StringValue`, the JSON of a `Struct`.
+/// A `google.protobuf.Any` as Envoy passes it to the module: the text of a `StringValue`, the JSON of a `Struct`.
 fn any_to_json(any: &Value) -> Vec<u8> {
     let type_url = any.get("@type").and_then(Value::as_str).unwrap_or_default();
     match (type_url.rsplit('/').next(), any.get("value")) {
@@ -119,7 +119,7 @@ pub(crate) fn to_json(value: &Value) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 
-/// Whether the plugin's names or the module's place say `icap`.
+/// Whether the plugin's names or the path of the module contain `icap`.
 fn names_this_plugin(plugin: &Value) -> bool {
     [
         "/name",
@@ -134,7 +134,7 @@ fn names_this_plugin(plugin: &Value) -> bool {
     .any(|name| name.to_ascii_lowercase().contains("icap"))
 }
 
-/// Whether the configuration itself looks like one of ours.
+/// Whether the configuration has fields of this module.
 fn has_our_fields(json: &[u8]) -> bool {
     serde_json::from_slice::<Value>(json)
         .is_ok_and(|json| json.get("profiles").is_some() || json.get("role").is_some())

@@ -1,46 +1,46 @@
-//! What the checks find, and how it is printed.
+//! The findings of the checks and their output.
 
 use serde_json::json;
 use std::io::{self, Write};
 
-/// How bad it is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
-    /// For information: what is right.
+    /// All is well; for information.
     Ok,
-    /// It works, and is probably not meant.
+    /// The setting works, but is probably not intended.
     Warning,
-    /// Requests fail, hang, or pass without a scan, or whoever is refused anyway is scanned.
+    /// Requests fail, hang, or pass without a scan; or the filter scans requests that will be refused anyway.
     Error,
 }
 
 /// One line of the output.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
-    /// How bad it is.
+    /// How serious the finding is.
     pub(crate) level: Level,
-    /// Where in the file; empty: the file itself.
+    /// The place in the file; empty: the whole file.
     pub(crate) place: String,
     /// What is there.
     pub(crate) what: String,
-    /// What comes of it.
+    /// The consequence.
     pub(crate) why: String,
-    /// What to write instead.
+    /// The remedy.
     pub(crate) instead: String,
 }
 
 impl Finding {
-    /// Something that makes requests fail, or pass without a scan.
+    /// A finding that makes requests fail, or pass without a scan.
     pub(crate) fn error(place: &str, what: &str, why: &str, instead: &str) -> Self {
         Self::new(Level::Error, place, [what, why, instead])
     }
 
-    /// Something that works, and is probably not meant.
+    /// A finding about a setting that works but is probably not intended.
     pub(crate) fn warning(place: &str, what: &str, why: &str, instead: &str) -> Self {
         Self::new(Level::Warning, place, [what, why, instead])
     }
 
-    /// That all is well.
+    /// The finding that all is well.
     pub(crate) fn ok(place: &str, what: &str) -> Self {
         Self::new(Level::Ok, place, [what, "", ""])
     }
@@ -101,7 +101,7 @@ fn text(file: &str, found: &Finding) -> String {
         Level::Error | Level::Ok => ": ",
     });
     line.push_str(&found.what);
-    // The module's own errors say what is allowed where the others say what to write.
+    // The module's own errors name allowed values; other findings name a remedy.
     let before_instead = if found.why.is_empty() { ", " } else { "; " };
     for (lead, part) in [(": ", &found.why), (before_instead, &found.instead)] {
         if !part.is_empty() {

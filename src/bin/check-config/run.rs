@@ -1,4 +1,4 @@
-//! The command line.
+//! Reads the command line and runs the checks.
 
 use crate::finding::{Finding, Format, Level};
 use crate::{document, envoy, find};
@@ -13,23 +13,23 @@ usage: check-config [--envoy] [--format text|json] FILE...
        check-config --print-schema
        check-config --print-servers
 
-FILE is a plugin configuration (JSON or YAML), or an Envoy or Kubernetes file that has some.
-With --envoy it is what one proxy gets, and all of it is checked: an Envoy configuration, the answer of /config_dump,
-an EnvoyFilter of Istio, or Envoy Gateway's EnvoyExtensionPolicy and EnvoyPatchPolicy. One line a finding.
+FILE is a plugin configuration (JSON or YAML), or an Envoy or Kubernetes file that contains some.
+With --envoy, FILE is the configuration of one proxy, and all of it is checked: an Envoy configuration, the output of
+/config_dump, an EnvoyFilter of Istio, or Envoy Gateway's EnvoyExtensionPolicy and EnvoyPatchPolicy. One line a finding.
 Exit code 0: no errors (there may be warnings); 1: errors; 2: wrong usage, or a file that cannot be read.
 ";
 
 const ERRORS: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
-/// What is asked for.
-struct Order {
+/// The parsed command line.
+struct Arguments {
     whole: bool,
     format: Format,
     files: Vec<String>,
 }
 
-/// Does what the arguments say.
+/// Runs the command.
 pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
     let arguments: Vec<String> = arguments.collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -38,21 +38,21 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
         ["--print-schema"] => print(&config::schema::schema()),
         ["--print-servers"] => print(&product::page::page()),
         ["--help" | "-h"] => print(USAGE),
-        words => match order(words) {
-            Some(order) => check_all(&order),
+        words => match parse(words) {
+            Some(arguments) => check_all(&arguments),
             None => {
                 complain(USAGE);
                 Ok(WRONG_USAGE)
             }
         },
     };
-    // Whoever reads the output may stop reading.
+    // The reader of the output may have stopped reading.
     ExitCode::from(code.unwrap_or(ERRORS))
 }
 
-/// `None`: wrong usage.
-fn order(words: &[&str]) -> Option<Order> {
-    let mut order = Order {
+/// Parses the arguments. `None`: wrong usage.
+fn parse(words: &[&str]) -> Option<Arguments> {
+    let mut parsed = Arguments {
         whole: false,
         format: Format::Text,
         files: Vec::new(),
@@ -60,19 +60,19 @@ fn order(words: &[&str]) -> Option<Order> {
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match *word {
-            "--envoy" => order.whole = true,
+            "--envoy" => parsed.whole = true,
             "--format" => {
-                order.format = match *words.next()? {
+                parsed.format = match *words.next()? {
                     "text" => Format::Text,
                     "json" => Format::Json,
                     _ => return None,
                 }
             }
             word if word.starts_with('-') => return None,
-            file => order.files.push(file.to_owned()),
+            file => parsed.files.push(file.to_owned()),
         }
     }
-    (!order.files.is_empty()).then_some(order)
+    (!parsed.files.is_empty()).then_some(parsed)
 }
 
 fn print(text: &str) -> io::Result<u8> {
@@ -81,14 +81,14 @@ fn print(text: &str) -> io::Result<u8> {
 }
 
 fn complain(text: &str) {
-    // Where standard error is closed, the exit code still tells.
+    // If standard error is closed, the exit code still tells.
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-fn check_all(order: &Order) -> io::Result<u8> {
+fn check_all(arguments: &Arguments) -> io::Result<u8> {
     let mut code = 0;
     let mut out = io::stdout().lock();
-    for file in &order.files {
+    for file in &arguments.files {
         let bytes = match std::fs::read(file) {
             Ok(bytes) => bytes,
             Err(fault) => {
@@ -97,14 +97,14 @@ fn check_all(order: &Order) -> io::Result<u8> {
                 continue;
             }
         };
-        let mut found = match order.whole {
+        let mut found = match arguments.whole {
             true => whole(&bytes),
             false => configurations(&bytes),
         };
-        // What is worst comes first.
+        // The most serious finding comes first.
         found.sort_by_key(|finding| std::cmp::Reverse(finding.level));
         for finding in &found {
-            order.format.print(&mut out, file, finding)?;
+            arguments.format.print(&mut out, file, finding)?;
             if finding.level == Level::Error {
                 code = code.max(ERRORS);
             }
@@ -113,7 +113,7 @@ fn check_all(order: &Order) -> io::Result<u8> {
     Ok(code)
 }
 
-/// Checks everything that a proxy gets.
+/// Checks the whole proxy.
 fn whole(bytes: &[u8]) -> Vec<Finding> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,

@@ -1,4 +1,4 @@
-//! A line of an access log: JSON objects of any shape that have icap_log somewhere, and text.
+//! Reads a line of an access log: JSON objects of any shape with icap_log in them, or text.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use crate::icap_log::IcapLog;
 use crate::loose::Loose;
 use crate::{text_line, time};
 
-/// How often a line may be text inside of JSON: once for a container's log around Envoy's, once to spare.
+/// How often a line may be text inside JSON: once for a container's log around Envoy's, and once more.
 const MAX_WRAPPINGS: u8 = 2;
 
-/// What `use_entry` made of the line's entry. Otherwise what is wrong with the line, in a few words.
+/// Returns the result of `use_entry` on the line's entry, or says in a few words what is wrong with the line.
 pub(crate) fn read<R>(
     line: &str,
     use_entry: impl FnOnce(&Entry<'_>) -> R,
@@ -29,7 +29,7 @@ fn read_wrapped<R>(
     if line.starts_with('{') {
         return read_object(line, wrappings, use_entry);
     }
-    // `docker compose logs` and `kubectl logs --prefix` put words before the line.
+    // `docker compose logs` and `kubectl logs --prefix` add words before the line.
     if !line.starts_with('[')
         && line.ends_with('}')
         && let Some((before, _)) = line.split_once(" {")
@@ -67,7 +67,7 @@ fn read_object<R>(
             entry.log = Some(IcapLog::read(line).ok_or("icap_log cannot be read")?);
         }
         None if object.is_access_log => {}
-        None => return Err("no line of an access log"),
+        None => return Err("not a line of an access log"),
         Some("null" | "\"-\"" | "\"\"") => {}
         Some(text) if text.starts_with('"') => {
             let text: String = serde_json::from_str(text).map_err(|_| "no valid JSON")?;
@@ -79,7 +79,7 @@ fn read_object<R>(
     Ok(use_entry(&entry))
 }
 
-/// The same entry for as long as the log lives.
+/// The same entry with a shorter life, that of the log.
 fn with_log<'short, 'long: 'short>(entry: Entry<'long>, log: IcapLog<'short>) -> Entry<'short> {
     Entry {
         log: Some(log),
@@ -87,12 +87,12 @@ fn with_log<'short, 'long: 'short>(entry: Entry<'long>, log: IcapLog<'short>) ->
     }
 }
 
-/// What was found among an object's members.
+/// The members of an object that the reader knows.
 #[derive(Default)]
 struct Object<'a> {
     entry: Entry<'a>,
     icap_log: Option<&'a RawValue>,
-    /// A line inside of the log of a container.
+    /// A log line inside a container's log.
     wrapped: Option<&'a RawValue>,
     is_access_log: bool,
     is_icap_log: bool,
@@ -133,7 +133,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Whether a member of any name is icap_log, by how it begins.
+/// Whether a member is icap_log, by its beginning. Its name does not matter.
 fn is_icap_log(json: &str) -> bool {
     let begins = [
         "{\"action\":\"ICAP_",

@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line of icap-report.
 
 use clap::{Parser, ValueEnum};
 
@@ -11,30 +11,30 @@ use crate::time;
 #[derive(Debug, Parser)]
 #[command(name = "icap-report", version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// Access logs; `-`, or none, is standard input.
+    /// Access logs; `-`, or no file, is standard input.
     pub(crate) files: Vec<String>,
 
-    /// What is written; without it a page where --output ends in .html, else text.
+    /// The output format; by default a page if --output ends in .html, else text.
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
 
-    /// Where it is written instead of to standard output.
+    /// The file to write instead of standard output.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<String>,
 
-    /// Only entries for which this holds: 'action=ICAP_BLOCKED and latency>1000'.
+    /// Only entries that meet this condition: 'action=ICAP_BLOCKED and latency>1000'.
     #[arg(long = "where", value_name = "CONDITION", value_parser = Condition::read)]
     pub(crate) condition: Option<Condition>,
 
-    /// Only entries from then on: 2026-01-31T12:00:00Z, 2026-01-31, or 15m, 2h, 3d ago.
+    /// Only entries from this time on: 2026-01-31T12:00:00Z, 2026-01-31, or 15m, 2h, 3d ago.
     #[arg(long, value_name = "TIME", value_parser = time::read_argument)]
     pub(crate) since: Option<i64>,
 
-    /// Only entries before then.
+    /// Only entries before this time.
     #[arg(long, value_name = "TIME", value_parser = time::read_argument)]
     pub(crate) until: Option<i64>,
 
-    /// Exit with 1 where there are such entries: blocked, failed, modified, disabled, passed, unseen, bad.
+    /// Exit with 1 if there are entries of these kinds: blocked, failed, modified, disabled, passed, unseen, bad.
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KINDS")]
     pub(crate) fail_on: Vec<Kind>,
 
@@ -46,11 +46,11 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub(crate) top: usize,
 
-    /// Show entries as they come, and counts: of one file, or of standard input.
+    /// Show entries as they arrive, and counts: of one file, or of standard input.
     #[arg(long, conflicts_with_all = ["format", "output", "fail_on"])]
     pub(crate) follow: bool,
 
-    /// With --follow: show all entries from the file's beginning on, not only significant ones that come.
+    /// With --follow: show all entries from the file's beginning on, not only new significant ones.
     #[arg(long, requires = "follow")]
     pub(crate) all: bool,
 
@@ -64,14 +64,14 @@ Fields: action, significance, cause, rule, profile, threat, reason, pool, server
 icap_status, scan, vendor, preview, attempts, enforcement, latency, duration. Operators: = != < <= > >= ~ (contains).
 Exit code: 0, or 1 by --fail-on, or 2 where something cannot be read or written.";
 
-/// What is written.
+/// The output formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// One page that needs nothing else.
     Html,
     /// A summary to read.
     Text,
-    /// The same for programs.
+    /// The summary for programs.
     Json,
     /// One line for each entry.
     Csv,
@@ -92,12 +92,12 @@ pub(crate) enum Kind {
     Passed,
     /// No icap_log: the filter never saw the request.
     Unseen,
-    /// Lines that are none of an access log.
+    /// Lines that do not belong to an access log.
     Bad,
 }
 
 impl Kind {
-    /// The outcome; none for [`Kind::Bad`].
+    /// The outcome; `None` for [`Kind::Bad`].
     pub(crate) fn action(self) -> Option<&'static str> {
         Some(match self {
             Self::Blocked => "ICAP_BLOCKED",

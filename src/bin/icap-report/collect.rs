@@ -1,4 +1,4 @@
-//! Reads all lines, with as many threads as there are, and puts what they say together in the order of the input.
+//! Reads all lines with several threads, and merges the results in the order of the input.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
@@ -11,48 +11,48 @@ use crate::input::{Inputs, Piece};
 use crate::printable::printable;
 use crate::sample::{Kept, Sample};
 
-/// How many bad lines are shown.
+/// How many bad lines the report shows.
 const BAD_SHOWN: usize = 20;
-/// How much of a bad line is shown, in characters.
+/// How many characters of a bad line the report shows.
 const BAD_WIDTH: usize = 200;
-/// More threads than this wait for the one that puts their work together.
+/// More threads would only wait for the thread that merges their results.
 const MAX_THREADS: usize = 8;
 
-/// Which entries count, and what is wanted of them.
+/// Which entries count, and what the report needs of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
-    /// Not before, in milliseconds since 1970.
+    /// The earliest time, in milliseconds since 1970.
     pub(crate) since: Option<i64>,
-    /// Before, in milliseconds since 1970.
+    /// The end of the time range, exclusive, in milliseconds since 1970.
     pub(crate) until: Option<i64>,
     pub(crate) condition: Option<Condition>,
-    /// How many entries are kept whole.
+    /// How many entries are kept in full.
     pub(crate) sample: usize,
     /// Whether each entry is written as a line of CSV.
     pub(crate) csv: bool,
 }
 
-/// A line that is none of an access log.
+/// A line that does not belong to an access log.
 #[derive(Clone, Debug)]
 pub(crate) struct Bad {
-    /// Its number over all inputs, from 1.
+    /// The number of the line over all inputs, from 1.
     pub(crate) line: u64,
     /// What is wrong.
     pub(crate) why: &'static str,
-    /// Its beginning, printable.
+    /// The printable beginning of the line.
     pub(crate) text: String,
 }
 
-/// What was read.
+/// Everything that was read.
 #[derive(Debug)]
 pub(crate) struct Collection {
-    /// How many lines there were.
+    /// The number of lines.
     pub(crate) lines: u64,
-    /// How many were none of an access log.
+    /// The number of bad lines.
     pub(crate) bad: u64,
-    /// The first of them.
+    /// The first bad lines.
     pub(crate) bad_lines: Vec<Bad>,
-    /// How many entries the conditions left out.
+    /// The number of entries that the conditions left out.
     pub(crate) left_out: u64,
     pub(crate) columns: Columns,
     pub(crate) kept: Vec<Kept>,
@@ -60,7 +60,7 @@ pub(crate) struct Collection {
     pub(crate) faults: Vec<String>,
 }
 
-/// What a piece says.
+/// The result for one piece of the input.
 struct Batch {
     piece: Piece,
     lines: u64,
@@ -68,13 +68,13 @@ struct Batch {
     bad_lines: Vec<Bad>,
     left_out: u64,
     columns: Columns,
-    /// For each entry: where its line is in the piece, its number there, whether it is significant.
+    /// For each entry: the place of its line in the piece, the line's number there, whether the entry is significant.
     places: Vec<(usize, usize, u64, bool)>,
     csv: Vec<u8>,
 }
 
 impl Wanted {
-    /// Whether an entry counts. One without a time counts unless a time is asked for.
+    /// Whether an entry counts. An entry without a time counts unless a time is asked for.
     pub(crate) fn holds(&self, entry: &crate::entry::Entry<'_>) -> bool {
         let since = self
             .since
@@ -138,7 +138,7 @@ impl Wanted {
     }
 }
 
-/// Reads everything. `write` gets the CSV as it comes; when it says no, the reading ends.
+/// Reads all inputs. `write` gets the CSV as it is made; reading ends when `write` returns false.
 pub(crate) fn collect(
     inputs: Inputs,
     wanted: &Wanted,
@@ -169,7 +169,7 @@ pub(crate) fn collect(
             let mut turns = pieces.iter().cycle();
             inputs.read(|piece| turns.next().is_some_and(|to| to.send(piece).is_ok()))
         });
-        // Each thread has its turn: so the order is that of the input.
+        // The threads take turns, so the results keep the order of the input.
         for batch in batches.iter().cycle() {
             let Ok(batch) = batch.recv() else { break };
             if !write(&batch.csv) {

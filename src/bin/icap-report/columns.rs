@@ -1,17 +1,17 @@
-//! Entries as columns: each value once, and a number for it in every entry.
+//! Stores entries as columns: each value once, and its number in every entry.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::entry::{Entry, Field, Values};
 
-/// Between the values of a field that has several.
+/// Separates the values of a field with several values.
 pub(crate) const SEPARATOR: char = '\u{1f}';
-/// Stands for the values past [`MAX_VALUES`], and on the page for the rare ones.
+/// Stands for values past [`MAX_VALUES`], and on the page for rare values.
 pub(crate) const OTHERS: &str = "(others)";
-/// How many different values a field is told apart by.
+/// How many different values of a field are kept apart.
 const MAX_VALUES: usize = 50_000;
-/// How much of a value is kept, in bytes.
+/// How many bytes of a value are kept.
 const MAX_VALUE_BYTES: usize = 300;
 /// Stands for a missing time.
 pub(crate) const NO_TIME: i64 = i64::MIN;
@@ -22,14 +22,14 @@ pub(crate) const NO_LATENCY: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub(crate) struct Column {
     numbers: HashMap<Arc<str>, u32>,
-    /// What the numbers stand for: the values of a field, joined by [`SEPARATOR`]; empty where it has none.
+    /// The text of each number: the values of a field, joined by [`SEPARATOR`]; empty for no value.
     pub(crate) texts: Vec<Arc<str>>,
-    /// The number of each entry.
+    /// The number that each entry has.
     pub(crate) codes: Vec<u32>,
 }
 
 impl Column {
-    /// The number of a text.
+    /// The number for a text.
     fn number(&mut self, text: &str) -> u32 {
         if let Some(number) = self.numbers.get(text) {
             return *number;
@@ -56,12 +56,12 @@ impl Column {
     }
 }
 
-/// The values in a column's text.
+/// The values in the text of a column.
 pub(crate) fn values(text: &str) -> impl Iterator<Item = &str> {
     text.split(SEPARATOR).filter(|value| !value.is_empty())
 }
 
-/// The columns of all fields, of the times and latencies.
+/// The columns of all fields, and the times and latencies.
 #[derive(Debug)]
 pub(crate) struct Columns {
     fields: Vec<Column>,
@@ -132,7 +132,7 @@ impl Columns {
         self.latencies.push(latency.unwrap_or(NO_LATENCY));
     }
 
-    /// Adds the entries of others behind these.
+    /// Appends the entries of other columns.
     pub(crate) fn append(&mut self, other: &Self) {
         for (column, more) in self.fields.iter_mut().zip(&other.fields) {
             let numbers: Vec<u32> = more.texts.iter().map(|text| column.number(text)).collect();

@@ -8,28 +8,28 @@ const MAX_DEPTH: usize = 64;
 /// A condition.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Condition {
-    /// All hold.
+    /// All of them hold.
     All(Vec<Condition>),
-    /// One holds.
+    /// At least one holds.
     Any(Vec<Condition>),
-    /// It does not hold.
+    /// The condition does not hold.
     Not(Box<Condition>),
     /// A comparison with a value.
     Compare(Operand, Operator, String),
 }
 
-/// What is compared.
+/// The left side of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Operand {
-    /// One of the field's values.
+    /// A field; one matching value is enough.
     Field(Field),
     /// The longest transaction, in milliseconds.
     Latency,
-    /// The whole request, in milliseconds.
+    /// The duration of the whole request, in milliseconds.
     Duration,
 }
 
-/// How it is compared.
+/// The comparison.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Operator {
     Equal,
@@ -42,7 +42,7 @@ pub(crate) enum Operator {
 }
 
 impl Condition {
-    /// Reads a condition. The error says where it stopped to make sense.
+    /// Parses a condition. The error names the word that does not fit.
     pub(crate) fn read(text: &str) -> Result<Self, String> {
         let mut reader = Reader {
             words: split(text)?,
@@ -57,7 +57,7 @@ impl Condition {
         }
     }
 
-    /// Whether it holds for the entry.
+    /// Whether the condition holds for the entry.
     pub(crate) fn holds(&self, entry: &Entry<'_>) -> bool {
         match self {
             Self::All(all) => all.iter().all(|condition| condition.holds(entry)),
@@ -159,7 +159,7 @@ impl Reader {
         word
     }
 
-    /// Takes the word if it comes next.
+    /// Takes the next word if it is `expected`.
     fn takes(&mut self, expected: &str) -> bool {
         let is_it = match self.words.get(self.at) {
             Some(Word::Text(text)) => text.eq_ignore_ascii_case(expected),

@@ -3,7 +3,7 @@
 use crate::entry::{Entry, Field, Values};
 use crate::time;
 
-/// What stands before the fields of [`Field::ALL`].
+/// The columns before the fields of [`Field::ALL`].
 const FIRST: [&str; 4] = ["time", "latency_ms", "duration_ms", "uri"];
 
 /// The line of names.
@@ -13,7 +13,7 @@ pub(crate) fn header() -> String {
     format!("{}\r\n", names.join(","))
 }
 
-/// Adds the line of an entry. Several values are separated by `; `.
+/// Appends the line of an entry. Several values are separated by `; `.
 pub(crate) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) {
     let number = |n: Option<f64>| n.map_or(String::new(), |n| n.to_string());
     out.extend_from_slice(entry.time.map(time::write).unwrap_or_default().as_bytes());
@@ -36,7 +36,7 @@ pub(crate) fn write(entry: &Entry<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// A value, quoted where it must be. One that a spreadsheet would take for a formula gets a `'` in front.
+/// Appends a value, quoted where necessary. A value that a spreadsheet would take for a formula gets a `'` in front.
 fn cell(value: &str, out: &mut Vec<u8>) {
     let is_formula = value.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let needs_quotes = is_formula || value.contains([',', '"', '\r', '\n']);

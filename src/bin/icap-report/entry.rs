@@ -18,7 +18,7 @@ pub(crate) struct Entry<'a> {
     pub(crate) host: Loose<'a>,
     pub(crate) path: Loose<'a>,
     pub(crate) status: Loose<'a>,
-    /// Of the whole request, in milliseconds.
+    /// The duration of the whole request, in milliseconds.
     pub(crate) duration: Option<f64>,
     pub(crate) log: Option<IcapLog<'a>>,
 }
@@ -49,7 +49,7 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    /// All of them, in the order of the page.
+    /// All fields, in the order of the page.
     pub(crate) const ALL: [Self; 20] = [
         Self::Action,
         Self::Significance,
@@ -73,7 +73,7 @@ impl Field {
         Self::Enforcement,
     ];
 
-    /// Its name in conditions, in the page's address, in JSON and CSV.
+    /// The name in conditions, in the page's address, in JSON and CSV.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Action => "action",
@@ -99,7 +99,7 @@ impl Field {
         }
     }
 
-    /// Its heading.
+    /// The heading.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Action => "Outcome",
@@ -125,7 +125,7 @@ impl Field {
         }
     }
 
-    /// The field of a name; `rule_name` and the like are understood as well.
+    /// The field with this name. Names such as `rule_name` work too.
     pub(crate) fn named(name: &str) -> Option<Self> {
         let name = match name {
             "outcome" => "action",
@@ -159,7 +159,7 @@ impl Entry<'_> {
         self.log.as_ref().map_or(UNSEEN, |log| log.action.text())
     }
 
-    /// Whether what the outcome says was not done.
+    /// Whether the outcome was not enforced.
     pub(crate) fn is_monitored(&self) -> bool {
         self.log
             .as_ref()
@@ -185,7 +185,7 @@ impl Entry<'_> {
         latencies.flatten().reduce(f64::max)
     }
 
-    /// Puts the values of `field` into `values`, which is emptied first.
+    /// Replaces `values` with the values of `field`.
     pub(crate) fn values<'v>(&'v self, field: Field, values: &mut Values<'v>) {
         values.0.clear();
         let transactions = self.transactions();
@@ -249,7 +249,7 @@ impl Entry<'_> {
         }
     }
 
-    /// The cause of a failure, as the metrics name it, by the significance.
+    /// The cause of a failure by the metrics' name, from the significance.
     fn cause(&self) -> &'static str {
         let Some(log) = &self.log else { return "" };
         let cause = log.significance.iter().find_map(|name| {
@@ -273,10 +273,10 @@ impl Entry<'_> {
         }
     }
 
-    /// An answer that cannot be read has the significance of a server's error; its reason tells them apart.
+    /// An unreadable ICAP response has the significance of a server error; only the reason tells the two apart.
     fn is_unreadable(&self) -> bool {
         let last = self.transactions().last();
-        last.is_some_and(|t| t.reason.text().starts_with("unreadable answer"))
+        last.is_some_and(|t| t.reason.text().starts_with("unreadable ICAP response"))
     }
 
     /// Whether a scan was repeated on another connection.
@@ -316,7 +316,7 @@ fn each<'v>(
     }
 }
 
-/// What a preview was good for.
+/// What the preview achieved.
 fn preview(transaction: &Transaction<'_>) -> &'static str {
     if !transaction.has_preview() {
         "no preview"

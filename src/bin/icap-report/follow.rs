@@ -1,4 +1,4 @@
-//! `--follow`: entries as they come, of a file that grows or of standard input.
+//! `--follow`: shows entries as they arrive, from a growing file or from standard input.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
@@ -14,14 +14,14 @@ use crate::arguments::Arguments;
 use crate::collect::Wanted;
 use crate::live::Live;
 
-/// How long a file is left alone that has nothing new.
+/// How long the reader waits when a file has no new bytes.
 const REST: Duration = Duration::from_millis(100);
-/// How often the picture changes.
+/// How often the picture on the terminal is drawn.
 const DRAW: Duration = Duration::from_millis(250);
 /// The longest line, in bytes; a longer one is cut into several.
 const MAX_LINE: u64 = 16 << 20;
 
-/// Follows until standard input ends, or for ever.
+/// Follows until standard input ends, or without end.
 pub(crate) fn follow(arguments: &Arguments) -> Result<(), String> {
     let [path] = arguments.files.as_slice() else {
         return Err("--follow takes one file".to_owned());
@@ -75,10 +75,10 @@ pub(crate) fn follow(arguments: &Arguments) -> Result<(), String> {
 
 struct View {
     terminal: Term,
-    /// Whether there is a terminal to draw on; otherwise what is significant is written line by line.
+    /// Whether there is a terminal to draw on. Otherwise significant entries are written line by line.
     is_live: bool,
     live: Live,
-    /// How many lines the picture has.
+    /// The number of lines in the picture.
     drawn: usize,
 }
 
@@ -130,7 +130,7 @@ impl View {
     }
 }
 
-/// A line, whatever bytes it has. None at the end; what has no newline yet stays in `rest`.
+/// The next line, whatever its bytes. `None` at the end; bytes without a newline stay in `rest`.
 fn next_line(source: &mut impl BufRead, rest: &mut Vec<u8>) -> io::Result<Option<String>> {
     let room = MAX_LINE.saturating_sub(rest.len() as u64);
     io::Read::take(source, room).read_until(b'\n', rest)?;
@@ -156,8 +156,8 @@ fn read_input(lines: &SyncSender<String>) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads what is added to a file, and the next one of its name where it is rotated. A file that is there already is
-/// read from its end unless everything is wanted, one that comes later from its beginning.
+/// Reads bytes added to a file, and goes on with the next file of that name when the log is rotated. A file that
+/// exists at the start is read from its end, unless everything is wanted; a later file from its beginning.
 fn read_file(path: &str, is_everything: bool, lines: &SyncSender<String>) -> io::Result<()> {
     let mut is_first = !is_everything;
     loop {

@@ -1,4 +1,4 @@
-//! icap_log as it is read: every field may be missing, and what is not known is passed over.
+//! Parses icap_log: every field may be missing, and unknown fields are skipped.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,7 +9,7 @@ use crate::loose::Loose;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct IcapLog<'a> {
-    /// The entry's own JSON.
+    /// The JSON of the entry.
     #[serde(skip)]
     pub(crate) json: &'a str,
     #[serde(borrow)]
@@ -64,7 +64,7 @@ pub(crate) struct Transaction<'a> {
     pub(crate) violations: Vec<Violation<'a>>,
     #[serde(borrow)]
     pub(crate) part: Option<Part<'a>>,
-    /// Only looked through for `Preview`: reading its escapes would cost as much as all the rest.
+    /// Only searched for `Preview`: decoding its escapes would cost as much as all other fields.
     #[serde(borrow)]
     pub(crate) icap_headers_sent_to_server: Option<&'a RawValue>,
 }
@@ -95,7 +95,7 @@ struct Typed<'a> {
 }
 
 impl<'a> IcapLog<'a> {
-    /// Reads an entry, or a `Struct` around it. `None` where the object is no entry.
+    /// Reads an entry, or a `Struct` around one. `None` if the object is no entry.
     pub(crate) fn read(json: &'a str) -> Option<Self> {
         let is_typed = json
             .get(..9)
@@ -112,7 +112,7 @@ impl<'a> IcapLog<'a> {
 }
 
 impl Transaction<'_> {
-    /// Whether it had a preview.
+    /// Whether the ICAP request had a preview.
     pub(crate) fn has_preview(&self) -> bool {
         let sent = self.icap_headers_sent_to_server.map_or("", RawValue::get);
         memchr::memmem::find(sent.as_bytes(), b"Preview: ").is_some()

@@ -1,4 +1,4 @@
-//! Files, compressed or not, and standard input, in pieces of whole lines.
+//! Reads files, compressed or not, and standard input, in pieces of whole lines.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
@@ -8,30 +8,30 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::zstd::Frames;
 
-/// How much is read at a time, in bytes.
+/// How many bytes are read at a time.
 const PIECE: usize = 1 << 20;
-/// The longest line, in bytes; the rest of a longer one is passed over.
+/// The longest line, in bytes. The rest of a longer line is skipped.
 const MAX_LINE: usize = 16 << 20;
-/// From how many bytes on there is a progress bar.
+/// Inputs with more bytes get a progress bar.
 const LONG: u64 = 16 << 20;
 
-/// Some lines that follow one another.
+/// A piece of the input: successive lines.
 #[derive(Debug)]
 pub(crate) struct Piece {
     /// The number of the first line over all inputs, from 1.
     pub(crate) first_line: u64,
-    /// The lines, each with its newline; the last one may be without.
+    /// The lines, each with its newline. The last line may lack one.
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What is read.
+/// The inputs.
 pub(crate) struct Inputs {
     paths: Vec<String>,
     progress: ProgressBar,
 }
 
 impl Inputs {
-    /// The files of these names; `-` is standard input. The error names the file that cannot be opened.
+    /// Opens the files with these names; `-` is standard input. The error names the file that cannot be opened.
     pub(crate) fn new(paths: &[String]) -> Result<Self, String> {
         let mut length = 0;
         let mut is_known = true;
@@ -55,7 +55,7 @@ impl Inputs {
         })
     }
 
-    /// Hands out the pieces in order, until `take` says no. Returns what could not be read.
+    /// Passes the pieces to `take` in order, until it returns false. Returns the inputs that could not be read.
     pub(crate) fn read(self, mut take: impl FnMut(Piece) -> bool) -> Vec<String> {
         let mut faults = Vec::new();
         let mut line = 1;
@@ -88,7 +88,7 @@ fn bar(is_seen: bool, length: Option<u64>) -> ProgressBar {
     }
 }
 
-/// Opens a file, and takes off its compression, which its first bytes tell.
+/// Opens a file and decompresses it if its first bytes say so.
 fn open(path: &str, progress: &ProgressBar) -> io::Result<Box<dyn Read>> {
     let source: Box<dyn Read> = if path == "-" {
         Box::new(io::stdin())
@@ -106,7 +106,7 @@ fn open(path: &str, progress: &ProgressBar) -> io::Result<Box<dyn Read>> {
     })
 }
 
-/// Cuts what is read into pieces of whole lines. False where `take` said no.
+/// Cuts the input into pieces of whole lines. False if `take` returned false.
 fn read_lines(
     mut source: Box<dyn Read>,
     line: &mut u64,

@@ -1,4 +1,4 @@
-//! What `--follow` knows, and how it looks on a terminal of any size.
+//! The state of `--follow`, and its picture on a terminal of any size.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -9,9 +9,9 @@ use crate::time;
 
 /// How many seconds the counts reach back.
 const SECONDS: usize = 60;
-/// How many entries are remembered.
+/// How many entries are kept for the picture.
 const REMEMBERED: usize = 200;
-/// The outcomes, their names on the terminal, and their colours there.
+/// The outcomes: name, name on the terminal, colour.
 const OUTCOMES: [(&str, &str, u8); 7] = [
     ("ICAP_PASSED", "passed", 32),
     ("ICAP_MODIFIED", "modified", 34),
@@ -21,16 +21,16 @@ const OUTCOMES: [(&str, &str, u8); 7] = [
     (NOT_DONE, "not done", 35),
     (UNSEEN, "unseen", 90),
 ];
-/// Stands for all that monitoring only notes: what would have been blocked, changed or failed.
+/// Stands for outcomes that were not enforced.
 const NOT_DONE: &str = "not done";
-/// Bars of a count, from none to the most.
+/// The bars for a count, from none to the largest.
 const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Counts, and the last entries.
 #[derive(Debug, Default)]
 pub(crate) struct Live {
     totals: [u64; OUTCOMES.len()],
-    /// Entries in each of the last seconds, the present one last.
+    /// Entries in each of the last seconds, the current one last.
     seconds: VecDeque<[u32; OUTCOMES.len()]>,
     last: VecDeque<(usize, String)>,
     bad: u64,
@@ -46,7 +46,7 @@ fn place(entry: &Entry<'_>) -> usize {
 }
 
 impl Live {
-    /// Takes an entry; `is_shown`: also as a line. Returns that line.
+    /// Adds an entry. `is_shown`: as a line too. Returns that line.
     pub(crate) fn entry(&mut self, entry: &Entry<'_>, is_shown: bool) -> Option<&str> {
         let place = place(entry);
         if let Some(total) = self.totals.get_mut(place) {
@@ -68,12 +68,12 @@ impl Live {
         self.last.back().map(|(_, line)| line.as_str())
     }
 
-    /// Takes a line that is none of an access log.
+    /// Counts a line that does not belong to an access log.
     pub(crate) fn bad(&mut self) {
         self.bad += 1;
     }
 
-    /// A second is over.
+    /// A second has passed.
     pub(crate) fn second(&mut self) {
         if self.seconds.len() == SECONDS {
             self.seconds.pop_front();
@@ -95,7 +95,7 @@ impl Live {
         text
     }
 
-    /// The lines of a terminal with so many columns and rows, coloured or not.
+    /// The lines of the picture for a terminal with so many columns and rows, coloured or not.
     pub(crate) fn frame(&self, columns: usize, rows: usize, is_coloured: bool) -> Vec<String> {
         let paint = |place: usize, text: &str| match OUTCOMES.get(place) {
             Some((_, _, colour)) if is_coloured => format!("\u{1b}[{colour}m{text}\u{1b}[0m"),
@@ -111,7 +111,7 @@ impl Live {
             if counts.iter().all(|n| *n == 0) {
                 continue;
             }
-            // The present second is not over, so the one before it is the rate.
+            // The current second is not over, so the one before gives the rate.
             let rate = counts
                 .len()
                 .checked_sub(2)
@@ -139,7 +139,7 @@ impl Live {
     }
 }
 
-/// Counts as a row of bars.
+/// Draws counts as a row of bars.
 fn bars(counts: &[u32]) -> String {
     let most = u64::from(counts.iter().copied().max().unwrap_or(0).max(1));
     let last = BARS.len() as u64 - 1;
@@ -153,7 +153,7 @@ fn bars(counts: &[u32]) -> String {
 /// An entry on one line.
 fn line(entry: &Entry<'_>) -> String {
     let moment = entry.time.map(time::write).unwrap_or_default();
-    // Without the date: what is followed is of now.
+    // Without the date: followed entries are of today.
     let moment = moment
         .split_once('T')
         .map_or("", |(_, clock)| clock)

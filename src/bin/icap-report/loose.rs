@@ -1,11 +1,11 @@
-//! A scalar of JSON, whatever its type: access logs write one value as a number here and as text there.
+//! A JSON scalar of any type: one access log writes a value as a number, another as text.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// The text of a scalar; empty where there is none. Of an object it is the member `val`, as `pool_name` has it.
+/// The text of a scalar; empty without a value. An object, such as `pool_name`, gives its member `val`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Loose<'a>(pub(crate) Cow<'a, str>);
 
@@ -15,18 +15,18 @@ impl Loose<'_> {
         &self.0
     }
 
-    /// The number, where it is one.
+    /// The number, if the text is one.
     pub(crate) fn number(&self) -> Option<f64> {
         self.0.parse().ok().filter(|n: &f64| n.is_finite())
     }
 
-    /// Whether it says yes.
+    /// Whether the text means yes.
     pub(crate) fn is_true(&self) -> bool {
         self.0 == "true"
     }
 }
 
-/// A number as people write it: a `Struct` has doubles only, and `200.0` means 200.
+/// A number as people write it. A `Struct` has doubles only, so `200.0` means 200.
 fn number(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 1e15 {
         format!("{value:.0}")

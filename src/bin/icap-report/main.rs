@@ -1,4 +1,5 @@
-//! `icap-report`: what an access log with `icap_log` in it says, as a page to click through, as text, JSON or CSV, or live.
+//! `icap-report` shows what an access log with `icap_log` in it says: as a page to click through, as text, JSON or
+//! CSV, or live.
 //!
 //! See docs/log-analytics.md.
 
@@ -52,6 +53,6 @@ fn main() -> std::process::ExitCode {
     run::run()
 }
 
-/// A command has no meaning in the module's target; Cargo builds every binary for it nevertheless.
+/// The module's target needs no command, but Cargo builds every binary for every target.
 #[cfg(target_arch = "wasm32")]
 fn main() {}

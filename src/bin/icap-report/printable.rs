@@ -1,6 +1,6 @@
-//! Text of strangers on a terminal: nothing in it may move the cursor or change colours.
+//! Makes text of clients fit for a terminal: no byte may move the cursor or change colours.
 
-/// `text` with what is not meant to be seen replaced, and at most `width` characters long.
+/// `text` with invisible characters replaced, at most `width` characters long.
 pub(crate) fn printable(text: &str, width: usize) -> String {
     let mut shown = String::new();
     let mut rest = text.chars().peekable();
@@ -15,7 +15,7 @@ pub(crate) fn printable(text: &str, width: usize) -> String {
     shown
 }
 
-/// Control characters, and those that turn the direction of text around.
+/// Whether this is a control character, or one that changes the direction of text.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')

@@ -1,4 +1,4 @@
-//! What the command does.
+//! Runs the command.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -12,9 +12,9 @@ use crate::entry::Field;
 use crate::input::Inputs;
 use crate::{csv, follow, page, summary};
 
-/// Some entries are of a kind of `--fail-on`.
+/// The exit code if entries are of a kind in `--fail-on`.
 const FOUND: u8 = 1;
-/// Wrong usage, or something cannot be read or written.
+/// The exit code for wrong usage, and for files that cannot be read or written.
 const TROUBLE: u8 = 2;
 
 /// Runs the command.
@@ -72,14 +72,14 @@ fn report(arguments: &Arguments) -> Result<ExitCode, String> {
         Format::Json => writeln!(sink, "{:#}", summary::json(&collection)),
     });
     match written.and_then(|()| sink.flush()) {
-        // Who reads standard output may have seen enough.
+        // The reader of standard output may have stopped reading.
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         other => other.map_err(failed)?,
     }
     if format == Format::Csv && collection.bad > 0 {
         let _ = writeln!(
             io::stderr(),
-            "icap-report: {} lines are none of an access log",
+            "icap-report: {} lines do not belong to an access log",
             collection.bad
         );
     }

@@ -1,22 +1,22 @@
-//! Which entries are kept whole, for the page's table: all of them, or some of each kind.
+//! Chooses the entries that are kept in full for the page's table: all, or some of each kind.
 
 use std::collections::BTreeMap;
 
-/// How much of a line is kept, in bytes.
+/// How many bytes of a line are kept.
 const MAX_LINE: usize = 256 << 10;
 
 /// A line that is kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Kept {
-    /// Its entry's place in the columns.
+    /// The row of the entry in the columns.
     pub(crate) row: usize,
-    /// Its number over all inputs, from 1.
+    /// The number of the line over all inputs, from 1.
     pub(crate) line: u64,
     /// The line.
     pub(crate) text: String,
 }
 
-/// The best of a kind, so many of them.
+/// The entries with the best rank, up to a number.
 #[derive(Debug)]
 struct Best {
     room: usize,
@@ -53,7 +53,7 @@ impl Best {
     }
 }
 
-/// The slowest entries, significant ones, and any.
+/// The slowest entries, significant ones, and a random choice of all.
 #[derive(Debug)]
 pub(crate) struct Sample {
     slowest: Best,
@@ -71,7 +71,7 @@ impl Sample {
         }
     }
 
-    /// Offers an entry. By which it is chosen is made from its place: the same input gives the same page.
+    /// Offers an entry. The random choice depends only on the entry's row, so the same input gives the same page.
     pub(crate) fn offer(
         &mut self,
         row: usize,
@@ -82,7 +82,7 @@ impl Sample {
     ) {
         let rank = scramble(row as u64);
         self.any.offer(rank, row, line, text);
-        // While there is room for all, the others would only hold the same once more.
+        // While there is room for all entries, the other lists would only repeat them.
         if self.any.kept.len() < self.any.room {
             return;
         }
@@ -94,7 +94,7 @@ impl Sample {
         }
     }
 
-    /// What was kept, in the order of the input: the slowest and the significant first where there is not room for all.
+    /// The kept entries in the order of the input. Without room for all, the slowest and the significant go first.
     pub(crate) fn finish(self) -> Vec<Kept> {
         let room = self.any.room;
         let mut chosen = BTreeMap::new();
@@ -111,7 +111,7 @@ impl Sample {
     }
 }
 
-/// SplitMix64: numbers that follow one another become numbers that do not.
+/// SplitMix64: turns successive numbers into random-looking ones.
 fn scramble(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

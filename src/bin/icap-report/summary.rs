@@ -1,4 +1,4 @@
-//! What all entries together say: as text for a terminal, and as JSON.
+//! Summarizes all entries, as text for a terminal and as JSON.
 
 use std::collections::HashMap;
 
@@ -9,12 +9,12 @@ use crate::columns::{Column, NO_LATENCY, NO_TIME, values};
 use crate::printable::printable;
 use crate::time;
 
-/// How many values of a field the JSON has.
+/// How many values of a field the JSON lists.
 const JSON_VALUES: usize = 1000;
 /// How wide a value is on a terminal, in characters.
 const VALUE_WIDTH: usize = 60;
 
-/// The values of a column with how many entries have each, the most frequent first.
+/// The values of a column and how many entries have each, the most frequent first.
 pub(crate) fn ranking(column: &Column) -> Vec<(&str, u64)> {
     let mut counts: HashMap<&str, u64> = HashMap::new();
     for (text, count) in column.texts.iter().zip(column.counts()) {
@@ -47,7 +47,7 @@ fn percentiles(collection: &Collection) -> Option<[u32; 5]> {
     ])
 }
 
-/// The first and the last moment.
+/// The times of the first and the last entry.
 pub(crate) fn span(collection: &Collection) -> Option<(i64, i64)> {
     let times = || {
         collection
@@ -60,7 +60,7 @@ pub(crate) fn span(collection: &Collection) -> Option<(i64, i64)> {
     Some((times().min()?, times().max()?))
 }
 
-/// As text: `top` values of each field.
+/// The summary as text, with `top` values of each field.
 pub(crate) fn text(collection: &Collection, top: usize) -> String {
     let mut out = String::new();
     let mut line = |text: &str| {
@@ -108,7 +108,7 @@ pub(crate) fn text(collection: &Collection, top: usize) -> String {
     if collection.bad > 0 {
         line("");
         line(&format!(
-            "{} lines are none of an access log:",
+            "{} lines do not belong to an access log:",
             collection.bad
         ));
         for bad in &collection.bad_lines {
@@ -123,7 +123,7 @@ pub(crate) fn text(collection: &Collection, top: usize) -> String {
     out
 }
 
-/// As JSON.
+/// The summary as JSON.
 pub(crate) fn json(collection: &Collection) -> Value {
     let mut fields = Map::new();
     for (field, column) in collection.columns.fields() {

@@ -1,4 +1,4 @@
-//! Lines that nobody would write: whatever they are, an answer comes, and soon.
+//! Hostile lines: whatever they contain, a report comes, and soon.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,7 +16,7 @@ use crate::input::Inputs;
 use crate::live::Live;
 use crate::{access_log, csv, latency, page, printable, summary, time};
 
-/// Everything that is done with an entry.
+/// Does everything that the report does with an entry.
 fn use_entry(entry: &Entry<'_>) {
     let mut values = Values::default();
     for field in Field::ALL {
@@ -30,7 +30,7 @@ fn use_entry(entry: &Entry<'_>) {
     }
 }
 
-/// A line of this shape, in which anything may stand anywhere.
+/// Lines of this form, with any value anywhere.
 fn scalar() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("null".to_owned()),
@@ -166,7 +166,7 @@ fn a_line_of_braces_costs_no_more_than_its_length() {
     for start in ["", "x "] {
         assert!(access_log::read(&format!("{start}{line}"), use_entry).is_err());
     }
-    // Its length squared would take hours.
+    // The square of its length would take hours.
     assert!(begin.elapsed().as_secs() < 60);
 }
 

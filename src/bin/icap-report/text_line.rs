@@ -1,4 +1,4 @@
-//! A line of text: Envoy's own format, or any other, with icap_log as JSON in it.
+//! Reads a line of text with icap_log as JSON in it: Envoy's default format, or any other.
 
 use serde_json::value::RawValue;
 
@@ -7,10 +7,10 @@ use crate::icap_log::IcapLog;
 use crate::loose::Loose;
 use crate::time;
 
-/// How many braces may look like the beginning of icap_log: a line full of them must not cost its length squared.
+/// How many braces are tried as the beginning of icap_log, so that a line of braces does not cost its length squared.
 const MAX_ATTEMPTS: usize = 32;
 
-/// What `use_entry` made of the line's entry. Otherwise what is wrong with the line.
+/// Returns the result of `use_entry` on the line's entry, or what is wrong with the line.
 pub(crate) fn read<R>(
     line: &str,
     use_entry: impl FnOnce(&Entry<'_>) -> R,
@@ -21,9 +21,9 @@ pub(crate) fn read<R>(
     };
     let (time, rest) = moment(before);
     let request = request(rest);
-    // Without icap_log it must look like a line of an access log, as that of a request that the filter never saw does.
+    // Without icap_log the line must look like an access log's: a request that the filter never saw has such a line.
     if log.is_none() && (time.is_none() || request.is_none()) {
-        return Err("no line of an access log");
+        return Err("not a line of an access log");
     }
     let mut entry = Entry {
         time,
@@ -40,8 +40,8 @@ pub(crate) fn read<R>(
     Ok(use_entry(&entry))
 }
 
-/// The last object that is icap_log, and where it begins. The last one, because what a client chooses, a path say,
-/// stands before it as a rule, and text is not escaped.
+/// The last object that is icap_log, and where it begins. The last one counts, because text is not escaped and the
+/// client's own text, such as the path, usually stands before icap_log.
 fn find_log(line: &str) -> Option<(usize, IcapLog<'_>)> {
     let mut found = None;
     let mut from = 0;
@@ -65,7 +65,7 @@ fn find_log(line: &str) -> Option<(usize, IcapLog<'_>)> {
     found
 }
 
-/// The moment at the beginning, in brackets or without, and what follows.
+/// The time at the beginning, in brackets or without, and the rest.
 fn moment(text: &str) -> (Option<i64>, &str) {
     let text = text.trim_start();
     let (word, rest) = match text.strip_prefix('[') {
@@ -86,7 +86,7 @@ struct Request<'a> {
     host: &'a str,
 }
 
-/// `"POST /path HTTP/1.1" 200 …`, as Envoy's own format has it; of that format also the duration and the host.
+/// Reads `"POST /path HTTP/1.1" 200 …` as in Envoy's default format; in that format also the duration and the host.
 fn request(text: &str) -> Option<Request<'_>> {
     let mut pieces = text.split('"');
     let line = pieces.nth(1)?;

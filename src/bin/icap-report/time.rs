@@ -1,28 +1,28 @@
-//! Moments as access logs and command lines write them, in milliseconds since 1970 (UTC).
+//! Reads and writes times, in milliseconds since 1970 (UTC).
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
-/// A moment of an access log: RFC 3339, or seconds or milliseconds since 1970.
+/// Reads a time of an access log: RFC 3339, or seconds or milliseconds since 1970.
 pub(crate) fn read(text: &str) -> Option<i64> {
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Some(moment.as_millisecond());
     }
     if let Ok(number) = text.parse::<f64>() {
-        // From 1973 on a number so large counts milliseconds.
+        // A number this large means milliseconds, from 1973 on.
         let milliseconds = if number.abs() < 1e11 {
             number * 1000.0
         } else {
             number
         };
-        // Beyond this a timestamp has no written form.
+        // Larger numbers have no date that RFC 3339 can write.
         return (milliseconds.abs() < 2.5e14).then_some(milliseconds as i64);
     }
     local(text)
 }
 
-/// A date, or a date and a time without a zone: UTC.
+/// Reads a date, or a date and a time without a zone, as UTC.
 fn local(text: &str) -> Option<i64> {
     let moment = text
         .parse::<DateTime>()
@@ -32,7 +32,7 @@ fn local(text: &str) -> Option<i64> {
     Some(zoned.timestamp().as_millisecond())
 }
 
-/// A moment of the command line: as [`read`], or how long ago (`90s`, `15m`, `2h`, `3d`).
+/// Reads a time of the command line: like [`read`], or how long ago (`90s`, `15m`, `2h`, `3d`).
 pub(crate) fn read_argument(text: &str) -> Result<i64, String> {
     let text = text.trim();
     let ago = |text: &str| {
@@ -52,12 +52,12 @@ pub(crate) fn read_argument(text: &str) -> Result<i64, String> {
     })
 }
 
-/// Now.
+/// The current time.
 pub(crate) fn now() -> i64 {
     Timestamp::now().as_millisecond()
 }
 
-/// As RFC 3339, with milliseconds. Empty where it has no such form.
+/// The time in RFC 3339, with milliseconds. Empty for a time without such a form.
 pub(crate) fn write(milliseconds: i64) -> String {
     Timestamp::from_millisecond(milliseconds)
         .map(|moment| format!("{moment:.3}"))

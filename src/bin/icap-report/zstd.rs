@@ -1,17 +1,17 @@
-//! Zstandard (RFC 8878): a file may hold several frames, one after the other.
+//! Decompresses Zstandard (RFC 8878). A file may hold several frames, one after the other.
 
 use std::io::{self, BufRead, Read};
 
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
-/// The content of all frames of a file.
+/// Reads the content of all frames of a file.
 pub(crate) struct Frames<R: BufRead> {
-    /// The frame that is read; `None` after the last one, and after an error.
+    /// The current frame; `None` after the last frame, and after an error.
     frame: Option<StreamingDecoder<R, FrameDecoder>>,
 }
 
 impl<R: BufRead> Frames<R> {
-    /// Takes a source that stands at the beginning of a frame.
+    /// `source` must stand at the beginning of a frame.
     pub(crate) fn new(source: R) -> io::Result<Self> {
         let frame = StreamingDecoder::new(source).map_err(io::Error::other)?;
         Ok(Self { frame: Some(frame) })

@@ -1,27 +1,27 @@
-//! What requests ask of a pool, and what it answers.
+//! The requests to a pool and its replies.
 
 use super::{Owner, StreamToken};
 
 /// What kind of connection a request wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CheckoutOptions {
-    /// A kept connection will not do: one has just failed this request.
+    /// The request needs a newly opened connection, because a kept one has just failed it.
     pub fresh: bool,
-    /// It has had one, which was taken for others: it waits in front, however many wait.
+    /// The request had a connection that others took: it waits in front, and `max_pending` does not count.
     pub again: bool,
-    /// None is to be opened for it before that time, in milliseconds.
+    /// No connection is opened for the request before this time, in milliseconds.
     pub not_before_ms: u64,
 }
 
 impl CheckoutOptions {
-    /// Another than the one that has just failed.
+    /// For a request whose connection has just failed.
     pub const FRESH: Self = Self {
         fresh: true,
         again: false,
         not_before_ms: 0,
     };
 
-    /// For one whose connection was taken for others.
+    /// For a request whose connection was taken for others.
     pub const AGAIN: Self = Self {
         fresh: false,
         again: true,
@@ -29,37 +29,38 @@ impl CheckoutOptions {
     };
 }
 
-/// The answer to a request that wants a connection.
+/// What a pool replies to a checkout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Checkout {
-    /// Here is a kept one.
+    /// A kept connection.
     Kept(StreamToken),
-    /// None is free: the request waits until [`Pool::next_to_open`](super::Pool::next_to_open) or [`Pool::release`](super::Pool::release) names it.
+    /// No connection is free. The request waits until [`Pool::next_to_open`](super::Pool::next_to_open) or
+    /// [`Pool::release`](super::Pool::release) names it.
     Waiting,
-    /// Too many wait already.
+    /// Too many requests wait already.
     Overloaded,
 }
 
-/// What becomes of a connection whose request is done.
+/// What happens to a connection whose request is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Released {
-    /// It idles.
+    /// The connection idles.
     Kept,
-    /// It rests, to be called on by [`Pool::end_rest`](super::Pool::end_rest).
+    /// The connection rests until [`Pool::end_rest`](super::Pool::end_rest).
     Resting,
-    /// It works for this request now.
+    /// The connection now works for this request.
     HandedTo(Owner),
-    /// It is no longer in the pool: close it.
+    /// The connection has left the pool. The caller closes it.
     Retired,
 }
 
 /// A connection that left the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedConnection {
-    /// The request it worked for.
+    /// The request that the connection worked for.
     pub owner: Option<Owner>,
-    /// It had been established.
+    /// The connection had been established.
     pub was_connected: bool,
 }

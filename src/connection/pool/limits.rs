@@ -5,20 +5,20 @@
 pub struct PoolLimits {
     /// Connections at the same time.
     pub max_connections: u32,
-    /// Requests that may wait for one.
+    /// Requests that may wait for a connection.
     pub max_pending: u32,
     /// How long a connection may idle, in milliseconds.
     pub idle_timeout_ms: u64,
-    /// Requests on one connection.
+    /// Requests on one connection, in its lifetime.
     pub max_requests: u32,
     /// How old a connection may become, in milliseconds.
     pub max_age_ms: u64,
-    /// Whether a connection rests after an answer, before it works for another.
+    /// Whether a connection rests after an ICAP response before it serves another request.
     pub quarantine: bool,
 }
 
 impl PoolLimits {
-    /// The limits for two users of one pool: of each bound the stricter one.
+    /// The stricter of both limits, each bound by itself, for two users of one pool.
     pub fn strictest(self, other: Self) -> Self {
         Self {
             max_connections: self.max_connections.min(other.max_connections),

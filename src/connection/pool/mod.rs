@@ -1,4 +1,4 @@
-//! The pool of one cluster on one worker. Pure bookkeeping: it says what to open and what to close, the caller does it.
+//! The pool of one cluster on one worker. Pure bookkeeping: the pool says what to open and close, the caller does so.
 
 mod checkout;
 mod limits;
@@ -12,13 +12,13 @@ pub use owner::{Owner, StreamToken, UnitId};
 
 #[derive(Debug)]
 struct Connection {
-    /// The request it works for; `None` while it idles.
+    /// The request that the connection works for; `None` while the connection idles.
     owner: Option<Owner>,
-    /// Requests it has been given.
+    /// How many requests the connection has had.
     uses: u32,
-    /// When it was opened.
+    /// When the connection was opened.
     since_ms: u64,
-    /// The server at its other end; known once it is established.
+    /// The server at the other end; known once the connection is established.
     peer: Option<String>,
 }
 
@@ -26,7 +26,7 @@ struct Connection {
 struct Waiter {
     owner: Owner,
     checkout_options: CheckoutOptions,
-    /// Since when it waits for one that might be opened.
+    /// Since when a connection might be opened for the request.
     since_ms: u64,
 }
 
@@ -35,19 +35,20 @@ struct Waiter {
 pub struct Pool {
     limits: PoolLimits,
     connections: BTreeMap<StreamToken, Connection>,
-    /// Oldest first, with the time from which on each idles. The newest is reused first, so that the others can expire.
+    /// Idle connections, oldest first, and since when each idles. The newest is reused first, so that the others can
+    /// expire.
     idle: VecDeque<(StreamToken, u64)>,
     /// Connections that have just served, and whether a tick has come since.
     resting: VecDeque<(StreamToken, bool)>,
     waiting: VecDeque<Waiter>,
-    /// Connections that the server allows this worker, as far as it has said.
+    /// How many connections the servers allow this worker, as far as known.
     allowed: Option<u32>,
-    /// The server that was connected to first, and whether there has been another.
+    /// The server of the first connection, and whether there has been another.
     first_peer: Option<String>,
     several_servers: bool,
-    /// When a server was last heard of: it let a connection be established, or was done with a request.
+    /// When a server last gave a sign of life: a connection was established, or a request was done.
     alive_at_ms: Option<u64>,
-    /// A server was overloaded: no further connection is opened before that time.
+    /// A server was overloaded: the pool opens no connection before this time.
     paused_until_ms: u64,
 }
 
@@ -68,22 +69,22 @@ impl Pool {
         }
     }
 
-    /// Keeps to what the server allows this worker; at least one connection.
+    /// Limits the pool to the connections that the servers allow this worker, at least one.
     pub fn allow(&mut self, connections: Option<u32>) {
         self.allowed = connections.map(|connections| connections.max(1));
     }
 
-    /// Opens no connection before that time.
+    /// Opens no connection before this time.
     pub fn pause(&mut self, until_ms: u64) {
         self.paused_until_ms = self.paused_until_ms.max(until_ms);
     }
 
-    /// Tightens the bounds for a further user of the pool.
+    /// Tightens the limits for a further user of the pool.
     pub fn tighten(&mut self, limits: PoolLimits) {
         self.limits = self.limits.strictest(limits);
     }
 
-    /// Asks for a connection. A request that wants a fresh one waits in front, it has waited before.
+    /// Asks for a connection. A request for a fresh one waits in front, because it has waited before.
     pub fn checkout(
         &mut self,
         owner: Owner,
@@ -118,12 +119,12 @@ impl Pool {
         Checkout::Waiting
     }
 
-    /// Whether a request that comes now gets a connection, or may wait for one.
+    /// Whether a new request would get a connection or might wait for one.
     pub fn takes_another(&self) -> bool {
         self.gives_idle() || self.takes_waiter()
     }
 
-    /// Whether an idle connection may be had: nobody overtakes those who wait for the same.
+    /// Whether an idle connection may be handed out. Nobody overtakes requests that wait for one.
     fn gives_idle(&self) -> bool {
         !self.idle.is_empty()
             && self
@@ -132,21 +133,21 @@ impl Pool {
                 .all(|waiter| waiter.checkout_options.fresh)
     }
 
-    /// Whether another may wait. Those for whom a connection is about to be opened do not count as pending.
+    /// Whether another request may wait. Requests that are about to get a new connection do not count as pending.
     fn takes_waiter(&self) -> bool {
         self.waiting.len() < self.room().saturating_add(self.limits.max_pending as usize)
     }
 
-    /// The request for which a connection is to be opened now, if there is one: open it and say so with
-    /// [`opened`](Self::opened) or give up the request with [`forget`](Self::forget). `closing` connections have left the
-    /// pool, but not the server yet.
+    /// The request to open a connection for now, if there is one. The caller opens a stream and calls
+    /// [`opened`](Self::opened), or gives the request up with [`forget`](Self::forget). `closing`: connections that
+    /// have left the pool, but not the server yet.
     pub fn next_to_open(&self, closing: usize, now_ms: u64) -> Option<Owner> {
         self.due(now_ms)
             .filter(|_| self.room() > closing)
             .map(|waiter| waiter.owner)
     }
 
-    /// The first request that waits and for which a connection may be opened now.
+    /// The first waiting request that a connection may be opened for now.
     fn due(&self, now_ms: u64) -> Option<&Waiter> {
         self.waiting
             .iter()
@@ -154,7 +155,7 @@ impl Pool {
             .filter(|_| self.paused_until_ms <= now_ms)
     }
 
-    /// An idle connection that has to go so that a request which needs a fresh one can have it.
+    /// An idle connection that must close to make room for a request that needs a fresh one.
     pub fn evict(&mut self, now_ms: u64) -> Option<StreamToken> {
         if self.room() > 0
             || !self
@@ -168,7 +169,7 @@ impl Pool {
         Some(token)
     }
 
-    /// The stream for `owner` is open.
+    /// The host has opened the stream for `owner`.
     pub fn opened(&mut self, token: StreamToken, owner: Owner, now_ms: u64) {
         self.forget(owner);
         self.connections.insert(
@@ -199,12 +200,12 @@ impl Pool {
         self.connections.get(&token)?.peer.as_deref()
     }
 
-    /// Whether there have been connections to more than one server: what one cannot do another may.
+    /// Whether there have been connections to more than one server: another server may do what one could not.
     pub fn has_several_servers(&self) -> bool {
         self.several_servers
     }
 
-    /// Whether a server has been heard of within that time.
+    /// Whether a server gave a sign of life within this time.
     pub fn was_alive_within(&self, time_ms: u64, now_ms: u64) -> bool {
         self.alive_at_ms
             .is_some_and(|at_ms| now_ms.saturating_sub(at_ms) <= time_ms)
@@ -222,7 +223,7 @@ impl Pool {
             .is_some_and(|connection| connection.uses > 1)
     }
 
-    /// The request is done with a connection that may be used again.
+    /// The request is done with the connection, which may be used again.
     pub fn release(&mut self, token: StreamToken, now_ms: u64) -> Released {
         self.alive_at_ms = Some(now_ms);
         let over = self.connections.len() > self.bound();
@@ -243,9 +244,9 @@ impl Pool {
         self.put_to_use(token, now_ms)
     }
 
-    /// A tick has come. Those that rested at the last one have rested long enough: call until there is none. Within one turn of
-    /// the proxy's loop a tick may follow the answer, between two there has been a whole one, which would have brought what a
-    /// server sent behind its answer.
+    /// A tick has come. Ends the rest of a connection that also rested at the tick before; call until `None`. The
+    /// first tick may follow the ICAP response within one turn of Envoy's event loop. Between two ticks lies a whole
+    /// turn, in which Envoy delivers any bytes that a server sent behind its ICAP response.
     pub fn end_rest(&mut self, now_ms: u64) -> Option<(StreamToken, Released)> {
         let rested = self.resting.iter().position(|(_, ticked)| *ticked);
         let Some((token, _)) = rested.and_then(|at| self.resting.remove(at)) else {
@@ -257,12 +258,12 @@ impl Pool {
         Some((token, self.put_to_use(token, now_ms)))
     }
 
-    /// Whether connections rest.
+    /// Whether any connection rests.
     pub fn rests(&self) -> bool {
         !self.resting.is_empty()
     }
 
-    /// A connection works for the next one, or idles.
+    /// Gives a free connection to the next waiting request, or lets it idle.
     fn put_to_use(&mut self, token: StreamToken, now_ms: u64) -> Released {
         let Some(connection) = self.connections.get_mut(&token) else {
             return Released::Retired;
@@ -281,7 +282,7 @@ impl Pool {
         Released::Kept
     }
 
-    /// Takes a connection out, because it closed or is to be closed.
+    /// Removes a connection that closed or is about to be closed.
     pub fn remove(&mut self, token: StreamToken) -> Option<ClosedConnection> {
         let connection = self.connections.remove(&token)?;
         self.idle.retain(|(idle, _)| *idle != token);
@@ -292,18 +293,17 @@ impl Pool {
         })
     }
 
-    /// Those who wait, in their order.
+    /// The waiting requests, in their order.
     pub fn waiting(&self) -> Vec<Owner> {
         self.waiting.iter().map(|waiter| waiter.owner).collect()
     }
 
-    /// The request waits no more.
+    /// The request no longer waits.
     pub fn forget(&mut self, owner: Owner) {
         self.waiting.retain(|waiter| waiter.owner != owner);
     }
 
-    /// Takes out a connection that has idled for too long or become too old, or that is one too many; call until there is
-    /// none.
+    /// Removes a connection that idled too long, became too old, or is one too many; call until `None`.
     pub fn expire(&mut self, now_ms: u64) -> Option<StreamToken> {
         let over = self.connections.len() > self.bound();
         let limits = self.limits;
@@ -318,34 +318,34 @@ impl Pool {
         Some(token)
     }
 
-    /// Requests that wait.
+    /// The number of waiting requests.
     pub fn pending(&self) -> usize {
         self.waiting.len()
     }
 
-    /// Connections that idle, or rest.
+    /// The number of connections that idle or rest.
     pub fn idle(&self) -> usize {
         self.idle.len().saturating_add(self.resting.len())
     }
 
-    /// Connections that work for a request.
+    /// The number of connections that work for a request.
     pub fn active(&self) -> usize {
         self.connections.len().saturating_sub(self.idle())
     }
 
-    /// Whether something can be done now for a request that waits: it wants a tick soon.
+    /// Whether the pool can do something now for a waiting request, and so needs a tick soon.
     pub fn can_open(&self, now_ms: u64) -> bool {
         self.due(now_ms).is_some_and(|waiter| {
             self.room() > 0 || (waiter.checkout_options.fresh && !self.idle.is_empty())
         })
     }
 
-    /// Whether requests wait that can have no connection before another is done with its own.
+    /// Whether requests wait that get no connection before another request frees one.
     pub fn starves(&self) -> bool {
         !self.waiting.is_empty() && self.room() == 0
     }
 
-    /// Whether a body of a message has waited for that long, and there is no room for a connection to be opened for it.
+    /// Whether a message's body has waited for this long, with no room to open a connection for it.
     pub fn is_overdue(&self, patience_ms: u64, now_ms: u64) -> bool {
         let overdue = |waiter: &&Waiter| {
             let waited_ms = now_ms.checked_sub(waiter.since_ms);
@@ -361,12 +361,12 @@ impl Pool {
                 .is_some()
     }
 
-    /// How many connections may be opened.
+    /// How many more connections may be opened.
     fn room(&self) -> usize {
         self.bound().saturating_sub(self.connections.len())
     }
 
-    /// How many connections there may be.
+    /// How many connections there may be in all.
     fn bound(&self) -> usize {
         self.allowed.map_or(self.limits.max_connections, |allowed| {
             allowed.min(self.limits.max_connections)

@@ -1,34 +1,34 @@
-//! Who connections are for.
+//! Names for streams and for what a connection works for.
 
 use crate::icap::Direction;
 
-/// Names a gRPC stream of the host; one stream is one TCP connection.
+/// A gRPC stream of the host. One stream is one TCP connection.
 pub type StreamToken = u32;
 
-/// Names one body that is shown to a service: a message is one, or has several.
+/// Names a submission: one body that is shown to a service. A message has one or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UnitId {
     /// The HTTP context of its message.
     pub context: u32,
-    /// Which message of that context.
+    /// Request or response.
     pub direction: Direction,
-    /// Which one of that message, from 0 on.
+    /// The index among that message's submissions, from 0.
     pub index: u16,
 }
 
 /// What a connection works for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
-    /// One body of a message.
+    /// A submission.
     Unit(UnitId),
-    /// The OPTIONS of that service.
+    /// The OPTIONS request to this service.
     Options(usize),
-    /// The self-test of that service.
+    /// The self-test of this service.
     SelfTest(usize),
 }
 
 impl Owner {
-    /// The service that a probe is about; `None` for a body of a message.
+    /// The service of a probe; `None` for a submission.
     pub fn service(self) -> Option<usize> {
         match self {
             Self::Options(index) | Self::SelfTest(index) => Some(index),

@@ -1,3 +1,5 @@
+//! The pool: order of waiting requests, reuse, limits, pauses.
+
 use super::*;
 use crate::icap::Direction;
 
@@ -25,7 +27,7 @@ fn wait(pool: &mut Pool, id: u32) {
     assert_eq!(checkout, Checkout::Waiting, "{id}");
 }
 
-/// Opens what the pool wants opened, with tokens from `first` on.
+/// Opens every connection that the pool wants opened, with tokens from `first` on.
 fn open_all(pool: &mut Pool, first: StreamToken) -> Vec<(Owner, StreamToken)> {
     let mut opened = Vec::new();
     let mut token = first;
@@ -66,7 +68,7 @@ fn the_connection_used_last_is_reused_first() {
 }
 
 #[test]
-fn those_who_wait_are_served_in_order_and_nobody_overtakes_them() {
+fn waiters_are_served_in_order_and_nobody_overtakes_them() {
     let mut pool = Pool::new(LIMITS);
     for id in 1..=4 {
         wait(&mut pool, id);
@@ -86,7 +88,7 @@ fn those_who_wait_are_served_in_order_and_nobody_overtakes_them() {
 }
 
 #[test]
-fn past_max_pending_it_is_overload_and_room_does_not_count_as_pending() {
+fn past_max_pending_is_overload_and_requests_with_room_do_not_count() {
     let mut pool = Pool::new(LIMITS);
     for id in 1..=4 {
         assert!(pool.takes_another(), "{id}");
@@ -108,7 +110,7 @@ fn past_max_pending_it_is_overload_and_room_does_not_count_as_pending() {
 }
 
 #[test]
-fn an_idle_connection_takes_another_where_nobody_may_wait() {
+fn with_max_pending_0_an_idle_connection_takes_a_request() {
     let mut pool = Pool::new(PoolLimits {
         max_connections: 1,
         max_pending: 0,
@@ -160,7 +162,7 @@ fn a_retry_waits_in_front_for_a_fresh_connection_and_an_idle_one_makes_room() {
 }
 
 #[test]
-fn a_request_that_has_to_wait_a_while_holds_nobody_up() {
+fn a_delayed_request_does_not_delay_others() {
     let mut pool = Pool::new(LIMITS);
     let later = CheckoutOptions {
         fresh: true,
@@ -189,7 +191,7 @@ fn a_kept_connection_does_not_go_to_a_retry() {
 }
 
 #[test]
-fn a_retry_that_waits_keeps_nobody_from_a_kept_connection() {
+fn a_waiting_retry_does_not_keep_others_from_a_kept_connection() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2, 3] {
         wait(&mut pool, id);
@@ -242,7 +244,7 @@ fn a_connection_that_is_old_enough_is_retired_after_its_request_or_while_it_idle
 }
 
 #[test]
-fn a_closed_connection_tells_whom_it_leaves_behind() {
+fn a_closed_connection_names_its_owner() {
     let mut pool = Pool::new(LIMITS);
     wait(&mut pool, 1);
     open_all(&mut pool, 10);
@@ -306,7 +308,7 @@ fn what_the_server_allows_goes_before_the_limit() {
 }
 
 #[test]
-fn an_idle_connection_that_is_one_too_many_is_closed_at_once() {
+fn an_idle_connection_past_the_limit_is_closed_at_once() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
         wait(&mut pool, id);
@@ -355,7 +357,7 @@ fn two_users_of_a_pool_share_the_stricter_bounds() {
 }
 
 #[test]
-fn who_waits_is_overdue_once_it_waited_that_long_and_finds_no_room() {
+fn a_waiter_without_room_becomes_overdue() {
     let mut pool = Pool::new(LIMITS);
     for id in [1, 2] {
         wait(&mut pool, id);
@@ -388,7 +390,7 @@ fn who_waits_is_overdue_once_it_waited_that_long_and_finds_no_room() {
 }
 
 #[test]
-fn a_connection_rests_for_a_whole_turn_and_then_works_for_the_first_who_waits() {
+fn a_connection_rests_for_a_whole_turn_and_then_serves_the_first_waiter() {
     let mut pool = Pool::new(PoolLimits {
         quarantine: true,
         ..LIMITS
@@ -410,7 +412,7 @@ fn a_connection_rests_for_a_whole_turn_and_then_works_for_the_first_who_waits() 
 }
 
 #[test]
-fn whose_connection_was_taken_waits_in_front_however_many_wait() {
+fn a_preempted_request_waits_in_front_however_many_wait() {
     let mut pool = Pool::new(LIMITS);
     for id in 1..=4 {
         wait(&mut pool, id);
@@ -429,7 +431,8 @@ mod in_any_order {
     use proptest::prelude::*;
 
     proptest! {
-        /// Whatever happens: no more connections than allowed, none that two own, none idle and owned at once.
+        /// In any order of events there are no more connections than allowed, none with two owners, and none idle and
+        /// owned at once.
         #[test]
         fn the_bounds_hold_in_any_order_of_events(rests: bool, events in prop::collection::vec((0_u8..6, 0_u32..12), 0..200)) {
             let limits = PoolLimits { max_connections: 3, max_pending: 4, idle_timeout_ms: 5, max_requests: 4, max_age_ms: 30, quarantine: rests };

@@ -1,3 +1,5 @@
+//! Fields in gRPC messages.
+
 use super::{ALL, Limits, read, read_with, test};
 use crate::extract::Unextractable;
 
@@ -55,7 +57,7 @@ fn messages_within_messages() {
 }
 
 #[test]
-fn what_only_begins_like_a_message_is_told_whole() {
+fn bytes_that_only_begin_like_a_message_are_reported_whole() {
     let file = [0xff_u8; 100];
     for end in [
         &b"\x00"[..],
@@ -85,7 +87,7 @@ fn what_only_begins_like_a_message_is_told_whole() {
 }
 
 #[test]
-fn what_is_no_grpc() {
+fn broken_grpc() {
     let body = frame(&field(1, &[0xff; 100]));
     for length in 1..body.len() {
         assert_eq!(

@@ -1,3 +1,5 @@
+//! Strings in JSON.
+
 use super::{ALL, HELD, LONG, one, read, read_with, test, told};
 use crate::extract::{Limits, Unextractable};
 
@@ -70,7 +72,7 @@ fn both_alphabets_and_any_padding() {
 }
 
 #[test]
-fn what_holds_no_file() {
+fn values_without_files() {
     let short = "QUJD".repeat(16);
     for body in [
         "".to_owned(),
@@ -89,7 +91,7 @@ fn what_holds_no_file() {
 }
 
 #[test]
-fn what_is_no_json() {
+fn broken_json() {
     for body in [
         "{",
         "[",

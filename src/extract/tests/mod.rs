@@ -22,7 +22,7 @@ const ALL: Extractors = Extractors {
     grpc_bytes: true,
 };
 
-/// More than 64 bytes of Base64, and what they hold.
+/// More than 64 bytes of Base64, and their content.
 const LONG: &str =
     "QSBmaWxlIHRoYXQgaXMgbG9uZyBlbm91Z2ggdG8gYmUgd29ydGggYSB0cmFuc2FjdGlvbiBvZiBpdHMgb3duLg==";
 const HELD: &str = "A file that is long enough to be worth a transaction of its own.";
@@ -51,7 +51,7 @@ fn values<'a>(
     Ok(values)
 }
 
-/// What a value holds, decoded in pieces of that length.
+/// The content of a value, decoded in pieces of this length.
 fn decoded(body: &[u8], value: &Value, piece: usize) -> Vec<u8> {
     let raw = &body[value.range.start as usize..value.range.end as usize];
     let mut decoder = Decoder::new(value.encoding);
@@ -65,7 +65,7 @@ fn decoded(body: &[u8], value: &Value, piece: usize) -> Vec<u8> {
     decoded
 }
 
-/// Names and contents, read in all ways, which must agree.
+/// Names and contents, read in all ways. The results must agree.
 fn read_with(
     wanted: Extractors,
     limits: Limits,
@@ -99,7 +99,7 @@ fn read(content_type: &str, body: impl AsRef<[u8]>) -> Read {
     read_with(ALL, Limits::default(), content_type, body)
 }
 
-/// Names and contents, of texts.
+/// Names and contents as texts.
 fn told(content_type: &str, body: impl AsRef<[u8]>) -> Vec<(String, String)> {
     let text = |(name, content)| (name, String::from_utf8(content).expect("a text"));
     let read = read(content_type, body).expect("a body");

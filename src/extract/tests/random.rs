@@ -1,4 +1,4 @@
-//! Each extractor beside the library that applications read such bodies with. Native only.
+//! Compares each extractor with the library with which applications read such bodies. Native only.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use super::{ALL, Limits, Read, decoded, values};
 use crate::extract::{Unextractable, VALUE_BYTES};
 
-/// Reads in pieces of that length.
+/// Reads in pieces of this length.
 fn read(content_type: &str, body: &[u8], piece: usize) -> Read {
     let values = values(ALL, content_type, Limits::default(), body.chunks(piece))?;
     let told = values
@@ -54,7 +54,7 @@ fn json() -> impl Strategy<Value = Json> {
     })
 }
 
-/// The strings of Base64 in a JSON value that are long enough, and their paths.
+/// The Base64 strings in a JSON value that are long enough, and their paths.
 fn expected(json: &Json, path: &str, found: &mut Vec<(String, Vec<u8>)>) {
     match json {
         Json::String(text) if text.len() as u64 > VALUE_BYTES && !text.starts_with('.') => {
@@ -163,7 +163,7 @@ proptest! {
         let theirs: Vec<_> = theirs.map(|((name, value), _)| (name.into_owned(), value.into_owned())).collect();
         let ours = read("application/x-www-form-urlencoded", body.as_bytes(), piece).unwrap();
         let text = |(name, value): (String, Vec<u8>)| (name, String::from_utf8_lossy(&value).into_owned());
-        // A field that is Base64 is told twice.
+        // A Base64 field is reported twice.
         let ours: Vec<_> = ours.into_iter().map(text).filter(|field| theirs.contains(field)).collect();
         prop_assert_eq!(ours, theirs, "{}", body);
     }

@@ -1,3 +1,5 @@
+//! `data:` URLs in texts.
+
 use super::{HELD, LONG, test, told};
 
 #[test]

@@ -1,10 +1,12 @@
+//! Fields of urlencoded forms.
+
 use super::{HELD, LONG, Limits, one, read_with, test, told};
 use crate::extract::Extractors;
 
 const TYPE: &str = "application/x-www-form-urlencoded";
 
 #[test]
-fn fields_are_told() {
+fn fields_are_reported() {
     let long = "a%26b+c%zz%4.".repeat(8);
     let held = "a&b c%zz%4.".repeat(8);
     for (body, name) in [
@@ -57,7 +59,7 @@ fn data_urls_in_fields() {
 }
 
 #[test]
-fn short_fields_are_not_told() {
+fn short_fields_are_not_reported() {
     assert_eq!(
         told(TYPE, format!("a={}&b={}", "x.".repeat(32), "y".repeat(64))),
         []

@@ -1,3 +1,5 @@
+//! ICAP responses that the parser accepts, in the forms that servers send.
+
 use crate::icap::testing::{Seen, body, end, head, http, ok, test, tr, tr_in, unfinished};
 use crate::icap::{Event, Headers, HttpHead, IcapResponseHead, IcapResponseParser, Limits};
 use crate::icap::{RequestHead, ResponseHead};
@@ -78,7 +80,7 @@ fn a_request_without_body_as_c_icap_echoes_it() {
 }
 
 #[test]
-fn a_target_with_bytes_above_7f_is_kept_as_it_is() {
+fn a_target_with_bytes_above_7f_is_kept() {
     let request = b"GET /\xe4?\xff%ff HTTP/1.1\r\nHost: a\r\n\r\n";
     let seen = tr(ok(
         &format!("req-hdr=0, null-body={}", request.len()),
@@ -150,7 +152,7 @@ fn an_error_may_carry_a_page() {
 }
 
 #[test]
-fn continue_comes_before_the_answer() {
+fn continue_comes_before_the_response() {
     let once = tr("ICAP/1.0 100 Continue\r\n\r\nICAP/1.0 204 OK\r\n\r\n");
     assert_eq!(once.len(), 3);
     assert_eq!(once[0], Seen::Continue);
@@ -160,7 +162,7 @@ fn continue_comes_before_the_answer() {
 }
 
 #[test]
-fn other_informational_answers_are_passed_over() {
+fn other_informational_responses_are_passed_over() {
     let seen = tr("ICAP/1.0 102 Processing\r\n\r\nICAP/1.0 204 OK\r\n\r\n");
     assert_eq!(head(&seen).status, 204);
     assert_eq!(seen.len(), 2);
@@ -247,7 +249,7 @@ fn only_connection_close_closes() {
 }
 
 #[test]
-fn a_206_names_where_the_original_body_goes_on() {
+fn a_206_names_the_offset_where_the_original_body_follows() {
     let page = "HTTP/1.1 200 OK\r\n\r\n";
     let seen = tr(format!(
         "ICAP/1.0 206 Partial\r\nEncapsulated: res-hdr=0, res-body={}\r\n\r\n{page}3\r\nnew\r\n0; use-original-body=42\r\n\r\n",
@@ -259,7 +261,7 @@ fn a_206_names_where_the_original_body_goes_on() {
 }
 
 #[test]
-fn an_options_answer() {
+fn an_options_response() {
     let options = || IcapResponseParser::for_options(Limits::default());
     let seen = tr_in(options, "ICAP/1.0 200 OK\r\nMethods: REQMOD\r\n\r\n");
     assert_eq!(
@@ -275,7 +277,7 @@ fn an_options_answer() {
 }
 
 #[test]
-fn body_slices_are_as_large_as_what_is_there() {
+fn body_slices_hold_all_available_bytes() {
     let mut parser = IcapResponseParser::new(Limits::default());
     parser.push(ok("res-body=0", "10\r\n"));
     assert!(matches!(parser.poll(), Ok(Some(Event::Head(_)))));
@@ -288,7 +290,7 @@ fn body_slices_are_as_large_as_what_is_there() {
 }
 
 #[test]
-fn started_means_the_final_answer() {
+fn started_means_the_final_response() {
     let mut parser = IcapResponseParser::new(Limits::default());
     let mut at = |bytes: &str| {
         parser.push(bytes.into());
@@ -307,15 +309,15 @@ fn started_means_the_final_answer() {
 }
 
 #[test]
-fn a_close_says_what_was_expected() {
+fn an_early_close_names_the_missing_part() {
     let page = ok(
         &format!("res-hdr=0, res-body={}", PAGE_HEAD.len()),
         PAGE_HEAD,
     );
     let page = String::from_utf8(page).unwrap();
     for (beginning, expected) in [
-        ("", "an answer"),
-        ("ICAP/1.0 100 Continue\r\n\r\n", "an answer"),
+        ("", "an ICAP response"),
+        ("ICAP/1.0 100 Continue\r\n\r\n", "an ICAP response"),
         ("ICAP/1.0", "the rest of the ICAP head"),
         ("ICAP/1.0 204 OK\r\nA: b\r\n", "the rest of the ICAP head"),
         (

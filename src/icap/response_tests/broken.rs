@@ -1,8 +1,10 @@
+//! ICAP responses that the parser refuses.
+
 use crate::icap::testing::{Seen, broken, broken_with, ok, test, tr, tr_with};
 use crate::icap::{IcapResponseError, LimitKind, Limits};
 
 #[test]
-fn what_is_no_status_line() {
+fn broken_status_lines() {
     for line in [
         "HTTP/1.1 400 Bad Request",
         "SSH-2.0-OpenSSH_9.2",
@@ -63,7 +65,7 @@ fn http_head(kind: &str, head: &str) -> IcapResponseError {
 }
 
 #[test]
-fn what_is_no_request_line() {
+fn broken_request_lines() {
     for line in [
         "",
         "GET /",
@@ -89,7 +91,7 @@ fn what_is_no_request_line() {
 }
 
 #[test]
-fn what_is_no_http_status_line() {
+fn broken_http_status_lines() {
     for line in [
         "",
         "HTTP/1.1",
@@ -246,7 +248,7 @@ fn empty_lines_are_limited() {
 }
 
 #[test]
-fn informational_answers_are_limited() {
+fn informational_responses_are_limited() {
     let limits = Limits {
         interim_responses: 2,
         ..Limits::default()
@@ -256,12 +258,12 @@ fn informational_answers_are_limited() {
         limits,
         &[interim, interim, last].concat(),
         &[interim, interim, interim, last].concat(),
-        (LimitKind::InterimAnswers, 2),
+        (LimitKind::InterimResponses, 2),
     );
 }
 
 #[test]
-fn what_envoy_lets_in_fits_the_default_limits() {
+fn heads_that_envoy_accepts_fit_the_default_limits() {
     let fields: String = (0..100)
         .map(|n| format!("X-{n:02}: {}\r\n", "x".repeat(610)))
         .collect();

@@ -1,4 +1,4 @@
-//! Lines of an ICAP head that are no fields, and heads past the limits: what was said before them, and after them, stands.
+//! Lines of an ICAP head that are no fields, and heads past the limits: the fields before and after them still count.
 
 use crate::icap::testing::{Seen, drain, head, test, tr, tr_with};
 use crate::icap::{CUT_FIELD_BYTES, Headers, IcapResponseHead, IcapResponseParser, Limits};
@@ -88,7 +88,7 @@ fn a_list_of_thousands_is_cut_and_never_reads_as_repaired() {
     assert!(value.len() < 70 * 1024 && value.ends_with("\n\u{2026}".as_bytes()));
 }
 
-/// What is known of an answer's head after `bytes`, however they came.
+/// The head that the parser knows after `bytes`, the same for every split of them.
 fn so_far(bytes: &str, limits: Limits) -> Option<IcapResponseHead> {
     let mut known = Vec::new();
     for size in [1, bytes.len()] {
@@ -100,7 +100,7 @@ fn so_far(bytes: &str, limits: Limits) -> Option<IcapResponseHead> {
         }
         known.push(parser.unfinished_head());
     }
-    // A line that passes a limit may have been seen in part.
+    // The parser may have seen a part of a line that passes a limit.
     let whole = known.pop().unwrap();
     let virus = |head: &Option<IcapResponseHead>| {
         let head = head.as_ref()?;

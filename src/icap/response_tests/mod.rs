@@ -1,3 +1,5 @@
+//! Tests of the ICAP response parser.
+
 mod accepted;
 mod broken;
 mod forgiven;

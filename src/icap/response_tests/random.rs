@@ -1,4 +1,4 @@
-//! Properties over random input. Native only: they are slow in WebAssembly and add nothing there.
+//! Properties over random input. Native only: they are slow in WebAssembly and find nothing more there.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use crate::icap::testing::{Seen, body, drain, http, tr};
 use crate::icap::{HttpHead, IcapResponseError, IcapResponseParser, LAST_CHUNK, Limits};
 use crate::icap::{chunk_header, encode_request_head, encode_response_head};
 
-/// Limits small enough for random input to reach them.
+/// Limits that random input can reach.
 const SMALL: Limits = Limits {
     head_bytes: 200,
     icap_head_bytes: 300,
@@ -37,8 +37,8 @@ fn parse<'a>(
     (seen, None, leftover)
 }
 
-/// Bytes that come close to an answer.
-fn near_answer() -> impl Strategy<Value = Vec<u8>> {
+/// Bytes that resemble an ICAP response.
+fn near_response() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         8 => prop::sample::select(vec![
             "ICAP/1.0 200 OK\r\n", "ICAP/1.0 204 No Content\r\n", "ICAP/1.0 100 Continue\r\n\r\n",
@@ -98,7 +98,7 @@ fn response(kind: &str, head: &[u8], chunks: &[Vec<u8>]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn splits_change_nothing(bytes in near_answer(), splits in vec(1_usize..40, 0..40)) {
+    fn splits_change_nothing(bytes in near_response(), splits in vec(1_usize..40, 0..40)) {
         let (whole, error, leftover) = parse(std::iter::once(bytes.as_slice()));
         let mut rest = bytes.as_slice();
         let mut pieces = Vec::new();

@@ -1,4 +1,4 @@
-//! One ICAP transaction on one connection: what to send next, and what the answer says.
+//! One ICAP transaction on one connection: what to send next, and what the ICAP response says.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,11 +11,11 @@ use super::{
 };
 use crate::bug::{Bug, bug};
 
-/// The most body bytes that one [`Transaction::transmit`] takes: bounds what is copied at once, large enough that the
-/// chunk framing costs nothing.
+/// The most body bytes of one [`Transaction::transmit`]. The bound limits copying, and is large enough that the chunk
+/// framing costs nothing.
 pub const PIECE_BYTES: u64 = 256 * 1024;
 
-/// What one transaction asks for; kept to be sent again on another connection.
+/// The parameters of one transaction. A retry sends the same request on another connection.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// REQMOD or RESPMOD.
@@ -24,13 +24,13 @@ pub struct Request {
     pub uri: String,
     /// The `Host` field.
     pub host: String,
-    /// The statuses offered in `Allow`, outside of the preview.
+    /// The statuses offered in `Allow`, beside the preview.
     pub allow: Vec<u16>,
     /// The largest preview; `None` for no preview.
     pub preview: Option<u32>,
     /// Further ICAP fields.
     pub headers: Vec<(String, String)>,
-    /// Nothing is sent before the body has come to its end.
+    /// Whether sending starts only after the body has ended.
     pub whole: bool,
     /// The encoded HTTP request head.
     pub request_head: Option<Vec<u8>>,
@@ -38,21 +38,21 @@ pub struct Request {
     pub response_head: Option<Vec<u8>>,
 }
 
-/// How much of the HTTP body is there to be sent.
+/// How much of the HTTP body has arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BodyProgress {
     /// Bytes received so far.
     pub available: u64,
-    /// No more will come.
+    /// Whether the body has ended.
     pub ended: bool,
 }
 
-/// A `100 Continue` at a time when the server had nothing to continue.
+/// Why a transaction can't go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TransactionError {
-    /// The answer could not be read.
+    /// The ICAP response could not be read.
     Response(IcapResponseError),
-    /// `100 Continue` after the whole body had been sent as the preview, or a second one.
+    /// The server sent `100 Continue` after a preview that held the whole body, or sent a second one.
     UnexpectedContinue,
 }
 
@@ -85,18 +85,18 @@ impl From<IcapResponseError> for TransactionError {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sending {
-    /// Nothing is sent yet: the preview is not full and the body not at its end.
+    /// The transaction has sent nothing: the preview is not full and the body has not ended.
     Collecting,
-    /// The preview is out; the server says whether it wants the rest from `sent` on.
+    /// The transaction has sent the preview. The server decides whether it wants the rest, from `sent` on.
     AwaitContinue { sent: u64 },
-    /// The body goes out as it comes.
+    /// The transaction sends the body as it arrives.
     Streaming { sent: u64 },
-    /// The last chunk is out, or there is no body.
+    /// The transaction has sent the last chunk, or there is no body.
     Done { previewed: bool },
 }
 
-/// One transaction. The driving rule: feed one input, then drain [`transmit`](Self::transmit) and
-/// [`poll`](Self::poll) until both have nothing more, then feed the next.
+/// One transaction. To drive it: feed one input, then drain [`transmit`](Self::transmit) and [`poll`](Self::poll)
+/// until neither has more, then feed the next.
 #[derive(Debug)]
 pub struct Transaction {
     request: Rc<Request>,
@@ -108,7 +108,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// A transaction of which nothing has been sent.
+    /// A transaction that has sent nothing.
     pub fn new(request: Rc<Request>, limits: Limits) -> Self {
         Self {
             request,
@@ -128,7 +128,7 @@ impl Transaction {
         }
     }
 
-    /// Whether [`transmit`](Self::transmit) would send the first bytes now: a connection is wanted from here on.
+    /// Whether [`transmit`](Self::transmit) would send its first bytes now, and so needs a connection.
     pub fn ready(request: &Request, body: BodyProgress) -> bool {
         body.ended
             || (!request.whole
@@ -137,11 +137,11 @@ impl Transaction {
                     .is_none_or(|preview| body.available > u64::from(preview)))
     }
 
-    /// Appends what can be sent now to `out`; nothing is appended when nothing can. `read` appends that range of the
-    /// HTTP body. Call again until it appends nothing.
+    /// Appends everything that can be sent now to `out`, at most a piece. `read` appends the given range of the HTTP
+    /// body. Call again until nothing is appended.
     ///
     /// # Errors
-    /// What `read` gave.
+    /// The error of `read`.
     pub fn transmit<E>(
         &mut self,
         body: BodyProgress,
@@ -179,7 +179,7 @@ impl Transaction {
     ) -> Result<Sending, E> {
         let whole = body.ended.then_some(body.available);
         let has_body = whole != Some(0);
-        // A body that is known whole needs no larger preview than itself.
+        // A body whose length is known needs no larger preview than itself.
         let preview = self.request.preview.map(|limit| match whole {
             Some(len) => u32::try_from(len).map_or(limit, |len| len.min(limit)),
             None => limit,
@@ -214,16 +214,16 @@ impl Transaction {
         })
     }
 
-    /// Takes bytes of the answer.
+    /// Takes bytes of the ICAP response.
     pub fn receive(&mut self, bytes: Vec<u8>) {
         self.parser.push(bytes);
     }
 
-    /// The next event of the answer, `None` when more bytes are needed. [`Event::Continue`] has been acted upon when it
-    /// is returned: call [`transmit`](Self::transmit).
+    /// The next event of the ICAP response; `None` when it needs more bytes. The transaction has already acted on a
+    /// returned [`Event::Continue`]: call [`transmit`](Self::transmit).
     ///
     /// # Errors
-    /// The answer is not readable; the connection is of no more use.
+    /// The ICAP response is not readable; the connection is of no more use.
     pub fn poll(&mut self) -> Result<Option<Event<'_>>, TransactionError> {
         let Some(event) = self.parser.poll()? else {
             return Ok(None);
@@ -251,12 +251,12 @@ impl Transaction {
         Ok(Some(event))
     }
 
-    /// The method of its request.
+    /// The method of the request.
     pub fn method(&self) -> Method {
         self.request.method
     }
 
-    /// Whether it is the server that is being waited for, and not the client's upload.
+    /// Whether the transaction waits for the server, not for the client's upload.
     pub fn waits_for_server(&self, body: BodyProgress) -> bool {
         match self.sending {
             Sending::Collecting => false,
@@ -267,23 +267,23 @@ impl Transaction {
         }
     }
 
-    /// Whether any byte of a final answer has come.
+    /// Whether a byte of a final ICAP response has arrived.
     pub fn responded(&self) -> bool {
         self.parser.started()
     }
 
-    /// What has come of an answer's head that has no end: see [`IcapResponseParser::unfinished_head`].
+    /// The head of an unfinished ICAP response: see [`IcapResponseParser::unfinished_head`].
     pub fn unfinished_head(&self) -> Option<IcapResponseHead> {
         self.parser.unfinished_head()
     }
 
-    /// What has come of trailers that have no end: see [`IcapResponseParser::unfinished_trailers`].
+    /// Trailers without an end: see [`IcapResponseParser::unfinished_trailers`].
     pub fn unfinished_trailers(&self) -> Headers {
         self.parser.unfinished_trailers()
     }
 
-    /// Whether the connection may carry another transaction: the answer was read to its end, nothing follows it, nothing
-    /// more of the request is owed, and the server did not say `Connection: close`.
+    /// Whether the connection may carry another transaction: the ICAP response was read to its end, no byte follows
+    /// it, the whole request was sent, and the server did not say `Connection: close`.
     pub fn reusable(&self) -> bool {
         self.ended
             && !self.closes
@@ -303,12 +303,12 @@ impl Transaction {
         }
     }
 
-    /// Whether the whole body went out.
+    /// Whether the transaction sent the whole body.
     pub fn complete_body_sent(&self) -> bool {
         matches!(self.sending, Sending::Done { .. })
     }
 
-    /// Whether the body was still only a preview when the answer came.
+    /// Whether only the preview was sent when the ICAP response arrived.
     pub fn in_preview(&self) -> bool {
         matches!(
             self.sending,
@@ -316,22 +316,22 @@ impl Transaction {
         )
     }
 
-    /// The ICAP header lines as they were sent.
+    /// The ICAP header lines as sent.
     pub fn headers_sent(&self) -> &[u8] {
         &self.headers_sent
     }
 
-    /// What is missing when the connection closes now.
+    /// What is missing if the connection closes now.
     ///
     /// # Errors
-    /// Says what was still expected.
+    /// Names the part that was still expected.
     pub fn end_of_input(&self) -> Result<(), IcapResponseError> {
         self.parser.end_of_input()
     }
 }
 
 impl Request {
-    /// The HTTP heads. The one whose body is shown tells the body's length, where that is known.
+    /// The HTTP heads. The head of the message whose body is shown gets the body's length, where that is known.
     fn heads(&self, whole: Option<u64>) -> Heads<'_> {
         let length = whole.filter(|length| *length > 0);
         let (of_request, of_response) = match self.method {
@@ -366,14 +366,14 @@ impl Request {
     }
 }
 
-/// The HTTP heads of a request, as they are sent.
+/// The HTTP heads of a request, as sent.
 struct Heads<'a> {
     request: Option<Cow<'a, [u8]>>,
     response: Option<Cow<'a, [u8]>>,
 }
 
 impl Heads<'_> {
-    /// Bytes of both.
+    /// The length of both heads in bytes.
     fn len(&self) -> usize {
         let len = |head: &Option<Cow<'_, [u8]>>| head.as_ref().map_or(0, |head| head.len());
         len(&self.request).saturating_add(len(&self.response))
@@ -391,7 +391,7 @@ fn append_chunk<E>(
     if len == 0 {
         return Ok(());
     }
-    // The frame of the chunk, and what ends the body.
+    // Room for the chunk's frame and for the end of the body.
     out.reserve(len.saturating_add(32));
     chunk_header(len, out);
     read(range, out)?;

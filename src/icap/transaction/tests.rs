@@ -1,3 +1,5 @@
+//! Transactions: what goes out when, and when a connection may be reused.
+
 use super::*;
 use crate::icap::testing::test;
 
@@ -33,7 +35,7 @@ fn whole(available: u64) -> BodyProgress {
     }
 }
 
-/// What goes out when so much of the body is there.
+/// The bytes that go out when so much of the body has arrived.
 fn sent(transaction: &mut Transaction, body: BodyProgress) -> String {
     let mut all = Vec::new();
     loop {
@@ -57,7 +59,7 @@ fn body_of(sent: &str) -> &str {
     head.split_once("\r\n\r\n").unwrap().1
 }
 
-/// Takes bytes of an answer, to its end or as far as it goes.
+/// Takes bytes of an ICAP response, to its end or as far as it goes.
 fn response(transaction: &mut Transaction, bytes: &[u8]) -> Result<bool, TransactionError> {
     transaction.receive(bytes.to_vec());
     let mut ended = false;
@@ -102,7 +104,7 @@ fn a_body_that_fits_the_preview_ends_with_ieof() {
 }
 
 #[test]
-fn a_body_that_is_whole_has_its_length_in_the_head() {
+fn a_complete_body_has_its_length_in_the_head() {
     for (preview, body, length) in [
         (Some(4), whole(10), true),
         (Some(10), whole(10), true),
@@ -114,7 +116,7 @@ fn a_body_that_is_whole_has_its_length_in_the_head() {
         let out = sent(&mut transaction(preview), body);
         let has = out.contains("\r\nContent-Length: 10\r\n\r\n");
         assert_eq!(has, length, "{out}");
-        // The offset of the body counts it.
+        // The offset of the body counts the `Content-Length` line.
         let head = if length { 48 } else { 28 };
         let part = if body == whole(0) { "null" } else { "req" };
         assert!(out.contains(&format!("{part}-body={head}\r\n")), "{out}");
@@ -122,7 +124,7 @@ fn a_body_that_is_whole_has_its_length_in_the_head() {
 }
 
 #[test]
-fn a_length_that_the_head_has_stays_the_only_one() {
+fn a_content_length_in_the_head_is_not_added_twice() {
     let mut request = (*transaction(None).request).clone();
     let head = b"POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\n";
     request.request_head = Some(head.to_vec());
@@ -132,7 +134,7 @@ fn a_length_that_the_head_has_stays_the_only_one() {
 }
 
 #[test]
-fn of_a_body_that_has_to_be_whole_nothing_is_sent_before() {
+fn a_request_for_the_whole_body_sends_nothing_before_its_end() {
     let mut request = (*transaction(Some(4)).request).clone();
     request.whole = true;
     assert!(!Transaction::ready(&request, some(10)));
@@ -182,7 +184,7 @@ fn without_a_preview_the_body_goes_out_at_once() {
 }
 
 #[test]
-fn an_answer_to_the_preview_ends_the_transaction_and_keeps_the_connection() {
+fn a_response_to_the_preview_ends_the_transaction_and_keeps_the_connection() {
     let mut t = transaction(Some(4));
     sent(&mut t, some(10));
     assert_eq!(response(&mut t, UNCHANGED), Ok(true));
@@ -203,7 +205,7 @@ fn a_connection_that_is_owed_body_is_not_reused() {
 }
 
 #[test]
-fn a_connection_is_not_reused_after_close_or_with_bytes_behind_the_answer() {
+fn a_connection_is_not_reused_after_close_or_with_bytes_behind_the_response() {
     for bytes in [
         &b"ICAP/1.0 204 No Content\r\nConnection: close\r\n\r\n"[..],
         b"ICAP/1.0 204 No Content\r\n\r\nICAP",
@@ -216,7 +218,7 @@ fn a_connection_is_not_reused_after_close_or_with_bytes_behind_the_answer() {
 }
 
 #[test]
-fn a_connection_is_not_reused_before_the_answer_has_come_to_its_end() {
+fn a_connection_is_not_reused_before_the_response_has_come_to_its_end() {
     let mut t = transaction(None);
     sent(&mut t, whole(1));
     assert!(!t.responded());
@@ -226,7 +228,7 @@ fn a_connection_is_not_reused_before_the_answer_has_come_to_its_end() {
 }
 
 #[test]
-fn a_100_where_nothing_is_left_to_send_is_an_error_and_one_without_a_preview_is_not() {
+fn a_100_is_an_error_after_the_whole_body_and_harmless_without_a_preview() {
     let mut t = transaction(Some(4));
     sent(&mut t, whole(4));
     assert_eq!(
@@ -266,7 +268,7 @@ fn sent_lengths(transaction: &mut Transaction, body: BodyProgress, lengths: &mut
 }
 
 #[test]
-fn what_can_not_be_read_is_not_sent() {
+fn an_unreadable_body_is_not_sent() {
     let mut t = transaction(None);
     let mut out = Vec::new();
     assert_eq!(

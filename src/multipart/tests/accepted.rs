@@ -1,4 +1,4 @@
-//! Forms, and where their parts stand.
+//! Forms that are accepted, and the places of their parts.
 
 use crate::multipart::testing::{parts, read, read_as, test, with_headers};
 use crate::multipart::{FIELD_BYTES, PARTS, Part};
@@ -198,7 +198,7 @@ fn a_form_may_have_1000_parts() {
 }
 
 #[test]
-fn a_part_is_there_once_its_delimiter_is() {
+fn a_part_is_complete_once_its_delimiter_arrived() {
     let form = with_headers(FIELD);
     let (before, _) = form.split_at(form.len() - "--\r\n".len());
     let mut parser = crate::multipart::Parser::new(crate::multipart::testing::boundary(

@@ -1,3 +1,5 @@
+//! Tests of the form parser.
+
 mod accepted;
 #[cfg(not(target_arch = "wasm32"))]
 mod random;

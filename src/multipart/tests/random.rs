@@ -1,4 +1,4 @@
-//! Properties over random forms, and the same forms read by another parser. Native only: they are slow in WebAssembly.
+//! Properties over random forms, compared with another parser. Native only: they are slow in WebAssembly.
 
 use futures_util::{FutureExt, stream};
 use proptest::collection::vec;
@@ -54,7 +54,7 @@ fn theirs(form: &[u8]) -> Result<Vec<Seen>, multer::Error> {
     read.now_or_never().expect("all bytes are there")
 }
 
-/// Whatever ours takes, the other reads alike. Names in another encoding than UTF-8 are none to multer.
+/// multer reads every form that our parser accepts, alike. Names that are no UTF-8 count as none, as in multer.
 fn agree(form: &[u8]) -> Result<(), TestCaseError> {
     if let Ok((parts, _)) = in_pieces(&boundary(TYPE), [form]) {
         let parts: Vec<Seen> = parts.into_iter().map(|part| ours(form, part)).collect();
@@ -75,7 +75,7 @@ fn agree(form: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Pieces of forms, in an order that makes one now and then.
+/// Pieces of forms, in an order that sometimes makes a form.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         10 => prop::sample::select(vec![

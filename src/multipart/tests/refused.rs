@@ -1,4 +1,4 @@
-//! Forms that programs read in two ways. For each: who reads what.
+//! Forms that programs read in two ways. Comments say which program reads what.
 
 use crate::multipart::testing::{refused, test};
 use crate::multipart::{Ambiguous, PARTS};
@@ -13,7 +13,7 @@ fn form(content: &str) -> String {
 #[test]
 fn forms_without_an_end() {
     let whole = format!("--X\r\n{FIELD}\r\nbody\r\n--X--");
-    // Most take the parts that are complete, some the rest as well.
+    // Most programs take the complete parts, some the rest as well.
     for length in 0..whole.len() {
         assert_eq!(
             refused(&whole.as_bytes()[..length]),
@@ -35,7 +35,7 @@ fn forms_without_an_end() {
 #[test]
 fn the_boundary_within_content() {
     for content in [
-        // Go, busboy and Java read on; PHP and those who split at the boundary do not.
+        // Go, busboy and Java read on; PHP and programs that split at the boundary do not.
         "a\r\n--Xy\r\nb",
         "a\r\n--X-\r\nb",
         "a\r\n--X y\r\nb",
@@ -60,7 +60,7 @@ fn the_boundary_within_content() {
         "a\r\n--X-- y",
         "a\r\n--X---\r\nb",
         "a\r\n--X--X\r\n",
-        // Not on a line of its own: those who split at the boundary alone.
+        // Not on a line of its own: only programs that split at the boundary alone find it.
         "a--X",
         "a--Xb",
         " --X\r\n",
@@ -144,7 +144,7 @@ fn line_ends_of_delimiters() {
 
 #[test]
 fn a_delimiter_among_headers() {
-    // To some the line ends the part, to others it is a broken header.
+    // Some programs end the part at this line, others see a broken header.
     for headers in ["--X\r\n", "--X--\r\n"] {
         let form = format!("--X\r\n{FIELD}{headers}{FILE}\r\nbody\r\n--X--\r\n");
         assert_eq!(refused(&form), Ambiguous::NearlyDelimiter, "{headers:?}");

@@ -67,7 +67,7 @@ fn boundaries() {
 }
 
 #[test]
-fn names_need_not_be_there() {
+fn names_are_optional() {
     for (headers, name, file_name) in [
         ("", "", None),
         ("Content-Type: application/json\r\n", "", None),
@@ -99,7 +99,7 @@ fn names_need_not_be_there() {
 }
 
 #[test]
-fn encodings_are_told() {
+fn encodings_of_parts_are_reported() {
     for (encoding, expected) in [
         ("8bit", TransferEncoding::Identity),
         ("Base64", TransferEncoding::Base64),
@@ -114,7 +114,7 @@ fn encodings_are_told() {
 }
 
 #[test]
-fn what_has_two_readings() {
+fn ambiguous_values() {
     use Ambiguous::*;
     for (headers, expected) in [
         (

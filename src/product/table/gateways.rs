@@ -1,4 +1,4 @@
-//! Gateways and sandboxes that are asked as scanners, and what has no name here.
+//! Gateways and sandboxes that serve as scanners, and the row for any other server.
 
 #[cfg(not(target_arch = "wasm32"))]
 use super::super::Words;
@@ -20,8 +20,8 @@ pub(super) const GENERIC: Product = Product {
         title: "Any other server",
         methods: "as its OPTIONS say",
         wants: "",
-        notes: r#"No assumption about the product. Every verdict header of this page is read all the same, and so is every error code: `vendor` adds
-what can't be told without knowing the product. A header of your own: `verdict_headers`, by presence or by value."#,
+        notes: r#"No assumption about the product. The filter reads every verdict header and every error code of this page all the same; `vendor` adds
+rules that need the product's name. `verdict_headers` adds your own headers, by presence or by value."#,
         example: r#"- name: scanner
   cluster: icap_pool
   service_url: icap://icap.example.net:1344/avscan
@@ -52,9 +52,9 @@ pub(super) const SKYHIGH: Product = Product {
         title: "Skyhigh (Trellix, McAfee) Web Gateway",
         methods: "REQMOD, RESPMOD",
         wants: "`X-Client-IP`",
-        notes: r#"- A block is an encapsulated `403 VirusFound`; headers come only where rules add them: `X-Virus-Name`, `X-Block-Reason`, `X-WWBlockResult` and
-  `X-Block-Result` (0 is none) are read beside the usual ones, also from the page's head.
-- It keeps the connection open after 204, which the filter expects.
+        notes: r#"- A block is an encapsulated `403 VirusFound`; headers come only where rules add them. The filter reads `X-Virus-Name`, `X-Block-Reason`,
+  `X-WWBlockResult` and `X-Block-Result` (0: nothing found) beside the usual ones, also in the page's head.
+- The gateway keeps the connection open after 204, as the filter expects.
 - Trellix NX and IVX are another product: they do not analyse uploads in REQMOD, and pass them.
 - `mcafee` is an older name of this row."#,
         example: r#"- name: skyhigh
@@ -80,10 +80,10 @@ pub(super) const FORTINET: Product = Product {
         title: "FortiSandbox",
         methods: "REQMOD, RESPMOD",
         wants: "`X-Client-IP`, `X-Authenticated-User`",
-        notes: r#"- **It answers a preview with 204 and scans nothing.** With this row it gets none, whatever its OPTIONS and the profile say.
-- Its documentation also wants connections that are not kept, and REQMOD bodies as multipart/form-data or application/octet-stream; a body
-  needs its `Content-Length`.
-- A file that it does not know passes."#,
+        notes: r#"- **FortiSandbox responds to a preview with 204 and scans nothing.** With this row it gets no preview, whatever its OPTIONS and the profile say.
+- Its documentation also wants a new connection for each request, and REQMOD bodies as multipart/form-data or application/octet-stream, with
+  `Content-Length`.
+- An unknown file passes."#,
         example: r#"- name: fortisandbox
   cluster: icap_pool
   service_url: icap://fortisandbox.example.net:1344/reqmod
@@ -109,9 +109,9 @@ pub(super) const CHECK_POINT: Product = Product {
         title: "Check Point Threat Emulation",
         methods: "as its OPTIONS say",
         wants: "",
-        notes: r#"- Its ICAP server is c-icap with a module of its own; a block is a page.
-- **It runs without inspection where no blade is switched on**: use `self_test`.
-- Like c-icap it may give out the beginning of a body before the verdict."#,
+        notes: r#"- The ICAP server is c-icap with Check Point's own module; a block is a page.
+- **The gateway inspects nothing where no blade is switched on**: use `self_test`.
+- Like c-icap, the gateway may send the beginning of a body back before the verdict."#,
         example: r#"- name: check-point
   cluster: icap_pool
   service_url: icap://check-point.example.net:1344/sandblast
@@ -136,7 +136,7 @@ pub(super) const FORCEPOINT: Product = Product {
         title: "Forcepoint Web Security, URL filtering",
         methods: "REQMOD",
         wants: "`X-Client-IP`, `X-Server-IP`, `X-Authenticated-User`",
-        notes: r#"It decides by URL, addresses and user, and looks at no body: let a second profile scan uploads. A block is a page."#,
+        notes: r#"Forcepoint decides by URL, addresses and user, and looks at no body: let a second profile scan uploads. A block is a page."#,
         example: r#"- name: forcepoint
   cluster: icap_pool
   service_url: icap://forcepoint.example.net:1344/icap

@@ -20,13 +20,13 @@ pub(super) const KASPERSKY_SCAN_ENGINE: Product = Product {
         title: "Kaspersky Scan Engine",
         methods: "REQMOD on `/req`, RESPMOD on `/resp`",
         wants: "`X-Client-IP`, `X-Client-Username`",
-        notes: r#"- **Every verdict header, and `Allow204`, are off in its defaults**: switch on `SendInfectionFoundICAPHeader`, `SendViolationsFoundICAPHeader`, and set
+        notes: r#"- **All verdict headers and `Allow204` are off by default**: switch on `SendInfectionFoundICAPHeader`, `SendViolationsFoundICAPHeader`, and set
   `VirusNameICAPHeader` to `X-Virus-ID`.
-- **The scope of REQMOD that it recommends is the URL only**, and objects over 10 MB are skipped: then uploads pass unscanned. Change both.
-- What it does with what it could not scan is a rule of its own, by class: `NON_SCANNED`, `FAILED`.
-- It remembers an infected URL for half an hour.
+- **Kaspersky recommends to scan only the URL in REQMOD**, and the engine skips objects over 10 MB: then uploads pass unscanned. Change both.
+- Rules for the classes `NON_SCANNED` and `FAILED` decide over content that the engine could not scan.
+- The engine remembers an infected URL for half an hour.
 - A body without `Content-Length` gets a 400: `require_content_length`.
-- It closes idle connections after 5 s in its sample configuration: stay below.
+- With the sample configuration the engine closes idle connections after 5 s: stay below.
 - `kaspersky` is an older name of this row."#,
         example: r#"- name: kaspersky
   cluster: icap_pool
@@ -53,8 +53,8 @@ pub(super) const KASPERSKY_WEB_TRAFFIC: Product = Product {
         title: "Kaspersky Web Traffic Security",
         methods: "REQMOD, RESPMOD",
         wants: "`X-Client-IP`, `X-Client-Username`",
-        notes: r#"- `X-Response-Info: blocked` is a block; `X-Virus-ID: no threats` beside it is none.
-- Its rules by user match only where the name comes as its settings say: `X-Client-Username`, in base64 or not."#,
+        notes: r#"- `X-Response-Info: blocked` is a block; `X-Virus-ID: no threats` beside it does not change that.
+- Rules by user match only if the name arrives as the settings say: `X-Client-Username`, in base64 or not."#,
         example: r#"- name: web-traffic
   cluster: icap_pool
   service_url: icap://kwts.example.net:1344/av/reqmod

@@ -1,4 +1,5 @@
-//! The rows. What stands in them is from the vendors' documentation and from recorded answers; what no one has shown is left out.
+//! The rows. Their facts come from the vendors' documentation and from recorded ICAP responses; facts without a
+//! source are left out.
 
 mod gateways;
 mod kaspersky;
@@ -8,7 +9,7 @@ mod trend_micro;
 
 use super::Product;
 
-/// Every product, the one without assumptions first.
+/// Every product. The first is the product without assumptions.
 pub static PRODUCTS: &[Product] = &[
     gateways::GENERIC,
     scanners::OPSWAT,

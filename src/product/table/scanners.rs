@@ -20,11 +20,11 @@ pub(super) const OPSWAT: Product = Product {
         title: "OPSWAT MetaDefender ICAP",
         methods: "REQMOD, RESPMOD",
         wants: "`X-Client-IP`, which selects the workflow",
-        notes: r#"- `X-Response-Info: Blocked`, `X-Blocked-Reason`, `X-Virus-ID`, `X-Violations-Found` end up in `reason`, `threat_id` and `violations`.
-- Without 204 it answers 200 with the original, which only the comparison tells from a change.
-- **An "Encrypted Archive" is a block** by its own policy, and is logged as one.
-- **It blocks everything until a workflow exists**, and it passes everything, with 204, while its core is down and its settings allow traffic
-  then. It names the workflow in `X-ICAP-Profile` only where it has scanned: `pass_requires` makes a pass without it a `server_error`."#,
+        notes: r#"- `X-Response-Info: Blocked`, `X-Blocked-Reason`, `X-Virus-ID`, `X-Violations-Found` go into `reason`, `threat_id` and `violations`.
+- Without `allow_204` MetaDefender sends a 200 with the original. Only the comparison with the original shows that nothing changed.
+- **MetaDefender blocks an "Encrypted Archive"** by its own policy, and icap_log shows a block.
+- **MetaDefender blocks everything until a workflow exists**, and passes everything, with 204, while its core is down, if its settings say so.
+  MetaDefender names the workflow in `X-ICAP-Profile` only after a scan: `pass_requires` makes a pass without that header a `server_error`."#,
         example: r#"- name: metadefender
   cluster: icap_pool
   service_url: icap://metadefender.example.net:1344/OMSScanReq-AV
@@ -52,13 +52,13 @@ pub(super) const C_ICAP: Product = Product {
         wants: "",
         notes: r#"[c-icap.conf](../deploy/helm/icap-filter/files/c-icap.conf) and [clamd.conf](../deploy/helm/icap-filter/files/clamd.conf) are tested.
 
-- Types that `ScanFileTypes` does not list are answered with 204; so is everything where clamd did not answer when c-icap started, for it
-  looks once, so start it [after clamd](../deploy/helm/icap-filter/files/after-clamd).
-- Debian's configuration gives the first part of a body back before it is scanned (`SendPercentData`), and ends the answer when it finds a
-  virus in the rest: that is a block with the reason "the server ended the message early".
+- c-icap sends 204 for types that `ScanFileTypes` does not list. It sends 204 for everything if clamd did not respond when c-icap started:
+  c-icap looks for clamd once, so start it [after clamd](../deploy/helm/icap-filter/files/after-clamd).
+- With Debian's configuration c-icap sends the first part of a body back before the scan (`SendPercentData`), and breaks off when it finds a
+  virus in the rest: the filter blocks, with the reason "the server ended the message early".
 - `MaxObjectSize` is 5M.
-- squidclamav (`/squidclamav`): `maxsize` is 5M, and what is larger passes with 204. With `redirect` a block is a 307 that the client gets.
-  Its verdict is in the ICAP and in the HTTP headers; both are read."#,
+- squidclamav (`/squidclamav`): `maxsize` is 5M; a larger body passes with 204. With `redirect` a block is a 307 that the client gets.
+  Its verdict is in the ICAP headers and in the HTTP headers; the filter reads both."#,
         example: r#"- name: clamav
   cluster: icap_pool
   service_url: icap://c-icap.example.net:1344/avscan
@@ -82,8 +82,8 @@ pub(super) const SOPHOS: Product = Product {
         title: "Sophos SAVDI",
         methods: "as its configuration says",
         wants: "",
-        notes: r#"- The service's name is in its configuration (`SAVI` is usual).
-- Its page begins with the odd status line `HTTP/1.1 200 OK:  403 Forbidden`; the reason is in `X-Blocked` of that head."#,
+        notes: r#"- The name of the service is in SAVDI's configuration (`SAVI` is usual).
+- The page begins with the odd status line `HTTP/1.1 200 OK:  403 Forbidden`; the reason is in `X-Blocked` of that head."#,
         example: r#"- name: savdi
   cluster: icap_pool
   service_url: icap://savdi.example.net:4020/SAVI
@@ -107,7 +107,7 @@ pub(super) const ESET: Product = Product {
         title: "ESET Server Security, Gateway Security",
         methods: "REQMOD, RESPMOD",
         wants: "",
-        notes: r#"- Its page is an empty 403, and `X-Response-Description` is in the language of the server: switch `use_server_response` off to give the client a page.
+        notes: r#"- ESET's page is an empty 403, and `X-Response-Description` is in the server's language: switch `use_server_response` off to give the client a page.
 - Clean is a 200 with `null-body=0`."#,
         example: r#"- name: eset
   cluster: icap_pool
@@ -136,8 +136,8 @@ pub(super) const WITHSECURE: Product = Product {
         title: "WithSecure Atlant, F-Secure Internet Gatekeeper",
         methods: "REQMOD, RESPMOD",
         wants: "",
-        notes: r#"`X-FSecure-Scan-Result` is in every answer: `clean` is none, any other value blocks, also beside a 204. The name is in
-`X-FSecure-Infection-Name`."#,
+        notes: r#"Every ICAP response has `X-FSecure-Scan-Result`: any value but `clean` blocks, also beside a 204. `X-FSecure-Infection-Name` names
+the threat."#,
         example: r#"- name: withsecure
   cluster: icap_pool
   service_url: icap://withsecure.example.net:1344/reqmod

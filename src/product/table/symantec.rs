@@ -4,7 +4,7 @@
 use super::super::Words;
 use super::super::{Multipart, Preview, Product, ShownAs, Trouble};
 
-/// Content Analysis says by a code what its ICAP 500 is about (the values of `icap_error_code` of the Edge SWG).
+/// The codes with which Content Analysis explains an ICAP 500 (the values of `icap_error_code` of the Edge SWG).
 const CONTENT_ANALYSIS_CODES: &[(&str, Trouble)] = &[
     ("decode_error", Trouble::Unscannable),
     ("max_archive_layers_exceeded", Trouble::Unscannable),
@@ -45,11 +45,11 @@ pub(super) const SYMANTEC_PROTECTION_ENGINE: Product = Product {
         title: "Symantec Protection Engine",
         methods: "REQMOD, RESPMOD",
         wants: "",
-        notes: r#"- **201** is its answer for what it replaced or blocked, also with the body repaired: a page of refusal in its place is a block, even where
-  `X-Infection-Found` says `Resolution=1`.
-- Containers that it can't open are blocked by its own policy: `Type=2`, such as `Encrypted container violation`.
+        notes: r#"- Protection Engine sends **201** for content that it replaced or blocked, also for a repaired body. A page of refusal is a block, even
+  where `X-Infection-Found` says `Resolution=1`.
+- Protection Engine blocks containers that it can't open, by its own policy: `Type=2`, such as `Encrypted container violation`.
 - 506 (too busy), 539 and 558 (no licence), 551 (resource unavailable) are trouble of its own.
-- A virus in an upload is never repaired there: an upload is passed or blocked.
+- Protection Engine never repairs an upload: it passes or blocks.
 - `symantec` is an older name of this row."#,
         example: r#"- name: protection-engine
   cluster: icap_pool
@@ -74,15 +74,15 @@ pub(super) const SYMANTEC_CONTENT_ANALYSIS: Product = Product {
         title: "Symantec Content Analysis, ProxyAV",
         methods: "REQMOD, RESPMOD",
         wants: "",
-        notes: r#"It blocks malware with a page. **Policy and scan errors come as ICAP 500** with a code in `X-ICAP-Error` or `X-Error-Code`:
+        notes: r#"Content Analysis blocks malware with a page. **Policy and scan errors come as ICAP 500** with a code in `X-ICAP-Error` or `X-Error-Code`:
 
-| code | what becomes of it |
+| code | outcome |
 |---|---|
 | `file_type_blocked`, `file_extension_blocked`, any that is not in this table | blocked: `fail_open` does not let it pass |
 | `password_protected`, `decode_error`, `scan_timeout`, `max_archive_layers_exceeded`, `max_total_files_exceeded`, `max_total_size_exceeded`, `max_file_size_exceeded` | `unscannable` |
 | `antivirus_engine_error`, `antivirus_engine_failure`, `antivirus_load_failure`, `antivirus_license_expired`, `connection_failure`, `insufficient_space`, `internal_error`, `request_timeout`, `server_error`, `server_unavailable` | `server_error` |
 
-A pass may carry such a code as a detail: a protected file that its policy serves."#,
+A pass may carry such a code as a detail, such as a protected file that the server's policy allows."#,
         example: r#"- name: content-analysis
   cluster: icap_pool
   service_url: icap://content-analysis.example.net:1344/avscan
@@ -107,9 +107,9 @@ pub(super) const SYMANTEC_DLP: Product = Product {
         title: "Symantec DLP Network Prevent for Web",
         methods: "REQMOD, RESPMOD",
         wants: "`X-Client-IP`, `X-Authenticated-User`",
-        notes: r#"- **It blocks with HTTP 200** and a page, and no verdict header. That is a block here, and logged as one; but a script in a browser takes the 200
-  for a success. `keep_server_status: false` gives its page the status of `block_response`; `use_server_response: false` gives your own page.
-- **One detection server per direction**: mixed directions have brought its detector down. `response_cluster` sends responses elsewhere.
+        notes: r#"- **DLP blocks with HTTP 200** and a page, without a verdict header. The filter blocks and logs a block, but a script in a browser takes the 200
+  for a success. `keep_server_status: false` gives the page the status of `block_response`; `use_server_response: false` gives your own page.
+- **One detection server per direction**: mixed directions have crashed the detector. `response_cluster` sends responses elsewhere.
 - ICAP 4xx and 5xx are trouble of its own."#,
         example: r#"- name: dlp
   cluster: icap_pool

@@ -4,8 +4,8 @@
 use super::super::Words;
 use super::super::{Multipart, Preview, Product, Report, ShownAs, Trouble};
 
-/// Vision One dresses its errors as content. An error of the file has a negative code in brackets behind its text; a client that
-/// writes such a code into a file's name gains nothing by it.
+/// Vision One dresses its errors as content. An error about the file has a negative code in brackets behind its text.
+/// A client that puts such a code into a file's name gains nothing by that.
 const VISION_ONE_REPORTS: &[Report] = &[
     Report {
         status: 400,
@@ -59,12 +59,12 @@ pub(super) const TREND_VISION_ONE_CONTAINER: Product = Product {
         title: "Trend Vision One File Security, container scanner",
         methods: "RESPMOD only: REQMOD gets 405",
         wants: "`X-scan-file-name`",
-        notes: r#"- **Its errors are dressed as content**: a 200 with an HTTP 500 is an error of the scanner, and where its page names an error code of the file, such
-  as "Too many files in the zip. (-69)", the file is `unscannable`. HTTP 401 is a wrong key, HTTP 400 a request that it can't use; "Unable to
+        notes: r#"- **The scanner sends its errors as content**: a 200 with an HTTP 500 is an error of the scanner. Where the page names an error code of the file,
+  such as "Too many files in the zip. (-69)", the file is `unscannable`. HTTP 401 is a wrong key, HTTP 400 an unusable request; "Unable to
   determine filename" is `unscannable`.
-- It takes the name of the file from `X-scan-file-name`, else from the URL's last segment: `/upload` has no file name, so send one.
-- It looks at one file, and into no form.
-- **It has no REQMOD**: an upload is shown to it as the response to a GET of its URL (`scan_requests_as: respmod`). A request without body is not scanned."#,
+- The scanner takes the file's name from `X-scan-file-name`, else from the URL's last segment: `/upload` has no file name, so send one.
+- The scanner scans one file and opens no form.
+- **The scanner has no REQMOD**: the filter shows an upload as the response to a GET of its URL (`scan_requests_as: respmod`). A request without body is not scanned."#,
         example: r#"- name: vision-one
   cluster: icap_pool
   service_url: icap://vision-one.example.net:1344/scan
@@ -95,11 +95,11 @@ pub(super) const TREND_VISION_ONE_APPLIANCE: Product = Product {
         title: "Trend Vision One File Security, virtual appliance",
         methods: "REQMOD, RESPMOD; on port 31344",
         wants: "`X-scan-file-name`",
-        notes: r#"- **Its errors are dressed as content**: a 200 with an HTTP 500 is an error of the scanner, and where its page names an error code of the file, such
-  as "Too many files in the zip. (-69)", the file is `unscannable`. HTTP 401 is a wrong key, HTTP 400 a request that it can't use; "Unable to
+        notes: r#"- **The scanner sends its errors as content**: a 200 with an HTTP 500 is an error of the scanner. Where the page names an error code of the file,
+  such as "Too many files in the zip. (-69)", the file is `unscannable`. HTTP 401 is a wrong key, HTTP 400 an unusable request; "Unable to
   determine filename" is `unscannable`.
-- It takes the name of the file from `X-scan-file-name`, else from the URL's last segment: `/upload` has no file name, so send one.
-- It looks at one file, and into no form.
+- The scanner takes the file's name from `X-scan-file-name`, else from the URL's last segment: `/upload` has no file name, so send one.
+- The scanner scans one file and opens no form.
 - `trend_micro` is an older name of this row."#,
         example: r#"- name: vision-one
   cluster: icap_pool
@@ -125,9 +125,9 @@ pub(super) const TREND_IWSVA: Product = Product {
         title: "Trend Micro InterScan Web Security (IWSVA, TMWS)",
         methods: "REQMOD, RESPMOD",
         wants: "`X-Client-IP`",
-        notes: r#"- Its service path differs with the release: `/avscan` and `/interscan` are in other clients' settings.
-- **It remembers an infected URL for hours** and then blocks it unscanned: a second test upload to the same URL proves nothing.
-- It gives out the beginning of a large body before its verdict only to a client that sends `X-TE: Trailers`. Do not send it."#,
+        notes: r#"- The service path depends on the release: `/avscan` and `/interscan` are in other clients' settings.
+- **IWSVA remembers an infected URL for hours** and blocks it without a scan: a second test upload to the same URL proves nothing.
+- IWSVA sends the beginning of a large body back before its verdict only to an ICAP client that sends `X-TE: Trailers`. Do not send it."#,
         example: r#"- name: iwsva
   cluster: icap_pool
   service_url: icap://iwsva.example.net:1344/avscan
@@ -151,9 +151,9 @@ pub(super) const TREND_DDAN: Product = Product {
         title: "Trend Micro Deep Discovery Analyzer",
         methods: "REQMOD, RESPMOD; on port 1344, with TLS on 11344",
         wants: "",
-        notes: r#"- Its verdict headers have to be switched on; without them a block is a 403 page alone.
-- **A file that it does not know passes at once**, and is looked at in the sandbox later.
-- It opens a form itself."#,
+        notes: r#"- Verdict headers must be switched on; without them a block is only a 403 page.
+- **An unknown file passes at once**, and the sandbox looks at it later.
+- Deep Discovery opens forms itself."#,
         example: r#"- name: deep-discovery
   cluster: icap_pool
   service_url: icap://ddan.example.net:1344/request

@@ -1,4 +1,4 @@
-//! Whole entries, compared field by field and in their order.
+//! Whole entries, compared field by field, order included.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -44,7 +44,7 @@ fn disabled() {
 }
 
 #[test]
-fn what_was_not_done_is_said_beside_the_action() {
+fn a_monitored_outcome_is_marked_beside_the_action() {
     let log = IcapLog {
         conclusion: Conclusion {
             enforced: false,
@@ -59,9 +59,9 @@ fn what_was_not_done_is_said_beside_the_action() {
     assert_eq!(log.to_json(), expected);
 }
 
-/// A filter reads what it and others have logged, and writes it anew.
+/// A filter reads the entries of other filters and its own, and writes them again.
 #[test]
-fn entries_of_others_stay_where_they_are() {
+fn entries_of_other_filters_keep_their_place() {
     let of = |profile: &'static str, outcome| ScanRecord {
         profile: Some(profile.into()),
         outcome: Some(outcome),
@@ -107,7 +107,7 @@ fn entries_of_others_stay_where_they_are() {
         (&"dlp".into(), &"dlp-rule".into())
     );
 
-    // The first again, with a response: its own entry is not doubled, and what it adds comes last.
+    // The first filter scans the response too: its own entry is not doubled, and the new record comes last.
     let after = read(&second_log, "av");
     let both = [of("av", Outcome::Modified), of("av", Outcome::Passed)];
     let last_log = IcapLog {
@@ -119,7 +119,7 @@ fn entries_of_others_stay_where_they_are() {
     assert_eq!(profiles(&last_log), expected);
     let json: serde_json::Value = serde_json::from_str(&last_log.to_json()).unwrap();
     assert_eq!(json["action"], "ICAP_BLOCKED");
-    // Of the filter whose outcome stands.
+    // Rule and profile are those of the filter whose outcome stands.
     assert_eq!(
         (&json["profile"], &json["rule_name"]),
         (&"dlp".into(), &"dlp-rule".into())
@@ -131,7 +131,7 @@ fn entries_of_others_stay_where_they_are() {
 }
 
 #[test]
-fn passed_leaves_out_what_there_is_not() {
+fn passed_leaves_out_absent_fields() {
     let records = [record()];
     let log = entry(Outcome::Passed, Significance::NONE, &records);
     let expected = concat!(

@@ -1,4 +1,4 @@
-//! Whatever bytes a client or a server sends, both forms stay valid, equal, and free of secrets.
+//! Whatever bytes a client or a server sends, both forms of the log stay valid, equal, and free of secrets.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
 use crate::verdict::tests::profile;
 use crate::verdict::{BodyChange, IcapResponseView, Scan, judge};
 
-/// No other generated text holds this.
+/// No other generated text contains this.
 const SECRET: &str = "hunter2-PASSWORD";
 
 const SECRET_NAMES: [&str; 7] = [
@@ -46,7 +46,7 @@ fn header_name() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Values with the grammar's own words in between, so that the readers get somewhere.
+/// Random values mixed with words of the headers' grammar, so that parsers get further.
 fn header_value() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..24),

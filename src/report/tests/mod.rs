@@ -1,4 +1,4 @@
-//! icap_log and the metrics page as a whole.
+//! Tests of whole icap_log entries and of the metrics page.
 
 mod entries;
 #[cfg(not(target_arch = "wasm32"))]
@@ -13,7 +13,7 @@ use crate::verdict::{Findings, Scan};
 
 use super::{Outcome, ScanRecord};
 
-/// A record of a passed REQMOD with every field that such a one has.
+/// The record of a passed REQMOD, with every field that a passed one has.
 fn record() -> ScanRecord<'static> {
     ScanRecord {
         profile: None,

@@ -1,4 +1,4 @@
-//! `docs/metrics.md`, written from the tables.
+//! Generates `docs/metrics.md` from the tables.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -69,7 +69,7 @@ fn page() -> String {
     page
 }
 
-/// `UPDATE_DOCS=1 cargo test` writes the page anew.
+/// `UPDATE_DOCS=1 cargo test` writes the page again.
 #[test]
 fn the_page_is_what_the_tables_say() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");

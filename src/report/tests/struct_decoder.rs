@@ -1,8 +1,8 @@
-//! A decoder of `google.protobuf.Struct` that shares nothing with the encoder.
+//! A decoder of `google.protobuf.Struct` that shares no code with the encoder.
 
 use serde_json::{Map, Value};
 
-/// `bytes` as JSON; `None` for anything that is no well-formed `Struct`.
+/// `bytes` as JSON; `None` if they are no well-formed `Struct`.
 pub(in crate::report) fn decode(bytes: &[u8]) -> Option<Value> {
     let mut object = Map::new();
     for (field, entry) in fields(bytes)? {
@@ -27,7 +27,7 @@ fn value_of(bytes: &[u8]) -> Option<Value> {
         return None;
     }
     match (field, part) {
-        // Every number of the log is whole.
+        // Every number in the log is whole.
         (2, Field::Fixed64(bits)) => Some(Value::from(f64::from_bits(bits) as u64)),
         (3, Field::Bytes(bytes)) => Some(Value::String(text(bytes)?)),
         (4, Field::Varint(truth @ (0 | 1))) => Some(Value::Bool(truth == 1)),

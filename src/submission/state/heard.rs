@@ -1,4 +1,4 @@
-//! What the server of a submission has said so far.
+//! What the server of a submission has sent so far.
 
 use super::super::cx::Cx;
 use super::super::judge::{head_differs, judge_rest};
@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::verdict::Rest;
 
 impl Submission {
-    /// Whether the server has said nothing yet, or no more than what was sent.
+    /// Whether the server has sent nothing yet, or only bytes that equal the sent body.
     pub(super) fn has_said_nothing_else<H>(&self, cx: &Cx<'_, H>) -> bool {
         let State::Open(attempt) = &self.state else {
             return false;
@@ -22,12 +22,13 @@ impl Submission {
         }
     }
 
-    /// Whether its connection had served before and brought bytes that begin no answer, at its first try: that connection was lost.
+    /// Whether a used connection brought bytes that begin no ICAP response, at the first try. The submission then
+    /// counts its connection as lost.
     pub(super) fn is_astray(&self) -> bool {
         self.tries == 0 && matches!(&self.state, State::Open(attempt) if attempt.is_astray())
     }
 
-    /// What the server has said in an answer that can't be used as a whole. Notes whether a change had begun.
+    /// Judges an ICAP response that can't be used as a whole. Notes whether a change had begun.
     pub(super) fn take_note<H: Host>(&mut self, cx: &Cx<'_, H>) -> Rest {
         let (State::Open(attempt) | State::Rest(attempt)) = &mut self.state else {
             return Rest::Silent;

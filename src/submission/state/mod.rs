@@ -1,4 +1,4 @@
-//! The submission: its states and all its transitions.
+//! The submission: its states and all transitions.
 
 mod heard;
 mod queries;
@@ -26,12 +26,12 @@ use crate::icap::{Request, Transaction};
 use crate::report::PartName;
 use crate::verdict::{Judgement, Rest, Verdict};
 
-/// ICAP status of a server that has too much to do (RFC 3507 section 4.3.3).
+/// The ICAP status of an overloaded server (RFC 3507 section 4.3.3).
 const OVERLOADED: u16 = 503;
-/// How long no connection is opened after that, in milliseconds.
+/// For how long the pool opens no connection after an overload, in milliseconds.
 const OVERLOAD_PAUSE_MS: u64 = 100;
 
-/// Why an attempt was given up for others, for the log.
+/// Why an attempt lost its connection to others, for the log.
 const PREEMPTED: &str = "the connection was taken for others, for the body came slowly";
 
 /// One body shown to an ICAP service.
@@ -39,46 +39,48 @@ const PREEMPTED: &str = "the connection was taken for others, for the body came 
 pub struct Submission {
     id: UnitId,
     pool: PoolId,
-    /// The same for a retry.
+    /// The ICAP request. Retries send the same.
     request: Rc<Request>,
     shown: Shown,
-    /// The part of a form that it is.
+    /// The part of a form that is shown.
     part: Option<Rc<PartName>>,
-    /// How often it was sent anew.
+    /// The number of retries so far.
     tries: u32,
     /// A server has begun to send a message in the place of the original.
     change_begun: bool,
     state: State,
 }
 
-/// Where a submission stands.
+/// The states of a submission.
 ///
 /// ```text
-///  Collecting ─enough for the first bytes─▶ Waiting ─connection─▶ Open ─answer, and the body at its end─▶ Done
-///                                            ▲ ▲                 │  │                                    ▲
-///                                            │ └─ lost, 503: retry ┘  └─answer that needs the rest─▶ Rest ─┘
-///                                            └─ no server: retry
-///  Open, its body being all that is waited for ──others wait for its connection──▶ Parked ─body at its end─▶ Waiting
+///  Collecting ─first bytes can go─▶ Waiting ─connection─▶ Open ─ICAP response and body ended─▶ Done
+///                                    ▲ ▲ ▲               │ │ │                               ▲
+///                                    │ │ └─lost, 503: ───┘ │ └─response needs the rest─▶ Rest┘
+///                                    │ │   retry           ▼ others need the connection
+///                                    │ └────body ended── Parked
+///                                    └─no server: retry
 ///  any ──failure, given up──▶ Done
 /// ```
 #[derive(Debug)]
 enum State {
-    /// More of the body is needed before anything can be sent.
+    /// The submission needs more of the body before it can send anything.
     Collecting,
-    /// A connection is needed.
+    /// The submission needs a connection.
     Waiting,
-    /// A server has it.
+    /// The submission has a connection to a server.
     Open(Box<Attempt>),
-    /// The answer is complete. What it means depends on the rest of the body, which still comes.
+    /// The ICAP response is complete, but its meaning depends on the rest of the body, which is still arriving.
     Rest(Box<Attempt>),
-    /// Its connection was taken for others, for its body comes slowly. It is sent anew once that is there in whole.
+    /// The submission gave its connection to others, because its body arrives slowly. It is sent again once the body
+    /// has ended.
     Parked,
-    /// There is a step that ended it, or it was given up.
+    /// The submission returned its last step, or was given up.
     Done,
 }
 
 impl Submission {
-    /// A submission of which nothing was sent. `part`: the part of a form that it is.
+    /// A submission that has sent nothing. `part`: the part of a form that is shown.
     pub fn new(
         id: UnitId,
         pool: PoolId,
@@ -98,7 +100,7 @@ impl Submission {
         }
     }
 
-    /// More of the body may have come, or a callback in which anything may be sent.
+    /// More of the body may have arrived, or a callback has begun in which the submission may send.
     pub fn body<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
         match self.state {
             State::Collecting => {
@@ -116,8 +118,9 @@ impl Submission {
         }
     }
 
-    /// Others wait for a connection, and this one has its own because its body comes slowly: it parts with it. At most once, for
-    /// it gets another only when the body is there in whole. What the server had begun to say must be of no consequence.
+    /// Others wait for a connection, and this submission waits for a slow body: it gives up its connection. This
+    /// happens at most once, because the next connection comes after the body has ended. The server must have sent
+    /// nothing that counts.
     pub fn preempt<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
         if self.waits_for_body(cx.message.extent).is_some()
             && self.has_said_nothing_else(cx)
@@ -134,7 +137,7 @@ impl Submission {
         Step::Pending
     }
 
-    /// A connection is there that it waited for. Given back where it waits for none any more.
+    /// The submission got a connection. If it waits for none any more, it gives the connection back.
     pub fn got<H: Host>(&mut self, token: StreamToken, cx: &mut Cx<'_, H>) -> Step {
         match self.state {
             State::Waiting => self.open(token, cx),
@@ -145,7 +148,7 @@ impl Submission {
         }
     }
 
-    /// The connection that it was to get is of no use: nothing was sent on it.
+    /// The connection that the submission was to get can't be used. Nothing was sent on it.
     pub fn spoiled<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
         match self.state {
             State::Waiting => self.connect(CheckoutOptions::FRESH, cx),
@@ -153,7 +156,7 @@ impl Submission {
         }
     }
 
-    /// Bytes of the answer.
+    /// The server sent bytes.
     pub fn bytes<H: Host>(&mut self, bytes: Vec<u8>, cx: &mut Cx<'_, H>) -> Step {
         if let State::Open(attempt) = &mut self.state {
             attempt.receive(bytes, cx.now_ms);
@@ -161,24 +164,24 @@ impl Submission {
         self.advance(cx)
     }
 
-    /// Its connection is gone, or could not be established.
+    /// The connection closed, or could not be established.
     pub fn lost<H: Host>(&mut self, was_connected: bool, cx: &mut Cx<'_, H>) -> Step {
-        // Where the answer is complete nothing is lost.
+        // A complete ICAP response is not lost with its connection.
         let State::Open(attempt) = &self.state else {
             return Step::Pending;
         };
         let reason = match attempt.transaction.end_of_input() {
             _ if !was_connected => "no connection to the server".to_owned(),
             Err(e) if attempt.transaction.responded() => format!("connection lost: {e}"),
-            _ => "connection lost before the answer".to_owned(),
+            _ => "connection lost before the ICAP response".to_owned(),
         };
         let loss = match was_connected {
             true => Loss::Closed,
             false => Loss::Unreachable,
         };
         let prospect = Prospect::of(cx.connections, self.pool, loss, cx.now_ms);
-        // An answer that had said nothing yet but what was sent may be whole at the next try, once. One that had begun to
-        // say something else stands, though it broke off.
+        // An ICAP response that equalled the sent body so far may be whole at the next try; such a retry happens
+        // once. An ICAP response that had begun to differ stands, though it broke off.
         let repeatable = self.has_said_nothing_else(cx)
             || (prospect == Prospect::Several && !attempt.has_begun_change());
         let checkout_options = retry::after(loss, prospect, self.tries, cx.now_ms);
@@ -193,7 +196,7 @@ impl Submission {
         }
     }
 
-    /// No connection could be opened for it: Envoy knows of no server.
+    /// Envoy could open no connection: it has no healthy server.
     pub fn no_connection<H: Host>(&mut self, reason: &str, cx: &mut Cx<'_, H>) -> Step {
         if !matches!(self.state, State::Waiting) {
             return Step::Pending;
@@ -208,7 +211,7 @@ impl Submission {
         }
     }
 
-    /// It can't go on, for that cause. What the server has said by then still counts.
+    /// The submission fails with this cause. The part of the ICAP response that has arrived still counts.
     pub fn fail<H: Host>(&mut self, cause: Cause, reason: String, cx: &mut Cx<'_, H>) -> Step {
         if self.is_astray() {
             let checkout_options =
@@ -216,7 +219,7 @@ impl Submission {
             return self.send_anew(&reason, checkout_options, cx);
         }
         let rest = self.take_note(cx);
-        // What is wrong with the message itself is not made good by anything that the server says.
+        // No ICAP response makes up for a fault of the message itself.
         let its_own = matches!(cause, Cause::BadRequest | Cause::Oversize);
         let (cause, reason, rest) = match rest {
             Rest::Unscannable(_) if its_own => (cause, reason, Rest::Silent),
@@ -232,8 +235,8 @@ impl Submission {
         unusable(self.change_begun, record, rest, (cause, reason))
     }
 
-    /// It is not needed any more: it waits for no connection, and one that it has is closed, without a last chunk, for what did
-    /// not come to its end must not look as if it had.
+    /// Nobody needs the submission any more. It stops waiting for a connection. A connection that it has is closed
+    /// without a last chunk, so that the server can't take the body for a complete one.
     pub fn give_up<H: Host>(&mut self, cx: &mut Cx<'_, H>) {
         match mem::replace(&mut self.state, State::Done) {
             State::Waiting => cx.connections.forget(self.pool, Owner::Unit(self.id)),
@@ -258,7 +261,8 @@ impl Submission {
             .connections
             .checkout(self.pool, owner, checkout_options, cx.now_ms)
         {
-            // Nothing may be sent on it in this callback: it comes with those that were handed on.
+            // The connection's bytes are being read, so nothing may be sent on it now. The effect hands it over
+            // later.
             Checkout::Kept(token) if cx.connections.is_receiving(token) => {
                 cx.effects.push(Effect::Handed(owner, token));
                 Step::Pending
@@ -279,7 +283,7 @@ impl Submission {
         self.advance(cx)
     }
 
-    /// Reads what has come and sends what can be sent.
+    /// Reads received bytes and sends what can be sent.
     fn advance<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
         let body = self.extent(cx).progress;
         let (State::Open(attempt) | State::Rest(attempt)) = &mut self.state else {
@@ -303,7 +307,7 @@ impl Submission {
         }
     }
 
-    /// The answer is complete.
+    /// The ICAP response is complete.
     fn finish<H: Host>(&mut self, cx: &mut Cx<'_, H>) -> Step {
         let (State::Open(mut attempt) | State::Rest(mut attempt)) =
             mem::replace(&mut self.state, State::Done)
@@ -381,20 +385,20 @@ impl Submission {
         }
     }
 
-    /// The answer is complete, and what it means depends on the rest of the body. No connection is held for that, which may
-    /// take as long as the client likes.
+    /// The ICAP response is complete, and its meaning depends on the rest of the body. The submission gives up its
+    /// connection now, because the client may take any time to send that rest.
     fn rest<H: Host>(&mut self, mut attempt: Box<Attempt>, cx: &mut Cx<'_, H>) {
         if attempt.connection().is_some() && !bug(Bug::RestKeepsConnection) {
             cx.notice_istag(&attempt);
             let peer = attempt.server(cx.connections).map(str::to_owned);
-            // Of an answer that is the same so far, nobody can tell whether it was to end there.
+            // An ICAP response that equals the original so far may have been meant to go on.
             cx.leave(&attempt, attempt.response.use_original_body.is_some());
             attempt.part(peer);
         }
         self.state = State::Rest(attempt);
     }
 
-    /// The server has too much to do: another connection, perhaps to another server, is to do.
+    /// The server is overloaded. The submission tries another connection, perhaps to another server.
     fn leave_overloaded<H: Host>(
         &mut self,
         attempt: &Attempt,
@@ -410,7 +414,7 @@ impl Submission {
         self.connect(CheckoutOptions::default(), cx)
     }
 
-    /// Sends it anew, whose connection was lost.
+    /// Sends the submission again after it lost its connection.
     fn send_anew<H: Host>(
         &mut self,
         reason: &str,

@@ -1,4 +1,4 @@
-//! What there is to know of a submission.
+//! What a message asks of its submission beside the transitions.
 
 use super::super::attempt::Attempt;
 use super::super::cx::Cx;
@@ -13,12 +13,12 @@ use crate::host::Host;
 use crate::icap::{HttpHead, ResponseHead};
 
 impl Submission {
-    /// Its name.
+    /// The name of the submission.
     pub fn id(&self) -> UnitId {
         self.id
     }
 
-    /// The record of its transaction as it stands, for the log.
+    /// The record of the transaction as it stands, for the log.
     pub fn record<H: Host>(&self, cx: &Cx<'_, H>) -> Record {
         let attempt = match &self.state {
             State::Open(attempt) | State::Rest(attempt) => Some(&**attempt),
@@ -27,23 +27,24 @@ impl Submission {
         self.record_of(attempt, cx)
     }
 
-    /// Whether nothing of it was sent yet, nor a connection wanted.
+    /// Whether the submission has sent nothing and wants no connection yet.
     pub fn is_collecting(&self) -> bool {
         matches!(self.state, State::Collecting)
     }
 
-    /// Whether it waits for a connection.
+    /// Whether the submission waits for a connection.
     pub fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting)
     }
 
-    /// Whether a server has begun to send a message in the place of the original: whatever fails from then on, the original does
-    /// not go on.
+    /// Whether a server has begun to send a message in the place of the original. From then on the original must not
+    /// go on, whatever fails.
     pub fn has_begun_change(&self) -> bool {
         self.change_begun
     }
 
-    /// Whether it is the server that is waited for, and not the rest of the body. `message`: how much there is of its body.
+    /// Whether the submission waits for the server, not for the rest of the body. `message`: how much there is of the
+    /// message's body.
     pub fn waits_for_server(&self, message: Extent) -> bool {
         match &self.state {
             State::Waiting => true,
@@ -55,8 +56,8 @@ impl Submission {
         }
     }
 
-    /// Since when it is on a connection where it has nothing to do now but wait for more of the body, in milliseconds; `None`: it
-    /// has none, or waits for the server. `message`: how much there is of the body of its message.
+    /// Since when the submission has a connection and only waits for more of the body, in milliseconds. `None`: it
+    /// has no connection, or waits for the server. `message`: how much there is of the message's body.
     pub fn waits_for_body(&self, message: Extent) -> Option<u64> {
         match &self.state {
             State::Open(attempt) if !self.waits_for_server(message) => Some(attempt.started_ms),
@@ -64,8 +65,8 @@ impl Submission {
         }
     }
 
-    /// What the server has sent so far in the place of a body that is shown whole, where nothing is needed any more of what has come
-    /// of that. `message`: how much there is of it.
+    /// The new body so far, where the whole body is shown and the arrived part of the original is needed no more.
+    /// `message`: how much there is of the original.
     pub fn own_body(&mut self, message: Extent) -> Option<&mut OwnBody> {
         match (&mut self.state, &self.shown) {
             (State::Open(attempt), Shown::Whole | Shown::Rest { .. }) => {
@@ -75,8 +76,8 @@ impl Submission {
         }
     }
 
-    /// Whether what the server sends may be a page for the client, and so a block: a response of another status, and in the place of
-    /// an upload whatever is HTML or no response.
+    /// Whether the server's HTTP message may be a page for the client, and so a block: a response with another
+    /// status; for an upload also HTML, or anything that is no response.
     pub fn gets_page(&self, is_upload: bool) -> bool {
         let (State::Open(attempt) | State::Rest(attempt)) = &self.state else {
             return false;
@@ -89,17 +90,17 @@ impl Submission {
         shown.is_none_or(|shown| shown.status != head.status) || (is_upload && head.is_html())
     }
 
-    /// What comes of the body from `from` on stands at `at` in the host's buffer, and nothing else of it does.
+    /// The host's buffer has changed: the body from `from` on stands at `at`, and the rest of the body is gone.
     pub fn moved(&mut self, from: u64, at: u64) {
         self.shown = Shown::Rest { from, at };
     }
 
-    /// The pool that its connections come from.
+    /// The pool that gives the connections.
     pub fn pool(&self) -> PoolId {
         self.pool
     }
 
-    /// The connection that it is on.
+    /// The connection that the submission has.
     pub fn connection(&self) -> Option<StreamToken> {
         match &self.state {
             State::Open(attempt) | State::Rest(attempt) => attempt.connection(),

@@ -1,4 +1,4 @@
-//! Verdicts on answers in the shape in which real servers send them.
+//! Verdicts on ICAP responses in the form in which real servers send them.
 
 mod order;
 mod products;
@@ -114,7 +114,7 @@ pub(crate) fn profile(vendor: &str) -> Profile {
     }
 }
 
-/// An answer, written down; by default a 204 to REQMOD without headers.
+/// An ICAP response as test data; by default a 204 to REQMOD without headers.
 #[derive(Clone)]
 struct Response {
     scan: Scan,
@@ -138,7 +138,7 @@ fn reqmod(status: u16) -> Response {
     }
 }
 
-/// An answer to RESPMOD of a 200 without headers.
+/// An ICAP response to RESPMOD, for a scanned 200 without headers.
 fn respmod(status: u16) -> Response {
     Response {
         scan: Scan::Response,
@@ -156,7 +156,7 @@ impl Response {
         self
     }
 
-    /// The answer carries a response with `body`.
+    /// Adds an encapsulated response with `body`.
     fn response(mut self, status: u16, headers: &[(&str, &str)], body: BodyChange) -> Self {
         self.head_changed = self.original.as_ref().is_none_or(|o| o.status != status);
         self.http = Some(HttpHead::Response(ResponseHead {
@@ -176,7 +176,7 @@ impl Response {
         self
     }
 
-    /// The answer echoes the request, with `body`.
+    /// Adds an echo of the request, with `body`.
     fn request(mut self, headers: &[(&str, &str)], body: BodyChange) -> Self {
         self.http = Some(HttpHead::Request(RequestHead {
             method: "POST".to_owned(),

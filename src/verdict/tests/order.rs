@@ -1,4 +1,4 @@
-//! One test for each rule of the order, built so that it fails without that rule.
+//! One test for each rule of `judge`'s order, built so that it fails without that rule.
 
 use super::super::{BlockWith, BodyChange, Findings, Rest, Verdict};
 use super::{Response, profile, reqmod, respmod};
@@ -90,7 +90,7 @@ fn a_message_that_ends_early_blocks_and_says_so() {
 }
 
 #[test]
-fn a_success_that_nobody_defined_is_a_protocol_error() {
+fn an_undefined_success_status_is_a_protocol_error() {
     for status in [202, 203, 205, 207, 250, 299] {
         assert_eq!(cause(&reqmod(status)), Some(Cause::Protocol), "{status}");
         assert_eq!(cause(&respmod(status)), Some(Cause::Protocol), "{status}");
@@ -190,7 +190,7 @@ fn a_custom_verdict_header_blocks_by_its_presence() {
     );
 }
 
-/// A header of an answer, with one of these values or any.
+/// A matcher for a header with this value, or with any.
 fn header(name: &str, exact: Option<&str>) -> IcapHeaderMatcher {
     IcapHeaderMatcher {
         name: name.to_owned(),
@@ -231,7 +231,8 @@ fn a_pass_without_a_required_header_is_a_server_error() {
     for (icap_response, verdict) in [(bare, Verdict::Pass), (changed, Verdict::Modify)] {
         let failed = Verdict::Fail {
             cause: Cause::ServerError,
-            reason: "the answer lacks what a pass requires: x-icap-profile".to_owned(),
+            reason: "the ICAP response lacks a header that a pass requires: x-icap-profile"
+                .to_owned(),
         };
         assert_eq!(icap_response.judge_for(&profile).verdict, failed);
         assert_eq!(scanned(icap_response).judge_for(&profile).verdict, verdict);
@@ -270,7 +271,7 @@ fn the_applications_own_headers_are_no_verdict() {
 }
 
 #[test]
-fn a_request_in_answer_to_respmod_is_a_protocol_error() {
+fn a_request_in_response_to_respmod_is_a_protocol_error() {
     let icap_response = respmod(200).request(&[], BodyChange::Changed);
     assert_eq!(cause(&icap_response), Some(Cause::Protocol));
     let infected = icap_response.header("X-Virus-ID", "X");
@@ -437,7 +438,7 @@ fn an_error_with_a_verdict_header_blocks() {
 }
 
 #[test]
-fn an_error_that_says_that_the_content_cant_be_looked_into_is_unscannable() {
+fn an_error_about_unreadable_content_is_unscannable() {
     for code in [
         "max_archive_layers_exceeded",
         "decode_error",
@@ -535,7 +536,7 @@ fn reason_and_threat_take_the_first_source_there_is() {
 }
 
 #[test]
-fn a_list_told_twice_is_listed_once() {
+fn a_list_sent_twice_is_logged_once() {
     let list = "1\nf\nX\n0\n0";
     let icap_response = reqmod(200).header("X-Violations-Found", list).response(
         403,
@@ -546,7 +547,7 @@ fn a_list_told_twice_is_listed_once() {
 }
 
 #[test]
-fn what_broke_off_is_judged_by_its_heads() {
+fn a_broken_off_response_is_judged_by_its_heads() {
     let rest = |icap_response: Response| icap_response.judge_rest(&profile("generic"));
     let threat = |icap_response| match rest(icap_response) {
         Rest::Found(findings) => findings.threat_id,

@@ -1,4 +1,4 @@
-//! Every product's answers, read and judged, for requests and responses.
+//! Parses and judges the recorded ICAP responses of every product, for requests and responses.
 
 #[path = "../../../tests/products/rows.rs"]
 #[allow(unreachable_pub, reason = "another test shares it")]
@@ -14,7 +14,7 @@ use crate::config::{Cause, FailAction};
 use crate::icap::{Event, Headers, HttpHead, IcapResponseParser, Limits, ResponseHead};
 use crate::product::PRODUCTS;
 
-/// What the verdict makes of the answer's bytes.
+/// The verdict on the row's bytes.
 fn judged(row: &Row, scan: Scan) -> Judgement {
     let mut parser = IcapResponseParser::new(Limits::default());
     parser.push(row.bytes());
@@ -89,7 +89,7 @@ fn every_product_is_understood_in_reqmod_and_respmod() {
 }
 
 #[test]
-fn every_product_has_answers_that_pass_and_that_block() {
+fn every_product_has_responses_that_pass_and_that_block() {
     let shown = |wanted: fn(Outcome) -> bool| -> HashSet<&str> {
         let rows = ROWS.iter().filter(|row| wanted(row.outcome));
         rows.map(|row| row.product).collect()

@@ -1,4 +1,4 @@
-//! Uploads that were shown as downloads: what the answer to RESPMOD means for the request.
+//! Uploads that were shown as downloads: what the ICAP response to RESPMOD means for the request.
 
 use super::super::{BlockWith, BodyChange, Rest, Scan, Verdict};
 use super::{Response, profile, respmod};
@@ -7,7 +7,7 @@ use crate::config::Cause;
 const SERVER_PAGE: Verdict = Verdict::Block(BlockWith::ServerResponse);
 const OWN_PAGE: Verdict = Verdict::Block(BlockWith::OwnPage);
 
-/// The answer to an upload of that type.
+/// The ICAP response to an upload of this type.
 fn upload(status: u16, media_type: &str) -> Response {
     Response {
         scan: Scan::Upload,
@@ -15,7 +15,7 @@ fn upload(status: u16, media_type: &str) -> Response {
     }
 }
 
-/// As the filter sees it: of the head nothing but the status counts.
+/// As the filter sees it: only the status of the HTTP head counts.
 fn responded(status: u16, http: u16, headers: &[(&str, &str)], body: BodyChange) -> Response {
     let mut icap_response = upload(status, "application/pdf").response(http, headers, body);
     icap_response.head_changed = http != 200;
@@ -31,7 +31,7 @@ fn a_204_and_the_same_body_pass_whatever_the_head() {
 }
 
 #[test]
-fn another_body_takes_the_place() {
+fn another_body_is_a_change() {
     for headers in [
         &[][..],
         &[("Content-Type", "application/pdf")],
@@ -62,12 +62,12 @@ fn another_status_blocks() {
 }
 
 #[test]
-fn a_page_for_a_person_in_the_place_of_another_type_blocks() {
+fn an_html_page_in_the_place_of_another_type_blocks() {
     for media_type in ["text/html", "Text/HTML; charset=utf-8", " text/html "] {
         let headers = [("Content-Type", media_type)];
         let page = responded(200, 200, &headers, BodyChange::Changed);
         assert_eq!(page.judge().verdict, SERVER_PAGE, "{media_type}");
-        // An upload of HTML is as likely a cleaned one.
+        // For an upload of HTML a cleaned copy is as likely.
         let mut cleaned = upload(200, "text/html").response(200, &headers, BodyChange::Changed);
         cleaned.head_changed = false;
         assert_eq!(cleaned.judge().verdict, Verdict::Modify, "{media_type}");
@@ -75,7 +75,7 @@ fn a_page_for_a_person_in_the_place_of_another_type_blocks() {
 }
 
 #[test]
-fn a_verdict_header_blocks_and_one_of_the_uploads_own_does_not() {
+fn a_verdict_header_of_the_server_blocks_and_one_of_the_upload_does_not() {
     let infected = upload(204, "").header("X-Virus-ID", "X");
     assert_eq!(infected.judge().verdict, OWN_PAGE);
     let headers = [("X-Virus-ID", "X")];
@@ -103,7 +103,7 @@ fn what_a_product_reports_is_no_verdict() {
 }
 
 #[test]
-fn a_request_in_the_answer_is_a_fault_and_an_error_no_verdict() {
+fn a_request_in_the_response_is_a_fault_and_an_error_no_verdict() {
     let request = upload(200, "").request(&[], BodyChange::Same);
     assert!(matches!(
         request.judge().verdict,

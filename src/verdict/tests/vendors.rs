@@ -1,4 +1,4 @@
-//! What each product sends, and what is to come of it.
+//! What each product sends, and the expected verdict.
 
 use super::super::{BlockWith, BodyChange, Resolution, Verdict};
 use super::{Response, profile, reqmod, respmod};
@@ -14,7 +14,8 @@ fn failed(reason: &str) -> Verdict {
     }
 }
 
-/// A row: product, what is shown, the answer, then verdict, reason, threat_id and violations (file, threat, resolution).
+/// A row: product, the shown message, the ICAP response, then the expected verdict, reason, threat_id and violations
+/// (file, threat, resolution).
 type Row = (
     &'static str,
     &'static str,
@@ -493,7 +494,7 @@ fn trend_micro() {
         ),
         (
             "generic",
-            "another product's 500 page is its answer",
+            "another product's 500 page is a local reply",
             reqmod(200).response(500, &[], BodyChange::Changed),
             SERVER_PAGE,
             None,

@@ -329,8 +329,7 @@ fn binary() -> PathBuf {
 fn module() -> PathBuf {
     let module = match std::env::var_os("ICAP_FILTER_WASM") {
         Some(named) => PathBuf::from(named),
-        None => Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("target/wasm32-wasip1/release/icap_filter.wasm"),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("target/module/icap_filter.wasm"),
     };
     module
         .canonicalize()

@@ -25,10 +25,9 @@ pub async fn start(name: &str, endpoints: &[(&str, SocketAddr)], files: &[(&str,
     bootstrap["static_resources"]["listeners"][0]["address"]["socket_address"]["port_value"] =
         json!(0);
     Envoy::start_with(1, |module, _| {
-        replaced.files.insert(
-            "target/wasm32-wasip1/release/icap_filter.wasm",
-            module.to_owned(),
-        );
+        replaced
+            .files
+            .insert("target/module/icap_filter.wasm", module.to_owned());
         replaced.walk(&mut bootstrap);
         bootstrap
     })

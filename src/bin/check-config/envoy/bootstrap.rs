@@ -1,4 +1,4 @@
-//! Reads what Envoy itself reads and prints: a bootstrap, resources of listeners and clusters, a `config_dump`.
+//! Reads Envoy's own formats: a bootstrap, resources of listeners and clusters, a `config_dump`.
 
 use super::{Connection, Filter, Proxy, is_type};
 use crate::document::Node;
@@ -11,7 +11,7 @@ pub(super) fn read(document: &Node) -> Proxy {
     let mut routes = BTreeMap::new();
     let mut extensions = Vec::new();
     let mut loose = Vec::new();
-    // A dump has the bootstrap's resources a second time: one of each name.
+    // A dump has the bootstrap's resources twice: keep one of each name.
     let key = |node: &Node| match node.text("name") {
         name if name.is_empty() => node.place.clone(),
         name => name,
@@ -29,7 +29,7 @@ pub(super) fn read(document: &Node) -> Proxy {
             false
         } else if node.field("http_filters").is_some() {
             loose.push(node.clone());
-            // A piece may have routes and clusters beside its filters.
+            // A file with a part of the configuration may have routes and clusters beside its filters.
             if node.field("virtual_hosts").is_some() {
                 routes.insert(String::new(), node.clone());
             }
@@ -47,7 +47,7 @@ pub(super) fn read(document: &Node) -> Proxy {
         }
     });
     let mut proxy = Proxy {
-        // What is missing may be in the file of other resources.
+        // Missing resources may be in another file.
         piece: ["static_resources", "configs"]
             .iter()
             .all(|f| document.field(f).is_none()),
@@ -72,7 +72,7 @@ pub(super) fn read(document: &Node) -> Proxy {
     }
     for node in loose {
         let mut connection = connection(&node, None, &routes, &extensions);
-        // A piece has its routes beside it.
+        // In a part of the configuration the routes stand beside the filter.
         if connection.virtual_hosts.is_empty() {
             connection.virtual_hosts = routes
                 .values()

@@ -1,29 +1,29 @@
-//! The order of the filters, and what of the connection manager acts on a request before a scan.
+//! Checks the order of the filters, and settings of the connection manager that act before a scan.
 
 use super::Connection;
 use crate::finding::Finding;
 use icap_filter::config::Config;
 
-/// What must not stand before the filter: kind, why, what to do.
+/// Filters that must not stand before ours: kind, why, remedy.
 const NEVER_BEFORE: [(&str, &str, &str); 3] = [
     (
         "cache",
-        "it answers from what it has, and fetches past the filter: nothing of that is scanned",
+        "the cache serves and fetches responses past the filter: none of them is scanned",
         "put it after the filter",
     ),
     (
         "cache_v2",
-        "it answers from what it has, and fetches past the filter: nothing of that is scanned",
+        "the cache serves and fetches responses past the filter: none of them is scanned",
         "put it after the filter",
     ),
     (
         "file_system_buffer",
-        "its memory_buffer_bytes_limit becomes the limit of what Envoy holds: a longer body gets 413",
+        "its memory_buffer_bytes_limit becomes Envoy's buffer limit: a longer body gets 413",
         "leave it out, the filter holds a request itself",
     ),
 ];
 
-/// What refuses requests.
+/// Filters that refuse requests.
 const REFUSE: [&str; 8] = [
     "rbac",
     "jwt_authn",
@@ -35,7 +35,7 @@ const REFUSE: [&str; 8] = [
     "local_ratelimit",
 ];
 
-/// What can choose the route anew.
+/// Filters that can choose another route.
 const CHOOSES_ANEW: [&str; 7] = [
     "lua",
     "jwt_authn",
@@ -46,7 +46,7 @@ const CHOOSES_ANEW: [&str; 7] = [
     "wasm",
 ];
 
-/// What is wrong with the order.
+/// Checks the order of the filters.
 pub(super) fn check(connection: &Connection) -> Vec<Finding> {
     let mut found = Vec::new();
     let kinds = connection.kinds();
@@ -58,16 +58,21 @@ pub(super) fn check(connection: &Connection) -> Vec<Finding> {
         }
         let responses = config.profiles.iter().any(|p| p.response_service.is_some());
         for (at, kind) in kinds.iter().enumerate() {
-            let there = connection.filters.get(at);
-            let there = there.map_or("", |filter| &filter.node.place);
+            let other = connection.filters.get(at);
+            let other_place = other.map_or("", |filter| &filter.node.place);
             if at < index {
                 found.extend(NEVER_BEFORE.iter().filter(|(k, ..)| k == kind).map(
                     |(kind, why, instead)| {
-                        Finding::error(there, &format!("{kind} before the filter"), why, instead)
+                        Finding::error(
+                            other_place,
+                            &format!("{kind} before the filter"),
+                            why,
+                            instead,
+                        )
                     },
                 ));
             } else if at > index {
-                found.extend(after(kind, there, responses));
+                found.extend(after(kind, other_place, responses));
             }
         }
         found.extend(route_metadata(connection, index, &kinds));
@@ -87,14 +92,14 @@ pub(super) fn check(connection: &Connection) -> Vec<Finding> {
     found
 }
 
-/// What two of our filters in a row need: the second stands at `place`, the first at `other`.
+/// Checks two of our filters in a row: the second stands at `place`, the first at `other`.
 fn in_a_row(place: &str, second: &Config, other: &str, first: &Config) -> Option<Finding> {
     if !(first.chained && second.chained) {
         return Some(Finding::warning(
             place,
             "a second filter that scans",
             &format!(
-                "every request is scanned twice, and icap_log shows one of the two; the other is {other}"
+                "every request is scanned twice, and icap_log shows only one of the scans; the other filter is {other}"
             ),
             "write chained: true into both, or keep one, with two profiles",
         ));
@@ -106,15 +111,15 @@ fn in_a_row(place: &str, second: &Config, other: &str, first: &Config) -> Option
     Some(Finding::error(
         place,
         &format!(
-            "a profile \"{}\", as the filter at {other} has one",
+            "the profile \"{}\", which the filter at {other} has too",
             same.name
         ),
-        "each takes the other's entries of icap_log for its own, and replaces them",
+        "each filter takes the other's entries of icap_log for its own, and replaces them",
         "give the profiles of a chain different names",
     ))
 }
 
-/// What a filter behind ours would better do before it.
+/// Checks a filter that stands behind ours and should stand before it.
 fn after(kind: &str, place: &str, responses: bool) -> Option<Finding> {
     let what = format!("{kind} after the filter");
     match kind {
@@ -127,7 +132,7 @@ fn after(kind: &str, place: &str, responses: bool) -> Option<Finding> {
         "decompressor" if responses => Some(Finding::error(
             place,
             &what,
-            "Envoy's decompressor does not tell of the end of a response that is held: each one fails as timeout",
+            "Envoy's decompressor does not report the end of a held response: every one fails as timeout",
             "put it before the filter, or leave it out",
         )),
         "decompressor" => Some(Finding::error(
@@ -157,16 +162,16 @@ fn after(kind: &str, place: &str, responses: bool) -> Option<Finding> {
         kind if REFUSE.contains(&kind) => Some(Finding::error(
             place,
             &what,
-            "what it would refuse is scanned first: who may not even come in keeps the scanner busy",
+            "requests that it refuses are scanned first: clients without access keep the scanner busy",
             "put it before the filter",
         )),
         _ => None,
     }
 }
 
-/// Where a route's metadata says that nothing is scanned, the route must be the one that the request takes.
+/// Where a route's metadata decides over the scan, the filter must read the route that the request finally takes.
 fn route_metadata(connection: &Connection, index: usize, kinds: &[String]) -> Option<Finding> {
-    let says = super::metadata::routes_that_say(connection).next()?;
+    let route_place = super::metadata::deciding_routes(connection).next()?;
     let chooser = kinds
         .iter()
         .take(index)
@@ -180,16 +185,16 @@ fn route_metadata(connection: &Connection, index: usize, kinds: &[String]) -> Op
         return None;
     }
     Some(Finding::error(
-        &says,
+        &route_place,
         "metadata of a route, and no filter that looks up the route directly before ours",
         &format!(
-            "{chooser} can choose the route anew, and the filter would read the metadata of the first: a request passes without a scan"
+            "{chooser} can choose another route, and the filter would read the first route's metadata: a request passes without a scan"
         ),
         "put an empty header_mutation directly before the filter, or use rules",
     ))
 }
 
-/// Rules by the client's address need an address that the client does not choose.
+/// Rules about the client's address need an address that the client cannot choose.
 fn addresses(connection: &Connection, plugin: &super::Plugin) -> Option<Finding> {
     let by_address = plugin.written.list("rules").into_iter().find(|rule| {
         let criteria = rule.field("match");
@@ -201,7 +206,7 @@ fn addresses(connection: &Connection, plugin: &super::Plugin) -> Option<Finding>
         .list("profiles")
         .iter()
         .all(|profile| profile.text("client_ip_source") == "peer");
-    // Istio and Envoy Gateway set it in gateways.
+    // In gateways, Istio and Envoy Gateway set `use_remote_address`.
     let is_piece = connection.listener.is_empty() && manager.is_none();
     if trusts_peer
         || is_piece
@@ -212,7 +217,7 @@ fn addresses(connection: &Connection, plugin: &super::Plugin) -> Option<Finding>
     Some(Finding::error(
         &by_address.place,
         "client_ip without use_remote_address",
-        "the address is what the client writes into X-Forwarded-For: it chooses whether it is scanned",
+        "the address comes from X-Forwarded-For, which the client writes: the client chooses whether it is scanned",
         "write use_remote_address: true into the connection manager, or client_ip_source: peer into the profile",
     ))
 }

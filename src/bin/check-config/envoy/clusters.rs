@@ -1,4 +1,4 @@
-//! The clusters of the ICAP servers.
+//! Checks the clusters of the ICAP servers.
 
 use super::{Filter, Proxy, is_type};
 use crate::document::Node;
@@ -6,7 +6,7 @@ use crate::finding::Finding;
 use icap_filter::config::{Profile, ServiceUrl};
 use std::rc::Rc;
 
-/// Envoy's own circuit breaker.
+/// Envoy's default circuit breaker.
 const DEFAULT_THRESHOLD: u64 = 1024;
 
 /// The HTTP filters of a cluster.
@@ -20,7 +20,7 @@ pub(super) fn filters(cluster: &Node, extensions: &[Node]) -> Vec<Filter> {
     filters
 }
 
-/// What is wrong with the clusters that profiles name.
+/// Checks the clusters that profiles name.
 pub(super) fn check(proxy: &Proxy) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut named: Vec<(&Node, Vec<Rc<Profile>>)> = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn check(proxy: &Proxy) -> Vec<Finding> {
     found
 }
 
-/// The clusters that connections are made for: of an aggregate its own, else the cluster itself.
+/// The clusters that Envoy opens connections for: an aggregate cluster's members, else the cluster itself.
 fn members<'a>(cluster: &'a Node, all: &'a [Node]) -> Vec<&'a Node> {
     let aggregate = cluster.path(&["cluster_type", "typed_config"]);
     let Some(aggregate) = aggregate.filter(|node| node.field("clusters").is_some()) else {
@@ -69,12 +69,17 @@ fn absent(proxy: &Proxy, plugin: &super::Plugin, index: usize, profile: &Profile
         names => format!("the clusters here are {}", names.join(", ")),
     };
     match proxy.piece && proxy.clusters.is_empty() {
-        true => Finding::warning(&place, &what, "it may be in another file", &instead),
+        true => Finding::warning(
+            &place,
+            &what,
+            "the cluster may be in another file",
+            &instead,
+        ),
         false => Finding::error(&place, &what, why, &instead),
     }
 }
 
-/// ICAP leaves as raw TCP, through the module's second role.
+/// Checks that ICAP leaves as raw TCP, through the module's transport role.
 fn transport(cluster: &Node, extensions: &[Node]) -> Vec<Finding> {
     let mut found = Vec::new();
     let raw = cluster
@@ -97,14 +102,14 @@ fn transport(cluster: &Node, extensions: &[Node]) -> Vec<Finding> {
         found.push(Finding::error(
             &cluster.place,
             "no icap_transport in http_filters of its HttpProtocolOptions",
-            "what the filter sends does not become ICAP, and every scan fails with \"no connection\"",
+            "the filter's bytes do not become ICAP, and every scan fails with \"no connection\"",
             "copy typed_extension_protocol_options of icap_pool in envoy/envoy.yaml",
         ));
     }
     found
 }
 
-/// `icaps` names the service; TLS is the cluster's.
+/// Checks TLS: `icaps` names the service, but only the cluster can encrypt.
 fn encryption(cluster: &Node, profiles: &[Rc<Profile>]) -> Option<Finding> {
     let secure = profiles
         .iter()
@@ -128,14 +133,14 @@ fn services(profile: &Profile) -> impl Iterator<Item = &ServiceUrl> {
     std::iter::once(&profile.service).chain(profile.response_service.as_ref())
 }
 
-/// The health check asks the server for a service that it has.
+/// Checks that the health check asks for a service that the server has.
 fn health(cluster: &Node, profiles: &[Rc<Profile>]) -> Vec<Finding> {
     let checks = cluster.list("health_checks");
     if checks.is_empty() {
         return vec![Finding::warning(
             &cluster.place,
             "no health check",
-            "a server that hangs is found out by requests that wait for response_timeout_ms",
+            "only requests find a server that hangs, after they waited for response_timeout_ms",
             "copy health_checks of icap_pool in envoy/envoy.yaml, with your service's URL in it",
         )];
     }
@@ -145,7 +150,7 @@ fn health(cluster: &Node, profiles: &[Rc<Profile>]) -> Vec<Finding> {
             found.push(Finding::error(
                 &check.place,
                 "a health check that is no tcp_health_check",
-                "no ICAP server answers it: all are unhealthy, and every scan fails with \"no connection\"",
+                "no ICAP server responds to that: all are unhealthy, and every scan fails with \"no connection\"",
                 "write a tcp_health_check that sends OPTIONS",
             ));
             continue;
@@ -157,7 +162,7 @@ fn health(cluster: &Node, profiles: &[Rc<Profile>]) -> Vec<Finding> {
             found.push(Finding::error(
                 &send.place,
                 "a binary payload",
-                "Envoy takes it and sends nothing: all servers are unhealthy, and every scan fails with \"no connection\"",
+                "Envoy accepts the payload and sends nothing: all servers are unhealthy, and every scan fails with \"no connection\"",
                 "write text, each byte as two hexadecimal digits",
             ));
             continue;
@@ -189,7 +194,7 @@ fn health(cluster: &Node, profiles: &[Rc<Profile>]) -> Vec<Finding> {
     found
 }
 
-/// The OPTIONS request for a service, in hexadecimal.
+/// The OPTIONS request for a service, in hexadecimal digits.
 fn options(url: &str) -> String {
     let authority = url.split('/').nth(2).unwrap_or_default();
     let request =
@@ -212,7 +217,7 @@ fn unhex(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// How connections are shared out.
+/// Checks the circuit breakers and the panic threshold.
 fn balance(cluster: &Node, profiles: &[Rc<Profile>]) -> Vec<Finding> {
     let mut found = Vec::new();
     let panic = cluster

@@ -1,4 +1,4 @@
-//! Reads Envoy Gateway's policies: the filter of an `EnvoyExtensionPolicy`, and what `EnvoyPatchPolicy`s add.
+//! Reads Envoy Gateway's policies: the filter of an `EnvoyExtensionPolicy`, and the additions of `EnvoyPatchPolicy`s.
 
 use super::plugin::parsed;
 use super::{Connection, Filter, Proxy};
@@ -6,7 +6,7 @@ use crate::document::Node;
 use crate::find;
 use serde_json::{Value, json};
 
-/// What policies of one file add to the proxies of a Gateway; none where there are no policies.
+/// The parts that one file's policies add to a Gateway's proxies; `None` without policies.
 pub(super) fn read(documents: &[&Node]) -> Option<Proxy> {
     let of_kind = |kind: &str| -> Vec<&Node> {
         let documents = documents.iter();
@@ -39,7 +39,7 @@ pub(super) fn read(documents: &[&Node]) -> Option<Proxy> {
     Some(proxy)
 }
 
-/// The filters of an extension policy, with the fields that patches give them.
+/// The filters of an extension policy, with the fields that patches add.
 fn filters(policy: &Node, patches: &[Node]) -> Vec<Filter> {
     let entries = policy
         .field("spec")
@@ -87,7 +87,7 @@ fn filters(policy: &Node, patches: &[Node]) -> Vec<Filter> {
     filters
 }
 
-/// Puts a patch where it goes.
+/// Adds a patch to the part of the proxy that it changes.
 fn add(patch: &Node, connection: &mut Connection, proxy: &mut Proxy) {
     let (Some(operation), type_name) = (patch.field("operation"), patch.text("type")) else {
         return;
@@ -106,7 +106,7 @@ fn add(patch: &Node, connection: &mut Connection, proxy: &mut Proxy) {
     if type_name.ends_with(".Cluster") && path.is_empty() {
         proxy.clusters.push(value);
     } else if value.field("typed_config").is_some() {
-        // A filter put in at place 0 comes before those that were put in earlier.
+        // A filter added at place 0 comes before filters that were added earlier.
         let filter = Filter::read(value, &[]);
         match field.parse::<usize>() {
             Ok(index) => {

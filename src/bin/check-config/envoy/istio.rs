@@ -1,9 +1,9 @@
-//! Reads an Istio `EnvoyFilter`: the pieces that it puts into proxies.
+//! Reads an Istio `EnvoyFilter`: the parts that it adds to proxies.
 
 use super::{Connection, Filter, Proxy};
 use crate::document::Node;
 
-/// What an `EnvoyFilter` adds to a proxy.
+/// The parts that an `EnvoyFilter` adds to a proxy.
 pub(super) fn read(document: &Node) -> Proxy {
     let mut proxy = Proxy::default();
     let mut connection = Connection {
@@ -32,7 +32,7 @@ pub(super) fn read(document: &Node) -> Proxy {
         .collect();
     connection.listener = of_kind("LISTENER").into_iter().rev().collect();
     connection.virtual_hosts = of_kind("VIRTUAL_HOST");
-    // Routes of any virtual host: only what they say themselves is looked at.
+    // These routes may belong to any virtual host, so only their own settings are checked.
     for route in of_kind("HTTP_ROUTE") {
         let place = route.place.clone();
         let routes = serde_json::json!({"routes": [route.value]});

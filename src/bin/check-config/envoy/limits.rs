@@ -1,24 +1,25 @@
-//! What Envoy holds and how long: the limits must be above the profiles' own, and not far above for everything else.
+//! Checks Envoy's buffers and time-outs: they must be above the profiles' own limits, but not far above for all
+//! traffic.
 
 use super::{Connection, size};
 use crate::document::Node;
 use crate::finding::Finding;
 use icap_filter::config::{Cause, Config, Enforcement, FailAction};
 
-/// Envoy's own limit where a listener has none.
+/// Envoy's buffer limit for a listener without its own.
 const DEFAULT_BUFFER: u64 = 1 << 20;
-/// Above this, downloads that nobody reads fill the memory.
+/// Above this limit, downloads that clients do not read fill the memory.
 const FOR_EVERYTHING: u64 = 4 << 20;
-/// Envoy's own `stream_idle_timeout`, in milliseconds.
+/// Envoy's default `stream_idle_timeout`, in milliseconds.
 const DEFAULT_IDLE: u64 = 300_000;
-/// What a read of Envoy's may bring beyond the limit of the connection, in bytes: it looks at the limit between two reads.
+/// How many bytes one read may add beyond the connection's limit. Envoy checks the limit between two reads.
 const ONE_READ: u64 = 128 << 10;
 const WINDOWS: [&str; 2] = [
     "initial_stream_window_size",
     "initial_connection_window_size",
 ];
 
-/// What is wrong with the limits of a connection manager that scans.
+/// Checks the limits of a connection manager that scans.
 pub(super) fn check(connection: &Connection, whole: bool) -> Vec<Finding> {
     let configs: Vec<&Config> = connection.scanning().map(|(.., config)| config).collect();
     let profiles = || configs.iter().flat_map(|config| &config.profiles);
@@ -39,7 +40,7 @@ pub(super) fn check(connection: &Connection, whole: bool) -> Vec<Finding> {
     found
 }
 
-/// The listener's own limit, and where it is written.
+/// The listener's own limit and its place.
 fn listener_limit(connection: &Connection) -> Option<(String, u64)> {
     connection.listener.iter().find_map(|node| {
         let limit = node.number("per_connection_buffer_limit_bytes")?;
@@ -47,7 +48,8 @@ fn listener_limit(connection: &Connection) -> Option<(String, u64)> {
     })
 }
 
-/// A body is found too large once it has passed the profile's buffer. The read that brings it there has to fit in Envoy's.
+/// Checks the room for a body that fails open: the filter finds it too large once it has passed the profile's buffer,
+/// so the read that takes it there must fit Envoy's buffer.
 fn room_to_open(connection: &Connection, largest: u64) -> Vec<Finding> {
     let read = listener_limit(connection).map_or(DEFAULT_BUFFER, |(_, limit)| limit);
     let needed = largest.saturating_add(read).saturating_add(ONE_READ);
@@ -116,12 +118,12 @@ fn sizes(connection: &Connection, whole: bool, largest: u64) -> Vec<Finding> {
     };
     let lifted = lifted(connection);
     if limit <= largest && whole && connection.virtual_hosts.is_empty() {
-        // The routes come from elsewhere.
+        // The routes come from another source.
         found.push(Finding::warning(
             &connection.place,
             "routes that are not in this file",
             "whether their request_body_buffer_limit is above the profile's request_buffer_size_kb is not checked",
-            "check the answer of /config_dump of a running Envoy",
+            "check the output of /config_dump of a running Envoy",
         ));
     } else if limit <= largest && !whole && lifted.is_empty() {
         found.push(too_small(&connection.place, limit, "the listener's limit"));
@@ -146,7 +148,7 @@ fn sizes(connection: &Connection, whole: bool, largest: u64) -> Vec<Finding> {
             found.push(Finding::warning(
                 place,
                 &format!("a limit of {} for everything", size(*limit)),
-                "so much of each download that its client does not read is kept in memory",
+                "Envoy keeps so much of each download in memory while its client does not read",
                 "write 1048576, and request_body_buffer_limit into the routes of uploads (Envoy 1.37 or later; older ones need the large limit)",
             ));
         }
@@ -154,7 +156,7 @@ fn sizes(connection: &Connection, whole: bool, largest: u64) -> Vec<Finding> {
     found
 }
 
-/// Each virtual host's routes that can be scanned, by their own limits: one entry for each different limit.
+/// For each virtual host, the routes that can be scanned: one entry for each different limit.
 fn lifted(connection: &Connection) -> Vec<(String, Option<u64>)> {
     let mut all = Vec::new();
     for host in &connection.virtual_hosts {
@@ -176,7 +178,7 @@ fn lifted(connection: &Connection) -> Vec<(String, Option<u64>)> {
             }
         }
     }
-    // Patches of routes say nothing of limits that another patch sets for their virtual host.
+    // A patch of routes may omit limits that another patch sets for their virtual host.
     let by_host = all.iter().any(|(_, limit)| limit.is_some());
     if connection.listener.is_empty() && by_host {
         all.retain(|(_, limit)| limit.is_some());
@@ -193,7 +195,7 @@ fn times(connection: &Connection, whole: bool, longest: u64) -> Vec<Finding> {
             &format!(
                 "the profile's response_timeout_ms is {longest}: Envoy ends a request whose scan takes that long with 408 or 504"
             ),
-            "write a longer one",
+            "write a longer time",
         )
     };
     let idle = connection

@@ -1,4 +1,4 @@
-//! Metadata of routes: `filter_metadata` of the namespace `icap_filter`.
+//! Checks the metadata of routes: `filter_metadata` of the namespace `icap_filter`.
 
 use super::Connection;
 use crate::document::Node;
@@ -8,7 +8,7 @@ use serde_json::Value;
 const NAMESPACE: &str = "icap_filter";
 const INSTEAD: &str = "write filter_metadata: {icap_filter: {disabled: true}} or {icap_filter: {profile: NAME}} into a route's metadata";
 
-/// What is wrong with the metadata of routes.
+/// Checks the metadata of all routes.
 pub(super) fn check(connection: &Connection) -> Vec<Finding> {
     let mut found = Vec::new();
     let known: Vec<&str> = connection
@@ -35,7 +35,7 @@ pub(super) fn check(connection: &Connection) -> Vec<Finding> {
                     found.push(Finding::error(
                         &node.place,
                         &format!("the namespace \"{namespace}\""),
-                        "requests of this route are answered with 503",
+                        "requests of this route get 503",
                         INSTEAD,
                     ));
                 }
@@ -50,7 +50,7 @@ fn namespaces(node: &Node) -> Vec<(String, Node)> {
         .map_or_else(Vec::new, |namespaces| namespaces.fields())
 }
 
-/// Whether it is the namespace, or meant to be.
+/// Whether the namespace is ours, or a misspelling of ours.
 fn is_ours(namespace: &str) -> bool {
     let letters = namespace.chars().filter(char::is_ascii_alphanumeric);
     let letters: String = letters.map(|c| c.to_ascii_lowercase()).collect();
@@ -71,20 +71,20 @@ fn entries(node: &Node, known: &[&str]) -> Vec<Finding> {
             ("disabled" | "profile", value) => format!("the value {value}"),
             _ => format!("the key \"{key}\""),
         };
-        let why = "requests of this route are answered with 503";
+        let why = "requests of this route get 503";
         found.push(Finding::error(&entry.place, &what, why, INSTEAD));
     }
     found
 }
 
-/// Whether the route is not scanned.
+/// Whether the route disables the scan.
 pub(super) fn disables(route: &Node) -> bool {
     let ours = route.path(&["metadata", "filter_metadata", NAMESPACE]);
     ours.is_some_and(|node| node.flag("disabled") == Some(true))
 }
 
 /// The places of routes whose metadata decides over the scan.
-pub(super) fn routes_that_say(connection: &Connection) -> impl Iterator<Item = String> {
+pub(super) fn deciding_routes(connection: &Connection) -> impl Iterator<Item = String> {
     let routes = connection
         .virtual_hosts
         .iter()

@@ -1,4 +1,4 @@
-//! A whole proxy: what listens, which filters a request meets, and the clusters.
+//! Checks a whole proxy: listeners, the filters in a request's way, clusters.
 
 mod bootstrap;
 mod chain;
@@ -16,36 +16,36 @@ use crate::finding::Finding;
 use icap_filter::config::Config;
 use plugin::{Plugin, Role};
 
-/// A proxy, as far as a file shows it.
+/// A proxy, as far as one file shows it.
 #[derive(Debug, Default)]
 struct Proxy {
-    /// Nothing is missing: the file is what Envoy loads, and no piece of it.
+    /// The file is all that Envoy loads.
     whole: bool,
-    /// Resources of Envoy, others of which may be in other files.
+    /// The file has some of Envoy's resources; others may be in other files.
     piece: bool,
     connections: Vec<Connection>,
     clusters: Vec<Node>,
     /// Filters that are resources of their own.
     extensions: Vec<Node>,
-    /// Texts in which `%FILTER_STATE(…)%` may stand.
+    /// Texts that may contain `%FILTER_STATE(…)%`.
     formats: Vec<Node>,
 }
 
-/// An `HttpConnectionManager` with what belongs to it.
+/// An `HttpConnectionManager` and its surroundings.
 #[derive(Debug, Default)]
 struct Connection {
-    /// Where it is.
+    /// The place in the file.
     place: String,
-    /// Its listener's fields, the last one first.
+    /// The fields of the listener, the last patch first.
     listener: Vec<Node>,
-    /// Its own fields, the last one first.
+    /// The fields of the connection manager, the last patch first.
     fields: Vec<Node>,
     filters: Vec<Filter>,
     virtual_hosts: Vec<Node>,
 }
 
 impl Connection {
-    /// The fields of the connection manager that says something about `name`.
+    /// The connection manager's fields in which `name` is set.
     fn with(&self, name: &str) -> Option<&Node> {
         self.fields.iter().find(|node| node.field(name).is_some())
     }
@@ -55,7 +55,7 @@ impl Connection {
         self.filters.iter().map(Filter::kind).collect()
     }
 
-    /// The module's filters that scan, with their places in the list.
+    /// The module's filters that scan, each with its index in the list.
     fn scanning(&self) -> impl Iterator<Item = (usize, &Filter, &Plugin, &Config)> {
         let filters = self.filters.iter().enumerate();
         filters.filter_map(|(index, filter)| {
@@ -79,7 +79,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// What it is, such as `rbac`.
+    /// The kind of the filter, such as `rbac`.
     fn kind(&self) -> String {
         let of_type = self.type_name.split_once("filters.http.");
         let (_, kind) = of_type
@@ -88,7 +88,7 @@ impl Filter {
         kind.split('.').next().unwrap_or_default().to_owned()
     }
 
-    /// Reads an entry of `http_filters`; `extensions` are the filters that are resources of their own.
+    /// Reads an entry of `http_filters`. `extensions`: filters that are resources of their own.
     fn read(node: Node, extensions: &[Node]) -> Self {
         let name = node.text("name");
         let elsewhere = node.field("config_discovery").and_then(|_| {
@@ -105,7 +105,7 @@ impl Filter {
     }
 }
 
-/// What is wrong with the proxies of a file.
+/// Checks the proxies of a file.
 pub(crate) fn check(documents: &[Node]) -> Vec<Finding> {
     let mut proxies = Vec::new();
     let (of_kubernetes, of_envoy): (Vec<&Node>, Vec<&Node>) = documents
@@ -123,7 +123,7 @@ pub(crate) fn check(documents: &[Node]) -> Vec<Finding> {
             "",
             "no configuration of a proxy in it",
             "there is nothing to check",
-            "give an Envoy configuration, the answer of /config_dump, an EnvoyFilter, or an EnvoyExtensionPolicy with \
+            "give an Envoy configuration, the output of /config_dump, an EnvoyFilter, or an EnvoyExtensionPolicy with \
              its EnvoyPatchPolicy",
         )];
     }
@@ -167,12 +167,12 @@ fn check_proxy(proxy: &Proxy) -> Vec<Finding> {
     found
 }
 
-/// Whether a message's type is one of these; the version in it does not matter.
+/// Whether the message type is `wanted`, in any version.
 fn is_type(type_name: &str, wanted: &str) -> bool {
     type_name.ends_with(&format!(".{wanted}"))
 }
 
-/// A size in the unit that is read most easily.
+/// A size in a readable unit.
 fn size(bytes: u64) -> String {
     const KIB: u64 = 1024;
     match bytes {

@@ -1,4 +1,4 @@
-//! The module's own configuration in a filter, and whether it is in the right place.
+//! Checks the module's configuration in a filter, and that the filter is in the right place.
 
 use super::Proxy;
 use crate::document::Node;
@@ -11,28 +11,28 @@ use icap_filter::config::{self, Config, ConfigError, PluginConfig};
 pub(super) struct Plugin {
     /// The `PluginConfig` with `vm_config`.
     pub(super) node: Node,
-    /// What the configuration makes of it.
+    /// The role that the configuration gives the module.
     pub(super) role: Role,
-    /// The configuration as it was written.
+    /// The configuration as written.
     pub(super) written: Node,
     errors: Vec<ConfigError>,
 }
 
-/// What a configuration makes of the module.
+/// The role that a configuration gives the module.
 #[derive(Clone, Debug)]
 pub(super) enum Role {
-    /// It scans.
+    /// The filter role: scans.
     Filter(Config),
-    /// It carries ICAP.
+    /// The transport role: carries ICAP.
     Transport,
-    /// It is refused.
+    /// The module refuses the configuration.
     Wrong,
 }
 
 /// The plugin of a filter, if it is this module.
 pub(super) fn read(filter: &Node) -> Option<Plugin> {
     let typed = filter.field("typed_config")?;
-    // In a route's TypedStruct or config_dump there may be one more level.
+    // A route's TypedStruct or a config_dump may have one more level.
     let node = typed
         .field("config")
         .or_else(|| typed.path(&["value", "config"]))?;
@@ -42,7 +42,7 @@ pub(super) fn read(filter: &Node) -> Option<Plugin> {
     Some(parsed(node, Node::new(place, written), &json))
 }
 
-/// The plugin that `config` makes.
+/// The plugin with the configuration `json`.
 pub(super) fn parsed(node: Node, written: Node, json: &[u8]) -> Plugin {
     let (role, errors) = match config::parse(json) {
         Ok(PluginConfig::Filter(config)) => (Role::Filter(config), Vec::new()),
@@ -57,7 +57,7 @@ pub(super) fn parsed(node: Node, written: Node, json: &[u8]) -> Plugin {
     }
 }
 
-/// What is wrong with the plugins themselves and with their places.
+/// Checks the plugins and their places.
 pub(super) fn check(proxy: &Proxy) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut machines = Vec::new();
@@ -69,7 +69,7 @@ pub(super) fn check(proxy: &Proxy) -> Vec<Finding> {
                 Role::Transport => found.push(Finding::error(
                     &plugin.written.place,
                     "role transport in a listener",
-                    "it damages every answer and lets uploads hang",
+                    "the role damages every response and lets uploads hang",
                     "write profiles and rules here; {role: transport} belongs into http_filters of the ICAP cluster",
                 )),
                 Role::Filter(_) => {
@@ -142,7 +142,7 @@ fn errors(plugin: &Plugin) -> Vec<Finding> {
         .collect()
 }
 
-/// What stands beside the configuration of a filter that scans.
+/// Checks the settings beside the configuration of a filter that scans.
 fn settings(plugin: &Plugin) -> Vec<Finding> {
     let node = &plugin.node;
     let mut found = Vec::new();
@@ -166,7 +166,7 @@ fn settings(plugin: &Plugin) -> Vec<Finding> {
         found.push(Finding::warning(
             &node.place,
             "no failure_policy",
-            "a module that failed once answers 503 until Envoy is started anew",
+            "after one failure the module sends 503 until Envoy is restarted",
             "write failure_policy: FAIL_RELOAD",
         ));
     }

@@ -1,13 +1,13 @@
-//! What is allowed in a profile, and is hardly meant.
+//! Warns about settings of a profile that are allowed but hardly intended.
 
 use super::Proxy;
 use crate::document::Node;
 use crate::finding::Finding;
 
-/// The properties that the filter sets for the access log.
+/// The filter state that the filter sets for the access log.
 const PROPERTIES: [&str; 2] = ["wasm.icap_log", "wasm.icap_log_struct"];
 
-/// What is odd in the configurations of filters that scan, and in the access log.
+/// Checks the profiles of filters that scan, and the access log.
 pub(super) fn check(proxy: &Proxy) -> Vec<Finding> {
     let mut found = Vec::new();
     for (_, _, plugin, config) in proxy.connections.iter().flat_map(|c| c.scanning()) {
@@ -53,7 +53,7 @@ pub(super) fn check(proxy: &Proxy) -> Vec<Finding> {
             found.push(Finding::error(
                 &format!("{}.rules", plugin.written.place),
                 "no rule that is enabled",
-                "nothing is scanned but what metadata of a route names",
+                "only requests of routes whose metadata names a profile are scanned",
                 "write a rule, or leave rules out: then everything is scanned",
             ));
         }
@@ -64,7 +64,7 @@ pub(super) fn check(proxy: &Proxy) -> Vec<Finding> {
     found
 }
 
-/// A variable that nobody replaces.
+/// Warns about a variable: neither Envoy nor the module replaces variables.
 fn variables(profile: &Node) -> Vec<Finding> {
     let mut found = Vec::new();
     profile.walk(&mut |node| {
@@ -76,7 +76,7 @@ fn variables(profile: &Node) -> Vec<Finding> {
                 found.push(Finding::warning(
                     &field.place,
                     "a value that begins with $",
-                    "it is sent as it stands here: neither Envoy nor the module replaces variables",
+                    "the value is sent unchanged: neither Envoy nor the module replaces variables",
                     "write the value itself, or put it in with the tool that makes this file",
                 ));
             }
@@ -86,7 +86,7 @@ fn variables(profile: &Node) -> Vec<Finding> {
     found
 }
 
-/// `%FILTER_STATE(…)%` of a name that the filter does not set.
+/// Checks `%FILTER_STATE(…)%`: the filter must set state with this name.
 fn properties(format: &Node, found: &mut Vec<Finding>) {
     let mut visit = |place: &str, text: &str| {
         for rest in text.split("FILTER_STATE(").skip(1) {
@@ -96,7 +96,7 @@ fn properties(format: &Node, found: &mut Vec<Finding>) {
                 found.push(Finding::warning(
                     place,
                     &format!("the filter state \"{name}\""),
-                    "there is none of that name: the access log has null in its place",
+                    "no filter state has that name: the access log has null in its place",
                     "write %FILTER_STATE(wasm.icap_log:PLAIN)%, or wasm.icap_log_struct with :TYPED",
                 ));
             }

@@ -1,4 +1,4 @@
-//! The entries as the page counts them: equal ones put together, each column as small as its values allow.
+//! Counts entries for the page: merges equal ones and makes each column as small as its values allow.
 
 use std::collections::HashMap;
 
@@ -6,13 +6,13 @@ use crate::columns::{Column, Columns, NO_LATENCY, NO_TIME, OTHERS, values};
 use crate::latency;
 use crate::summary::ranking;
 
-/// From how many entries on there are many.
+/// From how many entries on the page keeps fewer details.
 const MANY: usize = 20_000;
-/// How many values of a field the page tells apart, with few entries and with many.
+/// How many values of a field the page keeps apart, with few entries and with many.
 const VALUES: [usize; 2] = [5_000, 400];
-/// Into how many pieces the time is divided, with few entries and with many.
+/// How many pieces the time is divided into, with few entries and with many.
 const PIECES: [i64; 2] = [2_000, 480];
-/// How long a piece may be, in milliseconds.
+/// The possible lengths of a piece of time, in milliseconds.
 const STEPS: [i64; 24] = [
     1,
     10,
@@ -44,11 +44,11 @@ const NO_PIECE: u16 = u16::MAX;
 
 /// A field on the page.
 pub(super) struct PageField {
-    /// Its values, the most frequent first.
+    /// The values, the most frequent first.
     pub(super) values: Vec<String>,
-    /// What each code stands for: places in `values`.
+    /// The set of values for each code, as indexes into `values`.
     pub(super) sets: Vec<Vec<u32>>,
-    /// The page's code for each of the column's.
+    /// The page's code for each code of the column.
     codes: Vec<u16>,
 }
 
@@ -78,7 +78,7 @@ impl PageField {
             let code = match known.get(&set) {
                 Some(code) => *code,
                 None => {
-                    // More combinations than there are codes: the rest shares the last one.
+                    // There are more combinations than codes: the rest shares the last code.
                     let code = u16::try_from(sets.len()).unwrap_or(u16::MAX);
                     if usize::from(code) == sets.len() {
                         sets.push(set.clone());
@@ -101,14 +101,14 @@ impl PageField {
     }
 }
 
-/// How the time is divided.
+/// The pieces that the time is divided into.
 #[derive(Clone, Copy)]
 pub(super) struct Pieces {
     /// The beginning of the first piece, in milliseconds since 1970.
     pub(super) start: i64,
-    /// The length of each, in milliseconds.
+    /// The length of each piece, in milliseconds.
     pub(super) step: i64,
-    /// How many there are.
+    /// The number of pieces.
     pub(super) count: i64,
 }
 
@@ -137,18 +137,18 @@ impl Pieces {
     }
 }
 
-/// What the page counts with.
+/// The columns that the page counts by.
 pub(super) struct Cells<'a> {
     columns: &'a Columns,
     pub(super) fields: Vec<PageField>,
     pub(super) pieces: Option<Pieces>,
 }
 
-/// Columns as bytes: those of the fields in order, then piece, latency class, and count.
+/// Columns as bytes: the fields in order, then piece of time, latency class, and count.
 pub(super) struct Packed {
-    /// How many rows there are.
+    /// The number of rows.
     pub(super) rows: usize,
-    /// Each column's bytes for a value, and all its values, little end first.
+    /// For each column: the bytes of a value, and all values in little-endian order.
     pub(super) columns: Vec<(usize, Vec<u8>)>,
 }
 
@@ -167,7 +167,7 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// A row of bytes for an entry.
+    /// Appends the bytes of an entry.
     fn row(&self, row: usize, out: &mut Vec<u8>) {
         for ((_, column), field) in self.columns.fields().zip(&self.fields) {
             let code = column
@@ -196,7 +196,7 @@ impl<'a> Cells<'a> {
         });
     }
 
-    /// The bytes of each column of a row.
+    /// The number of bytes of each column.
     fn widths(&self) -> Vec<usize> {
         let fields = self
             .fields
@@ -205,7 +205,7 @@ impl<'a> Cells<'a> {
         fields.chain([2, 1]).collect()
     }
 
-    /// All entries, equal ones put together.
+    /// All entries, equal ones merged.
     pub(super) fn all(&self) -> Packed {
         let width: usize = self.widths().iter().sum();
         let count = self.columns.len();
@@ -225,7 +225,7 @@ impl<'a> Cells<'a> {
         self.pack(&cells)
     }
 
-    /// These entries, one by one.
+    /// These entries, not merged.
     pub(super) fn these(&self, rows: impl Iterator<Item = usize>) -> Packed {
         let rows: Vec<Vec<u8>> = rows
             .map(|row| {

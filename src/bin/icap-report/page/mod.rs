@@ -1,7 +1,7 @@
-//! `--format html`: one page that needs nothing else, neither a network nor other files.
+//! `--format html`: one page that needs no network and no other files.
 //!
-//! What the log says is in the page as one compressed piece of data: no character of a stranger is ever part of the
-//! page's own text. The script puts it there as text, and the page's policy runs no other script.
+//! The page holds the log as one compressed piece of data, so no character of a client's is part of the page's own
+//! text. The script inserts values as text, and the page's policy runs no other script.
 
 mod cells;
 
@@ -26,7 +26,7 @@ use cells::{Cells, Packed};
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
-/// One script: what is counted, what is drawn, and what happens when something is clicked.
+/// The parts of the script: counting, drawing, and clicks.
 const SCRIPTS: [&str; 5] = [
     include_str!("data.js"),
     include_str!("filters.js"),
@@ -66,12 +66,13 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// What allows a script or style in a Content-Security-Policy.
+/// The source of a script or style for the Content-Security-Policy.
 fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
 }
 
-/// The data: the length of the description, the description as JSON, then the columns that it names; compressed.
+/// The data, compressed: the length of the description, the description as JSON, then the columns that the
+/// description names.
 fn data(collection: &Collection, files: &[String]) -> io::Result<Vec<u8>> {
     let columns = &collection.columns;
     let cells = Cells::new(columns);
@@ -112,7 +113,7 @@ fn data(collection: &Collection, files: &[String]) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Where the columns are in `bytes`, to which they are added.
+/// Appends the columns to `bytes` and describes where each one is.
 fn layout(packed: &Packed, bytes: &mut Vec<u8>) -> Value {
     let mut columns = Vec::new();
     for (width, column) in &packed.columns {
@@ -131,7 +132,7 @@ fn row(collection: &Collection, kept: &Kept) -> Value {
         .copied()
         .filter(|t| *t != NO_TIME);
     let read = access_log::read(&kept.text, |entry| {
-        // As text: so it keeps the order of its members.
+        // As text, to keep the order of its members.
         let log = entry.log.as_ref().map(|log| log.json);
         json!({
             "time": time,
@@ -143,6 +144,6 @@ fn row(collection: &Collection, kept: &Kept) -> Value {
             "text": kept.text,
         })
     });
-    // A line that was cut for its length.
+    // The line was cut for its length.
     read.unwrap_or_else(|_| json!({"time": time, "line": kept.line, "text": kept.text}))
 }

@@ -16,7 +16,7 @@ function showAbout() {
   if (data.leftOut > 0) notes.append(make('p', {class: 'note'}, `${many(data.leftOut, 'entry', 'entries')} left out when this report was made (--where, --since, --until).`));
   for (const fault of data.faults) notes.append(make('p', {class: 'note'}, `Not read to the end: ${clean(fault)}`));
   if (data.bad > 0) {
-    notes.append(make('details', {class: 'note'}, make('summary', {}, `${many(data.bad, 'line is', 'lines are')} none of an access log`),
+    notes.append(make('details', {class: 'note'}, make('summary', {}, `${many(data.bad, 'line does', 'lines do')} not belong to an access log`),
       make('ul', {}, data.badLines.map((bad) => make('li', {}, `line ${number(bad.line)}: ${bad.why}: `, make('code', {}, clean(bad.text)))))));
   }
 }
