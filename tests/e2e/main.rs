@@ -76,6 +76,7 @@ mod secrets;
 mod servers;
 mod slow_clients;
 mod steering;
+mod stream_speed;
 mod streams;
 mod tls;
 mod tracing;

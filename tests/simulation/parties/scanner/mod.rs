@@ -111,6 +111,10 @@ impl Sim {
                     let mut scanner = self.scanner.borrow_mut();
                     let it = &mut scanner.transactions[transaction];
                     it.body.extend_from_slice(&bytes);
+                    if let Some(why) = too_far_behind(&self.plan, it) {
+                        drop(scanner);
+                        return self.fail(why);
+                    }
                     if it.head.preview.is_some() && !it.continued {
                         continue;
                     }
@@ -316,6 +320,22 @@ impl Sim {
             }
         }
     }
+}
+
+/// What is wrong where a server was sent more of a body than it may lag: what it has not given back is kept by the filter.
+fn too_far_behind(plan: &Plan, it: &Transaction) -> Option<String> {
+    let Subject::Scan(id, of, _) = it.subject else {
+        return None;
+    };
+    let message = plan.messages.iter().find(|message| message.id == id)?;
+    let (body, limit) = match of {
+        Direction::Request => (&message.request, plan.profile.request_kb * 1024),
+        Direction::Response => (&message.response, plan.profile.response_kb * 1024),
+    };
+    let lag = it.body.len().saturating_sub(it.given.len());
+    (plan.is_streamed(message, of) && lag > limit + body.piece).then(|| {
+        format!("a server is sent {lag} bytes of m{id} {of:?} more than it has given back")
+    })
 }
 
 fn at_once(answer: IcapResponse) -> Decision {
