@@ -21,6 +21,9 @@ use crate::policy::{ClientIpSource, Enforcement};
 use crate::product::{Multipart, Preview, ShownAs, Vendor};
 use std::rc::Rc;
 
+/// What becomes of a large body that is scanned while it passes.
+const STREAM: &str = "stream";
+
 /// The profiles that could be read. `None`: the list itself is missing or wrong.
 pub(super) fn profiles(plugin: &Fields<'_>) -> Option<Vec<Rc<Profile>>> {
     let mut names: Vec<String> = Vec::new();
@@ -75,7 +78,8 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
     let body_progress_timeout_ms = fields.integer("body_progress_timeout_ms");
     let upload_preempt_ms = fields.integer("upload_preempt_ms");
     let slow_threshold_ms = fields.integer("slow_response_warning_threshold_ms");
-    let fail_actions = fail_actions(fields);
+    let large_bodies = large_bodies(fields);
+    let fail_actions = large_bodies.and_then(|(actions, _)| fail_actions(fields, actions));
     let enforcement = enforcement(fields);
     let max_connections = fields.integer("max_connections");
     let quarantine = fields.bool("quarantine");
@@ -151,7 +155,7 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
         upload_preempt_ms,
         slow_threshold_ms,
         fail_actions: fail_actions?,
-        streams: streams(fields),
+        streams: large_bodies.map(|(_, streams)| streams)?,
         enforcement: enforcement?,
         max_connections,
         quarantine,
@@ -191,33 +195,36 @@ fn profile(fields: &Fields<'_>) -> Option<Profile> {
 }
 
 fn fail_action(fields: &Fields<'_>, name: &str) -> Option<FailAction> {
-    fields.choice(name).map(|word| match word {
+    fields.choice(name).map(action_of)
+}
+
+fn action_of(word: &str) -> FailAction {
+    match word {
         "fail_open" => FailAction::Open,
         _ => FailAction::Closed,
-    })
-}
-
-/// What is to become of bodies of requests, and of responses, that are larger than the buffer, where they are not streamed.
-fn large_body_actions(fields: &Fields<'_>) -> Option<(FailAction, FailAction)> {
-    let uploads = fail_action(fields, "large_upload_fail_action")?;
-    let downloads = match fields.has("large_download_fail_action") {
-        true => fail_action(fields, "large_download_fail_action")?,
-        false => uploads,
-    };
-    Some((uploads, downloads))
-}
-
-fn streams(fields: &Fields<'_>) -> Streams {
-    let are_streamed = |name: &str| fields.choice(name) == Some("stream");
-    Streams {
-        requests: are_streamed("large_upload_fail_action"),
-        responses: are_streamed("large_download_fail_action"),
     }
 }
 
-fn fail_actions(fields: &Fields<'_>) -> Option<FailActions> {
+/// What is to become of bodies that are larger than the buffer, of requests and of responses.
+fn large_bodies(fields: &Fields<'_>) -> Option<([FailAction; 2], Streams)> {
+    let uploads = fields.choice("large_upload_fail_action")?;
+    let downloads = match fields.has("large_download_fail_action") {
+        true => fields.choice("large_download_fail_action")?,
+        false if uploads == STREAM => "fail_closed",
+        false => uploads,
+    };
+    let streams = Streams {
+        requests: uploads == STREAM,
+        responses: downloads == STREAM,
+    };
+    Some(([uploads, downloads].map(action_of), streams))
+}
+
+fn fail_actions(
+    fields: &Fields<'_>,
+    [oversize, oversize_response]: [FailAction; 2],
+) -> Option<FailActions> {
     let general = fail_action(fields, "fail_action")?;
-    let (oversize, oversize_response) = large_body_actions(fields)?;
     fields.object_or_empty("fail_action_by_cause", |causes| {
         let of = |cause| fail_action(&causes, cause).unwrap_or(general);
         Some(FailActions {

@@ -210,10 +210,8 @@ impl<H: Host> Worker<H> {
         if let Some(stream) = &mut exchange.stream {
             stream.begin(promised);
         }
-        exchange.change_begun = !bug(Bug::StreamOpens);
-        for submission in exchange.units.iter_mut().filter(|_| !bug(Bug::StreamOpens)) {
-            Submission::released(submission);
-        }
+        exchange.change_begun = true;
+        exchange.units.iter_mut().for_each(Submission::released);
         self.metrics.streamed(&exchange.profile);
         let mut record = self.failed_record(id, exchange, Cause::Internal, UNFINISHED);
         record.outcome = None;

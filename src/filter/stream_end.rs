@@ -34,7 +34,10 @@ impl<H: Host> Worker<H> {
                 };
                 self.block(id, exchange, *record, (with, *response), None);
             }
-            Step::Fail(record, failure) => self.end_failed(id, exchange, *record, failure, None),
+            Step::Fail(record, mut failure) => {
+                failure.may_open |= bug(Bug::StreamOpens);
+                self.end_failed(id, exchange, *record, failure, None);
+            }
         }
     }
 
