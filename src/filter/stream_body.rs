@@ -5,7 +5,7 @@
 
 use super::exchange::{Exchange, Phase};
 use super::replacement::new_fields;
-use super::stream_end::NO_ROOM;
+use super::stream_end::{HELD_BEHIND, NO_ROOM};
 use super::streaming::Streaming;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
@@ -139,6 +139,9 @@ impl<H: Host> Worker<H> {
         }
         let at_end = exchange.body.at_end;
         let is_cleared = matches!(exchange.phase, Phase::Cleared);
+        if at_end && !is_cleared && !self.may_hold_end(id, exchange) {
+            return self.fail(id, exchange, Cause::Internal, HELD_BEHIND.to_owned());
+        }
         let Some(stream) = &mut exchange.stream else {
             return;
         };

@@ -17,6 +17,9 @@ const KEPT_BY_OTHERS: &str = "a retry policy, an internal redirect or a filter a
                               delivered twice: set per_request_buffer_limit_bytes: 0 on the route";
 /// Why there is no place for a changed body.
 pub(super) const NO_ROOM: &str = "this worker holds as much of bodies as memory_budget_mb allows";
+/// Why a stream is refused whose end came too soon.
+pub(super) const HELD_BEHIND: &str = "the body ended before the application was connected to: a filter after this one may still hold the request, and \
+                                      would end it too early";
 /// Why trailers end a stream.
 const TRAILERS: &str = "trailers follow a body that streams: its rest can't go on before them";
 
@@ -116,6 +119,20 @@ impl<H: Host> Worker<H> {
         record.findings = reason_only(reason);
         exchange.journal.push(*record);
         self.conclude_failure(id, exchange, cause, FailAction::Closed, None);
+    }
+
+    /// Whether the end of a message may be held whose beginning has gone on. Where a filter behind this one still holds that beginning,
+    /// Envoy would take the message for ended as soon as that filter lets go: the application would have a part of it for the whole. None
+    /// does once the router has connected to the application.
+    pub(super) fn may_hold_end(&self, id: u32, exchange: &Exchange) -> bool {
+        let is_connected = || {
+            let upstream = self
+                .host
+                .enter(id)
+                .and_then(|()| self.host.property(&["upstream", "address"]));
+            upstream.is_ok_and(|address| address.is_some_and(|address| !address.is_empty()))
+        };
+        !exchange.is_under_way() || exchange.direction == Direction::Response || is_connected()
     }
 
     /// Whether somebody behind this filter keeps what has gone on, so that the rest can't be put in from elsewhere without having that
