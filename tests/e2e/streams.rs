@@ -258,6 +258,9 @@ async fn after_the_preview_a_204_lets_the_whole_upload_pass() {
         upload.send(bytes.slice(..PREVIEW + 1)).await;
         let request = server.next_request().await;
         assert_eq!(request.icap.get("allow"), None, "{way:?}");
+        // It goes on from the next part on.
+        let passed = "wasmcustom.icap_filter.passed";
+        scene.envoy.until_stat(passed, n as u64 + 1).await;
         for from in (PREVIEW + 1..bytes.len()).step_by(PIECE) {
             upload
                 .send(bytes.slice(from..bytes.len().min(from + PIECE)))
