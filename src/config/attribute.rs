@@ -3,6 +3,8 @@
 //! The parser takes names, types, ranges and defaults from the table, the reference and the schema are printed from it.
 //! The words of the reference exist in native builds only, so that the module does not carry them.
 
+use super::choice::Choice;
+use super::object::Object;
 use crate::product;
 use std::fmt;
 
@@ -72,23 +74,73 @@ pub(super) struct Attribute {
 }
 
 impl Attribute {
-    pub(super) const fn new(
-        name: &'static str,
-        kind: Kind,
-        default: Absent,
-        effect: &'static str,
-    ) -> Self {
-        #[cfg(target_arch = "wasm32")]
-        let _ = effect;
+    /// One without a name, which has to be present: the names of the methods below say what else may hold.
+    const fn of(kind: Kind) -> Self {
         Self {
-            name,
+            name: "",
             kind,
-            default,
+            default: Absent::Required,
             #[cfg(not(target_arch = "wasm32"))]
-            effect,
+            effect: "",
             #[cfg(not(target_arch = "wasm32"))]
             avi: None,
         }
+    }
+
+    /// The default is this number.
+    pub(super) const fn or(self, number: u64) -> Self {
+        self.or_absent(Absent::Integer(number))
+    }
+
+    /// The default is this boolean.
+    pub(super) const fn or_bool(self, value: bool) -> Self {
+        self.or_absent(Absent::Bool(value))
+    }
+
+    /// The default is this string.
+    pub(super) const fn or_text(self, text: &'static str) -> Self {
+        self.or_absent(Absent::Text(text))
+    }
+
+    /// The field may be absent, and then has no value.
+    pub(super) const fn or_nothing(self) -> Self {
+        self.or_absent(Absent::Nothing)
+    }
+
+    /// The field may be absent. What holds then is what its reader makes of that; the reference says it in these words.
+    pub(super) const fn or_else(self, words: &'static str) -> Self {
+        self.or_absent(Absent::Words(words))
+    }
+
+    const fn or_absent(mut self, default: Absent) -> Self {
+        self.default = default;
+        self
+    }
+
+    /// Gives the attribute another name than that of the field in Rust.
+    pub(super) const fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Says what the attribute does.
+    #[cfg_attr(target_arch = "wasm32", allow(unused_mut))]
+    pub(super) const fn doing(mut self, effect: &'static str) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        let _ = effect;
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            self.effect = effect;
+        }
+        self
+    }
+
+    /// Gives the attribute the name of its field in Rust, unless [`named`](Self::named) gave it another.
+    pub(super) const fn unless_named(self, name: &'static str) -> Self {
+        if self.name.is_empty() {
+            return self.named(name);
+        }
+        self
     }
 
     /// Names the counterpart in the Avi `IcapProfile`.
@@ -102,6 +154,50 @@ impl Attribute {
         }
         self
     }
+}
+
+/// `true` or `false`.
+pub(super) const fn boolean() -> Attribute {
+    Attribute::of(Kind::Bool)
+}
+
+/// An integer from `min` to `max`, in a unit or, where that is empty, a count.
+pub(super) const fn integer(min: u64, max: u64, unit: &'static str) -> Attribute {
+    Attribute::of(Kind::Integer { min, max, unit })
+}
+
+/// A string of 1 to `max` bytes without control characters.
+pub(super) const fn text(max: usize) -> Attribute {
+    Attribute::of(Kind::Text { max })
+}
+
+/// As [`text`], but never shown.
+pub(super) const fn secret(max: usize) -> Attribute {
+    Attribute::of(Kind::Secret { max })
+}
+
+/// One of the words of `T`.
+pub(super) const fn choice<T: Choice>() -> Attribute {
+    Attribute::of(Kind::Choice(T::WORDS))
+}
+
+/// An object with the attributes of `T`.
+pub(super) const fn object<T: Object>() -> Attribute {
+    Attribute::of(Kind::Object(T::SECTION))
+}
+
+/// A list of `min` to `max` objects with the attributes of `T`.
+pub(super) const fn objects<T: Object>(min: usize, max: usize) -> Attribute {
+    Attribute::of(Kind::Objects {
+        section: T::SECTION,
+        min,
+        max,
+    })
+}
+
+/// What no function above makes.
+pub(super) const fn of(kind: Kind) -> Attribute {
+    Attribute::of(kind)
 }
 
 /// Type and range of an attribute. `Display` is what an error gives as allowed.

@@ -1,8 +1,10 @@
 //! Reads the fields of an object against its [`Section`]: every fault is noted with its path, none is passed over.
 
 use super::attribute::{Absent, Attribute, Kind, Section};
+use super::choice::Choice;
 use super::error::{Errors, Path};
 use super::json::Json;
+use super::misspelling::nearest;
 use super::value::{Value, found};
 use crate::product::Vendor;
 
@@ -43,7 +45,7 @@ impl<'a> Fields<'a> {
             if let Some((_, instead)) = refused {
                 self.fault(name, "a field that can't be set here", *instead);
             } else if self.section.attribute(name).is_none() {
-                let allowed = match self.nearest(name) {
+                let allowed = match nearest(name, self.names()) {
                     Some(near) => format!("no such field; did you mean {near}?"),
                     None => format!("one of {}", self.names().collect::<Vec<_>>().join(", ")),
                 };
@@ -56,18 +58,6 @@ impl<'a> Fields<'a> {
 
     fn names(&self) -> impl Iterator<Item = &'static str> {
         self.section.attributes.iter().map(|a| a.name)
-    }
-
-    fn nearest(&self, name: &str) -> Option<&'static str> {
-        // Longer names cannot be near any of ours, and are not worth the time.
-        if name.len() > 64 {
-            return None;
-        }
-        self.names()
-            .map(|known| (edit_distance(known, name), known))
-            .filter(|(distance, known)| *distance <= known.len() / 3)
-            .min()
-            .map(|(_, known)| known)
     }
 
     /// Notes a fault of the field `name`.
@@ -163,8 +153,12 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A [`Kind::Choice`], as the word itself.
-    pub(super) fn choice(&self, name: &str) -> Option<&'static str> {
+    /// A [`Kind::Choice`], or its default.
+    pub(super) fn choice<T: Choice>(&self, name: &str) -> Option<T> {
+        T::named(self.word(name)?)
+    }
+
+    fn word(&self, name: &str) -> Option<&'static str> {
         let word = self.read(name, |value, kind| match (value, kind) {
             (Json::Text(text), Kind::Choice(words)) => words.iter().find(|w| *w == text).copied(),
             _ => None,
@@ -173,6 +167,14 @@ impl<'a> Fields<'a> {
             Some(Absent::Text(word)) => Some(word),
             _ => None,
         })
+    }
+
+    /// A text where it is right, of an attribute whose faults are noted elsewhere.
+    pub(super) fn right_text(&self, name: &str) -> Option<&'a str> {
+        match self.get(name)? {
+            Json::Text(text) if fits(text, self.section.attribute(name)?.kind) => Some(text),
+            _ => None,
+        }
     }
 
     /// A [`Kind::Product`].
@@ -369,30 +371,4 @@ fn fits(text: &str, kind: Kind) -> bool {
         Kind::Page { max } => text.len() <= max,
         _ => true,
     }
-}
-
-/// The Levenshtein distance of two names, in bytes.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i.saturating_add(1);
-        for (cell, y) in row
-            .iter_mut()
-            .zip(std::iter::once(0).chain(b.bytes()))
-            .skip(1)
-        {
-            let cost = usize::from(x != y);
-            let best = diagonal
-                .saturating_add(cost)
-                .min(left.saturating_add(1))
-                .min(cell.saturating_add(1));
-            diagonal = std::mem::replace(cell, best);
-            left = best;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i.saturating_add(1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }

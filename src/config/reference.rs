@@ -1,7 +1,7 @@
 //! Prints `docs/configuration.md` from the table of attributes. Native builds only.
 
 use super::attribute::{Absent, Attribute, Kind, Section};
-use super::table::SECTIONS;
+use super::sections::SECTIONS;
 use crate::product::PRODUCTS;
 use std::fmt::Write;
 
@@ -84,7 +84,7 @@ fn print_section(page: &mut String, section: &Section) {
     // Writing to a String cannot fail.
     let _ = writeln!(page, "## {title}\n");
     if !section.intro.is_empty() {
-        let _ = writeln!(page, "{}\n", section.intro);
+        let _ = writeln!(page, "{}\n", section.intro.trim_start());
     }
     page.push_str("| name | type | unit | default | range | effect | Avi name |\n");
     page.push_str("|---|---|---|---|---|---|---|\n");
@@ -103,7 +103,7 @@ fn row(attribute: &Attribute) -> String {
         "| `{}` | {kind} | {unit} | {} | {range} | {} | {avi} |",
         attribute.name,
         default(attribute.default),
-        attribute.effect
+        attribute.effect.trim_start()
     )
 }
 

@@ -117,26 +117,27 @@ impl ReplyPage {
         text
     }
 
-    /// Reads the fields that every such page has.
-    pub(super) fn read(fields: &Fields<'_>) -> Option<Self> {
-        let status = fields.integer("status");
-        let content_type = fields.text("content_type");
-        let body = fields.text("body");
-        let (content_type, body) = (content_type?, body?);
-        if let Some(word) = misspelt(body) {
+    /// The page of these attributes. Notes in `fields`, their object, placeholders that can't be filled in.
+    pub(super) fn checked(
+        fields: &Fields<'_>,
+        status: u16,
+        content_type: String,
+        body: String,
+    ) -> Self {
+        if let Some(word) = misspelt(&body) {
             let found = format!("a placeholder {}, which does not exist", shown(word));
             fields.fault("body", found, "%THREAT%, %REASON% and %REQUEST_ID%");
         }
-        if next_placeholder(body).is_some() && Escape::of(content_type).is_none() {
-            let found = format!("{} with placeholders in the body", shown(content_type));
+        if next_placeholder(&body).is_some() && Escape::of(&content_type).is_none() {
+            let found = format!("{} with placeholders in the body", shown(&content_type));
             let allowed = "text/html, text/plain, JSON or XML: for others nobody knows how to escape what is put in";
             fields.fault("content_type", found, allowed);
         }
-        Some(Self {
+        Self {
             status,
-            content_type: content_type.to_owned(),
-            body: body.to_owned(),
-        })
+            content_type,
+            body,
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! Prints `schema/config.schema.json` from the table of attributes. Native builds only.
 
 use super::attribute::{Absent, Attribute, Kind, Section};
-use super::table::{PLUGIN, SECTIONS};
+use super::object::Object;
+use super::plugin::Config;
+use super::sections::SECTIONS;
 use crate::product;
 use serde_json::{Map, Value, json};
 
 /// The JSON Schema (draft 2020-12) of the plugin configuration, as text. It is as strict as a schema can be: names that must
 /// be unique or must exist are left to the parser.
 pub fn schema() -> String {
-    let mut schema = object(&PLUGIN);
+    let mut schema = object(Config::SECTION);
     if let Value::Object(fields) = &mut schema {
         fields.insert(
             "$schema".to_owned(),
@@ -70,7 +72,11 @@ fn object(section: &Section) -> Value {
 
 fn property(attribute: &Attribute) -> Value {
     let mut property = value(attribute.kind);
-    insert(&mut property, "description", json!(attribute.effect));
+    insert(
+        &mut property,
+        "description",
+        json!(attribute.effect.trim_start()),
+    );
     match attribute.default {
         Absent::Bool(default) => insert(&mut property, "default", json!(default)),
         Absent::Integer(default) => insert(&mut property, "default", json!(default)),

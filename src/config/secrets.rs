@@ -1,6 +1,6 @@
 //! Texts of a configuration that must not get into a log, wherever they turn up: a server may echo them.
 
-use super::profile::{Secret, ServiceUrl};
+use super::service_url::ServiceUrl;
 use super::template::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +18,28 @@ const MIN_HEADER_BYTES: usize = 6;
 const MIN_PARAMETER_BYTES: usize = 8;
 /// Shortest beginning of a secret that is hidden where a text was cut off in the middle of it, in bytes.
 const MIN_REMAINDER_BYTES: usize = 3;
+
+/// Text that must never be printed: `Debug` shows `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the wire only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
 
 /// The secrets of a profile. `Debug` shows none.
 #[derive(Clone, Default, PartialEq, Eq)]

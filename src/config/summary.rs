@@ -1,6 +1,6 @@
 //! The configuration in one line for the log, without anything secret.
 
-use super::{Config, Enforcement, FailAction, LogForms, Profile, ServiceUrl};
+use super::{Cause, Config, Enforcement, LogForms, Profile, ServiceUrl};
 use crate::policy::Rule;
 use crate::product::ShownAs;
 
@@ -97,21 +97,14 @@ fn url(service: &ServiceUrl) -> String {
 }
 
 fn fail_actions(profile: &Profile) -> String {
-    let actions = profile.fail_actions;
-    let open: Vec<&str> = [
-        ("connection", actions.connection),
-        ("timeout", actions.timeout),
-        ("protocol", actions.protocol),
-        ("server_error", actions.server_error),
-        ("overload", actions.overload),
-        ("internal", actions.internal),
-        ("large upload", actions.oversize),
-        ("unscannable", actions.unscannable),
-    ]
-    .into_iter()
-    .filter(|(_, action)| *action == FailAction::Open)
-    .map(|(cause, _)| cause)
-    .collect();
+    let open: Vec<&str> = profile
+        .fail_actions
+        .open()
+        .map(|cause| match cause {
+            Cause::Oversize => "large upload",
+            cause => cause.as_str(),
+        })
+        .collect();
     if open.is_empty() {
         "fails closed".to_owned()
     } else {
