@@ -1,22 +1,22 @@
-//! How the table of attributes is written: one [`Attribute`] per field, one [`Section`] per object.
+//! What an attribute is: its name, its type with bounds, its default, and what the reference says of it.
 //!
-//! The parser takes names, types, ranges and defaults from the table, the reference and the schema are printed from it.
-//! The words of the reference exist in native builds only, so that the module does not carry them.
+//! [`object!`](super::object::object) declares the attributes of an object. The parser, the reference and the schema all go by
+//! that declaration. The words of the reference exist in native builds only: the module does not carry them.
 
 use super::choice::Choice;
 use super::object::Object;
 use crate::product;
 use std::fmt;
 
-/// The attributes of one kind of object.
+/// The attributes of one object of the configuration.
 #[derive(Debug)]
 pub(super) struct Section {
-    /// Where such an object stands, such as `profiles[]`.
+    /// Where the object stands, such as `profiles[]`.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) path: &'static str,
     /// Its attributes, in the order of the reference.
     pub(super) attributes: &'static [Attribute],
-    /// Names that one might look for here, with what is to be said instead of "unknown".
+    /// Names that a user may look for here, and what the error allows instead.
     pub(super) refused: &'static [(&'static str, &'static str)],
     /// What the reference says above the table.
     #[cfg(not(target_arch = "wasm32"))]
@@ -41,7 +41,7 @@ impl Section {
         }
     }
 
-    /// Has a name that is no attribute refused with words of its own.
+    /// Refuses names that are no attributes, each with words of its own.
     pub(super) const fn refusing(
         mut self,
         refused: &'static [(&'static str, &'static str)],
@@ -56,14 +56,14 @@ impl Section {
     }
 }
 
-/// One field of an object.
+/// One attribute of an object.
 #[derive(Debug)]
 pub(super) struct Attribute {
-    /// The field's name.
+    /// The attribute's name.
     pub(super) name: &'static str,
     /// Type and range.
     pub(super) kind: Kind,
-    /// What holds when the field is absent.
+    /// What holds where the attribute is absent.
     pub(super) default: Absent,
     /// What the attribute does, in Markdown.
     #[cfg(not(target_arch = "wasm32"))]
@@ -74,7 +74,7 @@ pub(super) struct Attribute {
 }
 
 impl Attribute {
-    /// One without a name, which has to be present: the names of the methods below say what else may hold.
+    /// A required attribute without a name. The methods below change what holds where it is absent.
     const fn of(kind: Kind) -> Self {
         Self {
             name: "",
@@ -102,13 +102,13 @@ impl Attribute {
         self.or_absent(Absent::Text(text))
     }
 
-    /// The field may be absent, and then has no value.
+    /// The attribute may be absent, and then has no value.
     pub(super) const fn or_nothing(self) -> Self {
         self.or_absent(Absent::Nothing)
     }
 
-    /// The field may be absent. What holds then is what its reader makes of that; the reference says it in these words.
-    pub(super) const fn or_else(self, words: &'static str) -> Self {
+    /// The attribute may be absent. Its reader decides what holds then, and the reference says so in these words.
+    pub(super) const fn otherwise(self, words: &'static str) -> Self {
         self.or_absent(Absent::Words(words))
     }
 
@@ -117,7 +117,7 @@ impl Attribute {
         self
     }
 
-    /// Gives the attribute another name than that of the field in Rust.
+    /// Gives the attribute another name than its field in Rust has.
     pub(super) const fn named(mut self, name: &'static str) -> Self {
         self.name = name;
         self
@@ -135,7 +135,7 @@ impl Attribute {
         self
     }
 
-    /// Gives the attribute the name of its field in Rust, unless [`named`](Self::named) gave it another.
+    /// Gives the attribute the name of its field in Rust, unless it has one.
     pub(super) const fn unless_named(self, name: &'static str) -> Self {
         if self.name.is_empty() {
             return self.named(name);
@@ -143,7 +143,7 @@ impl Attribute {
         self
     }
 
-    /// Names the counterpart in the Avi `IcapProfile`.
+    /// Says what the Avi `IcapProfile` calls it.
     #[cfg_attr(target_arch = "wasm32", allow(unused_mut))]
     pub(super) const fn avi(mut self, name: &'static str) -> Self {
         #[cfg(target_arch = "wasm32")]
@@ -195,17 +195,17 @@ pub(super) const fn objects<T: Object>(min: usize, max: usize) -> Attribute {
     })
 }
 
-/// What no function above makes.
+/// An attribute of any other kind.
 pub(super) const fn of(kind: Kind) -> Attribute {
     Attribute::of(kind)
 }
 
-/// Type and range of an attribute. `Display` is what an error gives as allowed.
+/// Type and range of an attribute. `Display` gives what an error calls allowed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     /// `true` or `false`.
     Bool,
-    /// An integer; a double without fraction is one.
+    /// An integer, also when written as a double without fraction.
     Integer {
         /// Lowest value.
         min: u64,
@@ -269,7 +269,7 @@ pub(super) enum Kind {
     /// The name of a product, or an alias.
     Product,
     /// A list of header names, and of objects that ask for a value beside it.
-    AnswerHeaders(&'static Section),
+    IcapHeaderMatchers(&'static Section),
 }
 
 impl fmt::Display for Kind {
@@ -307,17 +307,17 @@ impl fmt::Display for Kind {
                 f.write_str("one of ")?;
                 f.write_str(&product::names().collect::<Vec<_>>().join(", "))
             }
-            Kind::AnswerHeaders(_) => f.write_str(
+            Kind::IcapHeaderMatchers(_) => f.write_str(
                 "a list of header names and of objects with a name and a string matcher",
             ),
         }
     }
 }
 
-/// What holds when a field is absent.
+/// What holds where an attribute is absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Absent {
-    /// It may not be absent.
+    /// An error: the attribute is required.
     Required,
     /// Nothing.
     Nothing,

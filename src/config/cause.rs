@@ -1,11 +1,11 @@
-//! Why a scan fails, one row for each cause: all that any part of the filter has to know of it.
+//! Why a scan fails: one row for each cause, with all that any part of the filter knows of it.
 
 use super::attribute::{Attribute, Section, choice};
 use super::choice::FailAction;
 use super::object::Object;
 use super::reader::Fields;
 
-/// What there is to know of a cause.
+/// What the filter knows of a cause.
 #[derive(Debug)]
 pub struct Row {
     /// Its name in `fail_action_by_cause`, in the metrics and in reports.
@@ -18,35 +18,35 @@ pub struct Row {
     /// When an operator looks at that counter, in Markdown.
     #[cfg(not(target_arch = "wasm32"))]
     pub look_when: &'static str,
-    /// Which attribute of the profile may let such a message go on.
+    /// Which attribute of a profile may let a message go on.
     opened_by: OpenedBy,
-    /// Why an entry of icap_log with this cause deserves attention. Causes may share it.
+    /// Its `significance` in icap_log. Causes may share one.
     pub significance: &'static str,
-    /// What the client of a failed request is told.
+    /// The local reply to a failed request.
     pub to_request: Told,
-    /// What the client is told instead of a failed response.
+    /// The local reply in the place of a failed response.
     pub to_response: Told,
 }
 
-/// Which attribute says whether a message goes on that failed for a cause.
+/// Which attribute decides whether a message goes on whose scan failed.
 #[derive(Clone, Copy, Debug)]
 enum OpenedBy {
-    /// That of `fail_action_by_cause`, and without it `fail_action`.
+    /// The cause's attribute in `fail_action_by_cause`, or else `fail_action`.
     FailAction,
-    /// That of `fail_action_by_cause` alone: `fail_action` is about servers in trouble.
+    /// The cause's attribute in `fail_action_by_cause` alone: `fail_action` is about servers in trouble.
     ItsOwn,
     /// `large_upload_fail_action`.
     LargeUpload,
-    /// None: else a client would decide what is scanned.
+    /// No attribute: else a client could decide what is scanned.
     Nothing,
 }
 
-/// What a client is told of a failure.
+/// What a local reply tells the client of a failure.
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
     /// Which page of the profile the client gets.
     pub page: FailurePage,
-    /// Whether it is of use to try again, so that `Retry-After` is sent.
+    /// Whether the reply has `Retry-After`, since a later try may succeed.
     pub retry: bool,
     /// The status of a gRPC call (gRPC's core documentation, "Status codes and their use").
     pub grpc_status: u8,
@@ -72,7 +72,7 @@ impl Told {
         grpc_status: 14,
         grpc_message: "could not be scanned",
     };
-    /// The application will send too much again.
+    /// A response that is too large: the application would send it again.
     const TOO_LARGE_RESPONSE: Self = Self {
         retry: false,
         ..Self::UNAVAILABLE
@@ -96,7 +96,8 @@ impl Told {
     };
 }
 
-/// Declares the causes. The comment of one with an attribute is what the reference says of that.
+/// Declares the causes. Of a cause with an attribute in `fail_action_by_cause` the comment is the text of the reference. A cause
+/// without one says what an error names instead.
 macro_rules! causes {
     (
         without_attribute {
@@ -122,7 +123,7 @@ macro_rules! causes {
                 self.row().name
             }
 
-            /// What there is to know of it.
+            /// The cause's row.
             pub const fn row(self) -> &'static Row {
                 match self {
                     $(Self::$Without => &causes!(@row $without_name $without_row),)+
@@ -135,9 +136,9 @@ macro_rules! causes {
             const SECTION: &'static Section = {
                 static SECTION: Section = Section::new(
                     "profiles[].fail_action_by_cause",
-                    "Each is `fail_closed` or `fail_open`, and without value is as `fail_action`. A body that is too large is no such \
-                     cause: see `large_upload_fail_action`. Nor is `bad_request`, what the client sent and no scanner can be shown: it always \
-                     gets 400, but where `enforcement` is `monitor`.",
+                    "Each is `fail_closed` or `fail_open`, and without value is as `fail_action`. A body that is too large is \
+                     no such cause: see `large_upload_fail_action`. Nor is `bad_request`, what the client sent and no \
+                     scanner can be shown: it always gets 400, but where `enforcement` is `monitor`.",
                     &[$($default.named($with_name).doing(concat!($($effect),+))),+],
                 )
                 .refusing(&[$(($without_name, $instead)),+]);
@@ -175,7 +176,7 @@ impl Cause {
         causes.find(|cause| cause.row().significance == name)
     }
 
-    /// What the client is told of a failed request, or else of a failed response.
+    /// The local reply to a failed request, or else in the place of a failed response.
     pub const fn told(self, of_request: bool) -> Told {
         let row = self.row();
         if of_request {
@@ -186,9 +187,9 @@ impl Cause {
     }
 }
 
-const AS_FAIL_ACTION: Attribute = choice::<FailAction>().or_else("as `fail_action`");
+const AS_FAIL_ACTION: Attribute = choice::<FailAction>().otherwise("as `fail_action`");
 
-// In the order in which icap_log names them: what says most comes first.
+// In the order in which icap_log names their significance: what says most comes first.
 causes! {
     without_attribute {
         /// The body is larger than the profile's buffer.
@@ -279,7 +280,7 @@ causes! {
     }
 }
 
-/// The failure action of each cause: a set of those that let a message go on unscanned.
+/// The failure action of each cause: the set of the causes that fail open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FailActions(u16);
 
@@ -294,13 +295,13 @@ impl FailActions {
         }
     }
 
-    /// The causes that let a message go on unscanned.
+    /// The causes that fail open.
     pub fn open(self) -> impl Iterator<Item = Cause> {
         let open = move |cause: &Cause| self.of(*cause) == FailAction::Open;
         Cause::ALL.iter().copied().filter(open)
     }
 
-    /// What `fail_action_by_cause` says, whose fields these are, beside `fail_action`.
+    /// Reads `fail_action_by_cause`, whose fields these are. `fail_action` holds for causes without an attribute there.
     pub(super) fn read(fields: &Fields<'_>, fail_action: FailAction) -> Self {
         let mut actions = Self::default();
         for cause in Cause::ALL {
@@ -318,7 +319,7 @@ impl FailActions {
         actions
     }
 
-    /// The same, with what `large_upload_fail_action` says.
+    /// The same actions, with that of `large_upload_fail_action`.
     #[must_use]
     pub(super) fn with_large_upload(mut self, action: FailAction) -> Self {
         for cause in Cause::ALL {

@@ -1,8 +1,8 @@
-//! Attributes whose value is one of a few words, each declared once: the word beside what it stands for.
+//! Attributes whose value is one of a few words. Each word stands beside the value that it means.
 
 use super::reader::Fields;
 use crate::extract::Extractors;
-use crate::policy::{ClientIpSource, Enforcement};
+use crate::policy::{ClientIpSource, Enforcement, Protocol};
 use crate::product::ShownAs;
 
 /// A type whose values are written as words.
@@ -10,7 +10,7 @@ pub(super) trait Choice: Copy + 'static {
     /// The words, in the order of the reference.
     const WORDS: &'static [&'static str];
 
-    /// What a word stands for; `None` where it is none of them.
+    /// What a word stands for; `None`: the word is unknown.
     fn named(word: &str) -> Option<Self>;
 }
 
@@ -30,7 +30,7 @@ macro_rules! words {
     };
 }
 
-/// Declares a choice of this room: an enum, and the word for each of its values.
+/// Declares an enum, and the word for each of its values.
 macro_rules! choice {
     ($(#[$meta:meta])* $vis:vis enum $Type:ident { $($(#[$doc:meta])* $value:ident = $word:literal,)+ }) => {
         $(#[$meta])*
@@ -45,10 +45,11 @@ macro_rules! choice {
 
 words!(Enforcement: "enforce" => Enforce, "monitor" => Monitor);
 words!(ClientIpSource: "downstream" => Downstream, "peer" => Peer);
+words!(Protocol: "http" => Http, "https" => Https);
 words!(ShownAs: "reqmod" => Request, "respmod" => Response);
 
 choice! {
-    /// Which half of the filter an instance of the module is.
+    /// The role that an instance of the module plays.
     pub(super) enum Role {
         /// The HTTP filter.
         Filter = "filter",
@@ -82,21 +83,21 @@ choice! {
 choice! {
     /// What becomes of the trailer fields of a message (RFC 9110 section 6.5).
     pub enum Trailers {
-        /// They go on, but for those that must not be trailers.
+        /// They go on, except those that must not be trailers.
         Forward = "forward",
-        /// They are taken out.
+        /// The filter takes them out.
         Drop = "drop",
-        /// They are shown to the server before they go on.
+        /// The server is shown them before they go on.
         Scan = "scan",
     }
 }
 
 choice! {
-    /// What becomes of a request for a range of a resource (RFC 9110 section 14.2).
+    /// What becomes of a range request (RFC 9110 section 14.2).
     pub enum RangeRequests {
-        /// It goes on.
+        /// The request goes on as it came.
         Pass = "pass",
-        /// It goes on as one for the whole.
+        /// The request goes on as one for the whole resource.
         Strip = "strip",
     }
 }
@@ -104,7 +105,7 @@ choice! {
 choice! {
     /// What `multipart` says of forms (`multipart/form-data`).
     pub(super) enum FormChoice {
-        /// As suits the product.
+        /// As the product needs it.
         Auto = "auto",
         /// As [`ShownForm::Whole`].
         Whole = "whole",
@@ -128,7 +129,7 @@ choice! {
     pub enum UserEncoding {
         /// In base64 (draft-stecher-icap-subid).
         Base64 = "base64",
-        /// As it is.
+        /// As the name is.
         Plain = "plain",
     }
 }
@@ -143,27 +144,27 @@ impl UserEncoding {
     }
 }
 
-/// How a form (`multipart/form-data`) is shown.
+/// How a server is shown a form (`multipart/form-data`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShownForm {
     /// As one body.
     Whole,
-    /// Each of its files on its own, the other parts as one form.
+    /// Each file on its own, and the other parts as one form.
     Parts,
 }
 
-/// When a header about the client is sent.
+/// When the filter sends a header about the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendWhen {
     /// Always.
     Always,
     /// Never.
     Never,
-    /// When the server's OPTIONS response names it in `X-Include`.
+    /// When `X-Include` in the server's OPTIONS response names the header.
     Auto,
 }
 
-/// Says which extractors there are: a word of `extract` is the name of a field of [`Extractors`].
+/// Lists the extractors: each word of `extract` is a field of [`Extractors`].
 macro_rules! extractors {
     ($($extractor:ident),+) => {
         /// What `extract` may name.
@@ -180,7 +181,7 @@ macro_rules! extractors {
 
 extractors!(json_base64, data_url, urlencoded, grpc_bytes);
 
-/// Which values are looked for.
+/// The extractors in the field of that name.
 pub(super) fn extractors(fields: &Fields<'_>, name: &str) -> Extractors {
     let mut wanted = Extractors::default();
     fields.list(name, |value, word| match extractor(&mut wanted, word) {

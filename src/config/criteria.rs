@@ -1,16 +1,16 @@
-//! What a rule matches: `rules[].match`.
+//! The criteria of a rule: `rules[].match`.
 
 use super::attribute::{Attribute, Kind, Section, boolean, integer, object, of};
+use super::choice::Choice;
 use super::json::Json;
 use super::object::{Object, object};
-use super::read_matcher::{NAMED_MATCHER, STRING_MATCHER, named, strings};
 use super::reader::Fields;
+use super::string_matcher::{NAMED_MATCHER, STRING_MATCHER, named, strings};
 use super::value::Value;
 use crate::policy::{Criterion, Protocol, ResponseCriterion, ResponseTest, Test};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
-const PROTOCOLS: &[&str] = &["http", "https"];
 const MOST_BYTES: u64 = 1 << 50;
 
 /// The criteria of a rule.
@@ -21,11 +21,11 @@ pub(super) struct Criteria {
     pub(super) response: Vec<ResponseCriterion>,
 }
 
-/// Makes a criterion's test of the field of that name; `None` where it is absent or wrong.
+/// Reads a criterion from the field of that name. `None`: the field is absent or wrong.
 type ReadTest<T> = fn(&Fields<'_>, &str) -> Option<T>;
 
-/// Declares the criteria, in the order in which they are looked at: cheap ones first, since the first that does not hold ends a
-/// rule. Each has a negation, `…_not`, but for the first group.
+/// Declares the criteria in the order in which the policy checks them. Cheap ones come first: the first that does not hold ends
+/// the rule. All but those of the first group have a negation, `…_not`.
 macro_rules! criteria {
     (
         $(#[doc = $intro:literal])*
@@ -76,55 +76,55 @@ criteria! {
     /// Every list is any-of, a single value may stand for a list of one, and `…_not` holds where the criterion of the same
     /// list would not. A plain string in place of a string matcher means equality.
     once {
-            /// Whether the request has a body, as far as its headers tell: `Content-Length: 0` is none. A chunked body that
-            /// turns out to be empty is `true`; the server is then shown a request without body.
-            has_body: boolean() => |fields, name| fields.optional_bool(name).map(Test::HasBody);
+        /// Whether the request has a body, as far as its headers tell: `Content-Length: 0` is none. A chunked body that
+        /// turns out to be empty is `true`; the server is then shown a request without body.
+        has_body: boolean() => |fields, name| fields.optional_bool(name).map(Test::HasBody);
     }
     of_request {
-            /// The request method. Case is ignored.
-            method: matchers() => |fields, name| strings(fields, name, true).map(Test::Method);
-            /// The path without query, as Envoy passes it on, and beside it each other spelling of it: percent-encoding taken
-            /// off (up to three times), `\` read as `/`, runs of `/` as one, `.` and `..` resolved, parameters (`;x`) cut off.
-            /// So `{"prefix": "/api/upload"}` matches `/api%2fupload`, `/api;x/upload`, `//api/upload` and
-            /// `/static/..%2fapi/upload` in a rule that scans; a rule that does not scan has to match all of them.
-            path: matchers() => |fields, name| strings(fields, name, false).map(Test::Path);
-            /// What follows the `?`; empty where there is none.
-            query: matchers() => |fields, name| strings(fields, name, false).map(Test::Query);
-            /// The authority up to its first `:` outside of brackets, and without a final dot. Case is ignored. An authority
-            /// with user information, a comma or percent-encoding can be read in more than one way.
-            host: matchers() => |fields, name| strings(fields, name, true).map(Test::Host);
-            /// The port of the listener.
-            port: of(Kind::Ports) => |fields, name| fields.one_or_list(name, port).map(Test::Port);
-            /// What the client speaks: `https` where the downstream connection has TLS. Not the scheme that the client names.
-            /// Where TLS ends before this Envoy (a load balancer, a sidecar), every connection is `http`.
-            protocol: of(Kind::Choices(PROTOCOLS)) => |fields, name| fields.one_or_list(name, protocol).map(Test::Protocol);
-            /// The client's address, as `client_ip_source` of the profile says, is in one of these networks; an address alone
-            /// is a network of one.
-            client_ip: of(Kind::Networks) => |fields, name| fields.one_or_list(name, network).map(Test::ClientIp);
-            /// The media type without parameters; empty where there is none. Case is ignored. Several `Content-Type` fields, or
-            /// a list in one, can be read in more than one way.
-            content_type: matchers() => |fields, name| strings(fields, name, true).map(Test::ContentType);
-            /// One of these headers matches.
-            header: named_matchers() => |fields, name| fields.objects(name, |f| named(&f, true)).map(Test::Header);
-            /// One of these cookies matches. A cookie with blanks or quotes around can be read with and without them.
-            cookie: named_matchers() => |fields, name| fields.objects(name, |f| named(&f, false)).map(Test::Cookie);
+        /// The request method. Case is ignored.
+        method: matchers() => |fields, name| strings(fields, name, true).map(Test::Method);
+        /// The path without query, as Envoy passes it on, and beside it each other spelling of it: percent-encoding taken
+        /// off (up to three times), `\` read as `/`, runs of `/` as one, `.` and `..` resolved, parameters (`;x`) cut off.
+        /// So `{"prefix": "/api/upload"}` matches `/api%2fupload`, `/api;x/upload`, `//api/upload` and
+        /// `/static/..%2fapi/upload` in a rule that scans; a rule that does not scan has to match all of them.
+        path: matchers() => |fields, name| strings(fields, name, false).map(Test::Path);
+        /// What follows the `?`; empty where there is none.
+        query: matchers() => |fields, name| strings(fields, name, false).map(Test::Query);
+        /// The authority up to its first `:` outside of brackets, and without a final dot. Case is ignored. An authority
+        /// with user information, a comma or percent-encoding can be read in more than one way.
+        host: matchers() => |fields, name| strings(fields, name, true).map(Test::Host);
+        /// The port of the listener.
+        port: of(Kind::Ports) => |fields, name| fields.one_or_list(name, port).map(Test::Port);
+        /// What the client speaks: `https` where the downstream connection has TLS. Not the scheme that the client names.
+        /// Where TLS ends before this Envoy (a load balancer, a sidecar), every connection is `http`.
+        protocol: of(Kind::Choices(Protocol::WORDS)) => |fields, name| fields.one_or_list(name, protocol).map(Test::Protocol);
+        /// The client's address, as `client_ip_source` of the profile says, is in one of these networks; an address alone
+        /// is a network of one.
+        client_ip: of(Kind::Networks) => |fields, name| fields.one_or_list(name, network).map(Test::ClientIp);
+        /// The media type without parameters; empty where there is none. Case is ignored. Several `Content-Type` fields, or
+        /// a list in one, can be read in more than one way.
+        content_type: matchers() => |fields, name| strings(fields, name, true).map(Test::ContentType);
+        /// One of these headers matches.
+        header: named_matchers() => |fields, name| fields.objects(name, |f| named(&f, true)).map(Test::Header);
+        /// One of these cookies matches. A cookie with blanks or quotes around can be read with and without them.
+        cookie: named_matchers() => |fields, name| fields.objects(name, |f| named(&f, false)).map(Test::Cookie);
     }
     of_response {
-            /// The response's status, or a class such as `"3xx"`. A rule with one of these four is about responses alone: see
-            /// [Rules for responses](#rules-for-responses).
-            response_status: of(Kind::Statuses) => |fields, name| fields.one_or_list(name, statuses).map(ResponseTest::Status);
-            /// The length of the response's body. Where its head does not tell, a rule with `enable_icap` matches, and one with
-            /// `bypass` does not.
-            response_size: object::<Size>() => |fields, name| fields.object(name, |size| Size::of(&size)?.test(&size));
-            /// The media type of the response without parameters; empty where there is none. Case is ignored.
-            response_content_type: matchers() => |fields, name| strings(fields, name, true).map(ResponseTest::ContentType);
-            /// One of these headers of the response matches.
-            response_header: named_matchers() => |fields, name| fields.objects(name, |f| named(&f, true)).map(ResponseTest::Header);
+        /// The response's status, or a class such as `"3xx"`. A rule with one of these four is about responses alone: see
+        /// [Rules for responses](#rules-for-responses).
+        response_status: of(Kind::Statuses) => |fields, name| fields.one_or_list(name, statuses).map(ResponseTest::Status);
+        /// The length of the response's body. Where its head does not tell, a rule with `enable_icap` matches, and one with
+        /// `bypass` does not.
+        response_size: object::<Size>() => |fields, name| fields.object(name, |size| Size::of(&size)?.test(&size));
+        /// The media type of the response without parameters; empty where there is none. Case is ignored.
+        response_content_type: matchers() => |fields, name| strings(fields, name, true).map(ResponseTest::ContentType);
+        /// One of these headers of the response matches.
+        response_header: named_matchers() => |fields, name| fields.objects(name, |f| named(&f, true)).map(ResponseTest::Header);
     }
 }
 
 impl Criteria {
-    /// The criteria in the fields.
+    /// Reads `match`, whose fields these are.
     pub(super) fn of(fields: &Fields<'_>) -> Option<Self> {
         let mut criteria = Self {
             request: Vec::new(),
@@ -156,7 +156,7 @@ impl Criteria {
     }
 }
 
-/// A criterion and its negation, as far as they are there.
+/// A criterion and its negation, if they are there; the second value says which of the two.
 fn tests<T>(
     fields: &Fields<'_>,
     [name, name_not]: [&str; 2],
@@ -211,7 +211,7 @@ impl Size {
     }
 }
 
-/// A status, or a class of them, as a range.
+/// A status, or a class of statuses, as a range.
 fn statuses(value: Value<'_>) -> Option<(u16, u16)> {
     let range = match value.json {
         Json::Integer(status) => u16::try_from(*status)
@@ -264,12 +264,12 @@ fn port(value: Value<'_>) -> Option<u16> {
 }
 
 fn protocol(value: Value<'_>) -> Option<Protocol> {
-    match value.json {
-        Json::Text(word) if word == "http" => Some(Protocol::Http),
-        Json::Text(word) if word == "https" => Some(Protocol::Https),
-        _ => {
-            value.wrong("http or https");
-            None
-        }
+    let protocol = match value.json {
+        Json::Text(word) => Protocol::named(word),
+        _ => None,
+    };
+    if protocol.is_none() {
+        value.wrong(Protocol::WORDS.join(" or "));
     }
+    protocol
 }

@@ -4,7 +4,7 @@ use super::reader::Fields;
 use super::template::Template;
 use super::value::{Value, shown};
 
-/// Headers of an ICAP message that the protocol sets (RFC 3507 sections 4.3 and 4.4), and those that an attribute sets.
+/// ICAP headers that `icap_headers` may not set: the protocol sets them (RFC 3507 sections 4.3 and 4.4), or another attribute.
 const RESERVED: &[&str] = &[
     "host",
     "encapsulated",
@@ -26,10 +26,10 @@ const RESERVED: &[&str] = &[
     "x-authenticated-user",
 ];
 
-/// The header that has the user's name, unless the profile says otherwise.
+/// The default of `authenticated_user_icap_header`.
 const USER: &str = "X-Authenticated-User";
 
-/// Headers that any ICAP answer may carry: their presence says nothing.
+/// Headers that any ICAP response may have: their presence says nothing.
 pub(super) const ORDINARY: &[&str] = &[
     "istag",
     "encapsulated",
@@ -60,7 +60,7 @@ pub(super) fn name(fields: &Fields<'_>, name: &str) -> Option<String> {
     Some(text.to_ascii_lowercase())
 }
 
-/// `authenticated_user_icap_header`, as it is written.
+/// `authenticated_user_icap_header`, in the case in which it is written.
 pub(super) fn user_header(fields: &Fields<'_>, name: &str) -> Option<String> {
     let text = fields.text(name)?;
     let own = text.eq_ignore_ascii_case(USER);
@@ -97,7 +97,7 @@ pub(super) fn names(fields: &Fields<'_>, name: &str) -> Vec<String> {
     })
 }
 
-/// `authenticated_user_scheme`; `None` where it is absent.
+/// `authenticated_user_scheme`; `Some(None)`: the field is absent.
 pub(super) fn user_scheme(fields: &Fields<'_>, name: &str) -> Option<Option<String>> {
     if !fields.has(name) {
         return Some(None);
@@ -118,7 +118,7 @@ pub(super) fn icap_headers(fields: &Fields<'_>, name: &str) -> Vec<(String, Temp
     fields.text_map(name, icap_header)
 }
 
-/// Notes a header among `icap_headers` that `authenticated_user_icap_header` sets, where there is a user to send.
+/// Notes a header that both `icap_headers` and `authenticated_user_icap_header` set.
 pub(super) fn check_user(
     fields: &Fields<'_>,
     user: Option<&str>,

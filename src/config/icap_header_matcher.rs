@@ -1,16 +1,16 @@
-//! Headers of an answer that a profile asks for: `verdict_headers`, `pass_requires`.
+//! Headers of ICAP responses that a profile looks for: `verdict_headers`, `pass_requires`.
 
 use super::attribute::Section;
 use super::header::{ORDINARY, TOKEN, is_token, name};
-use super::read_matcher::{
+use super::reader::Fields;
+use super::string_matcher::{
     CONTAINS, EXACT, IGNORE_CASE, INVERT, NAME, PREFIX, REGEX, SUFFIX, TESTS, value_matcher,
 };
-use super::reader::Fields;
 use super::value::shown;
 use crate::policy::StringMatcher;
 use std::cell::RefCell;
 
-pub(super) static ANSWER_HEADER: Section = Section::new(
+pub(super) static ICAP_HEADER_MATCHER: Section = Section::new(
     "header of an answer",
     "At most one of `exact`, `prefix`, `suffix`, `contains`, `regex`. None of them: as the bare name.",
     &[
@@ -25,12 +25,12 @@ pub(super) static ANSWER_HEADER: Section = Section::new(
     ],
 );
 
-/// A header of an answer.
+/// A header of an ICAP response that a profile looks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IcapHeaderMatcher {
     /// Its name, lower case.
     pub name: String,
-    /// What its value has to be; `None`: anything but a word for nothing.
+    /// The test of its value; `None`: any value but a word for nothing, such as `none`.
     pub value: Option<StringMatcher>,
 }
 

@@ -1,9 +1,9 @@
-//! Which name was meant by one that does not exist.
+//! Guesses which attribute a misspelt name means.
 
-/// Longest name that can be near any of ours, in bytes: to compare longer ones is not worth the time.
+/// Longest name that is compared, in bytes: a longer one is near none of ours.
 const MAX_BYTES: usize = 64;
 
-/// The name that is so near to `name` that it may be meant.
+/// The known name nearest to `name`, if it differs in at most a third of its bytes.
 pub(super) fn nearest(
     name: &str,
     known: impl Iterator<Item = &'static str>,

@@ -1,7 +1,9 @@
 //! The plugin configuration: JSON in, checked profiles and rules out.
 //!
-//! [`parse`] takes the configuration as the host gives it and finds every fault at once. What fields there are, with their
-//! ranges and defaults, stands in one table, from which the reference and the JSON schema are printed as well.
+//! [`parse`] takes the configuration as the host gives it and finds all faults at once. Each attribute is declared once, in
+//! its object: `Config` in `plugin.rs`, `Profile` in `profile.rs`, the objects within it beside them. The declaration gives
+//! the field in Rust, its reader, its row in the reference and its part of the JSON schema. `object.rs` says how to write one.
+//! A failure cause is a row in `cause.rs`.
 
 mod attribute;
 mod authorization;
@@ -19,7 +21,6 @@ mod plugin;
 mod probes;
 mod profile;
 mod protobuf_struct;
-mod read_matcher;
 mod reader;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod reference;
@@ -33,6 +34,7 @@ mod secrets;
 #[cfg(not(target_arch = "wasm32"))]
 mod sections;
 mod service_url;
+mod string_matcher;
 mod summary;
 mod template;
 mod unmatchable;
@@ -62,7 +64,7 @@ use error::{Errors, Path};
 use object::Object;
 use reader::Fields;
 
-/// What the plugin configuration makes of this instance of the module.
+/// A plugin configuration, by the role that it gives to this instance of the module.
 #[derive(Clone, Debug)]
 pub enum PluginConfig {
     /// The HTTP filter.
@@ -74,7 +76,7 @@ pub enum PluginConfig {
 /// Reads and checks a plugin configuration.
 ///
 /// # Errors
-/// Every fault that was found, in the order of the configuration's sections; at least one.
+/// All faults, at least one, in the order of the attributes.
 pub fn parse(bytes: &[u8]) -> Result<PluginConfig, Vec<ConfigError>> {
     let errors = Errors::default();
     let config = read(bytes, &errors);
@@ -91,7 +93,7 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
         errors.add(Path::Root, "nothing", ALLOWED);
         return None;
     }
-    // A StringValue comes as its text, a Struct as its serialized message.
+    // Envoy hands over a StringValue as its text, a Struct as a serialized message.
     let json = match Json::parse(bytes).or_else(|e| protobuf_struct::read(bytes).ok_or(e)) {
         Ok(json) => json,
         Err(fault) => {

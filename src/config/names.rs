@@ -4,11 +4,10 @@ use super::json::Json;
 use super::reader::Fields;
 use super::value::shown;
 
-/// Longest name of a profile or a rule: it becomes part of names of statistics and of log entries.
+/// Longest name of a profile or a rule, in bytes: metrics and log entries carry it.
 pub(super) const NAME_BYTES: usize = 128;
 
-/// The name of a profile or a rule in the names of statistics: characters other than ASCII letters, digits, `_` and `-` become
-/// `_`.
+/// The name of a profile or a rule as metrics have it: characters other than ASCII letters, digits, `_` and `-` become `_`.
 pub fn stat_name(name: &str) -> String {
     name.chars()
         .map(|c| {
@@ -21,9 +20,9 @@ pub fn stat_name(name: &str) -> String {
         .collect()
 }
 
-/// Notes a name that an earlier entry of the list has, or has in the names of the statistics.
+/// Notes a name that equals an earlier entry's, as it is written or as metrics have it.
 pub(super) fn unique_name(fields: &Fields<'_>, names: &mut Vec<String>) {
-    // A name that is wrong in itself is noted where it is read.
+    // The reader of the field notes a name that is wrong in itself.
     if let Some(Json::Text(name)) = fields.get("name") {
         let stat = stat_name(name);
         let same = names.iter().find(|other| stat_name(other) == stat);

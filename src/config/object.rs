@@ -12,9 +12,9 @@ pub(super) trait Object: Sized {
     const SECTION: &'static Section;
 }
 
-/// A type that a field's value can become.
+/// A type that an attribute's value can become.
 pub(super) trait Read: Sized {
-    /// Reads the field of that name. What is wrong is noted; `None` where there is then nothing to go on with.
+    /// Reads the field of that name, and notes its faults. `None`: there is no value, not even a default.
     fn read(fields: &Fields<'_>, name: &str) -> Option<Self>;
 }
 
@@ -103,7 +103,7 @@ macro_rules! object {
         }
 
         impl $Object {
-            /// What the fields say. All are read before one without a value ends it, so that each fault is noted.
+            /// Reads the object. Every field is read, and its faults noted, before a missing value ends the reading.
             #[allow(unused_variables, reason = "not each object has attributes that only others are made of")]
             pub(super) fn of($fields: &$crate::config::reader::Fields<'_> $(, $context: $Context)?) -> Option<Self> {
                 $(let $($field)? $($local)?: Option<$($field_type)? $($local_type)?> = {
@@ -126,7 +126,7 @@ macro_rules! object {
 }
 pub(super) use object;
 
-/// Lets a reader that is a closure be written without the types of what it gets.
+/// Calls a reader. Its bound tells the compiler the types of a closure's arguments.
 pub(super) fn read_by<T>(
     fields: &Fields<'_>,
     name: &str,
@@ -141,7 +141,7 @@ impl Read for bool {
     }
 }
 
-/// The attribute's range has to fit the type.
+/// Integers. The attribute's range has to fit the type.
 macro_rules! integers {
     ($($Integer:ty),+) => {
         $(impl Read for $Integer {
@@ -200,14 +200,14 @@ impl Read for SendWhen {
     }
 }
 
-/// An object that is as if empty where it is absent.
+/// A reader of an object. An absent object is read as an empty one.
 pub(super) fn or_empty<T>(
     read: impl Fn(&Fields<'_>) -> Option<T>,
 ) -> impl Fn(&Fields<'_>, &str) -> Option<T> {
     move |fields, name| fields.object_or_empty(name, |object| read(&object))
 }
 
-/// A number of KiB, in bytes.
+/// Reads a number of KiB, and gives bytes.
 pub(super) fn kibibytes(fields: &Fields<'_>, name: &str) -> Option<u64> {
     Some(fields.integer::<u64>(name).saturating_mul(1024))
 }

@@ -24,16 +24,16 @@ object! {
         /// The HTTP security policy; the first rule that matches decides. Where none matches, the request is not scanned
         /// (`ICAP_DISABLED`). Names are unique.
         pub rules: Option<Vec<Rule<Profile>>> =
-            objects::<RuleFields>(0, 1000).or_else("every request goes to the first profile")
+            objects::<RuleFields>(0, 1000).otherwise("every request goes to the first profile")
             => |fields, name| Some(rules(fields, name, profiles.as_deref()));
         /// Headers that tell the outcome to client or application.
-        pub expose: Expose = object::<Expose>().or_else("all `false`") => or_empty(Expose::of);
+        pub expose: Expose = object::<Expose>().otherwise("all `false`") => or_empty(Expose::of);
         /// Further headers whose values icap_log shows as `***`, beside `authorization`, `proxy-authorization`, `cookie`,
         /// `set-cookie` and `x-authenticated-user`.
-        pub redact_headers: Vec<String> = of(Kind::HeaderNames).or_else("`[]`")
+        pub redact_headers: Vec<String> = of(Kind::HeaderNames).otherwise("`[]`")
             => |fields, name| Some(header::names(fields, name));
         /// In which forms icap_log is there for the access log.
-        pub icap_log: LogForms = object::<LogForms>().or_else("text alone") => or_empty(LogForms::of);
+        pub icap_log: LogForms = object::<LogForms>().otherwise("text alone") => or_empty(LogForms::of);
         /// How much of the ICAP servers' answers a worker may hold at a time. Past it a message fails with the cause `overload`,
         /// and is never forwarded. A worker's virtual machine ends at about 1 GiB.
         pub memory_budget_bytes: u64 = integer(16, 512, "MiB").named("memory_budget_mb").or(256)
@@ -70,7 +70,7 @@ object! {
     }
 }
 
-/// The profiles that are right. `None`: the list itself is missing or wrong.
+/// The profiles without faults. `None`: the list itself is missing or wrong.
 fn read_profiles(plugin: &Fields<'_>, name: &str) -> Option<Vec<Rc<Profile>>> {
     let mut names: Vec<String> = Vec::new();
     plugin.objects(name, |fields| {
@@ -107,7 +107,7 @@ impl Config {
         self.profiles.iter().find(|p| &*p.name == name)
     }
 
-    /// What holds for a message of which nobody knows the profile or the rule: it is let go only where nothing is enforced.
+    /// For a message whose profile and rule are unknown: the message goes on only if nothing at all is enforced.
     pub fn strictest_enforcement(&self) -> Enforcement {
         let profiles = self.profiles.iter().map(|profile| profile.enforcement);
         let rules = self

@@ -1,4 +1,4 @@
-//! A profile: how messages are shown to one ICAP service, checked and with every default filled in.
+//! A profile: how one ICAP service is shown messages. The parser has checked it and filled in every default.
 
 use super::attribute::{Kind, boolean, choice, integer, object, of, text};
 use super::authorization::{Authorization, authorization};
@@ -8,7 +8,7 @@ use super::choice::{
     Trailers, UserEncoding, extractors,
 };
 use super::header;
-use super::icap_header_matcher::{ANSWER_HEADER, IcapHeaderMatcher, icap_header_matchers};
+use super::icap_header_matcher::{ICAP_HEADER_MATCHER, IcapHeaderMatcher, icap_header_matchers};
 use super::names::NAME_BYTES;
 use super::object::{kibibytes, object, or_empty};
 use super::probes::{OptionsConfig, SelfTestConfig};
@@ -36,22 +36,24 @@ object! {
             => |fields, name| service_url(fields, name, cluster.as_deref());
         /// The service that responses are sent to (RESPMOD). Its host is the one of `service_url`, unless there is a
         /// `response_cluster`: with only a path, the authority is the name of the cluster that it is sent to.
-        pub response_service: Option<ServiceUrl> = of(Kind::ServiceUrl).named("response_service_url").or_else("responses are not scanned")
+        pub response_service: Option<ServiceUrl> =
+            of(Kind::ServiceUrl).named("response_service_url").otherwise("responses are not scanned")
             => response_service_url;
         /// Another Envoy cluster for responses, with OPTIONS, connections, limits and self-test of its own; only with
         /// `response_service_url`.
-        pub response_cluster: Option<Rc<str>> = text(512).or_else("as `cluster`");
+        pub response_cluster: Option<Rc<str>> = text(512).otherwise("as `cluster`");
         /// How an upload is shown. `reqmod`: as the request that it is. `respmod`: as the response to a GET of its URL, with its
         /// type, length, disposition and encoding, for servers that have RESPMOD alone. Then a 204 or the same body passes;
         /// another body takes the place of the upload's, whose head stays its own but for the length; another status than 200, an
         /// HTML page in the place of another type, or a verdict header blocks. A request without body is not scanned
         /// (`ICAP_DISABLED`).
-        let scan_requests_as: Option<ShownAs> = choice::<ShownAs>().or_else("as the product of `vendor` wants: [ICAP servers](icap-servers.md)");
+        let scan_requests_as: Option<ShownAs> =
+            choice::<ShownAs>().otherwise("as the product of `vendor` wants: [ICAP servers](icap-servers.md)");
         /// The product behind the service: what its answers mean beside the headers that all have, and what it must not get.
         /// [ICAP servers](icap-servers.md) says what each name and alias stands for. Logged as it is written here.
         pub vendor: Vendor = of(Kind::Product).or_text("generic").avi("vendor");
         /// Name of the pool in icap_log.
-        let pool_name: Option<Rc<str>> = text(512).or_else("the cluster's name");
+        let pool_name: Option<Rc<str>> = text(512).otherwise("the cluster's name");
         /// UUID of the pool in icap_log.
         pub pool_uuid: Option<Rc<str>> = text(512).or_nothing();
         /// The largest request body that is scanned. A larger one is handled as `large_upload_fail_action` says. The listener's
@@ -79,11 +81,12 @@ object! {
         /// 0: connections are kept.
         pub upload_preempt_ms: u64 = integer(0, 3_600_000, "ms").or(200);
         /// From where on a scan is logged as slow (`ADF_ICAP_SERVER_HIGH_RESPONSE_TIME`).
-        pub slow_threshold_ms: u64 = integer(50, 3_600_000, "ms").named("slow_response_warning_threshold_ms").or(10_000).avi("slow_response_warning_threshold");
+        pub slow_threshold_ms: u64 = integer(50, 3_600_000, "ms").named("slow_response_warning_threshold_ms").or(10_000)
+            .avi("slow_response_warning_threshold");
         /// What happens to a request whose scan failed: `fail_closed` answers 503, `fail_open` forwards it unscanned.
         let fail_action: FailAction = choice::<FailAction>().or_text("fail_closed").avi("fail_action");
         /// Another action for some causes.
-        let fail_action_by_cause: FailActions = object::<FailActions>().or_else("`{}`")
+        let fail_action_by_cause: FailActions = object::<FailActions>().otherwise("`{}`")
             => or_empty(|causes| Some(FailActions::read(causes, fail_action?)));
         /// What happens to a request whose body is larger than the buffer: `fail_closed` answers 413, `fail_open` forwards it
         /// unscanned.
@@ -126,7 +129,7 @@ object! {
         pub authenticated_user_header: Option<String> = of(Kind::HeaderName).or_nothing()
             => |fields, name| Some(header::name(fields, name));
         /// What stands before `://` in that value: letters, digits, `+`, `-`, `.`. Empty: the value has no scheme.
-        let authenticated_user_scheme: Option<String> = of(Kind::Page { max: 64 }).or_else("`\"Local\"`, and none with `plain`")
+        let authenticated_user_scheme: Option<String> = of(Kind::Page { max: 64 }).otherwise("`\"Local\"`, and none with `plain`")
             => header::user_scheme;
         /// How that value is written: `base64` of scheme and name, or the name in `plain` text.
         pub authenticated_user_encoding: UserEncoding = choice::<UserEncoding>().or_text("base64");
@@ -143,15 +146,15 @@ object! {
         /// be written, and in OPTIONS. Refused: `Host`, `Encapsulated`, `Preview`, `Allow`, `ISTag`, `Connection`, `Keep-Alive`,
         /// `Proxy-Connection`, `Transfer-Encoding`, `Content-Length`, `Upgrade`, `TE`, `Trailer`, `Expect`, and those with an
         /// attribute of their own: `Authorization`, `X-Client-IP`, `X-Server-IP`, `X-Authenticated-User`.
-        pub icap_headers: Vec<(String, Template)> = of(Kind::HeaderMap).or_else("`{}`")
+        pub icap_headers: Vec<(String, Template)> = of(Kind::HeaderMap).otherwise("`{}`")
             => |fields, name| Some(header::icap_headers(fields, name));
         /// Headers of the server's answer that mean blocked, beside the known ones. A bare name: by its presence, unless its
         /// value is a word for nothing, such as `none`, `clean` or `0`. With a string matcher: by its value.
-        pub verdict_headers: Vec<IcapHeaderMatcher> = of(Kind::AnswerHeaders(&ANSWER_HEADER)).or_else("`[]`")
+        pub verdict_headers: Vec<IcapHeaderMatcher> = of(Kind::IcapHeaderMatchers(&ICAP_HEADER_MATCHER)).otherwise("`[]`")
             => icap_header_matchers;
         /// Headers without which an answer lets nothing pass, changed or not: it fails with the cause `server_error`. For servers
         /// that answer 204 when they could not scan.
-        pub pass_requires: Vec<IcapHeaderMatcher> = of(Kind::AnswerHeaders(&ANSWER_HEADER)).or_else("`[]`")
+        pub pass_requires: Vec<IcapHeaderMatcher> = of(Kind::IcapHeaderMatchers(&ICAP_HEADER_MATCHER)).otherwise("`[]`")
             => icap_header_matchers;
         /// Wait for the whole body where its length is not announced, so that the server gets its `Content-Length`. A body that
         /// is whole when it is sent has one in any case.
@@ -187,24 +190,24 @@ object! {
         /// Base64 in JSON, Base64 in `data:` URLs, fields of urlencoded forms, fields of gRPC messages. Values of up to 64 bytes
         /// are left out. A body that can't be looked into, or has more than 1,000 values, is `unscannable`. See [What a scanner
         /// sees](wrappings.md#values-within-bodies).
-        pub extract: Extractors = of(Kind::Words(EXTRACTORS)).or_else("`[]`")
+        pub extract: Extractors = of(Kind::Words(EXTRACTORS)).otherwise("`[]`")
             => |fields, name| Some(extractors(fields, name));
         /// Asking the server for its OPTIONS.
-        pub options: OptionsConfig = object::<OptionsConfig>().or_else("its defaults") => or_empty(OptionsConfig::of);
+        pub options: OptionsConfig = object::<OptionsConfig>().otherwise("its defaults") => or_empty(OptionsConfig::of);
         /// Showing the server the EICAR test file now and then, to notice a scanner that no longer scans.
-        pub self_test: SelfTestConfig = object::<SelfTestConfig>().or_else("its defaults")
+        pub self_test: SelfTestConfig = object::<SelfTestConfig>().otherwise("its defaults")
             => or_empty(SelfTestConfig::of);
         /// What the client of a blocked request gets.
-        pub block_response: BlockResponse = object::<BlockResponse>().or_else("its defaults")
+        pub block_response: BlockResponse = object::<BlockResponse>().otherwise("its defaults")
             => or_empty(BlockResponse::of);
         /// What the client gets whose upload is larger than the buffer, with `large_upload_fail_action: fail_closed`.
-        pub too_large_response: ReplyPage = object::<TooLargeResponse>().or_else("its defaults")
+        pub too_large_response: ReplyPage = object::<TooLargeResponse>().otherwise("its defaults")
             => or_empty(|page| Some(TooLargeResponse::of(page)?.page));
         /// What the client gets where the scan failed, with `fail_closed`.
-        pub fail_response: FailResponse = object::<FailResponse>().or_else("its defaults")
+        pub fail_response: FailResponse = object::<FailResponse>().otherwise("its defaults")
             => or_empty(FailResponse::of);
         /// What the client gets whose request can't be shown to a scanner.
-        pub bad_request_response: ReplyPage = object::<BadRequestResponse>().or_else("its defaults")
+        pub bad_request_response: ReplyPage = object::<BadRequestResponse>().otherwise("its defaults")
             => or_empty(|page| Some(BadRequestResponse::of(page)?.page));
         /// An answer that is due before its upload has ended waits for the rest, which is thrown away: many clients write all
         /// before they read, and where Envoy answers earlier they see a closed connection. It is given at once where more than so
@@ -221,14 +224,14 @@ object! {
     and {
         /// Name of the pool in icap_log.
         pool_name: Rc<str> = pool_name.unwrap_or_else(|| Rc::clone(&cluster));
-        /// How an upload is shown to the service.
+        /// How the service is shown an upload.
         scan_requests_as: ShownAs = scan_requests_as.unwrap_or(vendor.product().scan_requests_as);
-        /// How a form is shown.
+        /// How the service is shown a form.
         multipart: ShownForm = shown_form(multipart, vendor);
         /// The largest preview in bytes; `None`: no preview.
         preview_bytes: Option<u32> =
             (enable_preview && vendor.product().preview != Preview::Never).then_some(preview_size_bytes);
-        /// Whether the configuration asks for the preview in so many words: then a server whose OPTIONS names none gets it too.
+        /// Whether the configuration itself asks for the preview: then a server whose OPTIONS names none gets it, too.
         preview_insisted: bool =
             preview_bytes.is_some() && (fields.has("enable_preview") || fields.has("preview_size_bytes"));
         /// What to do on failure, by cause: see [`Profile::fail_action`].
@@ -242,7 +245,7 @@ object! {
     }
 }
 
-/// How forms are shown; `auto` is what suits the product.
+/// How the server is shown forms; the product decides on `auto`.
 fn shown_form(choice: FormChoice, vendor: Vendor) -> ShownForm {
     match (choice, vendor.product().multipart) {
         (FormChoice::Whole, _) | (FormChoice::Auto, Multipart::Whole) => ShownForm::Whole,

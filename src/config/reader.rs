@@ -1,4 +1,4 @@
-//! Reads the fields of an object against its [`Section`]: every fault is noted with its path, none is passed over.
+//! Reads the fields of an object against its [`Section`], and notes each fault with its path.
 
 use super::attribute::{Absent, Attribute, Kind, Section};
 use super::choice::Choice;
@@ -8,7 +8,7 @@ use super::misspelling::nearest;
 use super::value::{Value, found};
 use crate::product::Vendor;
 
-/// An object whose field names have been checked.
+/// An object that has no fields but those of its section.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     entries: &'a [(String, Json)],
@@ -18,7 +18,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Opens an object; notes duplicate and unknown fields. `None` when `value` is no object.
+    /// Opens an object, and notes duplicate and unknown fields. `None`: `value` is no object.
     pub(super) fn open(
         value: &'a Json,
         section: &'static Section,
@@ -89,8 +89,8 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// Converts the field's value. `None` when it is absent or wrong; the latter, and the absence of a required field,
-    /// are noted.
+    /// Converts the field's value. `None`: the field is absent or wrong. Notes a wrong value, and the absence of a required
+    /// field.
     fn read<T>(&self, name: &str, convert: impl FnOnce(&'a Json, Kind) -> Option<T>) -> Option<T> {
         let attribute = self.attribute(name)?;
         let Some(value) = self.get(name) else {
@@ -169,7 +169,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A text where it is right, of an attribute whose faults are noted elsewhere.
+    /// The text of a field, if it is right. Notes nothing: the field's own reader does.
     pub(super) fn right_text(&self, name: &str) -> Option<&'a str> {
         match self.get(name)? {
             Json::Text(text) if fits(text, self.section.attribute(name)?.kind) => Some(text),
@@ -189,7 +189,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A [`Kind::AnswerHeaders`]: what `convert` makes of a name alone, or `read` of an object.
+    /// A [`Kind::IcapHeaderMatchers`]: `convert` takes the entries that are names, `read` those that are objects.
     pub(super) fn icap_header_matchers<T>(
         &self,
         name: &str,
@@ -197,7 +197,7 @@ impl<'a> Fields<'a> {
         read: impl Fn(Fields<'_>) -> Option<T>,
     ) -> Vec<T> {
         let list = self.read(name, |value, kind| match (value, kind) {
-            (Json::List(list), Kind::AnswerHeaders(section)) => Some((list, kind, section)),
+            (Json::List(list), Kind::IcapHeaderMatchers(section)) => Some((list, kind, section)),
             _ => None,
         });
         let Some((list, kind, section)) = list else {
@@ -224,7 +224,7 @@ impl<'a> Fields<'a> {
         .unwrap_or_else(|| Some(self.default(name) == Some(Absent::Bool(true))))
     }
 
-    /// A [`Kind::Object`] that has no value when absent.
+    /// A [`Kind::Object`]; `None` where it is absent.
     pub(super) fn object<T>(
         &self,
         name: &str,
@@ -238,7 +238,7 @@ impl<'a> Fields<'a> {
         read(Fields::open(value, section, path, self.errors)?)
     }
 
-    /// A [`Kind::Object`] that is as if empty when absent.
+    /// A [`Kind::Object`]; an absent one is read as if it were empty.
     pub(super) fn object_or_empty<T>(
         &self,
         name: &str,
@@ -258,7 +258,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A [`Kind::Objects`]: those of its entries that `read` made something of.
+    /// A [`Kind::Objects`]: what `read` makes of its entries, without those that are wrong.
     pub(super) fn objects<T>(
         &self,
         name: &str,
@@ -281,7 +281,8 @@ impl<'a> Fields<'a> {
         Some(entries.collect())
     }
 
-    /// One value or a list of at least one: those that `convert` made something of. `None` when the field is absent.
+    /// One value, or a list of at least one: what `convert` makes of each, without those that are wrong. `None`: the field is
+    /// absent.
     pub(super) fn one_or_list<T>(
         &self,
         name: &str,
@@ -307,7 +308,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A list of strings, as [`Fields::one_or_list`], but a list it must be; it may be empty.
+    /// A list of strings, which may be empty: what `convert` makes of each, without those that are wrong.
     pub(super) fn list<T>(
         &self,
         name: &str,
@@ -324,7 +325,7 @@ impl<'a> Fields<'a> {
             .unwrap_or_default()
     }
 
-    /// A [`Kind::HeaderMap`]: each name with its value's text, duplicates noted. A value is never part of an error.
+    /// A [`Kind::HeaderMap`]: what `convert` makes of each name and value. Notes duplicates; no error shows a value.
     pub(super) fn text_map<T>(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! Prints `docs/configuration.md` from the table of attributes. Native builds only.
+//! Prints `docs/configuration.md` from the declared attributes. Native builds only.
 
 use super::attribute::{Absent, Attribute, Kind, Section};
 use super::sections::SECTIONS;
@@ -170,7 +170,7 @@ fn describe(kind: Kind) -> Described {
             let first = PRODUCTS.iter().filter_map(|product| product.names.first());
             ("string", "", words(&first.copied().collect::<Vec<_>>()))
         }
-        Kind::AnswerHeaders(section) => ("list of strings and objects", "", at(section)),
+        Kind::IcapHeaderMatchers(section) => ("list of strings and objects", "", at(section)),
         Kind::Texts => ("string or list", "", "at least one; not empty, but for `exact`".to_owned()),
     };
     Described { kind, unit, range }

@@ -14,24 +14,24 @@ use std::rc::Rc;
 
 object! {
     /// Route metadata `metadata.filter_metadata.icap_filter` wins over every rule: `{profile: NAME}` or `{disabled: true}`.
-    /// Metadata that can't be meant (another key, another type, a namespace such as `icap-filter`) fails closed, and the log says
-    /// why. Metadata of a virtual host is not read. A value that no request can have, and a rule behind one that takes everything,
-    /// are refused. Where a request can be read in more than one way, a rule with `enable_icap` matches if one reading does, and a
-    /// rule with `bypass` only if all do.
+    /// Metadata that can't be meant (another key, another type, a namespace such as `icap-filter`) fails closed, and the log
+    /// says why. Metadata of a virtual host is not read. A value that no request can have, and a rule behind one that takes
+    /// everything, are refused. Where a request can be read in more than one way, a rule with `enable_icap` matches if one
+    /// reading does, and a rule with `bypass` only if all do.
     pub(super) struct RuleFields, at "rules[]", read from fields with list: &mut RuleList<'_> {
         /// Unique; `rule_name` in icap_log.
         pub name: Rc<str> = text(NAME_BYTES);
         /// A rule that is not enabled is checked but never matches.
         pub enabled: bool = boolean().or_bool(true);
         /// All criteria given must hold; `{}` matches every request.
-        pub criteria: Criteria = object::<Criteria>().named("match").or_else("`{}`") => or_empty(Criteria::of);
+        pub criteria: Criteria = object::<Criteria>().named("match").otherwise("`{}`") => or_empty(Criteria::of);
         /// `enable_icap`: scan with `profile`. `bypass`: do not scan.
         let word: RuleAction = choice::<RuleAction>().named("action").avi("HTTP_SECURITY_ACTION_REQUEST_CHECK_ICAP");
         /// Name of a profile; required with `enable_icap`.
         pub action: Action<Profile> = text(NAME_BYTES).named("profile").or_nothing()
             => |fields, name| list.action(fields, name, word);
         /// As the profile's attribute, for the messages of this rule; only with `enable_icap`.
-        pub enforcement: Option<Enforcement> = choice::<Enforcement>().or_else("as the profile's");
+        pub enforcement: Option<Enforcement> = choice::<Enforcement>().otherwise("as the profile's");
     }
     check {
         list.check_reached(fields, name.as_deref(), enabled, criteria.as_ref());
@@ -40,21 +40,21 @@ object! {
     }
 }
 
-/// What is known while the rules are read.
+/// What the parser knows while it reads the rules.
 pub(super) struct RuleList<'a> {
-    /// The names of the profiles as written, of faulty ones too: a reference to those does not dangle.
+    /// The names of all profiles as written. A rule may name a profile with faults: its name is not the mistake.
     known: Vec<&'a str>,
-    /// The profiles that are right.
+    /// The profiles without faults.
     profiles: &'a [Rc<Profile>],
     /// The names of the rules so far.
     names: Vec<String>,
-    /// The rule that takes every request that comes to it.
+    /// The name of a rule that matches every request, once there is one.
     takes_all: Option<String>,
-    /// Whether a rule that no request comes to has been noted.
+    /// Whether a rule behind that one has been noted.
     is_unreached_noted: bool,
 }
 
-/// The policy. `profiles` is `None` where the list of profiles could not be read.
+/// Reads the rules. `profiles` is `None` if the list of profiles has a fault itself.
 pub(super) fn rules(
     plugin: &Fields<'_>,
     name: &str,
@@ -83,7 +83,7 @@ pub(super) fn rules(
 }
 
 impl RuleList<'_> {
-    /// What a rule does, by its `action` and by the field `name`, which has the name of its profile.
+    /// What a rule does: `word` is its `action`, and the field `name` names its profile.
     fn action(
         &self,
         fields: &Fields<'_>,
@@ -113,7 +113,7 @@ impl RuleList<'_> {
         }
     }
 
-    /// Notes, once for the list, a rule behind one that takes every request.
+    /// Notes a rule that no request comes to, since one before it matches every request; once for the whole list.
     fn check_reached(
         &mut self,
         fields: &Fields<'_>,
@@ -142,7 +142,8 @@ impl RuleList<'_> {
         }
     }
 
-    /// That of the rule's profile. A rule that does not scan has none: there a profile that does not trust headers is enough.
+    /// The source that the rule's profile names. A rule that does not scan has no profile: it goes by the connection's peer if
+    /// any profile does.
     fn client_ip_source(&self, action: &Action<Profile>) -> ClientIpSource {
         let by_peer = |profile: &Rc<Profile>| profile.client_ip_source == ClientIpSource::Peer;
         match action {
@@ -153,7 +154,7 @@ impl RuleList<'_> {
     }
 }
 
-/// Notes a rule about responses whose profile scans none.
+/// Notes a rule about responses whose profile scans no responses.
 fn check_responses(
     fields: &Fields<'_>,
     action: Option<&Action<Profile>>,
@@ -174,7 +175,7 @@ fn check_responses(
     }
 }
 
-/// Notes an `enforcement` where nothing is scanned.
+/// Notes an `enforcement` in a rule that does not scan.
 fn check_enforcement(
     fields: &Fields<'_>,
     action: Option<&Action<Profile>>,

@@ -1,4 +1,4 @@
-//! Prints `schema/config.schema.json` from the table of attributes. Native builds only.
+//! Prints `schema/config.schema.json` from the declared attributes. Native builds only.
 
 use super::attribute::{Absent, Attribute, Kind, Section};
 use super::object::Object;
@@ -7,8 +7,8 @@ use super::sections::SECTIONS;
 use crate::product;
 use serde_json::{Map, Value, json};
 
-/// The JSON Schema (draft 2020-12) of the plugin configuration, as text. It is as strict as a schema can be: names that must
-/// be unique or must exist are left to the parser.
+/// The JSON Schema (draft 2020-12) of the plugin configuration, as text. Only the parser checks what a schema can't say, such
+/// as that a name is unique or exists.
 pub fn schema() -> String {
     let mut schema = object(Config::SECTION);
     if let Value::Object(fields) = &mut schema {
@@ -25,7 +25,7 @@ pub fn schema() -> String {
             .map(|section| (definition(section), object(section)))
             .collect();
         fields.insert("$defs".to_owned(), json!(definitions));
-        // What is required depends on the role.
+        // The role decides which fields are required.
         fields.remove("required");
         fields.insert(
             "oneOf".to_owned(),
@@ -141,7 +141,7 @@ fn value(kind: Kind) -> Value {
         }
         Kind::Texts => one_or_list(&json!({"type": "string"})),
         Kind::Product => json!({"enum": product::names().collect::<Vec<_>>()}),
-        Kind::AnswerHeaders(section) => json!({
+        Kind::IcapHeaderMatchers(section) => json!({
             "type": "array",
             "items": {"anyOf": [{"type": "string", "pattern": TOKEN}, reference(section)]},
         }),

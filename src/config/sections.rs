@@ -4,16 +4,16 @@ use super::attribute::Section;
 use super::authorization::{Authorization, Basic};
 use super::cause::FailActions;
 use super::criteria::{Criteria, Size};
-use super::icap_header_matcher::ANSWER_HEADER;
+use super::icap_header_matcher::ICAP_HEADER_MATCHER;
 use super::object::Object;
 use super::plugin::{Config, Expose, LogForms};
 use super::probes::{OptionsConfig, SelfTestConfig};
 use super::profile::Profile;
-use super::read_matcher::{NAMED_MATCHER, STRING_MATCHER};
 use super::replies::{BadRequestResponse, BlockResponse, FailResponse, TooLargeResponse};
 use super::rule::RuleFields;
+use super::string_matcher::{NAMED_MATCHER, STRING_MATCHER};
 
-/// Every object.
+/// Every object of the configuration.
 pub(super) static SECTIONS: &[&Section] = &[
     Config::SECTION,
     Expose::SECTION,
@@ -33,5 +33,5 @@ pub(super) static SECTIONS: &[&Section] = &[
     Size::SECTION,
     &STRING_MATCHER,
     &NAMED_MATCHER,
-    &ANSWER_HEADER,
+    &ICAP_HEADER_MATCHER,
 ];

@@ -8,7 +8,7 @@ const ALLOWED: &str = "icap://HOST[:PORT]/PATH, icaps://HOST[:PORT]/PATH or /PAT
 /// Longest URL, in bytes: it has to fit a request line.
 const MAX_BYTES: usize = 2048;
 
-/// Where a service is: the parts of `service_url`.
+/// Where a service is: the parts of its URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceUrl {
     /// Host and port as the ICAP `Host` header carries them.
@@ -42,7 +42,7 @@ pub(super) fn service_url(
     match split(text, cluster) {
         Ok(url) => url,
         Err(fault) => {
-            // What is before an @ may be a password.
+            // A password may stand before an @.
             let found = if text.contains('@') {
                 fault.to_owned()
             } else {
@@ -54,15 +54,15 @@ pub(super) fn service_url(
     }
 }
 
-/// The URL in the field `name`, for responses: a path alone is combined with `response_cluster`, and where there is none with
-/// `cluster`.
+/// The URL in the field `name`, for responses. A path alone is combined with `response_cluster`, or else with `cluster`.
 pub(super) fn response_service_url(fields: &Fields<'_>, name: &str) -> Option<Option<ServiceUrl>> {
     let cluster = fields.right_text("response_cluster");
     let cluster = cluster.or_else(|| fields.right_text("cluster"));
     Some(service_url(fields, name, cluster))
 }
 
-/// Notes a service for responses that would not get them: they go to a cluster, whatever host its URL has.
+/// Notes a `response_service_url` on another host than `service_url`: without a `response_cluster` responses go to `cluster`,
+/// whatever host the URL names.
 pub(super) fn check_responses(
     fields: &Fields<'_>,
     service: Option<&ServiceUrl>,
@@ -97,7 +97,7 @@ pub(super) fn check_responses(
     }
 }
 
-/// Whether both name one server: the port that is not written is the scheme's.
+/// Whether both name one server. A URL without port has its scheme's.
 fn same_server(one: &ServiceUrl, other: &ServiceUrl) -> bool {
     let server = |url: &ServiceUrl| {
         let default = match url.scheme {
@@ -113,7 +113,7 @@ fn same_server(one: &ServiceUrl, other: &ServiceUrl) -> bool {
     server(one) == server(other)
 }
 
-/// `Ok(None)`: the path is right, but the cluster it is to be combined with is missing, which is noted elsewhere.
+/// `Ok(None)`: the path is right, but there is no cluster to combine it with. The cluster's own reader notes that.
 fn split(text: &str, cluster: Option<&str>) -> Result<Option<ServiceUrl>, &'static str> {
     if text.len() > MAX_BYTES {
         return Err("longer than 2048 bytes");

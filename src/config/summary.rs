@@ -1,11 +1,11 @@
-//! The configuration in one line for the log, without anything secret.
+//! The configuration in one line, for the log.
 
 use super::{Cause, Config, Enforcement, LogForms, Profile, ServiceUrl};
 use crate::policy::Rule;
 use crate::product::ShownAs;
 
-/// What is in force: profiles and rules by name, and what an operator looks for first. No credentials, no values of headers,
-/// no queries.
+/// What is in force: profiles and rules by name, and what an operator looks for first. The line has no credentials, no values
+/// of headers and no queries.
 pub fn summary(config: &Config) -> String {
     let profiles: Vec<String> = config.profiles.iter().map(|p| profile(p)).collect();
     let rules = match &config.rules {

@@ -1,4 +1,4 @@
-//! String matchers: their attributes, and how they are read and compiled.
+//! String matchers: their attributes, and how the parser reads and compiles them.
 
 use super::attribute::{Attribute, Kind, Section, boolean, of};
 use super::header;
@@ -88,7 +88,7 @@ pub(super) fn strings(
     })
 }
 
-/// Notes a text that no request can have.
+/// Notes a text that no request can contain. `None`: a fault was noted.
 pub(super) fn can_match(
     value: Value<'_>,
     subject: Subject,
@@ -98,7 +98,7 @@ pub(super) fn can_match(
     match subject.instead_of(how, text) {
         None => Some(()),
         Some(instead) => {
-            // It may repeat the text.
+            // The advice may repeat the text.
             let instead: String = instead
                 .chars()
                 .map(|c| if c.is_control() { ' ' } else { c })
@@ -112,7 +112,7 @@ pub(super) fn can_match(
     }
 }
 
-/// The string matcher in an object about a header of an answer.
+/// The string matcher in an object of `verdict_headers` or `pass_requires`.
 pub(super) fn value_matcher(fields: &Fields<'_>) -> Option<StringMatcher> {
     matcher(fields, Subject::Header, false)
 }
@@ -131,7 +131,7 @@ fn test(fields: &Fields<'_>, subject: Subject, ignore_case: bool) -> Option<Stri
     let texts = |name, how| {
         fields.one_or_list(name, |value| {
             let text = value.text()?;
-            // An empty text is in every value: a slip that would make a rule match all.
+            // Every value contains an empty text: a slip that would make a rule match all.
             if text.is_empty() && how != Compared::Exact {
                 value.wrong("a string that is not empty");
                 return None;
