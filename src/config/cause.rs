@@ -31,9 +31,7 @@ pub struct Row {
 /// Which attribute decides whether a message goes on whose scan failed.
 #[derive(Clone, Copy, Debug)]
 enum OpenedBy {
-    /// The cause's attribute in `fail_action_by_cause`, or else `fail_action`.
-    FailAction,
-    /// The cause's attribute in `fail_action_by_cause` alone: `fail_action` is about servers in trouble.
+    /// The cause's own attribute in `fail_action_by_cause`, or else `fail_action` if it has no default.
     ItsOwn,
     /// `large_upload_fail_action`.
     LargeUpload,
@@ -101,7 +99,10 @@ impl Told {
 macro_rules! causes {
     (
         without_attribute {
-            $($(#[doc = $doc:literal])+ $Without:ident: $without_name:literal, instead: $instead:literal, $without_row:tt)+
+            $(
+                $(#[doc = $doc:literal])+
+                $Without:ident: $without_name:literal, opened_by: $opened_by:ident, instead: $instead:literal, $without_row:tt
+            )+
         }
         with_attribute {
             $($(#[doc = $effect:literal])+ $With:ident: $with_name:literal, $default:expr, $with_row:tt)+
@@ -126,8 +127,8 @@ macro_rules! causes {
             /// The cause's row.
             pub const fn row(self) -> &'static Row {
                 match self {
-                    $(Self::$Without => &causes!(@row $without_name $without_row),)+
-                    $(Self::$With => &causes!(@row $with_name $with_row),)+
+                    $(Self::$Without => &causes!(@row $without_name $opened_by $without_row),)+
+                    $(Self::$With => &causes!(@row $with_name ItsOwn $with_row),)+
                 }
             }
         }
@@ -146,8 +147,7 @@ macro_rules! causes {
             };
         }
     };
-    (@row $name:literal {
-        opened_by: $opened_by:ident,
+    (@row $name:literal $opened_by:ident {
         significance: $significance:literal,
         counted_when: $counted_when:literal,
         look_when: $look_when:literal,
@@ -193,8 +193,7 @@ const AS_FAIL_ACTION: Attribute = choice::<FailAction>().otherwise("as `fail_act
 causes! {
     without_attribute {
         /// The body is larger than the profile's buffer.
-        Oversize: "oversize", instead: "large_upload_fail_action, beside fail_action", {
-            opened_by: LargeUpload,
+        Oversize: "oversize", opened_by: LargeUpload, instead: "large_upload_fail_action, beside fail_action", {
             significance: "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED",
             counted_when: "Failed: the body is larger than the profile's buffer.",
             look_when: "Growth: uploads are refused or unscanned for their size.",
@@ -202,9 +201,8 @@ causes! {
             to_response: TOO_LARGE_RESPONSE,
         }
         /// No scanner can be shown what the client sent.
-        BadRequest: "bad_request",
+        BadRequest: "bad_request", opened_by: Nothing,
         instead: "nothing: such a request always gets 400, for what a client sends must not decide whether it is scanned", {
-            opened_by: Nothing,
             significance: "ADF_ICAP_BAD_REQUEST",
             counted_when: "Refused with 400: what the client sent can't be shown to a scanner.",
             look_when: "Growth: a broken client, or an attack.",
@@ -215,7 +213,6 @@ causes! {
     with_attribute {
         /// `response_timeout_ms` is over.
         Timeout: "timeout", AS_FAIL_ACTION, {
-            opened_by: FailAction,
             significance: "ADF_ICAP_TIMEDOUT",
             counted_when: "Failed: the server took longer than `response_timeout_ms`.",
             look_when: "Any lasting growth: the server is too slow or has too few workers.",
@@ -224,7 +221,6 @@ causes! {
         }
         /// No connection, or the connection was lost.
         Connection: "connection", AS_FAIL_ACTION, {
-            opened_by: FailAction,
             significance: "ADF_ICAP_CONNECTION_ERROR",
             counted_when: "Failed: no connection to the ICAP server, or it was lost.",
             look_when: "Any lasting growth: the server or the way to it is down.",
@@ -233,7 +229,6 @@ causes! {
         }
         /// The server's answer could not be read.
         Protocol: "protocol", AS_FAIL_ACTION, {
-            opened_by: FailAction,
             significance: "ADF_ICAP_SERVER_ERROR",
             counted_when: "Failed: the server's ICAP response could not be read.",
             look_when: "Any growth: the peer is no ICAP server, or the server has a fault.",
@@ -242,7 +237,6 @@ causes! {
         }
         /// ICAP 4xx or 5xx that is no verdict.
         ServerError: "server_error", AS_FAIL_ACTION, {
-            opened_by: FailAction,
             significance: "ADF_ICAP_SERVER_ERROR",
             counted_when: "Failed: the server sent an error that is no verdict.",
             look_when: "Any lasting growth: see the reason in icap_log.",
@@ -251,7 +245,6 @@ causes! {
         }
         /// Too many requests wait for a connection.
         Overload: "overload", AS_FAIL_ACTION, {
-            opened_by: FailAction,
             significance: "ADF_ICAP_OVERLOAD",
             counted_when: "Failed: more than `max_pending` requests waited for a connection.",
             look_when: "Any growth: raise `max_connections` or add servers.",
@@ -261,7 +254,6 @@ causes! {
         /// The server says that it can't look into this content (an encrypted or too deep archive, too many files): blocked
         /// with 403, whatever `fail_action` says.
         Unscannable: "unscannable", choice::<FailAction>().or_text("fail_closed"), {
-            opened_by: ItsOwn,
             significance: "ADF_ICAP_UNSCANNABLE",
             counted_when: "The server can't look into the content: blocked, unless `fail_action_by_cause` opens this cause.",
             look_when: "Growth: users who send protected files, or an attack that hides in archives.",
@@ -270,7 +262,6 @@ causes! {
         }
         /// A fault of the filter or of Envoy's buffers.
         Internal: "internal", AS_FAIL_ACTION, {
-            opened_by: FailAction,
             significance: "ADF_ICAP_FAILED",
             counted_when: "Failed: a fault of the filter or of its set-up.",
             look_when: "Any growth: see Envoy's log.",
@@ -306,15 +297,9 @@ impl FailActions {
         let mut actions = Self::default();
         for cause in Cause::ALL {
             let row = cause.row();
-            let its_own = || fields.choice(row.name);
-            actions.set(
-                *cause,
-                match row.opened_by {
-                    OpenedBy::FailAction => its_own().unwrap_or(fail_action),
-                    OpenedBy::ItsOwn => its_own().unwrap_or(FailAction::Closed),
-                    OpenedBy::LargeUpload | OpenedBy::Nothing => FailAction::Closed,
-                },
-            );
+            if matches!(row.opened_by, OpenedBy::ItsOwn) {
+                actions.set(*cause, fields.choice(row.name).unwrap_or(fail_action));
+            }
         }
         actions
     }
