@@ -139,12 +139,23 @@ fn are_plain(bytes: [u8; 8]) -> bool {
 
 /// How many bytes at the front of a text are plain.
 fn plain_bytes(text: &str) -> usize {
-    let (words, _) = text.as_bytes().as_chunks::<8>();
-    let whole = words.iter().take_while(|word| are_plain(**word)).count();
-    let known = whole.saturating_mul(8);
-    let rest = text.as_bytes().get(known..).unwrap_or_default();
-    let more = rest.iter().take_while(|byte| is_plain(**byte)).count();
-    known.saturating_add(more)
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let Some(special) = words.iter().position(|word| !are_plain(*word)) else {
+        // Most names and numbers are shorter than eight bytes: blanks stand in for the rest.
+        let mut last = [b' '; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        return match are_plain(last) {
+            true => text.len(),
+            false => words.len().saturating_mul(8).saturating_add(plain_in(rest)),
+        };
+    };
+    let word = words.get(special).map(plain_in).unwrap_or_default();
+    special.saturating_mul(8).saturating_add(word)
+}
+
+fn plain_in(bytes: impl AsRef<[u8]>) -> usize {
+    let plain = bytes.as_ref().iter().take_while(|byte| is_plain(**byte));
+    plain.count()
 }
 
 /// Beyond RFC 8259, C1 controls, DEL and the Unicode line breaks are escaped too: terminals and line readers would
