@@ -1,20 +1,22 @@
-//! How the table of attributes is written: one [`Attribute`] per field, one [`Section`] per object.
+//! What an attribute is: its name, its type with bounds, its default, and what the reference says of it.
 //!
-//! The parser takes names, types, ranges and defaults from the table, the reference and the schema are printed from it.
-//! The words of the reference exist in native builds only, so that the module does not carry them.
+//! [`object!`](super::object::object) declares the attributes of an object. The parser, the reference and the schema all go by
+//! that declaration. The words of the reference exist in native builds only: the module does not carry them.
 
+use super::choice::Choice;
+use super::object::Object;
 use crate::product;
 use std::fmt;
 
-/// The attributes of one kind of object.
+/// The attributes of one object of the configuration.
 #[derive(Debug)]
 pub(super) struct Section {
-    /// Where such an object stands, such as `profiles[]`.
+    /// Where the object stands, such as `profiles[]`.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) path: &'static str,
     /// Its attributes, in the order of the reference.
     pub(super) attributes: &'static [Attribute],
-    /// Names that one might look for here, with what is to be said instead of "unknown".
+    /// Names that a user may look for here, and what the error allows instead.
     pub(super) refused: &'static [(&'static str, &'static str)],
     /// What the reference says above the table.
     #[cfg(not(target_arch = "wasm32"))]
@@ -39,7 +41,7 @@ impl Section {
         }
     }
 
-    /// Has a name that is no attribute refused with words of its own.
+    /// Refuses names that are no attributes, each with words of its own.
     pub(super) const fn refusing(
         mut self,
         refused: &'static [(&'static str, &'static str)],
@@ -54,14 +56,14 @@ impl Section {
     }
 }
 
-/// One field of an object.
+/// One attribute of an object.
 #[derive(Debug)]
 pub(super) struct Attribute {
-    /// The field's name.
+    /// The attribute's name.
     pub(super) name: &'static str,
     /// Type and range.
     pub(super) kind: Kind,
-    /// What holds when the field is absent.
+    /// What holds where the attribute is absent.
     pub(super) default: Absent,
     /// What the attribute does, in Markdown.
     #[cfg(not(target_arch = "wasm32"))]
@@ -72,26 +74,76 @@ pub(super) struct Attribute {
 }
 
 impl Attribute {
-    pub(super) const fn new(
-        name: &'static str,
-        kind: Kind,
-        default: Absent,
-        effect: &'static str,
-    ) -> Self {
-        #[cfg(target_arch = "wasm32")]
-        let _ = effect;
+    /// A required attribute without a name. The methods below change what holds where it is absent.
+    const fn of(kind: Kind) -> Self {
         Self {
-            name,
+            name: "",
             kind,
-            default,
+            default: Absent::Required,
             #[cfg(not(target_arch = "wasm32"))]
-            effect,
+            effect: "",
             #[cfg(not(target_arch = "wasm32"))]
             avi: None,
         }
     }
 
-    /// Names the counterpart in the Avi `IcapProfile`.
+    /// The default is this number.
+    pub(super) const fn or(self, number: u64) -> Self {
+        self.or_absent(Absent::Integer(number))
+    }
+
+    /// The default is this boolean.
+    pub(super) const fn or_bool(self, value: bool) -> Self {
+        self.or_absent(Absent::Bool(value))
+    }
+
+    /// The default is this string.
+    pub(super) const fn or_text(self, text: &'static str) -> Self {
+        self.or_absent(Absent::Text(text))
+    }
+
+    /// The attribute may be absent, and then has no value.
+    pub(super) const fn or_nothing(self) -> Self {
+        self.or_absent(Absent::Nothing)
+    }
+
+    /// The attribute may be absent. Its reader decides what holds then, and the reference says so in these words.
+    pub(super) const fn otherwise(self, words: &'static str) -> Self {
+        self.or_absent(Absent::Words(words))
+    }
+
+    const fn or_absent(mut self, default: Absent) -> Self {
+        self.default = default;
+        self
+    }
+
+    /// Gives the attribute another name than its field in Rust has.
+    pub(super) const fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Says what the attribute does.
+    #[cfg_attr(target_arch = "wasm32", allow(unused_mut))]
+    pub(super) const fn doing(mut self, effect: &'static str) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        let _ = effect;
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            self.effect = effect;
+        }
+        self
+    }
+
+    /// Gives the attribute the name of its field in Rust, unless it has one.
+    pub(super) const fn unless_named(self, name: &'static str) -> Self {
+        if self.name.is_empty() {
+            return self.named(name);
+        }
+        self
+    }
+
+    /// Says what the Avi `IcapProfile` calls it.
     #[cfg_attr(target_arch = "wasm32", allow(unused_mut))]
     pub(super) const fn avi(mut self, name: &'static str) -> Self {
         #[cfg(target_arch = "wasm32")]
@@ -104,12 +156,56 @@ impl Attribute {
     }
 }
 
-/// Type and range of an attribute. `Display` is what an error gives as allowed.
+/// `true` or `false`.
+pub(super) const fn boolean() -> Attribute {
+    Attribute::of(Kind::Bool)
+}
+
+/// An integer from `min` to `max`, in a unit or, where that is empty, a count.
+pub(super) const fn integer(min: u64, max: u64, unit: &'static str) -> Attribute {
+    Attribute::of(Kind::Integer { min, max, unit })
+}
+
+/// A string of 1 to `max` bytes without control characters.
+pub(super) const fn text(max: usize) -> Attribute {
+    Attribute::of(Kind::Text { max })
+}
+
+/// As [`text`], but never shown.
+pub(super) const fn secret(max: usize) -> Attribute {
+    Attribute::of(Kind::Secret { max })
+}
+
+/// One of the words of `T`.
+pub(super) const fn choice<T: Choice>() -> Attribute {
+    Attribute::of(Kind::Choice(T::WORDS))
+}
+
+/// An object with the attributes of `T`.
+pub(super) const fn object<T: Object>() -> Attribute {
+    Attribute::of(Kind::Object(T::SECTION))
+}
+
+/// A list of `min` to `max` objects with the attributes of `T`.
+pub(super) const fn objects<T: Object>(min: usize, max: usize) -> Attribute {
+    Attribute::of(Kind::Objects {
+        section: T::SECTION,
+        min,
+        max,
+    })
+}
+
+/// An attribute of any other kind.
+pub(super) const fn of(kind: Kind) -> Attribute {
+    Attribute::of(kind)
+}
+
+/// Type and range of an attribute. `Display` gives what an error calls allowed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     /// `true` or `false`.
     Bool,
-    /// An integer; a double without fraction is one.
+    /// An integer, also when written as a double without fraction.
     Integer {
         /// Lowest value.
         min: u64,
@@ -173,7 +269,7 @@ pub(super) enum Kind {
     /// The name of a product, or an alias.
     Product,
     /// A list of header names, and of objects that ask for a value beside it.
-    AnswerHeaders(&'static Section),
+    IcapHeaderMatchers(&'static Section),
 }
 
 impl fmt::Display for Kind {
@@ -211,17 +307,17 @@ impl fmt::Display for Kind {
                 f.write_str("one of ")?;
                 f.write_str(&product::names().collect::<Vec<_>>().join(", "))
             }
-            Kind::AnswerHeaders(_) => f.write_str(
+            Kind::IcapHeaderMatchers(_) => f.write_str(
                 "a list of header names and of objects with a name and a string matcher",
             ),
         }
     }
 }
 
-/// What holds when a field is absent.
+/// What holds where an attribute is absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Absent {
-    /// It may not be absent.
+    /// An error: the attribute is required.
     Required,
     /// Nothing.
     Nothing,

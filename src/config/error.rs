@@ -1,14 +1,14 @@
-//! What is wrong with a configuration: where, what was found, what is allowed.
+//! Faults of a configuration: where each stands, what was found there, and what is allowed.
 
 use std::cell::RefCell;
 use std::fmt;
 
-/// One fault of a configuration. `Display` gives one line without control characters; no secret is in it.
+/// One fault of a configuration. `Display` gives one line without control characters and without secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     /// The field, such as `profiles[0].response_timeout_ms`; empty for the configuration as a whole.
     pub path: String,
-    /// What stands there: the type, and the value where it is short and no secret.
+    /// What stands there: the type, and the value if it is short and no secret.
     pub found: String,
     /// What may stand there.
     pub allowed: String,
@@ -26,7 +26,7 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Where a value stands, built without allocation while the configuration is right.
+/// Where a value stands. Only a fault makes a text of it, so that a right configuration costs no allocation.
 #[derive(Clone, Copy)]
 pub(super) enum Path<'a> {
     /// The configuration as a whole.
@@ -48,7 +48,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// Gathers every fault, so that one attempt shows them all.
+/// Gathers the faults, so that one attempt shows them all.
 #[derive(Default)]
 pub(super) struct Errors(RefCell<Vec<ConfigError>>);
 

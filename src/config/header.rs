@@ -4,7 +4,7 @@ use super::reader::Fields;
 use super::template::Template;
 use super::value::{Value, shown};
 
-/// Headers of an ICAP message that the protocol sets (RFC 3507 sections 4.3 and 4.4), and those that an attribute sets.
+/// ICAP headers that `icap_headers` may not set: the protocol sets them (RFC 3507 sections 4.3 and 4.4), or another attribute.
 const RESERVED: &[&str] = &[
     "host",
     "encapsulated",
@@ -26,10 +26,10 @@ const RESERVED: &[&str] = &[
     "x-authenticated-user",
 ];
 
-/// The header that has the user's name, unless the profile says otherwise.
+/// The default of `authenticated_user_icap_header`.
 const USER: &str = "X-Authenticated-User";
 
-/// Headers that any ICAP answer may carry: their presence says nothing.
+/// Headers that any ICAP response may have: their presence says nothing.
 pub(super) const ORDINARY: &[&str] = &[
     "istag",
     "encapsulated",
@@ -60,18 +60,17 @@ pub(super) fn name(fields: &Fields<'_>, name: &str) -> Option<String> {
     Some(text.to_ascii_lowercase())
 }
 
-/// `authenticated_user_icap_header`, as it is written.
-pub(super) fn user_header(fields: &Fields<'_>) -> Option<String> {
-    const FIELD: &str = "authenticated_user_icap_header";
-    let text = fields.text(FIELD)?;
+/// `authenticated_user_icap_header`, in the case in which it is written.
+pub(super) fn user_header(fields: &Fields<'_>, name: &str) -> Option<String> {
+    let text = fields.text(name)?;
     let own = text.eq_ignore_ascii_case(USER);
     if !is_token(text) {
-        fields.fault(FIELD, shown(text), TOKEN);
+        fields.fault(name, shown(text), TOKEN);
         return None;
     }
     if !own && RESERVED.iter().any(|r| r.eq_ignore_ascii_case(text)) {
         fields.fault(
-            FIELD,
+            name,
             "a header that the protocol or an attribute of its own sets",
             "other headers",
         );
@@ -98,9 +97,44 @@ pub(super) fn names(fields: &Fields<'_>, name: &str) -> Vec<String> {
     })
 }
 
+/// `authenticated_user_scheme`; `Some(None)`: the field is absent.
+pub(super) fn user_scheme(fields: &Fields<'_>, name: &str) -> Option<Option<String>> {
+    if !fields.has(name) {
+        return Some(None);
+    }
+    let scheme = fields.text(name)?;
+    if !scheme
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+    {
+        fields.fault(name, shown(scheme), "letters, digits, +, - and .");
+        return None;
+    }
+    Some(Some(scheme.to_owned()))
+}
+
 /// `icap_headers`.
-pub(super) fn icap_headers(fields: &Fields<'_>) -> Vec<(String, Template)> {
-    fields.text_map("icap_headers", icap_header)
+pub(super) fn icap_headers(fields: &Fields<'_>, name: &str) -> Vec<(String, Template)> {
+    fields.text_map(name, icap_header)
+}
+
+/// Notes a header that both `icap_headers` and `authenticated_user_icap_header` set.
+pub(super) fn check_user(
+    fields: &Fields<'_>,
+    user: Option<&str>,
+    icap_headers: Option<&[(String, Template)]>,
+) {
+    let mut names = icap_headers.into_iter().flatten().map(|(name, _)| name);
+    if let Some(user) = user
+        && fields.has("authenticated_user_header")
+        && names.any(|name| name.eq_ignore_ascii_case(user))
+    {
+        fields.fault(
+            "icap_headers",
+            format!("{user}, which authenticated_user_icap_header sets"),
+            "each header once",
+        );
+    }
 }
 
 fn icap_header(value: Value<'_>, name: &str, text: &str) -> Option<(String, Template)> {

@@ -1,23 +1,44 @@
-//! Headers of an answer that a profile asks for: `verdict_headers`, `pass_requires`.
+//! Headers of ICAP responses that a profile looks for: `verdict_headers`, `pass_requires`.
 
+use super::attribute::Section;
 use super::header::{ORDINARY, TOKEN, is_token, name};
-use super::read_matcher::{TESTS, value_matcher};
 use super::reader::Fields;
+use super::string_matcher::{
+    CONTAINS, EXACT, IGNORE_CASE, INVERT, NAME, PREFIX, REGEX, SUFFIX, TESTS, value_matcher,
+};
 use super::value::shown;
 use crate::policy::StringMatcher;
 use std::cell::RefCell;
 
-/// A header of an answer.
+pub(super) static ICAP_HEADER_MATCHER: Section = Section::new(
+    "header of an answer",
+    "At most one of `exact`, `prefix`, `suffix`, `contains`, `regex`. None of them: as the bare name.",
+    &[
+        NAME.doing("The header. Case is ignored."),
+        EXACT,
+        PREFIX,
+        SUFFIX,
+        CONTAINS,
+        REGEX,
+        IGNORE_CASE,
+        INVERT,
+    ],
+);
+
+/// A header of an ICAP response that a profile looks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IcapHeaderMatcher {
     /// Its name, lower case.
     pub name: String,
-    /// What its value has to be; `None`: anything but a word for nothing.
+    /// The test of its value; `None`: any value but a word for nothing, such as `none`.
     pub value: Option<StringMatcher>,
 }
 
 /// The headers in the field `field`.
-pub(super) fn icap_header_matchers(fields: &Fields<'_>, field: &str) -> Vec<IcapHeaderMatcher> {
+pub(super) fn icap_header_matchers(
+    fields: &Fields<'_>,
+    field: &str,
+) -> Option<Vec<IcapHeaderMatcher>> {
     let seen: RefCell<Vec<IcapHeaderMatcher>> = RefCell::default();
     let again = |header: &IcapHeaderMatcher| {
         let again = seen.borrow().contains(header);
@@ -42,7 +63,7 @@ pub(super) fn icap_header_matchers(fields: &Fields<'_>, field: &str) -> Vec<Icap
             Some(header)
         },
         |object| {
-            let name = name(&object, "name");
+            let name = name(&object, NAME.name);
             let value = match TESTS.iter().any(|test| object.has(test)) {
                 true => Some(value_matcher(&object)?),
                 false => None,
@@ -64,5 +85,5 @@ pub(super) fn icap_header_matchers(fields: &Fields<'_>, field: &str) -> Vec<Icap
             );
         }
     }
-    headers
+    Some(headers)
 }

@@ -1,9 +1,9 @@
-//! JSON as it was written: duplicate keys are kept, so that they can be refused.
+//! JSON that keeps duplicate keys, so that the parser can refuse them.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// Longest piece of a value that an error shows, in characters.
+/// The most of a value that an error shows, in characters.
 const SHOWN_CHARS: usize = 40;
 
 /// A JSON value.
@@ -12,7 +12,7 @@ pub(crate) enum Json {
     Null,
     Bool(bool),
     Integer(i128),
-    /// A number that is no integer, or too large for one.
+    /// A number with a fraction, or too large for an integer.
     Real(f64),
     Text(String),
     List(Vec<Json>),
@@ -20,12 +20,12 @@ pub(crate) enum Json {
 }
 
 impl Json {
-    /// Reads JSON text. Nesting deeper than 128 is refused by the parser.
+    /// Reads JSON text. The parser refuses nesting deeper than 128.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(bytes)
     }
 
-    /// A number that came as a double. Istio and protobuf's Struct turn 5000 into 5000.0; below 2^53 a double holds an
+    /// A number that came as a double: Istio and protobuf's Struct turn 5000 into 5000.0. Below 2^53 a double holds each
     /// integer exactly.
     pub(super) fn number(value: f64) -> Self {
         const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -36,7 +36,7 @@ impl Json {
         }
     }
 
-    /// The type's name, as errors show it.
+    /// The name that errors use for the type.
     pub(super) fn type_name(&self) -> &'static str {
         match self {
             Json::Null => "null",

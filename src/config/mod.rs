@@ -1,55 +1,71 @@
 //! The plugin configuration: JSON in, checked profiles and rules out.
 //!
-//! [`parse`] takes the configuration as the host gives it and finds every fault at once. What fields there are, with their
-//! ranges and defaults, stands in one table, from which the reference and the JSON schema are printed as well.
+//! [`parse`] takes the configuration as the host gives it and finds all faults at once. Each attribute is declared once, in
+//! its object: `Config` in `plugin.rs`, `Profile` in `profile.rs`, the objects within it beside them. The declaration gives
+//! the field in Rust, its reader, its row in the reference and its part of the JSON schema. `object.rs` says how to write one.
+//! A failure cause is a row in `cause.rs`.
 
 mod attribute;
 mod authorization;
+mod cause;
+mod choice;
+mod criteria;
 mod error;
 mod header;
 mod icap_header_matcher;
 mod json;
+mod misspelling;
+mod names;
+mod object;
+mod plugin;
+mod probes;
 mod profile;
 mod protobuf_struct;
-mod read_matcher;
-mod read_profile;
-mod read_rule;
 mod reader;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod reference;
+mod replies;
 mod reply_page;
 mod route_metadata;
+mod rule;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod schema;
 mod secrets;
+#[cfg(not(target_arch = "wasm32"))]
+mod sections;
 mod service_url;
+mod string_matcher;
 mod summary;
-mod table;
 mod template;
 mod unmatchable;
 mod value;
 
 pub use crate::policy::{ClientIpSource, Enforcement};
+pub use cause::{Cause, FailActions, FailurePage, Told};
+pub use choice::{
+    FailAction, HonorTransferIgnore, RangeRequests, SendWhen, ShownForm, Streams, Trailers,
+    UserEncoding,
+};
 pub use error::ConfigError;
 pub use icap_header_matcher::IcapHeaderMatcher;
 pub(crate) use json::Json;
-pub use profile::{
-    BlockResponse, Cause, FailAction, FailActions, FailResponse, HonorTransferIgnore,
-    OptionsConfig, Profile, RangeRequests, Secret, SelfTestConfig, SendWhen, ServiceUrl, ShownForm,
-    Streams, Trailers, UserEncoding,
-};
+pub use names::stat_name;
+pub use plugin::{Config, Expose, LogForms};
+pub use probes::{OptionsConfig, SelfTestConfig};
+pub use profile::Profile;
+pub use replies::{BlockResponse, FailResponse};
 pub use reply_page::{PageValues, ReplyPage};
 pub use route_metadata::route_choice;
-pub use secrets::Secrets;
+pub use secrets::{Secret, Secrets};
+pub use service_url::ServiceUrl;
 pub use summary::summary;
 pub use template::{Operator, Template, Values};
 
-use crate::policy::{self, Rule};
 use error::{Errors, Path};
+use object::Object;
 use reader::Fields;
-use std::rc::Rc;
 
-/// What the plugin configuration makes of this instance of the module.
+/// A plugin configuration, by the role that it gives to this instance of the module.
 #[derive(Clone, Debug)]
 pub enum PluginConfig {
     /// The HTTP filter.
@@ -58,107 +74,10 @@ pub enum PluginConfig {
     Transport,
 }
 
-/// The configuration of the HTTP filter.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The profiles, at least one.
-    pub profiles: Vec<Rc<Profile>>,
-    /// The policy; `None`: every request goes to the first profile.
-    pub rules: Option<Vec<Rule<Profile>>>,
-    /// Who is told the outcome in headers.
-    pub expose: Expose,
-    /// Headers, lower case, whose values icap_log hides beside the built-in ones.
-    pub redact_headers: Vec<String>,
-    /// In which forms icap_log is set.
-    pub icap_log: LogForms,
-    /// Other filters of ours stand in the same chain, and each keeps what the others have logged.
-    pub chained: bool,
-    /// What a worker may hold of answers in its memory, in bytes.
-    pub memory_budget_bytes: u64,
-}
-
-/// The name of a profile or a rule in the names of statistics: characters other than ASCII letters, digits, `_` and `-` become
-/// `_`.
-pub fn stat_name(name: &str) -> String {
-    name.chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || matches!(c, '_' | '-') {
-                c
-            } else {
-                '_'
-            }
-        })
-        .collect()
-}
-
-/// Who is told the outcome in the headers `x-icap-action` and `x-icap-threat`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Expose {
-    /// The client, in the response.
-    pub client: bool,
-    /// The application, in the request.
-    pub application: bool,
-}
-
-/// In which forms icap_log is there for the access log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LogForms {
-    /// As JSON text.
-    pub text: bool,
-    /// As a protobuf `Struct`.
-    pub structure: bool,
-}
-
-impl policy::Policy for Config {
-    type Profile = Profile;
-
-    fn rules(&self) -> Option<&[Rule<Profile>]> {
-        self.rules.as_deref()
-    }
-
-    fn profiles(&self) -> &[Rc<Profile>] {
-        &self.profiles
-    }
-}
-
-impl policy::Scanning for Profile {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn enforcement(&self) -> Enforcement {
-        self.enforcement
-    }
-}
-
-impl Config {
-    /// The profile of that name.
-    pub fn profile(&self, name: &str) -> Option<&Rc<Profile>> {
-        self.profiles.iter().find(|p| &*p.name == name)
-    }
-
-    /// What holds for a message of which nobody knows the profile or the rule: it is let go only where nothing is enforced.
-    pub fn strictest_enforcement(&self) -> Enforcement {
-        let profiles = self.profiles.iter().map(|profile| profile.enforcement);
-        let rules = self
-            .rules
-            .iter()
-            .flatten()
-            .filter_map(|rule| rule.enforcement);
-        match profiles
-            .chain(rules)
-            .any(|each| each == Enforcement::Enforce)
-        {
-            true => Enforcement::Enforce,
-            false => Enforcement::Monitor,
-        }
-    }
-}
-
 /// Reads and checks a plugin configuration.
 ///
 /// # Errors
-/// Every fault that was found, in the order of the configuration's sections; at least one.
+/// All faults, at least one, in the order of the attributes.
 pub fn parse(bytes: &[u8]) -> Result<PluginConfig, Vec<ConfigError>> {
     let errors = Errors::default();
     let config = read(bytes, &errors);
@@ -175,7 +94,7 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
         errors.add(Path::Root, "nothing", ALLOWED);
         return None;
     }
-    // A StringValue comes as its text, a Struct as its serialized message.
+    // Envoy hands over a StringValue as its text, a Struct as a serialized message.
     let json = match Json::parse(bytes).or_else(|e| protobuf_struct::read(bytes).ok_or(e)) {
         Ok(json) => json,
         Err(fault) => {
@@ -183,20 +102,12 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
             return None;
         }
     };
-    let fields = Fields::open(&json, &table::PLUGIN, Path::Root, errors)?;
-    if fields.choice("role")? == "transport" {
-        for name in [
-            "profiles",
-            "rules",
-            "expose",
-            "redact_headers",
-            "icap_log",
-            "memory_budget_mb",
-            "chained",
-        ] {
-            if fields.has(name) {
+    let fields = Fields::open(&json, Config::SECTION, Path::Root, errors)?;
+    if matches!(fields.get("role"), Some(Json::Text(role)) if role == "transport") {
+        for attribute in Config::SECTION.attributes {
+            if attribute.name != "role" && fields.has(attribute.name) {
                 fields.fault(
-                    name,
+                    attribute.name,
                     "a field of the filter role",
                     "nothing beside \"role\": \"transport\"",
                 );
@@ -204,29 +115,5 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
         }
         return Some(PluginConfig::Transport);
     }
-    let profiles = read_profile::profiles(&fields);
-    let rules = read_rule::rules(&fields, profiles.as_deref());
-    let expose = fields.object_or_empty("expose", |expose| {
-        Some(Expose {
-            client: expose.bool("client"),
-            application: expose.bool("application"),
-        })
-    });
-    let icap_log = fields.object_or_empty("icap_log", |log| {
-        Some(LogForms {
-            text: log.bool("text"),
-            structure: log.bool("struct"),
-        })
-    });
-    let chained = fields.bool("chained");
-    let memory_budget_mb: u64 = fields.integer("memory_budget_mb");
-    Some(PluginConfig::Filter(Config {
-        chained,
-        memory_budget_bytes: memory_budget_mb.saturating_mul(1024 * 1024),
-        redact_headers: header::names(&fields, "redact_headers"),
-        profiles: profiles?,
-        rules,
-        expose: expose?,
-        icap_log: icap_log?,
-    }))
+    Config::of(&fields).map(PluginConfig::Filter)
 }

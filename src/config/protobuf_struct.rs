@@ -12,7 +12,7 @@ pub(super) enum Field<'a> {
     Bytes(&'a [u8]),
 }
 
-/// Reads a serialized `google.protobuf.Struct`. `None` where the bytes are none.
+/// Reads a serialized `google.protobuf.Struct`. `None`: the bytes are none.
 pub(super) fn read(bytes: &[u8]) -> Option<Json> {
     structure(bytes, MAX_DEPTH)
 }
@@ -71,7 +71,7 @@ fn list(mut bytes: &[u8], depth: usize) -> Option<Json> {
     Some(Json::List(entries))
 }
 
-/// Takes the next field off the front.
+/// Takes the next field off the front of `bytes`.
 pub(super) fn field<'a>(bytes: &mut &'a [u8]) -> Option<(u64, Field<'a>)> {
     let tag = varint(bytes)?;
     let content = match tag & 7 {

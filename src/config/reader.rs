@@ -1,12 +1,14 @@
-//! Reads the fields of an object against its [`Section`]: every fault is noted with its path, none is passed over.
+//! Reads the fields of an object against its [`Section`], and notes each fault with its path.
 
 use super::attribute::{Absent, Attribute, Kind, Section};
+use super::choice::Choice;
 use super::error::{Errors, Path};
 use super::json::Json;
+use super::misspelling::nearest;
 use super::value::{Value, found};
 use crate::product::Vendor;
 
-/// An object whose field names have been checked.
+/// An object that has no fields but those of its section.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     entries: &'a [(String, Json)],
@@ -16,7 +18,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Opens an object; notes duplicate and unknown fields. `None` when `value` is no object.
+    /// Opens an object, and notes duplicate and unknown fields. `None`: `value` is no object.
     pub(super) fn open(
         value: &'a Json,
         section: &'static Section,
@@ -43,7 +45,7 @@ impl<'a> Fields<'a> {
             if let Some((_, instead)) = refused {
                 self.fault(name, "a field that can't be set here", *instead);
             } else if self.section.attribute(name).is_none() {
-                let allowed = match self.nearest(name) {
+                let allowed = match nearest(name, self.names()) {
                     Some(near) => format!("no such field; did you mean {near}?"),
                     None => format!("one of {}", self.names().collect::<Vec<_>>().join(", ")),
                 };
@@ -56,18 +58,6 @@ impl<'a> Fields<'a> {
 
     fn names(&self) -> impl Iterator<Item = &'static str> {
         self.section.attributes.iter().map(|a| a.name)
-    }
-
-    fn nearest(&self, name: &str) -> Option<&'static str> {
-        // Longer names cannot be near any of ours, and are not worth the time.
-        if name.len() > 64 {
-            return None;
-        }
-        self.names()
-            .map(|known| (edit_distance(known, name), known))
-            .filter(|(distance, known)| *distance <= known.len() / 3)
-            .min()
-            .map(|(_, known)| known)
     }
 
     /// Notes a fault of the field `name`.
@@ -99,8 +89,8 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// Converts the field's value. `None` when it is absent or wrong; the latter, and the absence of a required field,
-    /// are noted.
+    /// Converts the field's value. `None`: the field is absent or wrong. Notes a wrong value, and the absence of a required
+    /// field.
     fn read<T>(&self, name: &str, convert: impl FnOnce(&'a Json, Kind) -> Option<T>) -> Option<T> {
         let attribute = self.attribute(name)?;
         let Some(value) = self.get(name) else {
@@ -163,8 +153,12 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A [`Kind::Choice`], as the word itself.
-    pub(super) fn choice(&self, name: &str) -> Option<&'static str> {
+    /// A [`Kind::Choice`], or its default.
+    pub(super) fn choice<T: Choice>(&self, name: &str) -> Option<T> {
+        T::named(self.word(name)?)
+    }
+
+    fn word(&self, name: &str) -> Option<&'static str> {
         let word = self.read(name, |value, kind| match (value, kind) {
             (Json::Text(text), Kind::Choice(words)) => words.iter().find(|w| *w == text).copied(),
             _ => None,
@@ -173,6 +167,14 @@ impl<'a> Fields<'a> {
             Some(Absent::Text(word)) => Some(word),
             _ => None,
         })
+    }
+
+    /// The text of a field, if it is right. Notes nothing: the field's own reader does.
+    pub(super) fn right_text(&self, name: &str) -> Option<&'a str> {
+        match self.get(name)? {
+            Json::Text(text) if fits(text, self.section.attribute(name)?.kind) => Some(text),
+            _ => None,
+        }
     }
 
     /// A [`Kind::Product`].
@@ -187,7 +189,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A [`Kind::AnswerHeaders`]: what `convert` makes of a name alone, or `read` of an object.
+    /// A [`Kind::IcapHeaderMatchers`]: `convert` takes the entries that are names, `read` those that are objects.
     pub(super) fn icap_header_matchers<T>(
         &self,
         name: &str,
@@ -195,7 +197,7 @@ impl<'a> Fields<'a> {
         read: impl Fn(Fields<'_>) -> Option<T>,
     ) -> Vec<T> {
         let list = self.read(name, |value, kind| match (value, kind) {
-            (Json::List(list), Kind::AnswerHeaders(section)) => Some((list, kind, section)),
+            (Json::List(list), Kind::IcapHeaderMatchers(section)) => Some((list, kind, section)),
             _ => None,
         });
         let Some((list, kind, section)) = list else {
@@ -222,7 +224,7 @@ impl<'a> Fields<'a> {
         .unwrap_or_else(|| Some(self.default(name) == Some(Absent::Bool(true))))
     }
 
-    /// A [`Kind::Object`] that has no value when absent.
+    /// A [`Kind::Object`]; `None` where it is absent.
     pub(super) fn object<T>(
         &self,
         name: &str,
@@ -236,7 +238,7 @@ impl<'a> Fields<'a> {
         read(Fields::open(value, section, path, self.errors)?)
     }
 
-    /// A [`Kind::Object`] that is as if empty when absent.
+    /// A [`Kind::Object`]; an absent one is read as if it were empty.
     pub(super) fn object_or_empty<T>(
         &self,
         name: &str,
@@ -256,7 +258,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// A [`Kind::Objects`]: those of its entries that `read` made something of.
+    /// A [`Kind::Objects`]: what `read` makes of its entries, without those that are wrong.
     pub(super) fn objects<T>(
         &self,
         name: &str,
@@ -279,7 +281,8 @@ impl<'a> Fields<'a> {
         Some(entries.collect())
     }
 
-    /// One value or a list of at least one: those that `convert` made something of. `None` when the field is absent.
+    /// One value, or a list of at least one: what `convert` makes of each, without those that are wrong. `None`: the field is
+    /// absent.
     pub(super) fn one_or_list<T>(
         &self,
         name: &str,
@@ -305,7 +308,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A list of strings, as [`Fields::one_or_list`], but a list it must be; it may be empty.
+    /// A list of strings, which may be empty: what `convert` makes of each, without those that are wrong.
     pub(super) fn list<T>(
         &self,
         name: &str,
@@ -322,7 +325,7 @@ impl<'a> Fields<'a> {
             .unwrap_or_default()
     }
 
-    /// A [`Kind::HeaderMap`]: each name with its value's text, duplicates noted. A value is never part of an error.
+    /// A [`Kind::HeaderMap`]: what `convert` makes of each name and value. Notes duplicates; no error shows a value.
     pub(super) fn text_map<T>(
         &self,
         name: &str,
@@ -369,30 +372,4 @@ fn fits(text: &str, kind: Kind) -> bool {
         Kind::Page { max } => text.len() <= max,
         _ => true,
     }
-}
-
-/// The Levenshtein distance of two names, in bytes.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i.saturating_add(1);
-        for (cell, y) in row
-            .iter_mut()
-            .zip(std::iter::once(0).chain(b.bytes()))
-            .skip(1)
-        {
-            let cost = usize::from(x != y);
-            let best = diagonal
-                .saturating_add(cost)
-                .min(left.saturating_add(1))
-                .min(cell.saturating_add(1));
-            diagonal = std::mem::replace(cell, best);
-            left = best;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i.saturating_add(1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }

@@ -1,7 +1,7 @@
-//! Prints `docs/configuration.md` from the table of attributes. Native builds only.
+//! Prints `docs/configuration.md` from the declared attributes. Native builds only.
 
 use super::attribute::{Absent, Attribute, Kind, Section};
-use super::table::SECTIONS;
+use super::sections::SECTIONS;
 use crate::product::PRODUCTS;
 use std::fmt::Write;
 
@@ -84,7 +84,7 @@ fn print_section(page: &mut String, section: &Section) {
     // Writing to a String cannot fail.
     let _ = writeln!(page, "## {title}\n");
     if !section.intro.is_empty() {
-        let _ = writeln!(page, "{}\n", section.intro);
+        let _ = writeln!(page, "{}\n", section.intro.trim_start());
     }
     page.push_str("| name | type | unit | default | range | effect | Avi name |\n");
     page.push_str("|---|---|---|---|---|---|---|\n");
@@ -103,7 +103,7 @@ fn row(attribute: &Attribute) -> String {
         "| `{}` | {kind} | {unit} | {} | {range} | {} | {avi} |",
         attribute.name,
         default(attribute.default),
-        attribute.effect
+        attribute.effect.trim_start()
     )
 }
 
@@ -170,7 +170,7 @@ fn describe(kind: Kind) -> Described {
             let first = PRODUCTS.iter().filter_map(|product| product.names.first());
             ("string", "", words(&first.copied().collect::<Vec<_>>()))
         }
-        Kind::AnswerHeaders(section) => ("list of strings and objects", "", at(section)),
+        Kind::IcapHeaderMatchers(section) => ("list of strings and objects", "", at(section)),
         Kind::Texts => ("string or list", "", "at least one; not empty, but for `exact`".to_owned()),
     };
     Described { kind, unit, range }

@@ -1,20 +1,20 @@
-//! What a client gets in the application's stead: a status and a page, with placeholders for what is known only then.
+//! The page of a local reply: a status, and a body with placeholders for what only the message tells.
 
 use super::reader::Fields;
 use super::value::shown;
 
-/// An answer of this side to a client.
+/// The page of a local reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplyPage {
     /// Its HTTP status.
     pub status: u16,
     /// `content-type` of the page.
     pub content_type: String,
-    /// The page as it is configured, placeholders in it.
+    /// The page as the configuration gives it, with its placeholders.
     pub body: String,
 }
 
-/// What the placeholders of a page stand for; empty: nothing is known.
+/// The values of a page's placeholders; an empty one is not known.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PageValues<'a> {
     /// What was found.
@@ -30,7 +30,7 @@ const VALUE_CHARS: usize = 256;
 /// What stands for a value that is not known, as in Envoy's access logs.
 const UNKNOWN: &str = "-";
 
-/// What may stand between percent signs.
+/// The placeholders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Placeholder {
     Threat,
@@ -54,7 +54,7 @@ impl Placeholder {
     }
 }
 
-/// How a value is written, so that it stays text in that kind of page.
+/// How to write a value so that it stays text in a page of that type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Escape {
     /// HTML and XML: the five characters, and what is not ASCII, as references. So the charset does not matter.
@@ -66,7 +66,7 @@ enum Escape {
 }
 
 impl Escape {
-    /// By the media type. `None`: nobody knows how.
+    /// By the media type. `None`: for that type there is no way to escape a value.
     fn of(content_type: &str) -> Option<Self> {
         let media = content_type.split(';').next().unwrap_or_default();
         let media = media.trim().to_ascii_lowercase();
@@ -117,30 +117,31 @@ impl ReplyPage {
         text
     }
 
-    /// Reads the fields that every such page has.
-    pub(super) fn read(fields: &Fields<'_>) -> Option<Self> {
-        let status = fields.integer("status");
-        let content_type = fields.text("content_type");
-        let body = fields.text("body");
-        let (content_type, body) = (content_type?, body?);
-        if let Some(word) = misspelt(body) {
+    /// The page with these attributes. `fields` is their object; notes placeholders that can't be filled in.
+    pub(super) fn checked(
+        fields: &Fields<'_>,
+        status: u16,
+        content_type: String,
+        body: String,
+    ) -> Self {
+        if let Some(word) = misspelt(&body) {
             let found = format!("a placeholder {}, which does not exist", shown(word));
             fields.fault("body", found, "%THREAT%, %REASON% and %REQUEST_ID%");
         }
-        if next_placeholder(body).is_some() && Escape::of(content_type).is_none() {
-            let found = format!("{} with placeholders in the body", shown(content_type));
+        if next_placeholder(&body).is_some() && Escape::of(&content_type).is_none() {
+            let found = format!("{} with placeholders in the body", shown(&content_type));
             let allowed = "text/html, text/plain, JSON or XML: for others nobody knows how to escape what is put in";
             fields.fault("content_type", found, allowed);
         }
-        Some(Self {
+        Self {
             status,
-            content_type: content_type.to_owned(),
-            body: body.to_owned(),
-        })
+            content_type,
+            body,
+        }
     }
 }
 
-/// What stands before the first placeholder, which that is, and what stands behind it.
+/// The text before the first placeholder, the placeholder, and the text behind it.
 fn next_placeholder(text: &str) -> Option<(&str, Placeholder, &str)> {
     text.match_indices('%').find_map(|(at, _)| {
         let (before, from) = text.split_at_checked(at)?;
@@ -152,8 +153,8 @@ fn next_placeholder(text: &str) -> Option<(&str, Placeholder, &str)> {
     })
 }
 
-/// A word in capitals between percent signs that is no placeholder. What begins with two hexadecimal digits is taken for a part
-/// of a URL.
+/// A word in capitals between percent signs that is no placeholder. A word that begins with two hexadecimal digits may be part
+/// of a URL, and is let be.
 fn misspelt(text: &str) -> Option<&str> {
     let is_word = |word: &&str| {
         let is_encoded = word
@@ -168,7 +169,7 @@ fn misspelt(text: &str) -> Option<&str> {
                 .any(|(name, _)| name.trim_matches('%') == *word)
     };
     let mut parts = text.split('%');
-    // What stands before the first percent sign, and behind the last.
+    // The texts before the first percent sign and behind the last are between no two.
     parts.next();
     parts.next_back();
     parts.find(is_word)

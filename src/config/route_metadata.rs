@@ -1,13 +1,13 @@
-//! What a route says about the scan in its metadata, `envoy.config.core.v3.Metadata` as Envoy hands it over: serialized.
+//! What a route's metadata says about the scan. Envoy hands it over as a serialized `envoy.config.core.v3.Metadata`.
 
 use super::json::Json;
 use super::protobuf_struct::{Field, field, read};
 use crate::policy::RouteChoice;
 
-/// The namespace of `filter_metadata` that is read.
+/// The filter's namespace in `filter_metadata`.
 const NAMESPACE: &str = "icap_filter";
 
-/// Spellings of the namespace that are mistakes, without punctuation and in lower case.
+/// Misspellings of the namespace, without punctuation and in lower case.
 const MISTAKEN_FOR_IT: [&str; 7] = [
     "icapfilter",
     "icapfilters",
@@ -18,7 +18,7 @@ const MISTAKEN_FOR_IT: [&str; 7] = [
     "httpicapfilter",
 ];
 
-/// What the metadata of a route says. What can't be meant is told, and never passed over.
+/// What a route's metadata says. Metadata that makes no sense is [`RouteChoice::Wrong`], and never passed over.
 pub fn route_choice(metadata: &[u8]) -> RouteChoice {
     match ours(metadata) {
         None => RouteChoice::Wrong("the route's metadata can't be read".to_owned()),
@@ -30,13 +30,13 @@ pub fn route_choice(metadata: &[u8]) -> RouteChoice {
 
 type Entries = Vec<(String, Json)>;
 
-/// The entry of our namespace. `None`: the bytes are no metadata.
+/// The entry of the filter's namespace. `None`: the bytes are no metadata.
 fn ours(mut bytes: &[u8]) -> Option<Result<Option<Entries>, String>> {
     let mut found = None;
     while !bytes.is_empty() {
         let entry = match field(&mut bytes)? {
             (1, Field::Bytes(entry)) => entry,
-            // `typed_filter_metadata`: of other filters.
+            // `typed_filter_metadata`, which other filters use.
             (2, Field::Bytes(_)) => continue,
             _ => return None,
         };

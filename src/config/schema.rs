@@ -1,14 +1,16 @@
-//! Prints `schema/config.schema.json` from the table of attributes. Native builds only.
+//! Prints `schema/config.schema.json` from the declared attributes. Native builds only.
 
 use super::attribute::{Absent, Attribute, Kind, Section};
-use super::table::{PLUGIN, SECTIONS};
+use super::object::Object;
+use super::plugin::Config;
+use super::sections::SECTIONS;
 use crate::product;
 use serde_json::{Map, Value, json};
 
-/// The JSON Schema (draft 2020-12) of the plugin configuration, as text. It is as strict as a schema can be: names that must
-/// be unique or must exist are left to the parser.
+/// The JSON Schema (draft 2020-12) of the plugin configuration, as text. Only the parser checks what a schema can't say, such
+/// as that a name is unique or exists.
 pub fn schema() -> String {
-    let mut schema = object(&PLUGIN);
+    let mut schema = object(Config::SECTION);
     if let Value::Object(fields) = &mut schema {
         fields.insert(
             "$schema".to_owned(),
@@ -23,7 +25,7 @@ pub fn schema() -> String {
             .map(|section| (definition(section), object(section)))
             .collect();
         fields.insert("$defs".to_owned(), json!(definitions));
-        // What is required depends on the role.
+        // The role decides which fields are required.
         fields.remove("required");
         fields.insert(
             "oneOf".to_owned(),
@@ -70,7 +72,11 @@ fn object(section: &Section) -> Value {
 
 fn property(attribute: &Attribute) -> Value {
     let mut property = value(attribute.kind);
-    insert(&mut property, "description", json!(attribute.effect));
+    insert(
+        &mut property,
+        "description",
+        json!(attribute.effect.trim_start()),
+    );
     match attribute.default {
         Absent::Bool(default) => insert(&mut property, "default", json!(default)),
         Absent::Integer(default) => insert(&mut property, "default", json!(default)),
@@ -135,7 +141,7 @@ fn value(kind: Kind) -> Value {
         }
         Kind::Texts => one_or_list(&json!({"type": "string"})),
         Kind::Product => json!({"enum": product::names().collect::<Vec<_>>()}),
-        Kind::AnswerHeaders(section) => json!({
+        Kind::IcapHeaderMatchers(section) => json!({
             "type": "array",
             "items": {"anyOf": [{"type": "string", "pattern": TOKEN}, reference(section)]},
         }),

@@ -1,6 +1,6 @@
-//! Texts of a configuration that must not get into a log, wherever they turn up: a server may echo them.
+//! Texts of a configuration that must not get into a log. A server may echo them anywhere in what it sends.
 
-use super::profile::{Secret, ServiceUrl};
+use super::service_url::ServiceUrl;
 use super::template::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,16 +8,38 @@ use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
-/// What stands in the place of a secret.
+/// What a log shows in the place of a secret.
 const HIDDEN: &str = "***";
-/// Shortest credential that is looked for, in bytes: a shorter one is part of ordinary words.
+/// Shortest credential that is hidden, in bytes: ordinary words contain shorter ones.
 const MIN_CREDENTIAL_BYTES: usize = 4;
-/// Shortest value of `icap_headers` that is looked for, in bytes.
+/// Shortest value of `icap_headers` that is hidden, in bytes.
 const MIN_HEADER_BYTES: usize = 6;
-/// Shortest value in a query that is looked for by itself, in bytes; the query as a whole is in any case.
+/// Shortest value of a query's parameter that is hidden by itself, in bytes. The query as a whole is hidden in any case.
 const MIN_PARAMETER_BYTES: usize = 8;
-/// Shortest beginning of a secret that is hidden where a text was cut off in the middle of it, in bytes.
+/// Shortest beginning of a secret that is hidden at the end of a text that was cut off, in bytes.
 const MIN_REMAINDER_BYTES: usize = 3;
+
+/// Text that must never be printed: `Debug` shows `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the wire only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
 
 /// The secrets of a profile. `Debug` shows none.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -30,7 +52,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Those of a profile: its credentials in each of their forms, the values of `icap_headers`, and the queries.
+    /// Gathers the secrets of a profile: its credentials in each of their forms, values of `icap_headers`, and queries.
     pub(super) fn new<'a>(
         authorization: Option<&Secret>,
         icap_headers: &[(String, Template)],
@@ -62,13 +84,13 @@ impl Secrets {
         Self::of(found)
     }
 
-    /// Those of all of these together.
+    /// The secrets of several profiles together.
     pub fn joined<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
         let texts = all.into_iter().flat_map(|secrets| secrets.0.iter());
         Self::of(texts.map(|text| text.to_string()).collect())
     }
 
-    /// The longest come first, so that none leaves a part of another.
+    /// Sorts the longest first: else a short secret would hide only a part of a longer one.
     fn of(mut texts: Vec<String>) -> Self {
         texts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         texts.dedup();
@@ -91,7 +113,7 @@ impl Secrets {
         hidden
     }
 
-    /// What stands before the beginning of a secret with which `cut` ends.
+    /// The text before the beginning of a secret at the end of `cut`.
     fn without_remainder<'t>(&self, cut: &'t str) -> Option<&'t str> {
         let longest = |secret: &str| {
             secret
@@ -111,7 +133,8 @@ impl Secrets {
     }
 }
 
-/// `text` with `***` in each place of `secret`; `None` where there is none. No regular expression: this is for every record.
+/// `text` with `***` in each place of `secret`; `None`: the secret is not in it. Every record goes through here, so that a regular
+/// expression would cost too much.
 fn replaced(text: &str, secret: &str) -> Option<String> {
     let first = secret.bytes().next()?;
     let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
@@ -142,7 +165,7 @@ fn replaced(text: &str, secret: &str) -> Option<String> {
     Some(out)
 }
 
-/// The value of `Authorization`, and what it holds.
+/// The value of `Authorization`, its parts, and what they decode to.
 fn credentials(value: &str) -> Vec<String> {
     let mut found = vec![value.to_owned()];
     let Some((scheme, token)) = value.split_once(' ') else {

@@ -1,12 +1,36 @@
 //! `service_url`: an absolute ICAP URI (RFC 3507 section 4.2), or a path on the cluster.
 
-use super::profile::ServiceUrl;
+use super::json::Json;
 use super::reader::Fields;
 use super::value::shown;
 
 const ALLOWED: &str = "icap://HOST[:PORT]/PATH, icaps://HOST[:PORT]/PATH or /PATH";
 /// Longest URL, in bytes: it has to fit a request line.
 const MAX_BYTES: usize = 2048;
+
+/// Where a service is: the parts of its URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceUrl {
+    /// Host and port as the ICAP `Host` header carries them.
+    pub authority: String,
+    /// Path and query, beginning with `/`.
+    pub path: String,
+    /// `icap` or `icaps`.
+    pub scheme: &'static str,
+}
+
+impl ServiceUrl {
+    /// The absolute URI for the request line (RFC 3507 section 4.2).
+    pub fn uri(&self) -> String {
+        [self.scheme, "://", &self.authority, &self.path].concat()
+    }
+
+    /// The URI without its query, which may hold a secret: for logs.
+    pub fn without_query(&self) -> String {
+        let path = self.path.split('?').next().unwrap_or_default();
+        [self.scheme, "://", &self.authority, path].concat()
+    }
+}
 
 /// The URL in the field `name`.
 pub(super) fn service_url(
@@ -18,7 +42,7 @@ pub(super) fn service_url(
     match split(text, cluster) {
         Ok(url) => url,
         Err(fault) => {
-            // What is before an @ may be a password.
+            // A password may stand before an @.
             let found = if text.contains('@') {
                 fault.to_owned()
             } else {
@@ -30,8 +54,51 @@ pub(super) fn service_url(
     }
 }
 
-/// Whether both name one server: the port that is not written is the scheme's.
-pub(super) fn same_server(one: &ServiceUrl, other: &ServiceUrl) -> bool {
+/// The URL in the field `name`, for responses. A path alone is combined with `response_cluster`, or else with `cluster`.
+pub(super) fn response_service_url(fields: &Fields<'_>, name: &str) -> Option<Option<ServiceUrl>> {
+    let cluster = fields.right_text("response_cluster");
+    let cluster = cluster.or_else(|| fields.right_text("cluster"));
+    Some(service_url(fields, name, cluster))
+}
+
+/// Notes a `response_service_url` on another host than `service_url`: without a `response_cluster` responses go to `cluster`,
+/// whatever host the URL names.
+pub(super) fn check_responses(
+    fields: &Fields<'_>,
+    service: Option<&ServiceUrl>,
+    response_service: Option<&ServiceUrl>,
+) {
+    if fields.has("response_cluster") {
+        if !fields.has("response_service_url") {
+            fields.fault(
+                "response_cluster",
+                "it without response_service_url",
+                "it beside a response_service_url",
+            );
+        }
+        return;
+    }
+    // A path alone names no host.
+    let is_whole = ["service_url", "response_service_url"]
+        .iter()
+        .all(|name| matches!(fields.get(name), Some(Json::Text(url)) if !url.starts_with('/')));
+    if let (Some(service), Some(response)) = (service, response_service)
+        && is_whole
+        && !same_server(service, response)
+    {
+        fields.fault(
+            "response_service_url",
+            format!(
+                "the host {}, another than that of service_url",
+                shown(&response.authority)
+            ),
+            "the host of service_url, or a response_cluster beside it",
+        );
+    }
+}
+
+/// Whether both name one server. A URL without port has its scheme's.
+fn same_server(one: &ServiceUrl, other: &ServiceUrl) -> bool {
     let server = |url: &ServiceUrl| {
         let default = match url.scheme {
             "icaps" => "11344",
@@ -46,7 +113,7 @@ pub(super) fn same_server(one: &ServiceUrl, other: &ServiceUrl) -> bool {
     server(one) == server(other)
 }
 
-/// `Ok(None)`: the path is right, but the cluster it is to be combined with is missing, which is noted elsewhere.
+/// `Ok(None)`: the path is right, but there is no cluster to combine it with. The cluster's own reader notes that.
 fn split(text: &str, cluster: Option<&str>) -> Result<Option<ServiceUrl>, &'static str> {
     if text.len() > MAX_BYTES {
         return Err("longer than 2048 bytes");

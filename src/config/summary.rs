@@ -1,11 +1,11 @@
-//! The configuration in one line for the log, without anything secret.
+//! The configuration in one line, for the log.
 
-use super::{Config, Enforcement, FailAction, LogForms, Profile, ServiceUrl};
+use super::{Cause, Config, Enforcement, LogForms, Profile, ServiceUrl};
 use crate::policy::Rule;
 use crate::product::ShownAs;
 
-/// What is in force: profiles and rules by name, and what an operator looks for first. No credentials, no values of headers,
-/// no queries.
+/// What is in force: profiles and rules by name, and what an operator looks for first. The line has no credentials, no values
+/// of headers and no queries.
 pub fn summary(config: &Config) -> String {
     let profiles: Vec<String> = config.profiles.iter().map(|p| profile(p)).collect();
     let rules = match &config.rules {
@@ -97,22 +97,14 @@ fn url(service: &ServiceUrl) -> String {
 }
 
 fn fail_actions(profile: &Profile) -> String {
-    let actions = profile.fail_actions;
-    let open: Vec<&str> = [
-        ("connection", actions.connection),
-        ("timeout", actions.timeout),
-        ("protocol", actions.protocol),
-        ("server_error", actions.server_error),
-        ("overload", actions.overload),
-        ("internal", actions.internal),
-        ("large upload", actions.oversize),
-        ("large download", actions.oversize_response),
-        ("unscannable", actions.unscannable),
-    ]
-    .into_iter()
-    .filter(|(_, action)| *action == FailAction::Open)
-    .map(|(cause, _)| cause)
-    .collect();
+    let open: Vec<&str> = profile
+        .fail_actions
+        .open()
+        .map(|cause| match cause {
+            Cause::Oversize => "large upload",
+            cause => cause.as_str(),
+        })
+        .collect();
     if open.is_empty() {
         "fails closed".to_owned()
     } else {

@@ -1,8 +1,8 @@
-//! Values with operators in them, as Envoy's access logs and header values have: `%REQ(x-user)%`.
+//! Values with operators such as `%REQ(x-user)%`, as Envoy's access logs and header values have them.
 
 use super::header::is_token;
 
-/// What stands in the place of an operator.
+/// The operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operator {
     /// `REQ(name?other)`: a header of the request, else another one. Lower case.
@@ -15,11 +15,11 @@ pub enum Operator {
     PeerSubject,
     /// `REQUESTED_SERVER_NAME`: the name that the client gave in TLS.
     ServerName,
-    /// `FILE_NAME`: the message's.
+    /// `FILE_NAME`: the name of the message's file.
     FileName,
 }
 
-/// What operators stand for in one message.
+/// The values of the operators for one message.
 pub trait Values {
     /// The value; `None`: there is none.
     fn value(&self, operator: &Operator) -> Option<Vec<u8>>;
@@ -32,7 +32,7 @@ pub struct Template(Vec<Part>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
-    /// At most so many bytes of it.
+    /// The operator's value, at most so many bytes of it.
     Value(Operator, Option<usize>),
 }
 
@@ -57,7 +57,7 @@ impl Template {
     /// Reads a text with operators between percent signs.
     ///
     /// # Errors
-    /// Says what is wrong, without showing more of the text than the name of an operator: it may hold a secret.
+    /// Says what is wrong. Of the text, which may be a secret, it shows an operator's name at most.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut plain = String::new();
@@ -84,7 +84,7 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// The value for one message. `None`: an operator has no value, or the whole can't be written as a header.
+    /// The value for one message. `None`: an operator has no value, or the text can't be written as a header.
     pub fn render(&self, values: &dyn Values) -> Option<String> {
         let mut text = String::new();
         for part in &self.0 {
@@ -100,7 +100,7 @@ impl Template {
         (!text.chars().any(char::is_control)).then(|| text.trim().to_owned())
     }
 
-    /// The value where it is the same for each message.
+    /// The value, if it is the same for each message.
     pub fn fixed(&self) -> Option<&str> {
         match self.0.as_slice() {
             [] => Some(""),
@@ -130,7 +130,7 @@ fn cut(text: &str, max: Option<usize>) -> &str {
 }
 
 fn value(text: &str) -> Result<Part, String> {
-    // What is written otherwise may be no operator but a part of a secret.
+    // A text that is not written like an operator may be a part of a secret.
     let name = text.split(['(', ':']).next().unwrap_or_default();
     let is_name = |b: u8| b.is_ascii_uppercase() || b == b'_';
     let unknown = || match name.bytes().all(is_name) {

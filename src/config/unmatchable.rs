@@ -1,8 +1,8 @@
-//! Values of a rule that no request can have: what to write instead.
+//! Values in a rule that no request can have, and what to write instead.
 
 use super::header::is_token;
 
-/// What of a request a string matcher looks at.
+/// The part of a request that a string matcher looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     Method,
@@ -14,7 +14,7 @@ pub(super) enum Subject {
     Cookie,
 }
 
-/// How a text is compared.
+/// How a string matcher compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Compared {
     Exact,
@@ -24,7 +24,7 @@ pub(super) enum Compared {
 }
 
 impl Subject {
-    /// That of the criterion `name`, negated or not.
+    /// The subject of the criterion `name`, negated or not.
     pub(super) fn of(name: &str) -> Self {
         match name.strip_suffix("_not").unwrap_or(name) {
             "method" => Self::Method,
@@ -35,7 +35,7 @@ impl Subject {
         }
     }
 
-    /// What to write in the place of `text`, which can't be equal to, or part of, such a value. `None`: it can.
+    /// What to write instead of `text`, if no value can match it. `None`: a value can.
     pub(super) fn instead_of(self, how: Compared, text: &str) -> Option<String> {
         match self {
             Self::Method => method(how, text),

@@ -26,7 +26,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Notes that the value is not what `allowed` says.
+    /// Notes that the value is not among what `allowed` names.
     pub(super) fn wrong(&self, allowed: impl Into<String>) {
         self.fault(found(self.json, self.kind), allowed);
     }
@@ -36,7 +36,7 @@ impl<'a> Value<'a> {
         self.errors.add(self.path, found, allowed);
     }
 
-    /// The value as a string; anything else is noted.
+    /// The value as a string. Notes a value of another type.
     pub(super) fn text(&self) -> Option<&'a str> {
         match self.json {
             Json::Text(text) => Some(text),
@@ -56,7 +56,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// What an error shows of a value: nothing of one that may hold a secret.
+/// What an error shows of a value: the type alone, if the value may hold a secret.
 pub(super) fn found(value: &Json, kind: Kind) -> String {
     match (value, kind) {
         (Json::Text(text), Kind::ServiceUrl) if text.contains('@') => "string \"…@…\"".to_owned(),

@@ -157,9 +157,10 @@ impl<H: Host> Worker<H> {
             format!("Envoy ended the message ({details}) while it waited {awaited}")
         };
         self.record_failure(id, exchange, Cause::Internal, &reason);
-        let conclusion = exchange.conclusion(Outcome::Failed, Significance::FAILED);
+        let conclusion =
+            exchange.conclusion(Outcome::Failed, Significance::of_cause(Cause::Internal));
         exchange.journal.note(conclusion);
-        self.log_outcome(id, exchange, Significance::FAILED);
+        self.log_outcome(id, exchange, Significance::of_cause(Cause::Internal));
     }
 
     /// Ends the messages whose body has made no progress for too long.

@@ -110,7 +110,7 @@ impl<H: Host> Worker<H> {
         let brings_body = matches!(&exchange.phase, Phase::Draining(draining) if draining.replacement.body.is_some());
         if brings_body && exchange.body.at_end && !bug(Bug::NestedRefusalUnlogged) {
             // If Envoy's buffer has no room for the edit, Envoy sends a local reply and logs, all within the edit.
-            self.log_outcome(id, exchange, Significance::BODY_SIZE);
+            self.log_outcome(id, exchange, Significance::of_cause(Cause::Oversize));
         }
         let Phase::Draining(draining) = &exchange.phase else {
             return;

@@ -9,7 +9,7 @@ use crate::config::{Cause, Config, Profile};
 use crate::connection::{Connections, PoolId, Stock};
 use crate::host::{Host, MetricKind};
 use crate::policy::Rule;
-use crate::report::{COUNTERS, Conclusion, Counter, GAUGES, Gauge, Histogram, Kind, StatNames};
+use crate::report::{Conclusion, Counter, GAUGES, Gauge, Histogram, Kind, StatNames};
 
 /// The metrics of one scope: of the whole filter, or of a profile.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ struct Scope {
     gauges: Vec<Option<u32>>,
     histograms: Vec<Option<u32>>,
     /// What the host's counters do not have yet.
-    counted: [u32; COUNTERS.len()],
+    counted: [u32; Counter::ALL],
     /// This worker's share of each gauge: Envoy adds the workers up.
     gauged: [i64; GAUGES.len()],
 }
@@ -92,9 +92,9 @@ impl Metrics {
 
     /// A message without a profile was refused.
     pub(super) fn refused(&mut self) {
-        for counter in [Counter::Requests, Counter::Failed, Counter::FailedInternal] {
-            self.count(None, counter);
-        }
+        self.count(None, Counter::Requests);
+        self.count(None, Counter::Failed);
+        self.count_cause(None, Cause::Internal);
         self.is_due = true;
     }
 
@@ -146,7 +146,7 @@ impl Metrics {
 
     /// A scan failed. `open`: its message goes on all the same.
     pub(super) fn failed(&mut self, profile: &Profile, cause: Cause, open: bool) {
-        self.count(Some(profile), Counter::of_cause(cause));
+        self.count_cause(Some(profile), cause);
         if cause == Cause::Oversize {
             self.count(Some(profile), Counter::Oversize);
         }
@@ -213,9 +213,9 @@ impl Metrics {
                 sum.active = sum.active.saturating_add(stock.active);
                 sum.idle = sum.idle.saturating_add(stock.idle);
                 sum.pending = sum.pending.saturating_add(stock.pending);
-                scope.count(Counter::ConnectionsOpened, turnover.opened);
-                scope.count(Counter::ConnectionsReused, turnover.reused);
-                scope.count(Counter::ConnectionsClosed, turnover.closed);
+                scope.count(Counter::ConnectionsOpened.place(), turnover.opened);
+                scope.count(Counter::ConnectionsReused.place(), turnover.reused);
+                scope.count(Counter::ConnectionsClosed.place(), turnover.closed);
             }
             scope.gauge(host, sum);
         }
@@ -243,9 +243,17 @@ impl Metrics {
     }
 
     fn count(&mut self, profile: Option<&Profile>, counter: Counter) {
+        self.count_at(profile, counter.place());
+    }
+
+    fn count_cause(&mut self, profile: Option<&Profile>, cause: Cause) {
+        self.count_at(profile, Counter::place_of_cause(cause));
+    }
+
+    fn count_at(&mut self, profile: Option<&Profile>, place: usize) {
         self.news = true;
         for scope in self.scopes.iter_mut().filter(|scope| scope.covers(profile)) {
-            scope.count(counter, 1);
+            scope.count(place, 1);
         }
     }
 
@@ -291,7 +299,7 @@ impl Scope {
             counters: Vec::new(),
             gauges: Vec::new(),
             histograms: Vec::new(),
-            counted: [0; COUNTERS.len()],
+            counted: [0; Counter::ALL],
             gauged: [0; GAUGES.len()],
         };
         for (kind, name) in names.iter() {
@@ -327,8 +335,8 @@ impl Scope {
             .is_none_or(|(_, of_profile)| of_profile.contains(&pool))
     }
 
-    fn count(&mut self, counter: Counter, n: u32) {
-        if let Some(counted) = self.counted.get_mut(counter as usize) {
+    fn count(&mut self, place: usize, n: u32) {
+        if let Some(counted) = self.counted.get_mut(place) {
             *counted = counted.saturating_add(n);
         }
     }

@@ -1,16 +1,12 @@
 //! The page of a local reply: its status, fields and body, for HTTP and for gRPC.
 
 use super::exchange::Exchange;
-use crate::config::{Cause, PageValues, ReplyPage};
+use crate::config::{Cause, FailurePage, PageValues, ReplyPage};
 use crate::host::{Fields, Host};
 use crate::icap::{Direction, RequestHead};
 
-/// Statuses of gRPC (its core documentation, "Status codes and their use").
-const INVALID_ARGUMENT: u8 = 3;
+/// The status of a gRPC call that was blocked (gRPC's core documentation, "Status codes and their use").
 const PERMISSION_DENIED: u8 = 7;
-const RESOURCE_EXHAUSTED: u8 = 8;
-const INTERNAL: u8 = 13;
-const UNAVAILABLE: u8 = 14;
 
 /// How many characters of a threat's name, or of a request's identifier, the message of a gRPC status has at most.
 const GRPC_VALUE_CHARS: usize = 100;
@@ -36,35 +32,31 @@ impl Refusal {
     /// The profile's page, and the seconds for `Retry-After`; 0: no such header.
     fn of(self, exchange: &Exchange) -> (&ReplyPage, u32) {
         let profile = &exchange.profile;
-        match (self, exchange.direction) {
-            (Self::Blocked, _) => (&profile.block_response.page, 0),
-            (Self::Failed(Cause::Oversize), Direction::Request) => (&profile.too_large_response, 0),
-            (Self::Failed(Cause::BadRequest), Direction::Request) => {
-                (&profile.bad_request_response, 0)
-            }
-            // Too large a response is the application's doing, and a retry would get the same.
-            (Self::Failed(Cause::Oversize | Cause::Internal), _) => {
-                (&profile.fail_response.page, 0)
-            }
-            (Self::Failed(_), _) => (
-                &profile.fail_response.page,
-                profile.fail_response.retry_after_s,
-            ),
-        }
+        let Self::Failed(cause) = self else {
+            return (&profile.block_response.page, 0);
+        };
+        let told = cause.told(exchange.direction == Direction::Request);
+        let page = match told.page {
+            FailurePage::Fail => &profile.fail_response.page,
+            FailurePage::TooLarge => &profile.too_large_response,
+            FailurePage::BadRequest => &profile.bad_request_response,
+        };
+        let retry_after_s = if told.retry {
+            profile.fail_response.retry_after_s
+        } else {
+            0
+        };
+        (page, retry_after_s)
     }
 
     /// The gRPC status and its message.
     fn grpc(self, direction: Direction) -> (u8, &'static str) {
-        match (self, direction) {
-            (Self::Blocked, _) => (PERMISSION_DENIED, "blocked by the content scanner"),
-            (Self::Failed(Cause::Oversize), Direction::Request) => {
-                (RESOURCE_EXHAUSTED, "too large to be scanned")
+        match self {
+            Self::Blocked => (PERMISSION_DENIED, "blocked by the content scanner"),
+            Self::Failed(cause) => {
+                let told = cause.told(direction == Direction::Request);
+                (told.grpc_status, told.grpc_message)
             }
-            (Self::Failed(Cause::BadRequest), Direction::Request) => {
-                (INVALID_ARGUMENT, "can't be scanned")
-            }
-            (Self::Failed(Cause::Internal), _) => (INTERNAL, "could not be scanned"),
-            (Self::Failed(_), _) => (UNAVAILABLE, "could not be scanned"),
         }
     }
 }

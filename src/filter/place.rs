@@ -3,6 +3,7 @@
 use super::exchange::Exchange;
 use super::layout::Layout;
 use super::worker::Worker;
+use crate::config::Cause;
 use crate::host::{Host, HostResult};
 use crate::report::Significance;
 use crate::submission::OwnBody;
@@ -41,7 +42,7 @@ impl<H: Host> Worker<H> {
         }
         if exchange.layout.is_none() {
             // If Envoy's buffer has no room for the edit, Envoy sends a local reply and logs, all within the edit.
-            self.log_outcome(id, exchange, Significance::BODY_SIZE);
+            self.log_outcome(id, exchange, Significance::of_cause(Cause::Oversize));
         }
         let placed = self
             .host

@@ -120,18 +120,12 @@ pub fn local_response_fields(head: &ResponseHead) -> Fields {
 
 /// The value of the first field of that name.
 pub fn find<'a>(fields: &'a Fields, name: &str) -> Option<&'a [u8]> {
-    fields
-        .iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
-        .map(|(_, value)| value)
+    fields.named(name.as_bytes()).next()
 }
 
 /// The values of all fields of that name, joined with commas as Envoy joins them.
 pub(super) fn all<'a>(fields: &'a Fields, name: &str) -> Option<Cow<'a, [u8]>> {
-    let mut values = fields
-        .iter()
-        .filter(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
-        .map(|(_, value)| value);
+    let mut values = fields.named(name.as_bytes());
     let mut joined = Cow::Borrowed(values.next()?);
     for value in values {
         let joined = joined.to_mut();

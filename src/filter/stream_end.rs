@@ -202,7 +202,7 @@ impl<H: Host> Worker<H> {
         let direction = exchange.direction;
         if !pieces.is_empty() {
             // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
-            self.log_outcome(id, exchange, Significance::BODY_SIZE);
+            self.log_outcome(id, exchange, Significance::of_cause(Cause::Oversize));
         }
         let put = self
             .host

@@ -63,10 +63,23 @@ impl Fields {
 
     /// Names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
-        let of = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
         self.places
             .iter()
-            .map(move |place| (of(&place.name), of(&place.value)))
+            .map(|place| (self.at(&place.name), self.at(&place.value)))
+    }
+
+    /// The values of the fields of that name, in any case, in order.
+    pub fn named<'f>(&'f self, name: &[u8]) -> impl Iterator<Item = &'f [u8]> {
+        // Most names differ in their lengths already.
+        self.places
+            .iter()
+            .filter(move |place| place.name.len() == name.len())
+            .filter(move |place| self.at(&place.name).eq_ignore_ascii_case(name))
+            .map(|place| self.at(&place.value))
+    }
+
+    fn at(&self, range: &Range<usize>) -> &[u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
     }
 
     /// Keeps the fields whose name `keep` accepts.
@@ -80,6 +93,10 @@ impl Fields {
 impl FieldList for Fields {
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         self.iter()
+    }
+
+    fn values<'f>(&'f self, name: &'f [u8]) -> impl Iterator<Item = &'f [u8]> {
+        self.named(name)
     }
 }
 

@@ -13,6 +13,13 @@ use super::fields::is_token;
 pub trait FieldList {
     /// Names and values, in order.
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone;
+
+    /// The values of the fields of that name, in any case, in order.
+    fn values<'f>(&'f self, name: &'f [u8]) -> impl Iterator<Item = &'f [u8]> {
+        self.fields()
+            .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
 }
 
 impl FieldList for Vec<(Vec<u8>, Vec<u8>)> {
@@ -150,9 +157,11 @@ pub fn encode_response_head(fields: &impl FieldList) -> Result<Vec<u8>, EncodeEr
 /// An encoded head, with a `Content-Length` added where `length` is known and the head has none.
 pub fn with_length(head: &[u8], length: Option<u64>) -> Cow<'_, [u8]> {
     let names_length = || {
-        head.split(|b| *b == b'\n').any(|line| {
-            let name = line.split(|b| *b == b':').next().unwrap_or_default();
-            name.eq_ignore_ascii_case(b"content-length")
+        memchr::memchr_iter(b'\n', head).any(|end| {
+            const NAME: &[u8] = b"content-length:";
+            let line = end.checked_add(1).and_then(|line| head.get(line..));
+            let name = line.and_then(|line| line.get(..NAME.len()));
+            name.is_some_and(|name| name.eq_ignore_ascii_case(NAME))
         })
     };
     match (length, head.strip_suffix(b"\r\n")) {
@@ -201,7 +210,7 @@ fn check(name: &[u8], value: &[u8]) -> Result<(), EncodeError> {
             found: Snippet::new(name),
         });
     }
-    if value.iter().any(|b| matches!(b, b'\r' | b'\n' | 0)) {
+    if memchr::memchr3(b'\r', b'\n', 0, value).is_some() {
         return Err(EncodeError::FieldValue {
             name: Snippet::new(name),
         });
@@ -212,7 +221,8 @@ fn check(name: &[u8], value: &[u8]) -> Result<(), EncodeError> {
 /// The field names in `Connection`, lower case. Fields that describe the message itself stay: the application sees
 /// them in spite of `Connection`, so a client must not hide them from the scanner.
 fn named_by_connection(fields: &impl FieldList) -> BTreeSet<Vec<u8>> {
-    all(fields, b"connection")
+    fields
+        .values(b"connection")
         .flat_map(|value| value.split(|b| *b == b','))
         .map(|name| name.trim_ascii().to_ascii_lowercase())
         .filter(|name| {
@@ -225,10 +235,10 @@ fn named_by_connection(fields: &impl FieldList) -> BTreeSet<Vec<u8>> {
 
 /// The value of `Content-Length` if it is one number, which may be repeated.
 fn content_length(fields: &impl FieldList) -> Option<&[u8]> {
-    if all(fields, b"transfer-encoding").next().is_some() {
+    if fields.values(b"transfer-encoding").next().is_some() {
         return None;
     }
-    let mut values = all(fields, b"content-length").map(<[u8]>::trim_ascii);
+    let mut values = fields.values(b"content-length").map(<[u8]>::trim_ascii);
     let first = values.next()?;
     let number = !first.is_empty() && first.iter().all(u8::is_ascii_digit);
     (number && values.all(|other| other == first)).then_some(first)
@@ -236,22 +246,15 @@ fn content_length(fields: &impl FieldList) -> Option<&[u8]> {
 
 /// Joins the cookies: HTTP/2 may split them over several fields, HTTP/1.1 may not (RFC 9113 section 8.2.3).
 fn joined_cookies(fields: &impl FieldList) -> Vec<u8> {
-    let cookies: Vec<&[u8]> = all(fields, b"cookie").collect();
+    let cookies: Vec<&[u8]> = fields.values(b"cookie").collect();
     cookies.join(b"; ".as_slice())
-}
-
-fn all<'a>(fields: &'a impl FieldList, name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-    fields
-        .fields()
-        .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value)
 }
 
 fn pseudo<'a>(
     fields: &'a impl FieldList,
     name: &'static str,
 ) -> Result<Option<&'a [u8]>, EncodeError> {
-    let mut values = all(fields, name.as_bytes());
+    let mut values = fields.values(name.as_bytes());
     let first = values.next();
     if values.next().is_some() {
         return Err(EncodeError::Duplicate { name });

@@ -121,8 +121,13 @@ fn is_boundary(byte: u8) -> bool {
 
 /// Whether `text` contains `word`, in any case. `word` is in lower case.
 fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len())
-        .any(|w| w.eq_ignore_ascii_case(word))
+    let Some(first) = word.first() else {
+        return true;
+    };
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|at| {
+        let found = text.get(at..).and_then(|rest| rest.get(..word.len()));
+        found.is_some_and(|found| found.eq_ignore_ascii_case(word))
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::Outcome;
 use super::metrics::{Metric, row};
 use crate::config::Cause;
 
-/// The counters.
+/// What is counted beside the causes of failures, each of which has a counter too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "COUNTERS says what each means")]
 pub enum Counter {
@@ -15,13 +15,6 @@ pub enum Counter {
     Failed,
     Disabled,
     FailedOpen,
-    FailedConnection,
-    FailedTimeout,
-    FailedProtocol,
-    FailedServerError,
-    FailedOverload,
-    FailedInternal,
-    FailedOversize,
     Slow,
     Oversize,
     Retries,
@@ -33,8 +26,6 @@ pub enum Counter {
     Aborted,
     IstagChanged,
     SelftestFailed,
-    FailedBadRequest,
-    FailedUnscannable,
     WouldBlock,
     WouldModify,
     WouldFail,
@@ -58,24 +49,28 @@ impl Counter {
         }
     }
 
-    /// The counter of a failure cause.
-    pub fn of_cause(cause: Cause) -> Self {
-        match cause {
-            Cause::Connection => Self::FailedConnection,
-            Cause::Timeout => Self::FailedTimeout,
-            Cause::Protocol => Self::FailedProtocol,
-            Cause::ServerError => Self::FailedServerError,
-            Cause::Overload => Self::FailedOverload,
-            Cause::Internal => Self::FailedInternal,
-            Cause::Oversize => Self::FailedOversize,
-            Cause::BadRequest => Self::FailedBadRequest,
-            Cause::Unscannable => Self::FailedUnscannable,
-        }
+    /// Its place among all counters.
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+
+    /// The place of the counter of a cause: they stand behind the others.
+    pub const fn place_of_cause(cause: Cause) -> usize {
+        COUNTERS.len() + cause as usize
+    }
+
+    /// How many counters there are, those of causes among them.
+    pub const ALL: usize = COUNTERS.len() + Cause::ALL.len();
+
+    /// The names of all counters, in their places.
+    pub(super) fn names() -> impl Iterator<Item = &'static str> {
+        let causes = Cause::ALL.iter().map(|cause| cause.row().counter);
+        COUNTERS.iter().map(|counter| counter.name).chain(causes)
     }
 }
 
-/// Every counter, in the order of [`Counter`].
-pub const COUNTERS: [Metric<Counter>; 33] = [
+/// The counters that are not those of a cause, in the order of [`Counter`].
+pub const COUNTERS: [Metric<Counter>; 24] = [
     row(
         Counter::Requests,
         "requests",
@@ -124,55 +119,6 @@ pub const COUNTERS: [Metric<Counter>; 33] = [
         "requests",
         "Failed, and forwarded unscanned because the profile says so.",
         "Any growth: unscanned content reaches the application.",
-    ),
-    row(
-        Counter::FailedConnection,
-        "failed.connection",
-        "requests",
-        "Failed: no connection to the ICAP server, or it was lost.",
-        "Any lasting growth: the server or the way to it is down.",
-    ),
-    row(
-        Counter::FailedTimeout,
-        "failed.timeout",
-        "requests",
-        "Failed: the server took longer than `response_timeout_ms`.",
-        "Any lasting growth: the server is too slow or has too few workers.",
-    ),
-    row(
-        Counter::FailedProtocol,
-        "failed.protocol",
-        "requests",
-        "Failed: the server's ICAP response could not be read.",
-        "Any growth: the peer is no ICAP server, or the server has a fault.",
-    ),
-    row(
-        Counter::FailedServerError,
-        "failed.server_error",
-        "requests",
-        "Failed: the server sent an error that is no verdict.",
-        "Any lasting growth: see the reason in icap_log.",
-    ),
-    row(
-        Counter::FailedOverload,
-        "failed.overload",
-        "requests",
-        "Failed: more than `max_pending` requests waited for a connection.",
-        "Any growth: raise `max_connections` or add servers.",
-    ),
-    row(
-        Counter::FailedInternal,
-        "failed.internal",
-        "requests",
-        "Failed: a fault of the filter or of its set-up.",
-        "Any growth: see Envoy's log.",
-    ),
-    row(
-        Counter::FailedOversize,
-        "failed.oversize",
-        "requests",
-        "Failed: the body is larger than the profile's buffer.",
-        "Growth: uploads are refused or unscanned for their size.",
     ),
     row(
         Counter::Slow,
@@ -250,20 +196,6 @@ pub const COUNTERS: [Metric<Counter>; 33] = [
         "tests",
         "The server did not block the EICAR test file of the self-test.",
         "Any: the scanner does not scan.",
-    ),
-    row(
-        Counter::FailedBadRequest,
-        "failed.bad_request",
-        "requests",
-        "Refused with 400: what the client sent can't be shown to a scanner.",
-        "Growth: a broken client, or an attack.",
-    ),
-    row(
-        Counter::FailedUnscannable,
-        "failed.unscannable",
-        "requests",
-        "The server can't look into the content: blocked, unless `fail_action_by_cause` opens this cause.",
-        "Growth: users who send protected files, or an attack that hides in archives.",
     ),
     row(
         Counter::WouldBlock,

@@ -119,9 +119,43 @@ fn write_text(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Most of a log is ASCII that needs no escape. Such runs are found by bytes and copied whole.
+/// Whether a byte stands for itself: printable ASCII but for the quote and the backslash.
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
+}
+
+/// Whether all eight bytes are plain, by arithmetic on the eight at once: most of a log is.
+fn are_plain(bytes: [u8; 8]) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let word = u64::from_le_bytes(bytes);
+    // A byte of `below` has its high bit set where the byte of `word` is below the limit. Above the lowest such byte a bit may be
+    // set without cause, which does no harm: the bytes are then looked at one by one.
+    let below = |word: u64, limit: u8| word.wrapping_sub(ONES.wrapping_mul(u64::from(limit)));
+    let equal = |byte: u8| below(word ^ ONES.wrapping_mul(u64::from(byte)), 1);
+    let special = below(word, b' ') | equal(b'"') | equal(b'\\') | equal(0x7f) | word;
+    special & HIGH == 0
+}
+
+/// How many bytes at the front of a text are plain.
+fn plain_bytes(text: &str) -> usize {
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let Some(special) = words.iter().position(|word| !are_plain(*word)) else {
+        // Most names and numbers are shorter than eight bytes: blanks stand in for the rest.
+        let mut last = [b' '; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        return match are_plain(last) {
+            true => text.len(),
+            false => words.len().saturating_mul(8).saturating_add(plain_in(rest)),
+        };
+    };
+    let word = words.get(special).map(plain_in).unwrap_or_default();
+    special.saturating_mul(8).saturating_add(word)
+}
+
+fn plain_in(bytes: impl AsRef<[u8]>) -> usize {
+    let plain = bytes.as_ref().iter().take_while(|byte| is_plain(**byte));
+    plain.count()
 }
 
 /// Beyond RFC 8259, C1 controls, DEL and the Unicode line breaks are escaped too: terminals and line readers would
@@ -129,9 +163,7 @@ fn is_plain(byte: u8) -> bool {
 fn escape(out: &mut String, text: &str) {
     let mut rest = text;
     loop {
-        let plain = rest.bytes().position(|byte| !is_plain(byte));
-        let Some((run, special)) = plain.and_then(|plain| rest.split_at_checked(plain)) else {
-            out.push_str(rest);
+        let Some((run, special)) = rest.split_at_checked(plain_bytes(rest)) else {
             return;
         };
         out.push_str(run);
@@ -170,6 +202,17 @@ mod tests {
         });
         let expected = r#"{"b":18446744,"a":["x","y"],"c":{"d":"x"},"e":{},"f":[{"g":true},{"g":false}],"h":"7"}"#;
         assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn each_byte_is_plain_or_not_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for at in 0..8 {
+                let mut bytes = *b"abcdefgh";
+                bytes[at] = byte;
+                assert_eq!(are_plain(bytes), is_plain(byte), "{byte} at {at}");
+            }
+        }
     }
 
     #[test]

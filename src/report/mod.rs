@@ -24,6 +24,6 @@ pub use icap_log::{IcapLog, PartName, ScanRecord, TrailerNames};
 pub use limiter::{INTERVAL_MS, Limiter};
 pub use line::{MAX_FOREIGN_BYTES, MAX_LINE_BYTES, fit_for_log, foreign, keep_out_of_lines};
 pub use metrics::{GAUGES, Gauge, HISTOGRAMS, Histogram, Metric};
-pub use outcome::{Conclusion, Outcome, Significance, cause_name};
+pub use outcome::{Conclusion, Outcome, Significance};
 pub use redact::{MAX_HEADERS_TEXT_BYTES, redact_headers};
 pub use stat_names::{Kind, STATS_TAG_REGEX, StatNames};

@@ -83,9 +83,15 @@ impl Conclusion {
     }
 }
 
-/// Why an entry deserves attention: a set of reasons.
+/// Why an entry deserves attention: a set of reasons. One bit is for each that is no failure, then one for each cause, which
+/// causes of the same significance share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Significance(u16);
+
+/// How many reasons are no failures.
+const VERDICTS: usize = 3;
+
+const _: () = assert!(VERDICTS + Cause::ALL.len() <= 16, "a reason is a bit");
 
 impl Significance {
     /// No reason.
@@ -94,48 +100,20 @@ impl Significance {
     pub const MODIFIED: Self = Self(1);
     /// The message was blocked.
     pub const BLOCKED: Self = Self(1 << 1);
-    /// The body was larger than the profile's buffer.
-    pub const BODY_SIZE: Self = Self(1 << 2);
-    /// The server took longer than `response_timeout_ms`.
-    pub const TIMED_OUT: Self = Self(1 << 3);
-    /// The server could not be reached, or the connection was lost.
-    pub const CONNECTION_ERROR: Self = Self(1 << 4);
-    /// An error status, or an ICAP response that could not be read.
-    pub const SERVER_ERROR: Self = Self(1 << 5);
-    /// Too many requests were waiting.
-    pub const OVERLOAD: Self = Self(1 << 6);
-    /// A fault of the filter.
-    pub const FAILED: Self = Self(1 << 7);
     /// The scan took longer than `slow_response_warning_threshold_ms`.
-    pub const SLOW: Self = Self(1 << 8);
-    /// The client's message can't be shown to a scanner.
-    pub const BAD_REQUEST: Self = Self(1 << 9);
-    /// The server can't look into the content.
-    pub const UNSCANNABLE: Self = Self(1 << 10);
-
-    const NAMES: [(Self, &'static str); 11] = [
-        (Self::MODIFIED, "ADF_ICAP_MODIFIED"),
-        (Self::BLOCKED, "ADF_ICAP_BLOCKED"),
-        (Self::BODY_SIZE, "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED"),
-        (Self::TIMED_OUT, "ADF_ICAP_TIMEDOUT"),
-        (Self::CONNECTION_ERROR, "ADF_ICAP_CONNECTION_ERROR"),
-        (Self::SERVER_ERROR, "ADF_ICAP_SERVER_ERROR"),
-        (Self::OVERLOAD, "ADF_ICAP_OVERLOAD"),
-        (Self::BAD_REQUEST, "ADF_ICAP_BAD_REQUEST"),
-        (Self::UNSCANNABLE, "ADF_ICAP_UNSCANNABLE"),
-        (Self::FAILED, "ADF_ICAP_FAILED"),
-        (Self::SLOW, "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME"),
-    ];
+    pub const SLOW: Self = Self(1 << 2);
 
     /// The significance of an outcome. `cause` counts for [`Outcome::Failed`], and for [`Outcome::Blocked`] if it is
     /// [`Cause::Unscannable`]. `slow` does not count for a failure, whose cause says what went wrong.
     pub fn of(outcome: Outcome, cause: Option<Cause>, slow: bool) -> Self {
         let conclusion = match outcome {
-            Outcome::Failed => return cause.map_or(Self::FAILED, Self::of_cause),
+            Outcome::Failed => return Self::of_cause(cause.unwrap_or(Cause::Internal)),
             Outcome::Disabled => return Self::NONE,
             Outcome::Passed => Self::NONE,
             Outcome::Modified => Self::MODIFIED,
-            Outcome::Blocked if cause == Some(Cause::Unscannable) => Self::UNSCANNABLE,
+            Outcome::Blocked if cause == Some(Cause::Unscannable) => {
+                Self::of_cause(Cause::Unscannable)
+            }
             Outcome::Blocked => Self::BLOCKED,
         };
         if slow {
@@ -147,21 +125,31 @@ impl Significance {
 
     /// The significance of a failure.
     pub fn of_cause(cause: Cause) -> Self {
-        match cause {
-            Cause::Connection => Self::CONNECTION_ERROR,
-            Cause::Timeout => Self::TIMED_OUT,
-            Cause::Protocol | Cause::ServerError => Self::SERVER_ERROR,
-            Cause::Overload => Self::OVERLOAD,
-            Cause::Internal => Self::FAILED,
-            Cause::Oversize => Self::BODY_SIZE,
-            Cause::BadRequest => Self::BAD_REQUEST,
-            Cause::Unscannable => Self::UNSCANNABLE,
-        }
+        let first = Cause::of_significance(cause.row().significance);
+        Self::bit(first.unwrap_or(cause))
+    }
+
+    const fn bit(cause: Cause) -> Self {
+        Self(1 << (VERDICTS + cause as usize))
+    }
+
+    /// Every reason with its name in icap_log. Of causes that share one, the first alone ever counts.
+    fn all() -> impl Iterator<Item = (Self, &'static str)> {
+        let failures = Cause::ALL
+            .iter()
+            .map(|cause| (Self::bit(*cause), cause.row().significance));
+        [
+            (Self::MODIFIED, "ADF_ICAP_MODIFIED"),
+            (Self::BLOCKED, "ADF_ICAP_BLOCKED"),
+        ]
+        .into_iter()
+        .chain(failures)
+        .chain([(Self::SLOW, "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME")])
     }
 
     /// The significance with this name in icap_log; [`NONE`](Self::NONE) for an unknown name.
     pub fn named(name: &str) -> Self {
-        let known = Self::NAMES.into_iter().find(|(_, known)| *known == name);
+        let known = Self::all().find(|(_, known)| *known == name);
         known.map_or(Self::NONE, |(flag, _)| flag)
     }
 
@@ -183,25 +171,9 @@ impl Significance {
 
     /// The names in icap_log, the outcome first.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES
-            .into_iter()
+        Self::all()
             .filter(move |(flag, _)| self.0 & flag.0 != 0)
             .map(|(_, name)| name)
-    }
-}
-
-/// The name of a cause in `fail_action_by_cause` and in the metrics `failed.<cause>`.
-pub fn cause_name(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Connection => "connection",
-        Cause::Timeout => "timeout",
-        Cause::Protocol => "protocol",
-        Cause::ServerError => "server_error",
-        Cause::Overload => "overload",
-        Cause::Internal => "internal",
-        Cause::Oversize => "oversize",
-        Cause::BadRequest => "bad_request",
-        Cause::Unscannable => "unscannable",
     }
 }
 
@@ -234,7 +206,7 @@ mod tests {
                 let got = Significance::of(Outcome::Failed, Some(cause), slow);
                 assert_eq!(names(got), [significance]);
             }
-            assert_eq!(cause_name(cause), name);
+            assert_eq!(cause.as_str(), name);
         }
         let unknown = Significance::of(Outcome::Failed, None, false);
         assert_eq!(names(unknown), ["ADF_ICAP_FAILED"]);
@@ -294,7 +266,7 @@ mod tests {
 
     #[test]
     fn transactions_add_up() {
-        let both = Significance::CONNECTION_ERROR.with(Significance::BLOCKED);
+        let both = Significance::of_cause(Cause::Connection).with(Significance::BLOCKED);
         assert_eq!(
             names(both),
             ["ADF_ICAP_BLOCKED", "ADF_ICAP_CONNECTION_ERROR"]

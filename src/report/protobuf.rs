@@ -53,13 +53,31 @@ impl Struct {
         });
     }
 
+    /// The tag and the length before a length-delimited field.
+    fn announce(&mut self, field: u8, len: usize) {
+        self.out.push(tag(field, DELIMITED));
+        match u8::try_from(len) {
+            Ok(short @ ..0x80) => self.out.push(short),
+            _ => {
+                let (length, bytes) = varint(len);
+                let length = length.get(..bytes).unwrap_or_default();
+                self.out.extend_from_slice(length);
+            }
+        }
+    }
+
     /// A length-delimited field with known content.
     fn bytes(&mut self, field: u8, bytes: &[u8]) {
-        let (length, length_bytes) = varint(bytes.len());
-        self.out.push(tag(field, DELIMITED));
-        self.out
-            .extend_from_slice(length.get(..length_bytes).unwrap_or_default());
+        self.announce(field, bytes.len());
         self.out.extend_from_slice(bytes);
+    }
+
+    /// An entry of the map of fields whose value has `len` bytes, which the caller adds.
+    fn entry_of(&mut self, name: &str, len: usize) {
+        let value = announced(len);
+        self.announce(1, announced(name.len()).saturating_add(value));
+        self.bytes(1, name.as_bytes());
+        self.announce(2, len);
     }
 
     fn list<T>(
@@ -80,7 +98,8 @@ impl Struct {
 
 impl Object for Struct {
     fn text(&mut self, name: &str, text: &str) {
-        self.entry(name, |value| value.bytes(3, text.as_bytes()));
+        self.entry_of(name, announced(text.len()));
+        self.bytes(3, text.as_bytes());
     }
 
     fn displayed(&mut self, name: &str, value: impl Display) {
@@ -94,18 +113,16 @@ impl Object for Struct {
 
     #[expect(clippy::cast_precision_loss, reason = "below 2^53 by definition")]
     fn number(&mut self, name: &str, number: u64) {
-        self.entry(name, |value| {
-            value.out.push(tag(2, FIXED64));
-            value.out.extend_from_slice(&(number as f64).to_le_bytes());
-        });
+        let bytes = (number as f64).to_le_bytes();
+        self.entry_of(name, bytes.len().saturating_add(1));
+        self.out.push(tag(2, FIXED64));
+        self.out.extend_from_slice(&bytes);
     }
 
     fn truth(&mut self, name: &str, truth: bool) {
-        self.entry(name, |value| {
-            value
-                .out
-                .extend_from_slice(&[tag(4, VARINT), u8::from(truth)]);
-        });
+        let value = [tag(4, VARINT), u8::from(truth)];
+        self.entry_of(name, value.len());
+        self.out.extend_from_slice(&value);
     }
 
     fn object(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
@@ -130,6 +147,17 @@ impl Object for Struct {
 
 fn tag(field: u8, wire_type: u8) -> u8 {
     field << 3 | wire_type
+}
+
+/// How many bytes a length-delimited field takes whose content has `len`.
+fn announced(len: usize) -> usize {
+    let mut varint = 1_usize;
+    let mut rest = len >> 7;
+    while rest > 0 {
+        varint = varint.saturating_add(1);
+        rest >>= 7;
+    }
+    len.saturating_add(varint).saturating_add(1)
 }
 
 /// The most bytes of a varint of 64 bits.

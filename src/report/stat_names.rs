@@ -1,6 +1,6 @@
 //! The names of the metrics in Envoy.
 
-use super::counters::COUNTERS;
+use super::counters::Counter;
 use super::metrics::{GAUGES, HISTOGRAMS};
 use crate::config::stat_name;
 
@@ -50,7 +50,7 @@ impl StatNames {
     /// Every full name with its kind: counters, gauges, and for a profile the histograms, each in the order of their
     /// table. Envoy adds the prefix `wasmcustom.`.
     pub fn iter(&self) -> impl Iterator<Item = (Kind, String)> {
-        let counters = COUNTERS.iter().map(|m| (Kind::Counter, m.name));
+        let counters = Counter::names().map(|name| (Kind::Counter, name));
         let gauges = GAUGES.iter().map(|m| (Kind::Gauge, m.name));
         let of_profile = self.prefix != ROOT;
         let histograms = HISTOGRAMS

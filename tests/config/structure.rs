@@ -328,7 +328,7 @@ fn the_summary_names_what_is_in_force_and_no_secret() {
         "pool",
         "icap://h/av",
         "X-Key",
-        "fails open on connection",
+        "fails open on timeout, connection",
         "monitors only: nothing is blocked",
         "all: every request → scanned by av and enforced",
     ] {

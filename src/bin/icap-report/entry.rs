@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::icap_log::{IcapLog, Transaction};
 use crate::loose::Loose;
+use icap_filter::config::Cause;
 
 /// Stands for the outcome of a request without icap_log: the filter never saw it.
 pub(crate) const UNSEEN: &str = "NO_ICAP_LOG";
@@ -253,17 +254,9 @@ impl Entry<'_> {
     fn cause(&self) -> &'static str {
         let Some(log) = &self.log else { return "" };
         let cause = log.significance.iter().find_map(|name| {
-            Some(match name.text() {
-                "ADF_ICAP_UNSCANNABLE" => "unscannable",
-                "ADF_ICAP_BAD_REQUEST" => "bad_request",
-                "ADF_ICAP_TIMEDOUT" => "timeout",
-                "ADF_ICAP_CONNECTION_ERROR" => "connection",
-                "ADF_ICAP_OVERLOAD" => "overload",
-                "ADF_ICAP_FAILED" => "internal",
-                "ADF_ICAP_BODY_SIZE_BIGGER_THAN_CONFIGURED" => "oversize",
-                "ADF_ICAP_SERVER_ERROR" if self.is_unreadable() => "protocol",
-                "ADF_ICAP_SERVER_ERROR" => "server_error",
-                _ => return None,
+            Some(match Cause::of_significance(name.text())? {
+                Cause::Protocol if !self.is_unreadable() => Cause::ServerError.as_str(),
+                cause => cause.as_str(),
             })
         });
         match (log.action.text(), cause) {

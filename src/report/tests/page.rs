@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::super::{
-    COUNTERS, Counter, GAUGES, HISTOGRAMS, Kind, Metric, STATS_TAG_REGEX, StatNames, cause_name,
+    COUNTERS, Counter, GAUGES, HISTOGRAMS, Kind, Metric, STATS_TAG_REGEX, StatNames,
 };
 use crate::config::Cause;
 
@@ -64,6 +64,14 @@ fn rows<Id>(page: &mut String, kind: &str, table: &[Metric<Id>]) {
 fn page() -> String {
     let mut page = TOP.replace("@REGEX@", STATS_TAG_REGEX);
     rows(&mut page, "counter", &COUNTERS);
+    for row in Cause::ALL.iter().map(|cause| cause.row()) {
+        writeln!(
+            page,
+            "| `{}` | counter | requests | {} | {} |",
+            row.counter, row.counted_when, row.look_when
+        )
+        .unwrap();
+    }
     rows(&mut page, "gauge", &GAUGES);
     rows(&mut page, "histogram", &HISTOGRAMS);
     page
@@ -98,25 +106,19 @@ fn an_id_is_its_place() {
 
 #[test]
 fn each_cause_counts_under_its_own_name() {
-    for cause in [
-        Cause::Connection,
-        Cause::Timeout,
-        Cause::Protocol,
-        Cause::ServerError,
-        Cause::Overload,
-        Cause::Internal,
-        Cause::Oversize,
-        Cause::BadRequest,
-    ] {
-        let name = COUNTERS[Counter::of_cause(cause) as usize].name;
-        assert_eq!(name, format!("failed.{}", cause_name(cause)));
+    let names: Vec<&str> = Counter::names().collect();
+    assert_eq!(names.len(), Counter::ALL);
+    for (place, cause) in Cause::ALL.iter().enumerate() {
+        assert_eq!(*cause as usize, place);
+        let name = names[Counter::place_of_cause(*cause)];
+        assert_eq!(name, format!("failed.{}", cause.as_str()));
     }
 }
 
 #[test]
 fn full_names() {
     let names: Vec<_> = StatNames::total().iter().collect();
-    assert_eq!(names.len(), COUNTERS.len() + GAUGES.len());
+    assert_eq!(names.len(), Counter::ALL + GAUGES.len());
     assert_eq!(names[0], (Kind::Counter, "icap_filter.requests".to_owned()));
     let mut distinct: Vec<&String> = names.iter().map(|(_, name)| name).collect();
     distinct.sort();
@@ -124,10 +126,7 @@ fn full_names() {
     assert_eq!(distinct.len(), names.len());
 
     let names: Vec<_> = StatNames::of_profile("a.b c/ü-1_").iter().collect();
-    assert_eq!(
-        names.len(),
-        COUNTERS.len() + GAUGES.len() + HISTOGRAMS.len()
-    );
+    assert_eq!(names.len(), Counter::ALL + GAUGES.len() + HISTOGRAMS.len());
     assert_eq!(
         names[0],
         (

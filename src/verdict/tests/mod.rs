@@ -5,112 +5,37 @@ mod products;
 mod upload;
 mod vendors;
 
-use std::rc::Rc;
-
-use crate::config::{
-    BlockResponse, ClientIpSource, Enforcement, FailAction, FailActions, FailResponse,
-    HonorTransferIgnore, OptionsConfig, Profile, RangeRequests, ReplyPage, Secrets, SelfTestConfig,
-    SendWhen, ServiceUrl, ShownForm, Streams, Trailers, UserEncoding,
-};
+use crate::config::{PluginConfig, Profile, parse};
 use crate::icap::{Headers, HttpHead, RequestHead, ResponseHead};
-use crate::product::{ShownAs, Vendor};
 
 use super::{BodyChange, IcapResponseView, Judgement, Rest, Scan, judge, judge_head};
 
-fn page(status: u16) -> ReplyPage {
-    ReplyPage {
-        status,
-        content_type: "text/plain".to_owned(),
-        body: String::new(),
-    }
+/// A profile for that product, whose failures are closed.
+pub(crate) fn profile(vendor: &str) -> Profile {
+    profile_with(vendor, serde_json::json!({}))
 }
 
-pub(crate) fn profile(vendor: &str) -> Profile {
-    let name: Rc<str> = Rc::from("av");
-    Profile {
-        name: Rc::clone(&name),
-        cluster: Rc::clone(&name),
-        response_cluster: None,
-        service: ServiceUrl {
-            authority: "icap.example.net:1344".to_owned(),
-            path: "/avscan".to_owned(),
-            scheme: "icap",
-        },
-        response_service: None,
-        scan_requests_as: ShownAs::Request,
-        vendor: Vendor::named(vendor).unwrap(),
-        pool_name: name,
-        pool_uuid: None,
-        request_buffer_bytes: 1024,
-        response_buffer_bytes: 1024,
-        preview_bytes: None,
-        preview_insisted: false,
-        allow_204: true,
-        response_timeout_ms: 1000,
-        body_progress_timeout_ms: 1000,
-        upload_preempt_ms: 0,
-        quarantine: false,
-        slow_threshold_ms: 100,
-        fail_actions: FailActions {
-            connection: FailAction::Closed,
-            timeout: FailAction::Closed,
-            protocol: FailAction::Closed,
-            server_error: FailAction::Closed,
-            overload: FailAction::Closed,
-            internal: FailAction::Closed,
-            oversize: FailAction::Closed,
-            oversize_response: FailAction::Closed,
-            unscannable: FailAction::Closed,
-        },
-        streams: Streams::default(),
-        enforcement: Enforcement::Enforce,
-        max_connections: 1,
-        max_pending: 1,
-        idle_timeout_ms: 1000,
-        max_requests_per_connection: 1,
-        max_connection_age_ms: 1000,
-        client_ip_source: ClientIpSource::Downstream,
-        send_client_ip: SendWhen::Never,
-        send_server_ip: SendWhen::Never,
-        authenticated_user_header: None,
-        authenticated_user_scheme: "Local".to_owned(),
-        authenticated_user_encoding: UserEncoding::Base64,
-        authenticated_user_icap_header: "X-Authenticated-User".to_owned(),
-        authorization: None,
-        secrets: Secrets::default(),
-        icap_headers: Vec::new(),
-        verdict_headers: Vec::new(),
-        pass_requires: Vec::new(),
-        require_content_length: false,
-        honor_transfer_ignore: HonorTransferIgnore::Responses,
-        decode_content_encoding: false,
-        trailers: Trailers::Forward,
-        range_requests: RangeRequests::Pass,
-        multipart: ShownForm::Parts,
-        multipart_parallel: 4,
-        extract: crate::extract::Extractors::default(),
-        options: OptionsConfig {
-            enabled: false,
-            default_ttl_s: 60,
-        },
-        self_test: SelfTestConfig {
-            enabled: false,
-            interval_minutes: 60,
-            fail_profile: false,
-        },
-        block_response: BlockResponse {
-            use_server_response: true,
-            keep_server_status: true,
-            page: page(403),
-        },
-        too_large_response: page(413),
-        fail_response: FailResponse {
-            page: page(503),
-            retry_after_s: 0,
-        },
-        bad_request_response: page(400),
-        early_reply_discard_bytes: 0,
-        early_reply_delay_ms: 0,
+/// The same, with other values for some attributes.
+fn profile_with(vendor: &str, attributes: serde_json::Value) -> Profile {
+    let mut profile = serde_json::json!({
+        "name": "av",
+        "cluster": "av",
+        "service_url": "icap://icap.example.net:1344/avscan",
+        "vendor": vendor,
+        "scan_requests_as": "reqmod",
+        "request_buffer_size_kb": 1,
+        "response_buffer_size_kb": 1,
+        "enable_preview": false,
+        "multipart": "parts",
+        "options": {"enabled": false},
+        "fail_response": {"retry_after_s": 0},
+    });
+    let fields = profile.as_object_mut().unwrap();
+    fields.extend(attributes.as_object().unwrap().clone());
+    let config = serde_json::json!({"profiles": [profile]}).to_string();
+    match parse(config.as_bytes()) {
+        Ok(PluginConfig::Filter(config)) => Profile::clone(&config.profiles[0]),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -7,9 +7,10 @@ mod rows;
 use std::collections::HashSet;
 
 use rows::{Outcome, ROWS, Row, To};
+use serde_json::json;
 
 use super::super::{BodyChange, IcapResponseView, Judgement, Scan, Verdict, judge};
-use super::profile;
+use super::{profile, profile_with};
 use crate::config::{Cause, FailAction};
 use crate::icap::{Event, Headers, HttpHead, IcapResponseParser, Limits, ResponseHead};
 use crate::product::PRODUCTS;
@@ -101,9 +102,11 @@ fn every_product_has_responses_that_pass_and_that_block() {
 
 #[test]
 fn only_its_own_cause_opens_what_a_server_cant_look_into() {
-    let mut profile = profile("symantec_content_analysis");
-    profile.fail_actions.server_error = FailAction::Open;
-    assert_eq!(profile.fail_action(Cause::Unscannable), FailAction::Closed);
-    profile.fail_actions.unscannable = FailAction::Open;
-    assert_eq!(profile.fail_action(Cause::Unscannable), FailAction::Open);
+    let of = |attributes| profile_with("symantec_content_analysis", attributes);
+    let open = of(json!({"fail_action": "fail_open"}));
+    assert_eq!(open.fail_action(Cause::ServerError), FailAction::Open);
+    assert_eq!(open.fail_action(Cause::Unscannable), FailAction::Closed);
+    let open = of(json!({"fail_action_by_cause": {"unscannable": "fail_open"}}));
+    assert_eq!(open.fail_action(Cause::ServerError), FailAction::Closed);
+    assert_eq!(open.fail_action(Cause::Unscannable), FailAction::Open);
 }

@@ -1,5 +1,6 @@
-//! The string matchers of rules: read and compiled.
+//! String matchers: their attributes, and how the parser reads and compiles them.
 
+use super::attribute::{Attribute, Kind, Section, boolean, of};
 use super::header;
 use super::json::Json;
 use super::reader::Fields;
@@ -8,6 +9,64 @@ use super::value::{Value, shown};
 use crate::policy::{
     MAX_REGEX_BYTES, NamedMatcher, NamedTest, RegexFault, StringMatcher, StringTest,
 };
+
+pub(super) static STRING_MATCHER: Section = Section::new(
+    "string matcher",
+    "Exactly one of `exact`, `prefix`, `suffix`, `contains`, `regex`.",
+    &[EXACT, PREFIX, SUFFIX, CONTAINS, REGEX, IGNORE_CASE, INVERT],
+);
+
+pub(super) static NAMED_MATCHER: Section = Section::new(
+    "header and cookie",
+    "Exactly one of `present` and the kinds of string matcher. A header or cookie that comes several times matches if one of \
+     its values does; with `invert`, if none of them does.",
+    &[
+        NAME.doing("The header (its case is ignored) or the cookie."),
+        PRESENT,
+        EXACT,
+        PREFIX,
+        SUFFIX,
+        CONTAINS,
+        REGEX,
+        IGNORE_CASE,
+        INVERT,
+    ],
+);
+
+/// The name of a header or a cookie.
+pub(super) const NAME: Attribute = of(Kind::HeaderName).named("name");
+const PRESENT: Attribute = boolean()
+    .or_nothing()
+    .named("present")
+    .doing("`true`: it is there; `false`: it is not.");
+pub(super) const EXACT: Attribute = texts("exact").doing("The value is equal to one of these.");
+pub(super) const PREFIX: Attribute = texts("prefix").doing("The value begins with one of these.");
+pub(super) const SUFFIX: Attribute = texts("suffix").doing("The value ends with one of these.");
+pub(super) const CONTAINS: Attribute = texts("contains").doing("One of these is in the value.");
+pub(super) const REGEX: Attribute = texts("regex").doing(
+    "One of these regular expressions matches the whole value: at most 512 bytes and 32 KiB compiled; linear time, no \
+     look-around, no back references, no Unicode classes.",
+);
+pub(super) const IGNORE_CASE: Attribute = boolean()
+    .or_bool(false)
+    .named("ignore_case")
+    .doing("Ignore the case of ASCII letters.");
+pub(super) const INVERT: Attribute = boolean().or_bool(false).named("invert").doing(
+    "The matcher holds where it would not. A header or cookie that is absent has no value: it matches neither way.",
+);
+
+const fn texts(name: &'static str) -> Attribute {
+    of(Kind::Texts).or_nothing().named(name)
+}
+
+/// The kinds of string matcher.
+pub(super) const TESTS: [&str; 5] = [
+    EXACT.name,
+    PREFIX.name,
+    SUFFIX.name,
+    CONTAINS.name,
+    REGEX.name,
+];
 
 pub(super) fn strings(
     fields: &Fields<'_>,
@@ -29,9 +88,7 @@ pub(super) fn strings(
     })
 }
 
-pub(super) const TESTS: [&str; 5] = ["exact", "prefix", "suffix", "contains", "regex"];
-
-/// Notes a text that no request can have.
+/// Notes a text that no request can contain. `None`: a fault was noted.
 pub(super) fn can_match(
     value: Value<'_>,
     subject: Subject,
@@ -41,7 +98,7 @@ pub(super) fn can_match(
     match subject.instead_of(how, text) {
         None => Some(()),
         Some(instead) => {
-            // It may repeat the text.
+            // The advice may repeat the text.
             let instead: String = instead
                 .chars()
                 .map(|c| if c.is_control() { ' ' } else { c })
@@ -55,7 +112,7 @@ pub(super) fn can_match(
     }
 }
 
-/// The string matcher in an object about a header of an answer.
+/// The string matcher in an object of `verdict_headers` or `pass_requires`.
 pub(super) fn value_matcher(fields: &Fields<'_>) -> Option<StringMatcher> {
     matcher(fields, Subject::Header, false)
 }
@@ -64,8 +121,8 @@ fn matcher(fields: &Fields<'_>, subject: Subject, any_case: bool) -> Option<Stri
     if !exactly_one(fields, &TESTS) {
         return None;
     }
-    let ignore_case = fields.bool("ignore_case") || any_case;
-    let invert = fields.bool("invert");
+    let ignore_case = fields.bool(IGNORE_CASE.name) || any_case;
+    let invert = fields.bool(INVERT.name);
     let test = test(fields, subject, ignore_case)?;
     Some(StringMatcher::new(test, ignore_case, invert))
 }
@@ -74,7 +131,7 @@ fn test(fields: &Fields<'_>, subject: Subject, ignore_case: bool) -> Option<Stri
     let texts = |name, how| {
         fields.one_or_list(name, |value| {
             let text = value.text()?;
-            // An empty text is in every value: a slip that would make a rule match all.
+            // Every value contains an empty text: a slip that would make a rule match all.
             if text.is_empty() && how != Compared::Exact {
                 value.wrong("a string that is not empty");
                 return None;
@@ -83,17 +140,17 @@ fn test(fields: &Fields<'_>, subject: Subject, ignore_case: bool) -> Option<Stri
             Some(text.to_owned())
         })
     };
-    if fields.has("exact") {
-        texts("exact", Compared::Exact).map(StringTest::Exact)
-    } else if fields.has("prefix") {
-        texts("prefix", Compared::Prefix).map(StringTest::Prefix)
-    } else if fields.has("suffix") {
-        texts("suffix", Compared::Suffix).map(StringTest::Suffix)
-    } else if fields.has("contains") {
-        texts("contains", Compared::Contains).map(StringTest::Contains)
+    if fields.has(EXACT.name) {
+        texts(EXACT.name, Compared::Exact).map(StringTest::Exact)
+    } else if fields.has(PREFIX.name) {
+        texts(PREFIX.name, Compared::Prefix).map(StringTest::Prefix)
+    } else if fields.has(SUFFIX.name) {
+        texts(SUFFIX.name, Compared::Suffix).map(StringTest::Suffix)
+    } else if fields.has(CONTAINS.name) {
+        texts(CONTAINS.name, Compared::Contains).map(StringTest::Contains)
     } else {
         fields
-            .one_or_list("regex", |value| regex(value, ignore_case))
+            .one_or_list(REGEX.name, |value| regex(value, ignore_case))
             .map(StringTest::Regex)
     }
 }
@@ -121,17 +178,20 @@ fn regex(value: Value<'_>, ignore_case: bool) -> Option<regex_lite::Regex> {
 
 pub(super) fn named(fields: &Fields<'_>, is_header: bool) -> Option<NamedMatcher> {
     let name = if is_header {
-        header::name(fields, "name")
+        header::name(fields, NAME.name)
     } else {
         cookie_name(fields)
     };
     let [exact, prefix, suffix, contains, regex] = TESTS;
-    if !exactly_one(fields, &["present", exact, prefix, suffix, contains, regex]) {
+    if !exactly_one(
+        fields,
+        &[PRESENT.name, exact, prefix, suffix, contains, regex],
+    ) {
         return None;
     }
-    let test = match fields.optional_bool("present") {
+    let test = match fields.optional_bool(PRESENT.name) {
         Some(present) => {
-            for name in ["ignore_case", "invert"] {
+            for name in [IGNORE_CASE.name, INVERT.name] {
                 if fields.has(name) {
                     fields.fault(
                         name,
@@ -156,9 +216,9 @@ pub(super) fn named(fields: &Fields<'_>, is_header: bool) -> Option<NamedMatcher
 
 /// Names of cookies are tokens whose case counts (RFC 6265 section 4.1.1).
 fn cookie_name(fields: &Fields<'_>) -> Option<String> {
-    let name = fields.text("name")?;
+    let name = fields.text(NAME.name)?;
     if !header::is_token(name) {
-        fields.fault("name", shown(name), "the name of a cookie");
+        fields.fault(NAME.name, shown(name), "the name of a cookie");
         return None;
     }
     Some(name.to_owned())
