@@ -10,14 +10,14 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::envoy::Envoy;
 use crate::support::envoy_config::Setup;
-use crate::support::eventually;
 use crate::support::payload::{MIB, pattern};
 use crate::support::scene::plugin;
+use crate::support::{eventually, within};
 
 /// The upload, in bytes.
 const UPLOAD: u64 = 1 << 30;
 /// The profile's buffer, in bytes.
-const BUFFER: usize = 16 * MIB;
+const BUFFER: usize = 50 * MIB;
 /// How far the client may be ahead of what was given back, in bytes.
 const AHEAD: u64 = 8 << 20;
 const PIECE: usize = 256 * 1024;
@@ -81,9 +81,13 @@ async fn upload(envoy: &Envoy, given: Option<&AtomicU64>) -> f64 {
     while sent < UPLOAD {
         stream.write_all(&piece).await.unwrap();
         sent += piece.len() as u64;
-        while given.is_some_and(|given| given.load(Ordering::SeqCst) + AHEAD < sent) {
-            tokio::task::yield_now().await;
-        }
+        let is_near = || given.is_none_or(|given| given.load(Ordering::SeqCst) + AHEAD >= sent);
+        within("the server to give back", async {
+            while !is_near() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
     let mut answer = vec![0; 12];
     stream.read_exact(&mut answer).await.unwrap();
