@@ -33,7 +33,7 @@ struct Manner {
 impl Manner {
     fn of(plan: &Plan, it: &Transaction) -> Self {
         let Subject::Scan(id, of, _) = it.subject else {
-            unreachable!("only scans are given back");
+            panic!("only scans are given back");
         };
         let dice = Dice::new(plan.seed, "echo", (id * 2 + of as u64) * 64 + it.attempt);
         let marks = dice.one_in(4);
