@@ -98,6 +98,10 @@ e2e: build icap-server envoy pyicap requests aioquic chart-tools ## End-to-end t
 	@scripts/install-packages $(RUN_PACKAGES) $(E2E_PACKAGES)
 	@cargo test --no-fail-fast $(addprefix --test ,$(E2E_TESTS))
 
+.PHONY: stream-speed
+stream-speed: build envoy ## Measure a GiB that streams through an ICAP server that gives it back, beside an Envoy without the filter
+	@cargo test --release --test e2e stream_speed -- --ignored --nocapture
+
 .PHONY: applications
 applications: build icap-server envoy ## Test applications with their own clients: S3, WebDAV, registries, gRPC and others
 	@scripts/install-packages $(APPLICATION_PACKAGES)

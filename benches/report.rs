@@ -43,6 +43,7 @@ fn record(findings: Findings, outcome: Outcome) -> ScanRecord<'static> {
         vendor: Vendor::named("opswat").unwrap(),
         encoded: None,
         part: None,
+        streamed: None,
         outcome: Some(outcome),
         findings: Cow::Owned(findings),
     }

@@ -112,11 +112,17 @@ pub enum Bug {
     PlacedOverwritten,
     /// A piece of the original that belongs into the changed body is lost on its way to the end of the buffer.
     TurnedPieceLost,
+    /// A server may fall behind a body that streams as far as it will.
+    LagUnbounded,
+    /// A message that streams goes on for good though its scan failed.
+    StreamOpens,
+    /// The end of a stream goes on though somebody keeps a copy of its beginning.
+    CopyOverlooked,
 }
 
 impl Bug {
     /// All mistakes.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 55] = [
         Self::EmptyBodyIsNone,
         Self::UndefinedStatusPasses,
         Self::CutOffPageOpens,
@@ -169,6 +175,9 @@ impl Bug {
         Self::ParkedTooShort,
         Self::PlacedOverwritten,
         Self::TurnedPieceLost,
+        Self::LagUnbounded,
+        Self::StreamOpens,
+        Self::CopyOverlooked,
     ];
 }
 

@@ -69,6 +69,45 @@ choice! {
 }
 
 choice! {
+    /// What happens to a message whose body is larger than the buffer.
+    pub(super) enum LargeBodyAction {
+        /// As [`FailAction::Closed`].
+        Closed = "fail_closed",
+        /// As [`FailAction::Open`].
+        Open = "fail_open",
+        /// The body is scanned while it passes; where that is not possible, as [`FailAction::Closed`].
+        Stream = "stream",
+    }
+}
+
+impl LargeBodyAction {
+    /// What happens where the body does not stream.
+    pub(super) fn fail_action(self) -> FailAction {
+        match self {
+            Self::Closed | Self::Stream => FailAction::Closed,
+            Self::Open => FailAction::Open,
+        }
+    }
+
+    /// What holds for responses where only that for requests is written.
+    pub(super) fn of_responses(self) -> Self {
+        match self {
+            Self::Stream => Self::Closed,
+            action => action,
+        }
+    }
+}
+
+/// Which bodies that are larger than the buffer are scanned while they pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Streams {
+    /// Those of requests.
+    pub requests: bool,
+    /// Those of responses.
+    pub responses: bool,
+}
+
+choice! {
     /// For which messages the server's `Transfer-Ignore` counts (RFC 3507 section 4.10.2).
     pub enum HonorTransferIgnore {
         /// For none: everything is scanned.

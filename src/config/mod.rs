@@ -43,7 +43,8 @@ mod value;
 pub use crate::policy::{ClientIpSource, Enforcement};
 pub use cause::{Cause, FailActions, FailurePage, Told};
 pub use choice::{
-    FailAction, HonorTransferIgnore, RangeRequests, SendWhen, ShownForm, Trailers, UserEncoding,
+    FailAction, HonorTransferIgnore, RangeRequests, SendWhen, ShownForm, Streams, Trailers,
+    UserEncoding,
 };
 pub use error::ConfigError;
 pub use icap_header_matcher::IcapHeaderMatcher;

@@ -4,8 +4,8 @@ use super::attribute::{Kind, boolean, choice, integer, object, of, text};
 use super::authorization::{Authorization, authorization};
 use super::cause::{Cause, FailActions};
 use super::choice::{
-    EXTRACTORS, FailAction, FormChoice, HonorTransferIgnore, RangeRequests, SendWhen, ShownForm,
-    Trailers, UserEncoding, extractors,
+    EXTRACTORS, FailAction, FormChoice, HonorTransferIgnore, LargeBodyAction, RangeRequests,
+    SendWhen, ShownForm, Streams, Trailers, UserEncoding, extractors,
 };
 use super::header;
 use super::icap_header_matcher::{ICAP_HEADER_MATCHER, IcapHeaderMatcher, icap_header_matchers};
@@ -89,8 +89,16 @@ object! {
         let fail_action_by_cause: FailActions = object::<FailActions>().otherwise("`{}`")
             => or_empty(|causes| Some(FailActions::read(causes, fail_action?)));
         /// What happens to a request whose body is larger than the buffer: `fail_closed` answers 413, `fail_open` forwards it
-        /// unscanned.
-        let large_upload_fail_action: FailAction = choice::<FailAction>().or_text("fail_closed").avi("buffer_size_exceed_action");
+        /// unscanned. `stream` scans it while it passes: what the server gives back goes on, while the rest still comes. A server
+        /// that gives nothing back before it has the whole body, as most antivirus does, ends such an upload with 413. The
+        /// application sees the beginning of an upload that is blocked later, and never its end. See
+        /// [large bodies](operations.md#bodies-larger-than-the-buffer).
+        let large_upload_fail_action: LargeBodyAction =
+            choice::<LargeBodyAction>().or_text("fail_closed").avi("buffer_size_exceed_action");
+        /// The same for a response whose body is larger than `response_buffer_size_kb`. `stream`: the client sees the beginning of
+        /// a download that is blocked later, which then breaks off.
+        let large_download_fail_action: Option<LargeBodyAction> =
+            choice::<LargeBodyAction>().otherwise("as `large_upload_fail_action`; beside `stream`: `fail_closed`");
         /// `monitor`: everything is scanned, logged (`"enforced": false` beside the `action` that it would have had) and counted
         /// (`would_block`, `would_modify`, `would_fail`), and every message goes on as it came, whatever the scan, `fail_action`
         /// or the size of its body says. A rule may say otherwise for itself. See
@@ -235,7 +243,15 @@ object! {
         preview_insisted: bool =
             preview_bytes.is_some() && (fields.has("enable_preview") || fields.has("preview_size_bytes"));
         /// What to do on failure, by cause: see [`Profile::fail_action`].
-        fail_actions: FailActions = fail_action_by_cause.with_large_upload(large_upload_fail_action);
+        fail_actions: FailActions = fail_action_by_cause.with_large_upload(large_upload_fail_action.fail_action());
+        /// Which bodies that are larger than the buffer are scanned while they pass.
+        streams: Streams = Streams {
+            requests: large_upload_fail_action == LargeBodyAction::Stream,
+            responses: large_download_fail_action == Some(LargeBodyAction::Stream),
+        };
+        /// What happens to a response whose body is larger than the buffer, where it does not stream.
+        large_download_fail_action: FailAction =
+            large_download_fail_action.unwrap_or(large_upload_fail_action.of_responses()).fail_action();
         /// Scheme in front of the user's name; empty: none.
         authenticated_user_scheme: String =
             authenticated_user_scheme.unwrap_or_else(|| authenticated_user_encoding.usual_scheme().to_owned());
@@ -262,7 +278,31 @@ impl Profile {
         }
     }
 
-    /// What to do when a scan fails for `cause`.
+    /// The largest body of a request, or of a response, that is held, in bytes.
+    pub fn buffer_bytes(&self, responses: bool) -> u64 {
+        match responses {
+            false => self.request_buffer_bytes,
+            true => self.response_buffer_bytes,
+        }
+    }
+
+    /// Whether the body of a request, or of a response, that is larger than the buffer is scanned while it passes.
+    pub fn streams(&self, responses: bool) -> bool {
+        match responses {
+            false => self.streams.requests,
+            true => self.streams.responses,
+        }
+    }
+
+    /// What to do when the scan of a request, or of a response, fails for `cause`.
+    pub fn fail_action_for(&self, cause: Cause, responses: bool) -> FailAction {
+        match cause {
+            Cause::Oversize if responses => self.large_download_fail_action,
+            _ => self.fail_action(cause),
+        }
+    }
+
+    /// What to do when the scan of a request fails for `cause`.
     pub fn fail_action(&self, cause: Cause) -> FailAction {
         self.fail_actions.of(cause)
     }

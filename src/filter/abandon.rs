@@ -11,6 +11,8 @@ use crate::submission::Submission;
 
 /// Response code details of Envoy for a body past Envoy's own buffer limit.
 const TOO_LARGE: &str = "request_payload_too_large";
+/// The response code details of a response that comes from the application.
+const FROM_APPLICATION: &str = "via_upstream";
 /// The response code details of each of Envoy's time-outs contain one of these words.
 const TIME_OUT: [&str; 2] = ["timeout", "max_duration"];
 /// The response code details contain one of these words where the client left.
@@ -50,7 +52,11 @@ impl<H: Host> Worker<H> {
             .exchanges
             .get(&id)
             .is_some_and(|exchange| exchange.direction == Direction::Request && exchange.is_held());
-        if held {
+        let is_early =
+            self.is_request_under_way(id) && response_details(&self.host) == FROM_APPLICATION;
+        if is_early {
+            // Its request streams.
+        } else if held {
             self.begin(Some(id));
             self.with_message(id, |worker, exchange| {
                 worker.end_by_envoy(id, exchange);

@@ -432,7 +432,7 @@ impl<H: Host> Worker<H> {
         };
         let both = (requested.as_ref().unwrap_or(fields), fields);
         let host_values = HostValues::of(&self.host, self.now_ms, &profile, watched);
-        let request = icap_request(
+        let mut request = icap_request(
             &profile,
             watched,
             service,
@@ -441,6 +441,9 @@ impl<H: Host> Worker<H> {
             heads,
             &host_values,
         );
+        if !at_end && enforcement == Enforcement::Enforce {
+            offer_by_length(&mut request, &profile, direction, announced);
+        }
         let mut exchange = self.exchange(direction, profile, journal, request, fields);
         exchange.enforcement = enforcement;
         exchange.body.announced = announced.filter(|_| !at_end);
@@ -461,7 +464,7 @@ impl<H: Host> Worker<H> {
             .announced
             .is_some_and(|announced| announced > exchange.limit())
         {
-            self.fail_oversize(id, &mut exchange);
+            self.admit_large(id, &mut exchange, fields);
         } else {
             self.show(id, &mut exchange, fields);
         }
@@ -501,6 +504,7 @@ impl<H: Host> Worker<H> {
             units: Vec::new(),
             change_begun: false,
             layout: None,
+            stream: None,
             clock: ServerClock::new(profile.response_timeout_ms),
             slow_said: false,
             outlook: None,
@@ -508,6 +512,21 @@ impl<H: Host> Worker<H> {
             journal,
             profile,
         }
+    }
+}
+
+/// Takes back the offer of answers without the whole message where the body may be larger than the buffer and streams: the original is
+/// not at hand then. Within the preview a server may answer so all the same (RFC 3507 section 4.5).
+fn offer_by_length(
+    request: &mut Request,
+    profile: &Profile,
+    of: Direction,
+    announced: Option<u64>,
+) {
+    let is_response = of == Direction::Response;
+    let limit = profile.buffer_bytes(is_response);
+    if profile.streams(is_response) && announced.is_none_or(|length: u64| length > limit) {
+        request.allow.clear();
     }
 }
 

@@ -55,7 +55,13 @@ impl<H: Host> Worker<H> {
         let left = body
             .announced
             .map(|announced| announced.saturating_sub(body.available));
+        // Meanwhile the application might answer what it has of it.
+        let has_begun = exchange
+            .stream
+            .take()
+            .is_some_and(|stream| stream.has_begun());
         let waits = exchange.direction == Direction::Request
+            && !has_begun
             && !body.at_end
             && left.is_none_or(|left| left <= limit)
             && limit > 0

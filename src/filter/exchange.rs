@@ -9,7 +9,8 @@ use super::early_reply::EarlyReply;
 use super::journal::Journal;
 use super::layout::Layout;
 use super::replacement::Replacement;
-use crate::config::{Cause, Enforcement, Profile};
+use super::streaming::Streaming;
+use crate::config::{Cause, Enforcement, FailAction, Profile};
 use crate::connection::PoolId;
 use crate::icap::{BodyProgress, Direction, Method, Request};
 use crate::policy::Outlook;
@@ -47,6 +48,8 @@ pub(super) struct Exchange {
     pub(super) change_begun: bool,
     /// How the host's buffer is laid out once it holds the beginning of the changed message: there is no original any more.
     pub(super) layout: Option<Layout>,
+    /// Its body, where that is larger than the buffer and is scanned while it passes.
+    pub(super) stream: Option<Box<Streaming>>,
     pub(super) clock: ServerClock,
     /// What is to be logged, for the request and its response.
     pub(super) journal: Journal,
@@ -270,12 +273,16 @@ impl Exchange {
         }
     }
 
+    /// What becomes of it where its scan fails for that cause.
+    pub(super) fn fail_action(&self, cause: Cause) -> FailAction {
+        let is_response = self.direction == Direction::Response;
+        self.profile.fail_action_for(cause, is_response)
+    }
+
     /// The largest body that is scanned, in bytes.
     pub(super) fn limit(&self) -> u64 {
-        match self.direction {
-            Direction::Request => self.profile.request_buffer_bytes,
-            Direction::Response => self.profile.response_buffer_bytes,
-        }
+        let is_response = self.direction == Direction::Response;
+        self.profile.buffer_bytes(is_response)
     }
 
     /// Whether the message is an upload that is shown as a download (RESPMOD).

@@ -27,6 +27,9 @@ impl<H: Host> Worker<H> {
     /// A resume in mid-body would deliver the held bytes twice where Envoy's router keeps the body too, for a retry or an
     /// internal redirect. Before Envoy 1.39.3 the next part would be lost (Envoy's issue 46841).
     pub(super) fn let_go(&mut self, id: u32, exchange: &mut Exchange) {
+        if self.let_stream_go(id, exchange) {
+            return;
+        }
         let (conclusion, threat) = exchange.journal.told();
         self.expose(id, exchange.direction, conclusion, threat);
         let body = exchange.body;
@@ -219,7 +222,7 @@ impl<H: Host> Worker<H> {
     /// Envoy's buffer had no room for the changed body: Envoy has sent a local reply.
     pub(super) fn refused_by_envoy(&mut self, id: u32, exchange: &mut Exchange) {
         exchange.phase = Phase::Replied;
-        let reason = "the changed body is larger than Envoy's buffer limit";
+        let reason = "what was to be put in place is larger than Envoy's buffer limit";
         self.record_failure(id, exchange, Cause::Oversize, reason);
         let significance = Significance::of(Outcome::Failed, Some(Cause::Oversize), false);
         let conclusion = Conclusion::done(Outcome::Failed, significance);

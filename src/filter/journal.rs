@@ -64,6 +64,18 @@ impl Journal {
         self.records.push(record);
     }
 
+    /// Takes the last transaction out again.
+    pub(super) fn take_back(&mut self) {
+        self.records.pop();
+    }
+
+    /// Notes in the last transaction how many bytes of its body went on while it was scanned.
+    pub(super) fn note_streamed(&mut self, bytes: u64) {
+        if let Some(last) = self.records.last_mut() {
+            last.streamed = Some(bytes);
+        }
+    }
+
     /// Notes a trailer field, and whether it goes on.
     pub(super) fn note_trailer(&mut self, name: &[u8], goes_on: bool) {
         let name = clean(name);

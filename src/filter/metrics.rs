@@ -108,6 +108,11 @@ impl Metrics {
         self.count(Some(profile), Counter::Preempted);
     }
 
+    /// A body larger than the buffer begins to go on while it is scanned.
+    pub(super) fn streamed(&mut self, profile: &Profile) {
+        self.count(Some(profile), Counter::Streamed);
+    }
+
     /// A client left before the verdict.
     pub(super) fn aborted(&mut self, profile: &Profile) {
         self.count(Some(profile), Counter::Aborted);

@@ -17,6 +17,9 @@ impl<H: Host> Worker<H> {
         let mut response_scan = None;
         if direction == Direction::Response {
             self.notice_envoy_reply(id);
+            if self.is_request_under_way(id) {
+                return self.on_response_to_stream(id);
+            }
             self.mark_response(id);
             response_scan = self.scan_of_response(id);
             if response_scan.is_none() {
@@ -52,7 +55,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// Removes from a response the headers that only the filter may set, and sets them, where the configuration wants that.
-    fn mark_response(&mut self, id: u32) {
+    pub(super) fn mark_response(&mut self, id: u32) {
         if !self.config.expose.client {
             return;
         }
@@ -94,6 +97,12 @@ impl<H: Host> Worker<H> {
             if !exchange.body.exceeds_announced() {
                 return Next::Continue;
             }
+        }
+        if exchange.stream.is_some() && exchange.is_held() {
+            if !exchange.is_decided() {
+                self.delivery_check = DeliveryCheck::Works;
+            }
+            return self.on_streamed_body(id, direction, size, at_end);
         }
         self.begin(Some(id));
         let now_ms = self.now_ms;
@@ -202,7 +211,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// Ends the message's own callback, and says whether the host holds the message.
-    fn leave(&mut self, id: u32, direction: Direction) -> Next {
+    pub(super) fn leave(&mut self, id: u32, direction: Direction) -> Next {
         self.settle();
         self.inside = None;
         let held = self
@@ -211,6 +220,7 @@ impl<H: Host> Worker<H> {
             .is_some_and(|exchange| match exchange.direction {
                 // The request of a response under scan goes on already.
                 of if of != direction => false,
+                _ if exchange.is_under_way() => exchange.body.at_end,
                 _ => !matches!(exchange.phase, Phase::Released),
             });
         if held { Next::Pause } else { Next::Continue }
@@ -232,9 +242,10 @@ impl<H: Host> Worker<H> {
         }
         if !exchange.is_decided()
             && exchange.body.available > exchange.limit()
+            && exchange.stream.is_none()
             && !bug(Bug::OversizeScanned)
         {
-            return self.fail_oversize(id, exchange);
+            return self.outgrow(id, exchange);
         }
         match &exchange.phase {
             // Without a body there is nothing to show as a download.
@@ -248,7 +259,7 @@ impl<H: Host> Worker<H> {
             Phase::Draining(_) => self.drain(id, exchange),
             Phase::Discarding(_) => self.discard(id, exchange),
             Phase::Cleared => {
-                if self.is_inside(id) {
+                if self.is_inside(id) && exchange.stream.is_none() {
                     self.keep_length(id, exchange);
                     exchange.phase = Phase::Released;
                 }

@@ -75,6 +75,7 @@ impl<H: Host> Worker<H> {
     pub(super) fn on_wake_up(&mut self) {
         self.begin(None);
         self.wake_ups.take_call(&self.host);
+        self.put_stream_ends();
         self.catch_up();
         self.settle();
     }

@@ -24,6 +24,9 @@ impl<H: Host> Worker<H> {
             return self.go_on_apart(id, exchange);
         }
         exchange.retire(index);
+        if exchange.stream.is_some() {
+            return self.conclude_stream(id, exchange, step);
+        }
         self.conclude_step(id, exchange, step);
     }
 
@@ -75,7 +78,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// Logs the outcome, and goes on with the message as it is, because it passed or is monitored.
-    fn let_go_as(
+    pub(super) fn let_go_as(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
@@ -106,7 +109,7 @@ impl<H: Host> Worker<H> {
         exchange.journal.push(record);
         let fail_action = match may_open && exchange.layout.is_none() {
             true if bug(Bug::EveryFailureOpens) => FailAction::Open,
-            true => exchange.profile.fail_action(cause),
+            true => exchange.fail_action(cause),
             false => FailAction::Closed,
         };
         self.conclude_failure(id, exchange, cause, fail_action, status);
@@ -120,7 +123,7 @@ impl<H: Host> Worker<H> {
         record: ScanRecord<'static>,
     ) {
         let cause = Cause::Unscannable;
-        let fail_action = exchange.profile.fail_action(cause);
+        let fail_action = exchange.fail_action(cause);
         if fail_action == FailAction::Open && exchange.layout.is_none() {
             exchange.journal.push(record);
             return self.conclude_failure(id, exchange, cause, fail_action, None);
@@ -298,6 +301,9 @@ impl<H: Host> Worker<H> {
     }
 
     fn write_log(&self, id: u32, exchange: &mut Exchange, conclusion: Conclusion) {
+        if let Some(bytes) = Self::streamed_bytes(exchange, conclusion.outcome) {
+            exchange.journal.note_streamed(bytes);
+        }
         let profile = &exchange.profile.name;
         let journal = &mut exchange.journal;
         let written = journal.write(&self.host, id, &self.config, profile, conclusion);

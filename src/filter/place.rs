@@ -15,6 +15,9 @@ impl<H: Host> Worker<H> {
     /// Runs only in the message's own callback, or in one that brings a server's bytes. In every other callback the filter may
     /// have sent something before, and if the body is too long Envoy reports that within the edit.
     pub(super) fn place_large_change(&mut self, id: u32, exchange: &mut Exchange) {
+        if exchange.stream.is_some() {
+            return self.release_given_back(id, exchange);
+        }
         let may_edit = self.is_inside(id) || self.connections.receives();
         if !may_edit
             || exchange.is_decided()

@@ -25,7 +25,12 @@ impl<H: Host> Worker<H> {
         let mut holders: Vec<Holder> = Vec::new();
         for exchange in self.exchanges.values() {
             let patience_ms = exchange.profile.upload_preempt_ms;
-            if patience_ms == 0 || exchange.is_decided() || bug(Bug::UploadPinsPool) {
+            if patience_ms == 0
+                || exchange.is_decided()
+                // Sent anew it would have to be there in whole.
+                || exchange.stream.is_some()
+                || bug(Bug::UploadPinsPool)
+            {
                 continue;
             }
             let extent = exchange.body.extent();

@@ -157,8 +157,6 @@ pub(super) fn replacement<H: Host>(
     response: IcapResponse,
     budget: &Budget,
 ) -> Result<Replacement, Fault> {
-    let internal = |e: HostError| (Cause::Internal, e.to_string());
-    let refused = |why: &str| (Cause::Protocol, why.to_owned());
     let bare = matches!(&response.http, Some(HttpHead::Response(head)) if rewrite::has_no_body(head.status));
     let ended = exchange.body.progress().ended;
     let body = match response.body {
@@ -176,12 +174,26 @@ pub(super) fn replacement<H: Host>(
         }
         body => body,
     };
+    let length = body.as_ref().map(NewBody::len);
+    let headers = new_fields(host, id, exchange, response.http.as_ref(), length)?;
+    Ok(Replacement { headers, body })
+}
+
+/// The fields of a message whose head an answer brings. `length`: of its body, where that changes.
+pub(super) fn new_fields<H: Host>(
+    host: &H,
+    id: u32,
+    exchange: &Exchange,
+    http: Option<&HttpHead>,
+    length: Option<u64>,
+) -> Result<Fields, Fault> {
+    let internal = |e: HostError| (Cause::Internal, e.to_string());
+    let refused = |why: &str| (Cause::Protocol, why.to_owned());
     host.enter(id).map_err(internal)?;
     let original = host.headers(exchange.direction).map_err(internal)?;
-    let length = body.as_ref().map(NewBody::len);
-    let headers = match (&response.http, exchange.direction) {
+    match (http, exchange.direction) {
         (Some(HttpHead::Request(head)), Direction::Request) => {
-            rewrite::request_fields(&original, head, length).map_err(refused)?
+            rewrite::request_fields(&original, head, length).map_err(refused)
         }
         (Some(HttpHead::Response(head)), Direction::Request) if exchange.is_shown_as_download() => {
             let encoding = head.headers.get("content-encoding");
@@ -189,14 +201,13 @@ pub(super) fn replacement<H: Host>(
                 true => without_coding(&original),
                 false => original,
             };
-            upload::with_new_body(&original, encoding, length).map_err(refused)?
+            upload::with_new_body(&original, encoding, length).map_err(refused)
         }
         (Some(HttpHead::Response(head)), Direction::Response) => {
-            rewrite::response_fields(&original, head, length).map_err(refused)?
+            rewrite::response_fields(&original, head, length).map_err(refused)
         }
-        _ => return Err(refused("the ICAP response has no message to go on with")),
-    };
-    Ok(Replacement { headers, body })
+        _ => Err(refused("the ICAP response has no message to go on with")),
+    }
 }
 
 /// The server's page for a blocked message, if `with` says so and the page can be used.

@@ -128,9 +128,13 @@ impl<H: Host> Worker<H> {
                 Err(e) => log::debug!("context {id}: {e}"),
             }
         }
+        if !exchange.is_refused() && !self.admits_trailers(id, exchange) {
+            return;
+        }
         if !is_released {
             exchange.body.at_end = !bug(Bug::TrailersDoNotEnd);
             self.step(id, exchange);
+            self.put_end_before_trailers(id, exchange);
         }
     }
 

@@ -59,6 +59,8 @@ pub(super) struct Worker<H> {
     pub(super) wake_ups: WakeUps,
     /// Local replies that may not be sent in the running callback: see [`reply`](Self::reply).
     pub(super) replies: VecDeque<(u32, LocalReply)>,
+    /// Messages that stream and wait for a callback in which the rest of their body can be put in.
+    pub(super) stream_ends: VecDeque<u32>,
     /// The events that Envoy reports while this worker is in a callback.
     pub(super) inbox: Inbox,
     /// The HTTP context whose callback is running: its message goes on by the callback's result, not by a resume.
@@ -88,6 +90,7 @@ impl<H: Host> Worker<H> {
             effects: Vec::new(),
             wake_ups: WakeUps::new(&host),
             replies: VecDeque::new(),
+            stream_ends: VecDeque::new(),
             inbox,
             inside: None,
             tick_ms: 0,

@@ -34,6 +34,18 @@ pub enum HttpHead {
     Response(ResponseHead),
 }
 
+impl HttpHead {
+    /// The length of the body, where the head says one that can be read.
+    pub fn content_length(&self) -> Option<u64> {
+        let headers = match self {
+            Self::Request(head) => &head.headers,
+            Self::Response(head) => &head.headers,
+        };
+        let value = headers.get("content-length")?;
+        std::str::from_utf8(value).ok()?.trim().parse().ok()
+    }
+}
+
 impl RequestHead {
     /// Parses a head that [`encode_request_head`](super::encode_request_head) wrote.
     pub fn parse(bytes: &[u8]) -> Option<Self> {

@@ -31,6 +31,7 @@ pub enum Counter {
     WouldFail,
     Parts,
     Preempted,
+    Streamed,
 }
 
 impl Counter {
@@ -69,7 +70,7 @@ impl Counter {
 }
 
 /// The counters that are not those of a cause, in the order of [`Counter`].
-pub const COUNTERS: [Metric<Counter>; 23] = [
+pub const COUNTERS: [Metric<Counter>; 24] = [
     row(
         Counter::Requests,
         "requests",
@@ -230,5 +231,12 @@ pub const COUNTERS: [Metric<Counter>; 23] = [
         "scans",
         "A connection was taken from a scan whose client sends slowly, because others waited (`upload_preempt_ms`). The body is scanned again.",
         "Steady growth: more clients send slowly than there are connections (`max_connections`).",
+    ),
+    row(
+        Counter::Streamed,
+        "streamed",
+        "requests",
+        "A body larger than the buffer began to go on while it was scanned (`large_upload_fail_action: stream`).",
+        "",
     ),
 ];

@@ -57,6 +57,8 @@ pub struct ScanRecord<'a> {
     pub encoded: Option<Rc<str>>,
     /// The part of a form that was shown.
     pub part: Option<Rc<PartName>>,
+    /// How many bytes of the body went on while it was scanned, where it was streamed.
+    pub streamed: Option<u64>,
     /// The outcome of this transaction. `None`: the transaction was given up because another one decided.
     pub outcome: Option<Outcome>,
     /// The findings. For a failure the reason is its sentence.
@@ -243,6 +245,10 @@ impl ScanRecord<'_> {
                 names.add_text("name", Some(&part.name));
                 names.add_text("file_name", part.file_name.as_deref());
             });
+        }
+        if self.streamed.is_some() {
+            record.truth("streamed", true);
+            record.add_number("streamed_bytes", self.streamed);
         }
         record.add_text("action", self.outcome.map(Outcome::as_str));
         record.add_text("reason", self.findings.reason.as_deref());

@@ -201,6 +201,17 @@ impl Drop for Held {
     }
 }
 
+impl Share {
+    /// Parts with so many bytes of it, which are a share of their own.
+    pub(super) fn split(&mut self, bytes: u64) -> Self {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        Self {
+            budget: self.budget.clone(),
+            bytes,
+        }
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         self.budget.give_back(self.bytes);

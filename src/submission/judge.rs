@@ -123,11 +123,7 @@ impl IcapResponse {
 
     /// The `Content-Length` of the HTTP message, if there is one.
     fn content_length(&self) -> Option<u64> {
-        let headers = match self.http.as_ref()? {
-            HttpHead::Request(head) => &head.headers,
-            HttpHead::Response(head) => &head.headers,
-        };
-        content_length(headers)
+        self.http.as_ref()?.content_length()
     }
 
     /// The parts that the ICAP response announces. A 204 announces none, though some servers repeat the request's
@@ -136,11 +132,6 @@ impl IcapResponse {
         let head = self.head.as_ref().filter(|head| head.status != 204);
         head.map_or_else(Announced::default, |head| Announced::by(&head.headers))
     }
-}
-
-fn content_length(headers: &Headers) -> Option<u64> {
-    let value = headers.get("content-length")?;
-    std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
 /// A body that begins with the original's first bytes.

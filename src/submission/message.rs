@@ -39,6 +39,13 @@ impl Message<'_> {
 
     /// How much of the ICAP response's body is kept, for a body that is shown as `shown`.
     pub fn keep(&self, shown: &Shown) -> Keep {
+        if let Shown::Streamed(_) = shown {
+            // What the server sends goes on as it comes.
+            return Keep {
+                limit: u64::MAX,
+                copied: 0,
+            };
+        }
         let is_whole = matches!(shown, Shown::Whole | Shown::Rest { .. }) && !self.is_apart;
         Keep {
             limit: self.response_limit(),
@@ -53,6 +60,11 @@ impl Message<'_> {
             (Direction::Request, _) => verdict::Scan::Request,
             (Direction::Response, _) => verdict::Scan::Response,
         }
+    }
+
+    /// Whether it is an upload that is shown as a download.
+    pub(super) fn is_upload(&self, request: &Request) -> bool {
+        self.scan_kind(request) == verdict::Scan::Upload
     }
 
     /// The largest body that is accepted from an ICAP response. It has to fit the buffer of the original, or is a

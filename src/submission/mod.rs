@@ -20,6 +20,7 @@ mod retry;
 mod source;
 mod state;
 mod step;
+mod window;
 
 pub use attempt::{A_PAGE, Attempt, PAGE_BYTES, Progress};
 pub use content::Content;
@@ -33,5 +34,6 @@ pub use message::Message;
 pub use record::{reason_only, record};
 pub use retry::{Loss, Prospect};
 pub use source::{Extent, Shown, Source};
-pub use state::Submission;
+pub use state::{GivenBack, Submission};
 pub use step::{Change, Effect, Failure, Record, Step, unusable};
+pub use window::Window;

@@ -52,6 +52,7 @@ pub fn record(
         vendor: profile.vendor,
         encoded: message.encoded.clone(),
         part: None,
+        streamed: None,
         outcome: Some(Outcome::Failed),
         findings: Cow::Owned(Findings::default()),
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::content::Content;
 use super::decoded::Decoded;
 use super::encoded::Encoded;
+use super::window::Window;
 use crate::host::{Host, HostError};
 use crate::icap::{BodyProgress, Direction};
 
@@ -22,6 +23,8 @@ pub enum Shown {
         /// The offset of the same byte in the buffer.
         at: u64,
     },
+    /// All of it, as it comes. What is still needed of it stands in the module.
+    Streamed(Rc<Window>),
     /// Ranges of the body, in order, all of which have arrived.
     Runs(Rc<[Range<u64>]>),
     /// The content of the body without its framing, as it arrives.
@@ -58,7 +61,7 @@ impl Shown {
     /// How much there is of the shown body, when there is so much of the message.
     pub fn extent(&self, message: Extent) -> Extent {
         match self {
-            Self::Whole | Self::Rest { .. } => message,
+            Self::Whole | Self::Rest { .. } | Self::Streamed(_) => message,
             Self::Runs(runs) => Extent::all(runs.iter().map(length).fold(0, u64::saturating_add)),
             Self::Content(content) => content.extent(),
             Self::Decoded(decoded) => Extent::all(decoded.len()),
@@ -69,7 +72,7 @@ impl Shown {
     /// The announced length of the shown body, where it is not the whole message; `None`: unknown.
     pub fn announced(&self) -> Option<u64> {
         match self {
-            Self::Whole | Self::Rest { .. } => None,
+            Self::Whole | Self::Rest { .. } | Self::Streamed(_) => None,
             _ => self.extent(Extent::default()).announced,
         }
     }
@@ -146,6 +149,7 @@ fn read_shown(
 ) -> Result<(), HostError> {
     let mut wanted = length(&range);
     let places: Vec<Range<u64>> = match shown {
+        Shown::Streamed(window) => return window.read(range, out),
         Shown::Rest { from, .. } if range.start < *from => return Err(HostError::SHORT_BODY),
         Shown::Rest { from, at } => {
             let moved = |offset: u64| offset.saturating_sub(*from).saturating_add(*at);

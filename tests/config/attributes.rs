@@ -258,6 +258,7 @@ const REPLIES: &[(&str, ReadPage)] = &[
 
 /// Attributes with a test of their own below.
 const OTHERS: &[&str] = &[
+    "large_download_fail_action",
     "service_url",
     "response_service_url",
     "vendor",
@@ -1098,6 +1099,45 @@ fn placeholders_need_a_kind_of_page_that_can_be_escaped() {
 }
 
 /// The tables above leave none of the profile's attributes out.
+/// Whether requests and responses stream, and what becomes of large bodies that do not.
+#[test]
+fn large_bodies_stream_where_a_profile_says_so() {
+    let read = |config: &Value| {
+        let profile = profile(config);
+        let actions = [false, true].map(|of| profile.fail_action_for(Cause::Oversize, of));
+        ([false, true].map(|of| profile.streams(of)), actions)
+    };
+    let (closed, open) = (FailAction::Closed, FailAction::Open);
+    refuse_types("large_download_fail_action", &[json!("open"), json!(true)]);
+    refuse_neighbour("large_download_fail_action");
+    for (upload, download, streams, actions) in [
+        (None, None, [false, false], [closed, closed]),
+        (Some("fail_open"), None, [false, false], [open, open]),
+        (Some("stream"), None, [true, false], [closed, closed]),
+        (
+            Some("stream"),
+            Some("fail_open"),
+            [true, false],
+            [closed, open],
+        ),
+        (
+            Some("fail_open"),
+            Some("stream"),
+            [false, true],
+            [open, closed],
+        ),
+    ] {
+        let mut config = base();
+        let names = ["large_upload_fail_action", "large_download_fail_action"];
+        for (name, action) in names.into_iter().zip([upload, download]) {
+            if let Some(action) = action {
+                set(&mut config, &path(name), json!(action));
+            }
+        }
+        assert_eq!(read(&config), (streams, actions), "{upload:?} {download:?}");
+    }
+}
+
 #[test]
 fn every_attribute_of_a_profile_is_tested() {
     let schema: Value = serde_json::from_str(&icap_filter::config::schema::schema()).unwrap();

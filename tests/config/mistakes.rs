@@ -285,6 +285,24 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             ],
         ),
         (
+            "a retry policy beside a stream",
+            replaced(&[
+                (
+                    "large_upload_fail_action: fail_closed",
+                    "large_upload_fail_action: stream",
+                ),
+                (
+                    "route: {cluster: application, timeout: 0s}",
+                    "route: {cluster: application, retry_policy: {retry_on: 5xx}, timeout: 0s}",
+                ),
+            ]),
+            ERROR,
+            &[
+                "a copy of each request for a retry or a redirect",
+                "per_request_buffer_limit_bytes: 0",
+            ],
+        ),
+        (
             "no room for one read in monitor mode",
             replaced(&[
                 (

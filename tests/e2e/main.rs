@@ -76,6 +76,8 @@ mod secrets;
 mod servers;
 mod slow_clients;
 mod steering;
+mod stream_speed;
+mod streams;
 mod tls;
 mod tracing;
 mod trailers;

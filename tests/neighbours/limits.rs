@@ -48,6 +48,34 @@ pub const LIMITS: &[Limit] = &[
         until: Some([1, 40]),
         why: ENDS_EARLY,
     },
+    Limit {
+        row: "stream, fault delay, after",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::RefusedOrRight(503),
+        until: None,
+        why: HELD,
+    },
+    Limit {
+        row: "stream, retry policy",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::RefusedOrRight(503),
+        until: None,
+        why: KEPT,
+    },
+    Limit {
+        row: "stream, internal redirect policy",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::RefusedOrRight(503),
+        until: None,
+        why: KEPT,
+    },
+    Limit {
+        row: "stream, buffer, after",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::RefusedOrRight(503),
+        until: None,
+        why: KEPT,
+    },
 ];
 
 /// Those of responses.
@@ -83,6 +111,8 @@ pub const RESPONSE_LIMITS: &[Limit] = &[
 /// What a message is let go by before its end.
 const MIDWAY: &[Outcome] = &[Outcome::CleanPreview, Outcome::FailOpen, Outcome::Over];
 
+const HELD: &str = "Envoy takes a request for ended once a later filter lets go what it has of it, also where an earlier one holds the end";
+const KEPT: &str = "who keeps a copy of what has gone on would deliver it again with the last part, where that waits for the server";
 const ENDS_EARLY: &str = "Envoy before 1.40 ends a message that a filter lets go once its client has ended it, also where an earlier filter still keeps a part";
 const NO_END: &str =
     "Envoy's decompressor never tells of the end of a response that is held: it ends as a time-out";

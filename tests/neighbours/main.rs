@@ -41,6 +41,7 @@ mod rows;
 mod scanner;
 mod smuggling;
 mod spilling;
+mod streams;
 mod table;
 mod traffic;
 mod world;

@@ -32,9 +32,18 @@ pub enum Outcome {
     Over,
     /// A page.
     Blocked,
+    /// More than the buffer, given back while it comes.
+    Streamed,
+    /// The same, until the scanner finds something.
+    StreamBlocked,
 }
 
-/// All of them.
+/// The parts of a body that streams.
+const STREAMED: [usize; 9] = [20_000; 9];
+/// So much is given back of what is blocked then, in bytes.
+pub const FOUND: usize = 120_000;
+
+/// All of those that a body has that does not stream.
 pub const OUTCOMES: [Outcome; 6] = [
     Outcome::Clean,
     Outcome::CleanPreview,
@@ -54,7 +63,19 @@ impl Outcome {
             Self::Changed => "changed body",
             Self::Over => "over the buffer",
             Self::Blocked => "blocked",
+            Self::Streamed => "given back",
+            Self::StreamBlocked => "blocked late",
         }
+    }
+
+    /// Whether its body is given back while it comes.
+    pub fn streams(self) -> bool {
+        matches!(self, Self::Streamed | Self::StreamBlocked)
+    }
+
+    /// Whether nothing of it is to come to its end.
+    pub fn is_blocked(self) -> bool {
+        matches!(self, Self::Blocked | Self::StreamBlocked)
     }
 
     /// One word, for paths.
@@ -66,32 +87,42 @@ impl Outcome {
             Self::Changed => "changed",
             Self::Over => "over",
             Self::Blocked => "blocked",
+            Self::Streamed => "streamed",
+            Self::StreamBlocked => "stream-blocked",
         }
     }
 
     /// The outcome of that word.
     pub fn of(word: &str) -> Option<Self> {
-        OUTCOMES.into_iter().find(|outcome| outcome.word() == word)
+        let streams = [Self::Streamed, Self::StreamBlocked];
+        OUTCOMES
+            .into_iter()
+            .chain(streams)
+            .find(|outcome| outcome.word() == word)
     }
 
     /// icap_log's action.
     pub fn action(self) -> &'static str {
         match self {
-            Self::Clean | Self::CleanPreview => "ICAP_PASSED",
+            Self::Clean | Self::CleanPreview | Self::Streamed => "ICAP_PASSED",
             Self::FailOpen | Self::Over => "ICAP_FAILED",
             Self::Changed => "ICAP_MODIFIED",
-            Self::Blocked => "ICAP_BLOCKED",
+            Self::Blocked | Self::StreamBlocked => "ICAP_BLOCKED",
         }
     }
 
     /// The parts in which its body is sent.
     pub fn parts(self) -> Vec<Bytes> {
-        let lengths = if self == Self::Over { OVER } else { PARTS };
+        let lengths: &[usize] = match self {
+            Self::Over => &OVER,
+            Self::Streamed | Self::StreamBlocked => &STREAMED,
+            _ => &PARTS,
+        };
         let whole = pattern(lengths.iter().sum());
         let mut start = 0;
         lengths
-            .into_iter()
-            .map(|length| {
+            .iter()
+            .map(|&length| {
                 start += length;
                 whole.slice(start - length..start)
             })

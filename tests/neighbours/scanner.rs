@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use crate::filters::{gunzip, gzip};
-use crate::outcome::{BREAK, Outcome, changed};
+use crate::outcome::{BREAK, FOUND, Outcome, changed};
 use crate::support::icap_answers::{CONTINUE, NO_CONTENT_CLOSE, chunked};
 use crate::support::icap_message::IcapRequest;
 use crate::support::icap_server::{Connection, IcapServer};
@@ -141,6 +141,11 @@ async fn play(
         progress.send_modify(|progress| progress.seen = progress.seen.max(seen));
     };
     see(request);
+    if outcome.streams() {
+        give_back(connection, request, outcome, see).await?;
+        connection.next().await?;
+        return Ok(());
+    }
     if outcome != Outcome::CleanPreview || request.preview.is_none() {
         if request.preview.is_some() && !request.complete {
             connection.try_send(CONTINUE).await?;
@@ -161,7 +166,7 @@ async fn play(
         Outcome::FailOpen => Vec::new(),
         Outcome::Clean | Outcome::CleanPreview | Outcome::Over => NO_CONTENT_CLOSE.into(),
         Outcome::Changed => change(request, response),
-        Outcome::Blocked => page(),
+        Outcome::Blocked | Outcome::Streamed | Outcome::StreamBlocked => page(),
     };
     connection.try_send(answer).await?;
     if outcome == Outcome::FailOpen {
@@ -171,6 +176,42 @@ async fn play(
         connection.next().await?;
     }
     Ok(())
+}
+
+/// Gives the body back while it comes.
+async fn give_back(
+    connection: &mut Connection,
+    request: &mut IcapRequest,
+    outcome: Outcome,
+    see: impl Fn(&IcapRequest),
+) -> std::io::Result<()> {
+    if request.preview.is_some() && !request.complete {
+        connection.try_send(CONTINUE).await?;
+    }
+    let head = request.http().raw.clone();
+    let icap = format!(
+        "ICAP/1.0 200 OK\r\nISTag: \"n-1\"\r\nConnection: close\r\nEncapsulated: req-hdr=0, req-body={}\r\n\r\n{head}",
+        head.len()
+    );
+    connection.try_send(icap).await?;
+    let mut given = 0;
+    loop {
+        let new = &request.body[given..];
+        if !new.is_empty() {
+            let mut chunk = chunked(new);
+            chunk.truncate(chunk.len() - b"0\r\n\r\n".len());
+            connection.try_send(chunk).await?;
+            given = request.body.len();
+            see(request);
+        }
+        if outcome == Outcome::StreamBlocked && given >= FOUND {
+            return connection.try_send("0\r\nX-Virus-ID: late\r\n\r\n").await;
+        }
+        if request.complete {
+            return connection.try_send("0\r\n\r\n").await;
+        }
+        connection.try_chunk(request).await?;
+    }
 }
 
 /// The message with another body; compressed, where the original is.

@@ -115,7 +115,7 @@ impl World {
                     ""
                 };
                 let log = self.log(&row, &case, action).await;
-                let passes = (outcome != Outcome::Blocked || row.is_monitored())
+                let passes = (!outcome.is_blocked() || row.is_monitored())
                     && answer.as_ref().is_ok_and(|answer| answer.status == 200);
                 let copies = if passes { row.copies } else { 0 };
                 let (requests, stray) = application.take(copies).await;

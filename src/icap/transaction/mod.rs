@@ -294,6 +294,15 @@ impl Transaction {
             ) || bug(Bug::ReuseWhileOwed))
     }
 
+    /// How many bytes of the body are needed no more, for they went out.
+    pub fn sent(&self) -> u64 {
+        match self.sending {
+            Sending::Collecting => 0,
+            Sending::AwaitContinue { sent } | Sending::Streaming { sent } => sent,
+            Sending::Done { .. } => u64::MAX,
+        }
+    }
+
     /// Whether the transaction sent the whole body.
     pub fn complete_body_sent(&self) -> bool {
         matches!(self.sending, Sending::Done { .. })

@@ -36,6 +36,7 @@ fn record() -> ScanRecord<'static> {
         vendor: Vendor::named("opswat").unwrap(),
         encoded: None,
         part: None,
+        streamed: None,
         outcome: Some(Outcome::Passed),
         findings: Cow::Owned(Findings::default()),
     }

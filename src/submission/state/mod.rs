@@ -2,6 +2,9 @@
 
 mod heard;
 mod queries;
+mod streamed;
+
+pub use streamed::GivenBack;
 
 use std::borrow::Cow;
 use std::mem;

@@ -321,6 +321,9 @@ impl Sim {
         Ok(match path {
             ["source", "address"] => Some(b"10.1.2.3:40000".to_vec()),
             ["destination", "address"] => Some(b"10.9.9.9:443".to_vec()),
+            ["upstream", "address"] => self
+                .message(message, |it| it.request.headers_sent)
+                .then(|| b"10.2.2.2:80".to_vec()),
             ["source", "port"] => Some(40_000_i64.to_le_bytes().to_vec()),
             ["destination", "port"] => Some(443_i64.to_le_bytes().to_vec()),
             ["response", "code_details"] => {

@@ -4,7 +4,7 @@ use icap_filter::icap::Direction;
 
 use super::delivery::Exchange;
 use crate::parties::transaction::Said;
-use crate::plan::{MessagePlan, Plan, Route, ServerPlan};
+use crate::plan::{Framing, MessagePlan, Plan, Route, ServerPlan};
 
 impl Plan {
     /// Everybody is fast, and there are connections enough.
@@ -100,7 +100,10 @@ impl Exchange<'_> {
             "bad_request" => plan.is_ambiguous(self.it),
             "overload" => !plan.is_swift() && !plan.makes_room(),
             "internal" => {
-                faults.host > 0
+                [Direction::Request, Direction::Response]
+                    .into_iter()
+                    .any(|of| self.is_streamed(of) && self.may_spoil_stream(of))
+                    || faults.host > 0
                     || !plan.envoy.stop_iteration
                     || matches!(self.it.route, Route::Unknown | Route::Misspelt)
                     || self.it.leaves_us.is_some()
@@ -118,6 +121,12 @@ impl Exchange<'_> {
             }
             _ => false,
         }
+    }
+
+    /// A stream may fail at its end: trailers follow it, or somebody keeps a copy.
+    fn may_spoil_stream(&self, of: Direction) -> bool {
+        let keeps_copy = self.plan.envoy.keeps_copy && of == Direction::Request;
+        keeps_copy || self.body(of).framing == Framing::Trailers
     }
 
     /// A server has made a message longer.

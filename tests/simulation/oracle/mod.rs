@@ -7,6 +7,7 @@ mod delivery;
 mod entry;
 mod monitor;
 mod parts;
+mod streams;
 mod unchanged;
 
 use crate::world::Sim;

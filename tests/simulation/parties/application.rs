@@ -40,6 +40,7 @@ impl Sim {
                 self.after(plan.response.pace_us, Event::Application(message));
             }
             let fields = plan.response_fields();
+            self.message(message, |it| it.details = "via_upstream".to_owned());
             return self.headers_come(message, Direction::Response, fields, ended);
         }
         match plan.response.part(self.plan.seed, step - 1) {

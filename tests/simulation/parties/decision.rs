@@ -62,7 +62,7 @@ pub fn decide(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) 
     let is_evil = find(&it.body, EVIL).is_some();
     let ripe = match stage {
         Stage::Whole => true,
-        Stage::Preview => is_evil || server.trusts_preview,
+        Stage::Preview => is_evil && !server.echoes || server.trusts_preview,
         // Some say it as soon as they know, and some of those let go what they have not seen.
         Stage::Midway => {
             server.is_hasty && (is_evil || (server.trusts_preview && it.body.len() > early))
@@ -236,6 +236,13 @@ fn change(
     extra: Extra<'_>,
     dice: &Dice,
 ) -> (Said, IcapResponse) {
+    let streams = match it.subject {
+        Subject::Scan(id, direction, Shown::Whole) => {
+            let mut messages = plan.messages.iter();
+            messages.any(|message| message.id == id && plan.is_streamed(message, direction))
+        }
+        _ => false,
+    };
     let at = find(&it.body, EDIT);
     let marked = at.is_none() || dice.one_in(3);
     let mut body = it.body.clone();
@@ -271,6 +278,11 @@ fn change(
                 let longest = plan.profile.request_kb.max(plan.profile.response_kb) * 1024;
                 let body = vec![b'!'; longest + 1];
                 let changed_to = Changed { body, marked };
+                if streams {
+                    let mut answer = changed(of, it.head.shown(), &changed_to, had_body, extra);
+                    answer.differs = differs_at(&answer, &changed_to.body, &it.body);
+                    return (Said::Change(changed_to), answer);
+                }
                 let mut answer = changed(of, it.head.shown(), &changed_to, had_body, extra);
                 answer.differs = Some(answer.head_len + it.head.shown().len() + 800);
                 return (Said::TooLong, answer);

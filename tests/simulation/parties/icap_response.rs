@@ -15,6 +15,8 @@ pub struct IcapResponse {
     pub evident: Option<usize>,
     /// It brings an HTTP message.
     pub has_message: bool,
+    /// The body of that.
+    pub given: Vec<u8>,
     /// It tells of something that was found, be it gone by now.
     pub alarms: bool,
 }
@@ -102,6 +104,25 @@ pub fn echo(of: Direction, head: &[u8], body: Option<&[u8]>, extra: Extra<'_>) -
     message(200, kind(of), head, body, extra)
 }
 
+/// The beginning of a message that is given back while it still comes. `keeps_length`: its head says how long it will be, where that of
+/// the message does.
+pub fn begun_echo(of: Direction, head: &[u8], marked: bool, keeps_length: bool) -> Vec<u8> {
+    let text = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let length = text
+        .split("\r\n")
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+    let head = match marked || !keeps_length {
+        true => rewritten(head, length.filter(|_| keeps_length), marked),
+        false => head.to_vec(),
+    };
+    let kind = kind(of);
+    let icap = format!(
+        "ICAP/1.0 200 OK\r\nISTag: \"sim-1\"\r\nEncapsulated: {kind}-hdr=0, {kind}-body={}\r\n\r\n",
+        head.len()
+    );
+    [icap.as_bytes(), &head].concat()
+}
+
 /// The beginning of a message, and from which offset on the original goes on (206).
 pub fn partial(
     of: Direction,
@@ -159,6 +180,7 @@ fn message(
         bytes,
         head_len,
         has_message: true,
+        given: body.unwrap_or_default().to_vec(),
         ..IcapResponse::default()
     }
 }

@@ -53,6 +53,8 @@ pub struct Transaction {
     pub head: IcapHead,
     /// What has come of the body.
     pub body: Vec<u8>,
+    /// What a server that gives a body back while it comes has given.
+    pub given: Vec<u8>,
     /// All of it has.
     pub whole: bool,
     /// The rest was asked for.
@@ -76,6 +78,8 @@ pub struct Transaction {
     pub differs: Option<u64>,
     /// How many had come when the fate of its message was decided.
     pub at_decision: Option<u64>,
+    /// That is the last word.
+    pub is_final: bool,
 }
 
 impl Subject {
@@ -144,6 +148,7 @@ impl Transaction {
             whole: !head.has_body,
             head,
             body: Vec::new(),
+            given: Vec::new(),
             continued: false,
             decided: false,
             said: Said::Nothing,
@@ -155,6 +160,7 @@ impl Transaction {
             head_len: 0,
             differs: None,
             at_decision: None,
+            is_final: false,
         }
     }
 

@@ -47,12 +47,38 @@ impl Plan {
             messages,
             faults: faults(&Dice::new(seed, "faults", 0)),
         };
+        plan.enlarge();
         if dice.one_in(4) {
             plan.calm();
         } else if dice.one_in(6) {
             plan.crowd();
         }
         plan
+    }
+
+    /// Where large bodies stream, half of them are large.
+    fn enlarge(&mut self) {
+        let profile = &self.profile;
+        for message in &mut self.messages {
+            let bodies = [&mut message.request, &mut message.response];
+            let limits = [profile.request_kb * KIB, profile.response_kb * KIB];
+            let streams = [profile.streams.0, profile.streams.1];
+            for ((body, limit), streams) in bodies.into_iter().zip(limits).zip(streams) {
+                let dice = Dice::new(self.seed, "large body", body.id);
+                let is_plain = body.framing != Framing::None && body.form.is_none();
+                if streams && is_plain && dice.one_in(2) {
+                    body.size = dice.range(limit as u64, 6 * limit as u64) as usize;
+                    let at = dice.below(body.size as u64) as usize;
+                    body.label = match body.label {
+                        Label::Clean => Label::Clean,
+                        Label::Infected(_) => Label::Infected(at),
+                        Label::Edited(_) => Label::Edited(at),
+                    };
+                    body.piece = body.piece.max(body.size / 24 + 1);
+                    *body = body.clone().fitted();
+                }
+            }
+        }
     }
 
     /// Nothing goes wrong, and nobody but the clients is slow: whatever fails has no excuse.
@@ -82,6 +108,11 @@ impl Plan {
         self.profile.timeout_ms = 2000;
         self.profile.progress_timeout_ms = 60_000;
         self.profile.preempt_ms = 20;
+        // No connection is taken from what streams, nor from what a server has begun to answer.
+        self.profile.streams = (false, false);
+        for server in &mut self.servers {
+            server.echoes = false;
+        }
         for message in self.messages.iter_mut().filter(|it| it.id % 2 == 0) {
             message.request.pace_us = 100_000;
         }
@@ -136,6 +167,11 @@ fn profile(dice: &Dice) -> ProfilePlan {
         preempt_ms: dice.pick(&[0, 20, 50, 200]),
         quarantine: dice.one_in(4),
         drops_trailers: dice.one_in(4),
+        streams: match dice.below(4) {
+            0 => (true, true),
+            1 => (true, false),
+            _ => (false, false),
+        },
     }
 }
 
@@ -157,6 +193,7 @@ fn server(seed: u64, id: u64, for_responses: bool) -> ServerPlan {
             .one_in(12)
             .then(|| (dice.below(100), dice.range(10, 600))),
         sleeps: dice.one_in(4),
+        echoes: dice.one_in(2),
     }
 }
 

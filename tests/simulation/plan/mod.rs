@@ -6,6 +6,8 @@ mod form;
 mod generate;
 mod profile;
 
+use icap_filter::icap::Direction;
+
 pub use content::{Body, EDIT, EVIL, Framing, Label};
 pub use faults::Faults;
 pub use form::{Form, Shown};
@@ -79,6 +81,8 @@ pub struct ServerPlan {
     pub split: usize,
     /// The server is gone from so many milliseconds on, for so long.
     pub outage_ms: Option<(u64, u64)>,
+    /// It gives a message back while it still comes.
+    pub echoes: bool,
     /// It does not notice the test file.
     pub sleeps: bool,
 }
@@ -136,6 +140,16 @@ impl Plan {
             Some(form) if self.profile.parts => form.all_shown(),
             _ => vec![Shown::Whole],
         }
+    }
+
+    /// Whether the body of that message is larger than the buffer, and is scanned while it passes.
+    pub fn is_streamed(&self, message: &MessagePlan, of: Direction) -> bool {
+        let (body, limit) = match of {
+            Direction::Request => (&message.request, self.profile.request_kb),
+            Direction::Response => (&message.response, self.profile.response_kb),
+        };
+        let is_apart = self.profile.parts && body.form.is_some();
+        self.profile.streams(of) && body.size > limit * 1024 && !is_apart
     }
 
     /// Whether that request can be read in two ways, and its parts are what is shown.

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use icap_filter::icap::Direction;
+
 /// What becomes of responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Responses {
@@ -62,6 +64,8 @@ pub struct ProfilePlan {
     pub parallel: u32,
     /// `enforcement: monitor`.
     pub monitor: bool,
+    /// `large_upload_fail_action: stream`, and `large_download_fail_action: stream`.
+    pub streams: (bool, bool),
     /// `scan_requests_as: respmod`.
     pub as_download: bool,
 }
@@ -83,6 +87,16 @@ impl ProfilePlan {
         self.open.contains(&cause)
     }
 
+    /// Whether bodies of that direction that are larger than the buffer are scanned while they pass.
+    pub fn streams(&self, of: Direction) -> bool {
+        let (requests, responses) = self.streams;
+        !self.monitor
+            && match of {
+                Direction::Request => requests,
+                Direction::Response => responses,
+            }
+    }
+
     /// The plugin configuration.
     pub fn json(&self) -> String {
         let action = |cause: &str| match self.opens(cause) {
@@ -97,7 +111,7 @@ impl ProfilePlan {
             "{{\"profiles\":[{{\"name\":\"av\",\"cluster\":\"icap\",\"service_url\":\"icap://icap.test/scan\",\
              \"request_buffer_size_kb\":{},\"response_buffer_size_kb\":{},\"allow_204\":{},\
              \"response_timeout_ms\":{},\"body_progress_timeout_ms\":{},\"upload_preempt_ms\":{},\"quarantine\":{},\"fail_action_by_cause\":{{{}}},\
-             \"large_upload_fail_action\":\"{}\",\"max_connections\":{},\"max_pending\":{},\
+             \"large_upload_fail_action\":\"{}\",\"large_download_fail_action\":\"{}\",\"max_connections\":{},\"max_pending\":{},\
              \"connection_idle_timeout_ms\":{},\"max_requests_per_connection\":{},\"options\":{{\"enabled\":{}}},\
              \"require_content_length\":{},\"block_response\":{{\"use_server_response\":{}}},\
              \"self_test\":{{\"enabled\":{},\"fail_profile\":true}},\"send_client_ip\":true,\
@@ -110,7 +124,16 @@ impl ProfilePlan {
             self.preempt_ms,
             self.quarantine,
             causes.join(","),
-            action("oversize"),
+            if self.streams.0 {
+                "stream"
+            } else {
+                action("oversize")
+            },
+            if self.streams.1 {
+                "stream"
+            } else {
+                action("oversize")
+            },
             self.max_connections,
             self.max_pending,
             self.idle_timeout_ms,

@@ -29,7 +29,9 @@ pub(super) fn check(connection: &Connection, whole: bool) -> Vec<Finding> {
     let longest = profiles().map(|p| p.response_timeout_ms).max();
     let mut found = sizes(connection, whole, largest);
     let opening = profiles().filter(|p| {
-        p.fail_action(Cause::Oversize) == FailAction::Open || p.enforcement == Enforcement::Monitor
+        p.fail_action(Cause::Oversize) == FailAction::Open
+            || p.streams.requests
+            || p.enforcement == Enforcement::Monitor
     });
     if let Some(largest) = opening.map(|profile| profile.request_buffer_bytes).max() {
         found.extend(room_to_open(connection, largest));

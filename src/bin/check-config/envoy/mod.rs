@@ -9,6 +9,7 @@ mod limits;
 mod metadata;
 mod plugin;
 mod profiles;
+mod streams;
 
 use crate::document::Node;
 use crate::finding::Finding;
@@ -159,6 +160,7 @@ fn check_proxy(proxy: &Proxy) -> Vec<Finding> {
         found.extend(chain::check(connection));
         found.extend(limits::check(connection, proxy.whole));
         found.extend(metadata::check(connection));
+        found.extend(streams::check(connection));
     }
     found.extend(clusters::check(proxy));
     found.extend(profiles::check(proxy));

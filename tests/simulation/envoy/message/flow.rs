@@ -134,6 +134,10 @@ impl Sim {
             }
             held_message.loses_next = false;
             held_message.buffering = next == Next::Pause;
+            if next == Next::Pause {
+                let kept = std::mem::take(&mut held_message.kept);
+                held_message.buffer.splice(0..0, kept);
+            }
             let over = held_message.buffer.len() > limit && !lost;
             let past = std::mem::take(&mut held_message.too_large);
             Some(past || over && next == Next::Pause)
@@ -175,7 +179,12 @@ impl Sim {
         });
         self.trace(|| format!("m{message} {of:?} trailers: {next:?}"));
         let shut = self.message(message, |it| {
-            it.held_message(of).trailers_held = next == Next::Pause;
+            let held_message = it.held_message(of);
+            held_message.trailers_held = next == Next::Pause;
+            if next == Next::Pause {
+                let kept = std::mem::take(&mut held_message.kept);
+                held_message.buffer.splice(0..0, kept);
+            }
             it.is_shut(of)
         });
         if next == Next::Continue && !shut {
@@ -236,6 +245,7 @@ impl Sim {
     /// What is held of a message goes on.
     fn forward(self: &Rc<Self>, message: usize, of: Direction) {
         let seed_logged = |it: &Message| it.properties.contains_key("icap_log");
+        let keeps_copy = self.plan.envoy.keeps_copy && of == Direction::Request;
         let (begins, ends) = self.message(message, |it| {
             let logged = seed_logged(it);
             let held_message = it.held_message(of);
@@ -248,6 +258,9 @@ impl Sim {
             bytes.append(&mut held_message.buffer);
             let trailers = held_message.trailers.clone().filter(|_| ends);
             held_message.done |= ends;
+            if keeps_copy {
+                held_message.kept.extend_from_slice(&bytes);
+            }
             let receiver = it.receiver(of);
             if let Some(head) = head {
                 receiver.head = Some(head);
@@ -260,6 +273,9 @@ impl Sim {
         });
         if begins {
             self.trace(|| format!("m{message} {of:?} goes on"));
+            self.note_decision(message, of);
+        }
+        if ends {
             self.note_decision(message, of);
         }
         match of {

@@ -36,6 +36,8 @@ pub struct Message {
     pub arrived_us: [Option<u64>; 2],
     /// When what becomes of each direction was decided.
     pub decided_us: [Option<u64>; 2],
+    /// Whether nothing more will be decided.
+    pub settled: [bool; 2],
     /// What the client, and the application, do next.
     pub client_step: usize,
     pub application_step: usize,
@@ -83,6 +85,8 @@ pub struct HeldMessage {
     pub loses_next: bool,
     /// Envoy delivers this again with the next part.
     pub again: Vec<u8>,
+    /// What a later owner of the body keeps of what has gone on: it stands in front of what the filter holds from then on.
+    pub kept: Vec<u8>,
     /// An edit in its own callback went past the limit.
     pub too_large: bool,
     /// The whole of it has gone on, or nothing more of it will.
@@ -127,10 +131,17 @@ impl Message {
             upload_bytes: 0,
             arrived_us: [None; 2],
             decided_us: [None; 2],
+            settled: [false; 2],
             client_step: 0,
             application_step: 0,
             callbacks: Vec::new(),
         }
+    }
+
+    /// Whether nothing more will be decided about that direction: its end has gone on, or its client was answered.
+    pub fn is_settled(&mut self, of: Direction) -> bool {
+        let answered = self.replied || !self.is_open();
+        answered || self.held_message(of).done
     }
 
     /// A callback about it begins.

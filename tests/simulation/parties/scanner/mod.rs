@@ -1,6 +1,7 @@
 //! The ICAP servers, and what they note.
 
 mod acts;
+mod echo;
 
 use std::rc::Rc;
 
@@ -110,6 +111,10 @@ impl Sim {
                     let mut scanner = self.scanner.borrow_mut();
                     let it = &mut scanner.transactions[transaction];
                     it.body.extend_from_slice(&bytes);
+                    if let Some(why) = too_far_behind(&self.plan, it) {
+                        drop(scanner);
+                        return self.fail(why);
+                    }
                     if it.head.preview.is_some() && !it.continued {
                         continue;
                     }
@@ -200,7 +205,7 @@ impl Sim {
             Direction::Request => self.plan.profile.request_kb,
             Direction::Response => self.plan.profile.response_kb,
         };
-        if it.body.len() > limit * 1024 {
+        if it.body.len() > limit * 1024 && !self.plan.profile.streams(of) {
             self.fail(format!(
                 "a server is shown all of m{id} {of:?}, which is past the limit"
             ));
@@ -217,6 +222,12 @@ impl Sim {
     /// The server of that connection thinks about what it has.
     fn consider(self: &Rc<Self>, connection: usize, stage: Stage) {
         let index = self.current(connection);
+        if self.gives_back(connection, index, stage) {
+            if !self.scanner.borrow().transactions[index].decided {
+                self.give_back(connection, index, stage);
+            }
+            return;
+        }
         let decision = {
             let scanner = self.scanner.borrow();
             let it = &scanner.transactions[index];
@@ -268,6 +279,7 @@ impl Sim {
                 it.statement = statement as u64;
                 it.evident = answer.evident.map(|at| at as u64);
                 it.has_message = answer.has_message;
+                it.given = answer.given;
                 it.alarms = answer.alarms;
                 let session = &mut scanner.sessions[connection];
                 let mut bytes = answer.bytes;
@@ -286,19 +298,44 @@ impl Sim {
     pub fn note_decision(&self, message: usize, of: Direction) {
         let id = self.plan.messages[message].id;
         let now = self.now_us();
+        // Of what goes on while it is scanned the end is what counts.
+        let streams = self.plan.is_streamed(&self.plan.messages[message], of);
         self.message(message, |it| {
+            if streams && !it.settled[of as usize] {
+                it.settled[of as usize] = it.is_settled(of);
+                it.decided_us[of as usize] = Some(now);
+            }
             it.decided_us[of as usize].get_or_insert(now);
         });
+        let counts = |it: &Transaction| it.at_decision.is_none() || streams && !it.is_final;
+        let is_final = self.message(message, |it| it.settled[of as usize]);
         let connections = self.connections.borrow();
         let mut scanner = self.scanner.borrow_mut();
         for it in scanner.transactions.iter_mut() {
-            if it.subject.is_of(id, of) && it.at_decision.is_none() {
+            if it.subject.is_of(id, of) && counts(it) {
                 let delivered = connections[it.connection].delivered;
                 let heard = it.begins.map(|begins| delivered.saturating_sub(begins));
                 it.at_decision = Some(heard.unwrap_or_default());
+                it.is_final = is_final;
             }
         }
     }
+}
+
+/// What is wrong where a server was sent more of a body than it may lag: what it has not given back is kept by the filter.
+fn too_far_behind(plan: &Plan, it: &Transaction) -> Option<String> {
+    let Subject::Scan(id, of, _) = it.subject else {
+        return None;
+    };
+    let message = plan.messages.iter().find(|message| message.id == id)?;
+    let (body, limit) = match of {
+        Direction::Request => (&message.request, plan.profile.request_kb * 1024),
+        Direction::Response => (&message.response, plan.profile.response_kb * 1024),
+    };
+    let lag = it.body.len().saturating_sub(it.given.len());
+    (plan.is_streamed(message, of) && lag > limit + body.piece).then(|| {
+        format!("a server is sent {lag} bytes of m{id} {of:?} more than it has given back")
+    })
 }
 
 fn at_once(answer: IcapResponse) -> Decision {
