@@ -161,7 +161,7 @@ impl<'a> IcapLog<'a> {
         }
     }
 
-    fn write(&self, entry: &mut impl Object) {
+    pub(super) fn write(&self, entry: &mut impl Object) {
         let conclusion = self.whole_conclusion();
         // Of two conclusions that are equally grave, the later one names rule and profile.
         let (rule_name, profile) = match self.others {

@@ -3,6 +3,8 @@
 mod entries;
 #[cfg(not(target_arch = "wasm32"))]
 mod hostile;
+#[cfg(not(target_arch = "wasm32"))]
+mod log_fields;
 mod page;
 pub(super) mod struct_decoder;
 
