@@ -33,7 +33,7 @@ A field without a value is left out. Text from clients and servers is cut and es
 ";
 
 /// The path of each field, and what it means, in the order of an entry.
-const MEANINGS: [(&str, &str); 36] = [
+const MEANINGS: [(&str, &str); 38] = [
     (
         "action",
         "The outcome: `ICAP_DISABLED` (not scanned), `ICAP_PASSED`, `ICAP_MODIFIED`, `ICAP_BLOCKED` or `ICAP_FAILED` (no verdict; the failure action decided).",
@@ -123,6 +123,14 @@ const MEANINGS: [(&str, &str); 36] = [
     (
         "request_logs[].encoded",
         "The content coding of a body that the server was shown coded.",
+    ),
+    (
+        "request_logs[].streamed",
+        "`true` where the body is larger than the buffer and [went on while it was scanned](operations.md#bodies-larger-than-the-buffer).",
+    ),
+    (
+        "request_logs[].streamed_bytes",
+        "How many bytes of such a body have gone on.",
     ),
     (
         "request_logs[].part.name",
@@ -224,6 +232,7 @@ fn shapes() -> BTreeMap<String, &'static str> {
         http_response_code: Some(403),
         modified_content_length: Some(1),
         encoded: Some("br".into()),
+        streamed: Some(1),
         part: Some(Rc::new(PartName::new("file", Some("report.pdf")))),
         findings: std::borrow::Cow::Owned(Findings {
             reason: Some("infected".to_owned()),
