@@ -177,7 +177,11 @@ async fn an_application_that_leaves_in_any_phase_leaves_nothing_behind() {
                 match (answer, status) {
                     (Ok(answer), Some(status)) => assert_eq!(answer.status, status, "{text}"),
                     // Of a response under scan nothing was given yet.
-                    (Ok(answer), None) => assert!(answer.status >= 500, "{text}: {answer:?}"),
+                    (Ok(answer), None) if scanned => {
+                        assert!(answer.status >= 500, "{text}: {answer:?}");
+                    }
+                    // Envoy 1.36 resets an HTTP/2 stream with NO_ERROR, which h2 takes for an end.
+                    (Ok(answer), None) => assert!(answer.body.len() < 16, "{text}: {answer:?}"),
                     (Err(_), _) => assert!(status.is_none(), "{text} {version:?}"),
                 }
                 let log = scene.icap_log(n).await;

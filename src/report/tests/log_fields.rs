@@ -232,7 +232,7 @@ fn shapes() -> BTreeMap<String, &'static str> {
         http_response_code: Some(403),
         modified_content_length: Some(1),
         encoded: Some("br".into()),
-        streamed_bytes: Some(1),
+        streamed: Some(1),
         part: Some(Rc::new(PartName::new("file", Some("report.pdf")))),
         findings: std::borrow::Cow::Owned(Findings {
             reason: Some("infected".to_owned()),
