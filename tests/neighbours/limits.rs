@@ -76,6 +76,13 @@ pub const LIMITS: &[Limit] = &[
         until: None,
         why: KEPT,
     },
+    Limit {
+        row: "stream, internal redirect policy that keeps nothing",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::Refused(503),
+        until: Some([1, 40]),
+        why: KEPT_ANYWAY,
+    },
 ];
 
 /// Those of responses.
@@ -113,6 +120,8 @@ const MIDWAY: &[Outcome] = &[Outcome::CleanPreview, Outcome::FailOpen, Outcome::
 
 const HELD: &str = "Envoy takes a request for ended once a later filter lets go what it has of it, also where an earlier one holds the end";
 const KEPT: &str = "who keeps a copy of what has gone on would deliver it again with the last part, where that waits for the server";
+const KEPT_ANYWAY: &str =
+    "Envoy before 1.40 keeps a copy for an internal redirect whatever the route says";
 const ENDS_EARLY: &str = "Envoy before 1.40 ends a message that a filter lets go once its client has ended it, also where an earlier filter still keeps a part";
 const NO_END: &str =
     "Envoy's decompressor never tells of the end of a response that is held: it ends as a time-out";
