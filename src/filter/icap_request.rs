@@ -13,7 +13,7 @@ use super::rewrite::find;
 use super::service::Service;
 use crate::config::{ClientIpSource, Operator, Profile, SendWhen, ServiceUrl, UserEncoding};
 use crate::host::{Fields, Host};
-use crate::icap::{Direction, Method, Request, ServiceOptions, Transfer};
+use crate::icap::{Direction, Method, Request, RequestHead, ServiceOptions, Transfer};
 
 /// The filter state that tells the address of the downstream connection.
 const PEER_STATE: &str = "icap_filter.peer";
@@ -207,6 +207,21 @@ pub(super) fn path(fields: &Fields) -> Cow<'_, str> {
 pub(super) fn request_path(head: Option<&[u8]>) -> Cow<'_, str> {
     let path = request_target(head).split(|b| *b == b'?').next();
     String::from_utf8_lossy(path.unwrap_or_default())
+}
+
+/// The fields of a request, out of the request head that goes to the ICAP server.
+pub(super) fn fields_of(head: Option<&[u8]>) -> Fields {
+    let Some(head) = head.and_then(RequestHead::parse) else {
+        return Fields::new();
+    };
+    let mut fields = Fields::new();
+    fields.push(":method", head.method);
+    fields.push(":path", head.target);
+    fields.push(":authority", head.headers.get("host").unwrap_or_default());
+    for field in head.headers.iter() {
+        fields.push(field.name.to_ascii_lowercase(), &field.value);
+    }
+    fields
 }
 
 /// The target in a request head, with its query; empty where there is no head.

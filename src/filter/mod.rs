@@ -13,6 +13,7 @@ mod upload;
 
 mod abandon;
 mod admit;
+mod admit_response;
 mod buffer;
 mod chain;
 mod changed_form;
@@ -31,6 +32,7 @@ mod metrics;
 mod on_http;
 mod on_server;
 mod on_tick;
+mod open_exchange;
 mod outcome;
 mod page;
 mod part_outcomes;

@@ -1,9 +1,9 @@
 //! Makes the ICAP requests for the parts of a message, and for a message whose head is shown changed.
 
-use super::admit::fields_of;
 use super::coded::without_coding;
 use super::exchange::Exchange;
 use super::framed::without_framing;
+use super::icap_request::fields_of;
 use super::icap_request::{HostValues, icap_request};
 use super::parts::Fault;
 use super::upload::as_download;
