@@ -4,7 +4,6 @@
 //! that declaration. The words of the reference exist in native builds only: the module does not carry them.
 
 use super::choice::Choice;
-use super::object::Object;
 use crate::product;
 use std::fmt;
 
@@ -54,6 +53,12 @@ impl Section {
     pub(super) fn attribute(&self, name: &str) -> Option<&'static Attribute> {
         self.attributes.iter().find(|a| a.name == name)
     }
+}
+
+/// An object of the configuration.
+pub(super) trait Object: Sized {
+    /// What the parser, the reference and the schema know of it.
+    const SECTION: &'static Section;
 }
 
 /// One attribute of an object.

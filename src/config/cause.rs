@@ -1,8 +1,7 @@
 //! Why a scan fails: one row for each cause, with all that any part of the filter knows of it.
 
-use super::attribute::{Attribute, Section, choice};
+use super::attribute::{Attribute, Object, Section, choice};
 use super::choice::FailAction;
-use super::object::Object;
 use super::reader::Fields;
 
 /// What the filter knows of a cause.

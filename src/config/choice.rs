@@ -1,7 +1,5 @@
 //! Attributes whose value is one of a few words. Each word stands beside the value that it means.
 
-use super::reader::Fields;
-use crate::extract::Extractors;
 use crate::policy::{ClientIpSource, Enforcement, Protocol};
 use crate::product::ShownAs;
 
@@ -201,37 +199,4 @@ pub enum SendWhen {
     Never,
     /// When `X-Include` in the server's OPTIONS response names the header.
     Auto,
-}
-
-/// Lists the extractors: each word of `extract` is a field of [`Extractors`].
-macro_rules! extractors {
-    ($($extractor:ident),+) => {
-        /// What `extract` may name.
-        pub(super) const EXTRACTORS: &[&str] = &[$(stringify!($extractor)),+];
-
-        fn extractor<'e>(wanted: &'e mut Extractors, word: &str) -> Option<&'e mut bool> {
-            match word {
-                $(stringify!($extractor) => Some(&mut wanted.$extractor),)+
-                _ => None,
-            }
-        }
-    };
-}
-
-extractors!(json_base64, data_url, urlencoded, grpc_bytes);
-
-/// The extractors in the field of that name.
-pub(super) fn extractors(fields: &Fields<'_>, name: &str) -> Extractors {
-    let mut wanted = Extractors::default();
-    fields.list(name, |value, word| match extractor(&mut wanted, word) {
-        Some(extractor) => {
-            *extractor = true;
-            Some(())
-        }
-        None => {
-            value.wrong(EXTRACTORS.join(", "));
-            None
-        }
-    });
-    wanted
 }

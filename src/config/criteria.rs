@@ -1,9 +1,9 @@
 //! The criteria of a rule: `rules[].match`.
 
-use super::attribute::{Attribute, Kind, Section, boolean, integer, object, of};
+use super::attribute::{Attribute, Kind, Object, Section, boolean, integer, object, of};
 use super::choice::Choice;
 use super::json::Json;
-use super::object::{Object, object};
+use super::object::object;
 use super::reader::Fields;
 use super::string_matcher::{NAMED_MATCHER, STRING_MATCHER, named, strings};
 use super::value::Value;

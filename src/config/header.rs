@@ -2,6 +2,7 @@
 
 use super::reader::Fields;
 use super::template::Template;
+use super::token::{TOKEN, is_token};
 use super::value::{Value, shown};
 
 /// ICAP headers that `icap_headers` may not set: the protocol sets them (RFC 3507 sections 4.3 and 4.4), or another attribute.
@@ -39,16 +40,6 @@ pub(super) const ORDINARY: &[&str] = &[
     "service-id",
     "date",
 ];
-
-pub(super) const TOKEN: &str = "a header name: letters, digits and !#$%&'*+-.^_`|~";
-
-/// Whether `text` is a token (RFC 9110 section 5.6.2).
-pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-}
 
 /// The header name in the field `name`, in lower case.
 pub(super) fn name(fields: &Fields<'_>, name: &str) -> Option<String> {

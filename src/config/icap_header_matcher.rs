@@ -1,11 +1,12 @@
 //! Headers of ICAP responses that a profile looks for: `verdict_headers`, `pass_requires`.
 
 use super::attribute::Section;
-use super::header::{ORDINARY, TOKEN, is_token, name};
+use super::header::{ORDINARY, name};
 use super::reader::Fields;
 use super::string_matcher::{
     CONTAINS, EXACT, IGNORE_CASE, INVERT, NAME, PREFIX, REGEX, SUFFIX, TESTS, value_matcher,
 };
+use super::token::{TOKEN, is_token};
 use super::value::shown;
 use crate::policy::StringMatcher;
 use std::cell::RefCell;

@@ -11,6 +11,7 @@ mod cause;
 mod choice;
 mod criteria;
 mod error;
+mod extractors;
 mod header;
 mod icap_header_matcher;
 mod json;
@@ -37,6 +38,7 @@ mod service_url;
 mod string_matcher;
 mod summary;
 mod template;
+mod token;
 mod unmatchable;
 mod value;
 
@@ -61,8 +63,8 @@ pub use service_url::ServiceUrl;
 pub use summary::summary;
 pub use template::{Operator, Template, Values};
 
+use attribute::Object;
 use error::{Errors, Path};
-use object::Object;
 use reader::Fields;
 
 /// A plugin configuration, by the role that it gives to this instance of the module.

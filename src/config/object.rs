@@ -1,16 +1,9 @@
 //! How an object of the configuration is declared: [`object!`].
 
-use super::attribute::Section;
 use super::choice::{Choice, SendWhen};
 use super::reader::Fields;
 use crate::product::Vendor;
 use std::rc::Rc;
-
-/// An object of the configuration.
-pub(super) trait Object: Sized {
-    /// What the parser, the reference and the schema know of it.
-    const SECTION: &'static Section;
-}
 
 /// A type that an attribute's value can become.
 pub(super) trait Read: Sized {
@@ -42,7 +35,7 @@ pub(super) trait Read: Sized {
 /// }
 /// ```
 ///
-/// That makes the struct, its [`Section`], and `Breaks::of(fields)`, which reads it. The expression behind `=` is an
+/// That makes the struct, its `Section`, and `Breaks::of(fields)`, which reads it. The expression behind `=` is an
 /// [`Attribute`](super::attribute::Attribute): its type, bounds and default. The type behind `:` is what the value becomes, by
 /// its [`Read`] unless a reader stands behind `=>`, which gets the fields and the attribute's name. A reader may use what stands
 /// above it, and a check all attributes: as `Option`, for there may be no value. Checks note what is wrong with several together.
@@ -89,7 +82,7 @@ macro_rules! object {
             $(#[doc = $doc] pub $also: $also_type,)*
         }
 
-        impl $crate::config::object::Object for $Object {
+        impl $crate::config::attribute::Object for $Object {
             const SECTION: &'static $crate::config::attribute::Section = {
                 static SECTION: $crate::config::attribute::Section = $crate::config::attribute::Section::new(
                     $path,

@@ -4,9 +4,10 @@ use super::attribute::{Kind, boolean, choice, integer, object, of, text};
 use super::authorization::{Authorization, authorization};
 use super::cause::{Cause, FailActions};
 use super::choice::{
-    EXTRACTORS, FailAction, FormChoice, HonorTransferIgnore, LargeBodyAction, RangeRequests,
-    SendWhen, ShownForm, Streams, Trailers, UserEncoding, extractors,
+    FailAction, FormChoice, HonorTransferIgnore, LargeBodyAction, RangeRequests, SendWhen,
+    ShownForm, Streams, Trailers, UserEncoding,
 };
+use super::extractors::{EXTRACTORS, extractors};
 use super::header;
 use super::icap_header_matcher::{ICAP_HEADER_MATCHER, IcapHeaderMatcher, icap_header_matchers};
 use super::names::NAME_BYTES;

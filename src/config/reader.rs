@@ -364,6 +364,16 @@ impl<'a> Fields<'a> {
     }
 }
 
+impl<'a> Value<'a> {
+    /// A string matcher that is an object, one entry of a [`Kind::Matchers`].
+    pub(super) fn matcher(self) -> Option<Fields<'a>> {
+        match self.kind {
+            Kind::Matchers(section) => Fields::open(self.json, section, self.path, self.errors),
+            _ => None,
+        }
+    }
+}
+
 fn fits(text: &str, kind: Kind) -> bool {
     match kind {
         Kind::Text { max } | Kind::Secret { max } => {

@@ -1,7 +1,6 @@
 //! Prints `schema/config.schema.json` from the declared attributes. Native builds only.
 
-use super::attribute::{Absent, Attribute, Kind, Section};
-use super::object::Object;
+use super::attribute::{Absent, Attribute, Kind, Object, Section};
 use super::plugin::Config;
 use super::sections::SECTIONS;
 use crate::product;

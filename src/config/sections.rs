@@ -1,11 +1,10 @@
 //! The order of the objects in the reference.
 
-use super::attribute::Section;
+use super::attribute::{Object, Section};
 use super::authorization::{Authorization, Basic};
 use super::cause::FailActions;
 use super::criteria::{Criteria, Size};
 use super::icap_header_matcher::ICAP_HEADER_MATCHER;
-use super::object::Object;
 use super::plugin::{Config, Expose, LogForms};
 use super::probes::{OptionsConfig, SelfTestConfig};
 use super::profile::Profile;

@@ -4,6 +4,7 @@ use super::attribute::{Attribute, Kind, Section, boolean, of};
 use super::header;
 use super::json::Json;
 use super::reader::Fields;
+use super::token::is_token;
 use super::unmatchable::{Compared, Subject};
 use super::value::{Value, shown};
 use crate::policy::{
@@ -217,7 +218,7 @@ pub(super) fn named(fields: &Fields<'_>, is_header: bool) -> Option<NamedMatcher
 /// Names of cookies are tokens whose case counts (RFC 6265 section 4.1.1).
 fn cookie_name(fields: &Fields<'_>) -> Option<String> {
     let name = fields.text(NAME.name)?;
-    if !header::is_token(name) {
+    if !is_token(name) {
         fields.fault(NAME.name, shown(name), "the name of a cookie");
         return None;
     }

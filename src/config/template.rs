@@ -1,6 +1,6 @@
 //! Values with operators such as `%REQ(x-user)%`, as Envoy's access logs and header values have them.
 
-use super::header::is_token;
+use super::token::is_token;
 
 /// The operators.
 #[derive(Clone, Debug, PartialEq, Eq)]

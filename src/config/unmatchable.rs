@@ -1,6 +1,6 @@
 //! Values in a rule that no request can have, and what to write instead.
 
-use super::header::is_token;
+use super::token::is_token;
 
 /// The part of a request that a string matcher looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,16 +3,15 @@
 use super::attribute::Kind;
 use super::error::{Errors, Path};
 use super::json::{Json, quote};
-use super::reader::Fields;
 
 /// A value inside a list or a map.
 #[derive(Clone, Copy)]
 pub(super) struct Value<'a> {
     /// The value.
     pub(super) json: &'a Json,
-    path: Path<'a>,
-    kind: Kind,
-    errors: &'a Errors,
+    pub(super) path: Path<'a>,
+    pub(super) kind: Kind,
+    pub(super) errors: &'a Errors,
 }
 
 impl<'a> Value<'a> {
@@ -44,14 +43,6 @@ impl<'a> Value<'a> {
                 self.wrong("a string");
                 None
             }
-        }
-    }
-
-    /// A string matcher that is an object, one entry of a [`Kind::Matchers`].
-    pub(super) fn matcher(self) -> Option<Fields<'a>> {
-        match self.kind {
-            Kind::Matchers(section) => Fields::open(self.json, section, self.path, self.errors),
-            _ => None,
         }
     }
 }

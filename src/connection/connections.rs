@@ -4,15 +4,12 @@ use std::rc::Rc;
 
 use super::streams::Streams;
 use super::{
-    Checkout, CheckoutOptions, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken,
+    Checkout, CheckoutOptions, ClosedConnection, Owner, Pool, PoolId, PoolLimits, Released, Stock,
+    StreamToken, Turnover,
 };
 use crate::bug::{Bug, bug};
 use crate::config::Profile;
 use crate::host::{Host, HostError, HostResult};
-
-/// Names a pool of [`Connections`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PoolId(pub(super) usize);
 
 /// The result of opening a connection for the next waiting request.
 #[derive(Debug)]
@@ -28,28 +25,6 @@ pub enum Opened {
         /// The host's error.
         error: HostError,
     },
-}
-
-/// What has happened to connections since the last look, for the metrics.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Turnover {
-    /// Streams opened.
-    pub opened: u32,
-    /// Requests that got a kept connection.
-    pub reused: u32,
-    /// Streams closed, by either side.
-    pub closed: u32,
-}
-
-/// How many connections and requests a pool has now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stock {
-    /// Connections that work for a request.
-    pub active: usize,
-    /// Connections that idle.
-    pub idle: usize,
-    /// Requests that wait for a connection.
-    pub pending: usize,
 }
 
 /// Every pool of a worker.

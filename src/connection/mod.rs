@@ -6,11 +6,15 @@
 mod connections;
 mod options_cache;
 mod pool;
+mod pool_id;
+mod stock;
 mod streams;
 
-pub use connections::{Connections, Opened, PoolId, Stock, Turnover};
+pub use connections::{Connections, Opened};
 pub use options_cache::OptionsCache;
 pub use pool::{
     Checkout, CheckoutOptions, ClosedConnection, Owner, Pool, PoolLimits, Released, StreamToken,
     UnitId,
 };
+pub use pool_id::PoolId;
+pub use stock::{Stock, Turnover};

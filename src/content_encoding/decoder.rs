@@ -1,44 +1,8 @@
 //! The decoder: one interface for all codings.
 
-use std::error::Error;
-use std::fmt;
-
-use super::Coding;
 use super::deflate::Deflate;
 use super::gzip::Gzip;
-
-/// Why a content can't be decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Undecodable {
-    /// The content is not in the announced coding.
-    Broken,
-    /// The content ends too early.
-    CutOff,
-    /// Bytes follow the coded content.
-    Trailing,
-}
-
-impl fmt::Display for Undecodable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Broken => "found other bytes than Content-Encoding says",
-            Self::CutOff => "found its end in the midst of the coded content",
-            Self::Trailing => "found bytes behind the coded content, expected none",
-        })
-    }
-}
-
-impl Error for Undecodable {}
-
-/// The result of a call of [`Decoder::decode`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Step {
-    /// The number of input bytes taken.
-    pub taken: usize,
-    /// The bytes taken so far decode to more: call again.
-    pub has_more: bool,
-}
+use super::{Coding, Step, Undecodable};
 
 /// Decodes one content as it arrives.
 #[derive(Debug)]

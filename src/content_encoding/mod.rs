@@ -12,9 +12,13 @@ mod decoder;
 mod deflate;
 mod gzip;
 mod inflater;
+mod step;
+mod undecodable;
 
 pub use coding::{Coding, Said};
-pub use decoder::{Decoder, Step, Undecodable};
+pub use decoder::Decoder;
+pub use step::Step;
+pub use undecodable::Undecodable;
 
 #[cfg(test)]
 mod tests;

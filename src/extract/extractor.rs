@@ -5,20 +5,7 @@ use super::json::Json;
 use super::text::Text;
 use super::urlencoded::UrlEncoded;
 use super::value::Found;
-use super::{Limits, Unextractable, Value};
-
-/// The values to look for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extractors {
-    /// Base64 in JSON strings.
-    pub json_base64: bool,
-    /// Base64 in `data:` URLs: in JSON strings, in urlencoded fields, and in bodies of all other types but gRPC.
-    pub data_url: bool,
-    /// Fields of urlencoded forms as they are, and Base64 fields decoded as well.
-    pub urlencoded: bool,
-    /// Fields in gRPC messages.
-    pub grpc_bytes: bool,
-}
+use super::{Extractors, Limits, Unextractable, Value};
 
 impl Extractors {
     /// The extractor for a body with this `Content-Type`, empty if there is none. `None` if nothing is looked for in

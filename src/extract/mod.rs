@@ -20,12 +20,14 @@ mod text;
 mod unextractable;
 mod urlencoded;
 mod value;
+mod wanted;
 
 pub use decoder::Decoder;
-pub use extractor::{Extractor, Extractors};
+pub use extractor::Extractor;
 pub use limits::Limits;
 pub use unextractable::Unextractable;
 pub use value::{Coding, Encoding, Escapes, NAME_BYTES, VALUE_BYTES, Value};
+pub use wanted::Extractors;
 
 #[cfg(test)]
 mod tests;

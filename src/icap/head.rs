@@ -251,3 +251,36 @@ fn start_line(kind: HeadKind, line: &[u8]) -> Result<Start, IcapResponseError> {
         expected,
     })
 }
+
+impl RequestHead {
+    /// Parses a head that [`encode_request_head`](super::encode_request_head) wrote.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        match parse(HeadKind::Request, bytes)? {
+            HttpHead::Request(head) => Some(head),
+            HttpHead::Response(_) => None,
+        }
+    }
+}
+
+impl ResponseHead {
+    /// Parses a head that [`encode_response_head`](super::encode_response_head) wrote.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        match parse(HeadKind::Response, bytes)? {
+            HttpHead::Response(head) => Some(head),
+            HttpHead::Request(_) => None,
+        }
+    }
+}
+
+fn parse(kind: HeadKind, bytes: &[u8]) -> Option<HttpHead> {
+    let limits = Limits {
+        head_bytes: bytes.len(),
+        header_count: usize::MAX,
+        ..Limits::default()
+    };
+    let mut input = Input::default();
+    input.push(bytes.to_vec());
+    HttpHeadReader::new(kind, bytes.len(), &limits)
+        .read(&mut input)
+        .ok()?
+}

@@ -1,9 +1,6 @@
 //! The HTTP message heads that an ICAP message encapsulates.
 
-use super::encapsulated::HeadKind;
-use super::head::HttpHeadReader;
-use super::input::Input;
-use super::{Headers, Limits};
+use super::Headers;
 
 /// The head of an encapsulated HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,42 +43,11 @@ impl HttpHead {
     }
 }
 
-impl RequestHead {
-    /// Parses a head that [`encode_request_head`](super::encode_request_head) wrote.
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
-        match parse(HeadKind::Request, bytes)? {
-            HttpHead::Request(head) => Some(head),
-            HttpHead::Response(_) => None,
-        }
-    }
-}
-
 impl ResponseHead {
-    /// Parses a head that [`encode_response_head`](super::encode_response_head) wrote.
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
-        match parse(HeadKind::Response, bytes)? {
-            HttpHead::Response(head) => Some(head),
-            HttpHead::Request(_) => None,
-        }
-    }
-
     /// Whether the content is HTML, by its `Content-Type`.
     pub fn is_html(&self) -> bool {
         let value = self.headers.get("content-type").unwrap_or_default();
         let media_type = value.split(|b| *b == b';').next().unwrap_or_default();
         media_type.trim_ascii().eq_ignore_ascii_case(b"text/html")
     }
-}
-
-fn parse(kind: HeadKind, bytes: &[u8]) -> Option<HttpHead> {
-    let limits = Limits {
-        head_bytes: bytes.len(),
-        header_count: usize::MAX,
-        ..Limits::default()
-    };
-    let mut input = Input::default();
-    input.push(bytes.to_vec());
-    HttpHeadReader::new(kind, bytes.len(), &limits)
-        .read(&mut input)
-        .ok()?
 }

@@ -1,4 +1,4 @@
-//! Options that rules and profiles share.
+//! Choices that rules, profiles and requests share.
 
 /// Whether verdicts are enforced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,4 +16,13 @@ pub enum ClientIpSource {
     Downstream,
     /// The address of the connection's other end.
     Peer,
+}
+
+/// The client's protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP in the clear.
+    Http,
+    /// HTTP over TLS.
+    Https,
 }

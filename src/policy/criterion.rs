@@ -1,20 +1,12 @@
 //! The criteria of a rule, and how they match a request.
 
-use super::ClientIpSource;
 use super::media_type::media_types;
+use super::named_matcher::{NamedMatcher, Visit};
 use super::request::Memo;
 use super::string_matcher::StringMatcher;
+use super::{ClientIpSource, Protocol};
 use ipnet::IpNet;
 use std::net::IpAddr;
-
-/// The client's protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// HTTP in the clear.
-    Http,
-    /// HTTP over TLS.
-    Https,
-}
 
 /// One criterion of a rule.
 #[derive(Clone, Debug)]
@@ -50,24 +42,6 @@ pub enum Test {
     Cookie(Vec<NamedMatcher>),
     /// Whether the request has a body.
     HasBody(bool),
-}
-
-/// A test of a header or cookie with a name.
-#[derive(Clone, Debug)]
-pub struct NamedMatcher {
-    /// The name; a header's in lower case.
-    pub name: String,
-    /// The test.
-    pub test: NamedTest,
-}
-
-/// How a header or cookie is tested.
-#[derive(Clone, Debug)]
-pub enum NamedTest {
-    /// Whether the header or cookie is there.
-    Present(bool),
-    /// The header or cookie is there, and one of its values matches; inverted: it is there, and no value matches.
-    Value(StringMatcher),
 }
 
 /// Whether a criterion holds for a request.
@@ -152,33 +126,6 @@ impl Test {
                 })
             })),
             Test::HasBody(wanted) => one(request.has_body() == *wanted),
-        }
-    }
-}
-
-pub(super) type Visit<'f> = dyn FnMut(&[u8]) -> bool + 'f;
-
-impl NamedMatcher {
-    /// `each` passes every value to its argument until that returns `false`.
-    pub(super) fn holds(&self, each: &mut dyn FnMut(&mut Visit<'_>)) -> bool {
-        let mut present = false;
-        match &self.test {
-            NamedTest::Present(wanted) => {
-                each(&mut |_| {
-                    present = true;
-                    false
-                });
-                present == *wanted
-            }
-            NamedTest::Value(matcher) => {
-                let mut hit = false;
-                each(&mut |value| {
-                    present = true;
-                    hit = matcher.test_holds(value);
-                    !hit
-                });
-                present && hit != matcher.invert
-            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The media types in a message's `Content-Type`.
 
-use super::criterion::Visit;
+use super::named_matcher::Visit;
 use super::request::Memo;
 
 /// Every media type that `Content-Type` names, without parameters. Several fields, or a list joined by commas, name

@@ -1,7 +1,8 @@
 //! Criteria about a response, once its head has arrived.
 
-use super::criterion::{Held, NamedMatcher};
+use super::criterion::Held;
 use super::media_type::media_types_of;
+use super::named_matcher::NamedMatcher;
 use super::string_matcher::StringMatcher;
 
 /// A response as the policy sees it.

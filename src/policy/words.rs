@@ -1,10 +1,11 @@
 //! Describes rules in words, for the log. Values of headers, cookies and queries are left out: they may be secrets.
 
-use super::criterion::{Criterion, NamedMatcher, NamedTest, Protocol, Test};
+use super::criterion::{Criterion, Test};
+use super::named_matcher::{NamedMatcher, NamedTest};
 use super::response::{ResponseCriterion, ResponseTest};
 use super::rule::{Action, Rule};
 use super::string_matcher::{StringMatcher, StringTest};
-use super::{Enforcement, Scanning};
+use super::{Enforcement, Protocol, Scanning};
 use std::fmt::Display;
 
 /// How many alternatives are named.

@@ -13,6 +13,7 @@ mod object;
 mod outcome;
 mod protobuf;
 mod redact;
+mod scan_record;
 mod stat_names;
 
 #[cfg(test)]
@@ -20,10 +21,11 @@ mod tests;
 
 pub use chain::Others;
 pub use counters::{COUNTERS, Counter};
-pub use icap_log::{IcapLog, PartName, ScanRecord, TrailerNames};
+pub use icap_log::{IcapLog, TrailerNames};
 pub use limiter::{INTERVAL_MS, Limiter};
 pub use line::{MAX_FOREIGN_BYTES, MAX_LINE_BYTES, fit_for_log, foreign, keep_out_of_lines};
 pub use metrics::{GAUGES, Gauge, HISTOGRAMS, Histogram, Metric};
 pub use outcome::{Conclusion, Outcome, Significance};
 pub use redact::{MAX_HEADERS_TEXT_BYTES, redact_headers};
+pub use scan_record::{PartName, ScanRecord};
 pub use stat_names::{Kind, STATS_TAG_REGEX, StatNames};

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
-use super::source::{Extent, length};
+use super::extent::{Extent, length};
 use crate::icap::BodyProgress;
 
 /// The ranges of a body that are its content, in order, as they arrive. The parser that finds the ranges and the

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::source::length;
+use super::extent::length;
 use crate::extract;
 use crate::host::HostError;
 use crate::transfer_encoding::{self, Undecodable};

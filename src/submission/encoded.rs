@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::content::Content;
+use super::extent::{Extent, length};
 use super::held::{Budget, OverBudget, Share};
-use super::source::{Extent, length};
 use crate::content_encoding::{Coding, Decoder};
 use crate::host::HostError;
 use crate::icap::BodyProgress;

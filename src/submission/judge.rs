@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::attempt::Attempt;
+use super::extent::Extent;
 use super::held::{Budget, Held};
 use super::icap_response::{IcapResponse, IcapResponseBody, Keep, NotKept, OwnBody, copy};
 use super::message::Message;
-use super::source::{Extent, Source};
+use super::source::Source;
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, Profile};
 use crate::host::Host;

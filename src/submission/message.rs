@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::attempt::PAGE_BYTES;
+use super::extent::Extent;
 use super::icap_response::Keep;
-use super::source::{Extent, Shown};
+use super::source::Shown;
 use crate::config::Profile;
 use crate::icap::{Direction, Method, Request};
 use crate::verdict;

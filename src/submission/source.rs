@@ -6,9 +6,10 @@ use std::rc::Rc;
 use super::content::Content;
 use super::decoded::Decoded;
 use super::encoded::Encoded;
+use super::extent::{Extent, length};
 use super::window::Window;
 use crate::host::{Host, HostError};
-use crate::icap::{BodyProgress, Direction};
+use crate::icap::Direction;
 
 /// Which part of the message's body a server is shown.
 #[derive(Clone, Debug)]
@@ -33,28 +34,6 @@ pub enum Shown {
     Decoded(Rc<Decoded>),
     /// A part of a coded body: ranges count in the decoded content.
     Within(Rc<Encoded>, Rc<Shown>),
-}
-
-/// How much there is of a body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extent {
-    /// How much has arrived.
-    pub progress: BodyProgress,
-    /// How much there will be, where this was announced.
-    pub announced: Option<u64>,
-}
-
-impl Extent {
-    /// A body of so many bytes that has ended.
-    fn all(available: u64) -> Self {
-        Self {
-            progress: BodyProgress {
-                available,
-                ended: true,
-            },
-            announced: Some(available),
-        }
-    }
 }
 
 impl Shown {
@@ -187,10 +166,6 @@ fn within(runs: &[Range<u64>], range: Range<u64>) -> impl Iterator<Item = Range<
         begin = end;
         (part.start < part.end).then_some(part)
     })
-}
-
-pub(super) fn length(range: &Range<u64>) -> u64 {
-    range.end.saturating_sub(range.start)
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 mod base64_text;
 mod decoder;
 mod quoted_text;
+mod undecodable;
 
-pub use decoder::{Decoder, TransferEncoding, Undecodable};
+pub use decoder::{Decoder, TransferEncoding};
+pub use undecodable::Undecodable;
 
 #[cfg(test)]
 mod tests;

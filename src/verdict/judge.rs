@@ -2,38 +2,12 @@
 
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, Profile};
-use crate::icap::{Announced, Headers, HttpHead, ResponseHead};
+use crate::icap::{HttpHead, ResponseHead};
 use crate::product::{Product, REFUSALS, Trouble};
 
 use super::evidence::{Code, Evidence, Standing, says};
+use super::view::{BodyChange, IcapResponseView, Scan, replaces_status};
 use super::{Findings, status};
-
-/// Which message was scanned, and how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scan {
-    /// A request, by REQMOD.
-    Request,
-    /// A response, by RESPMOD.
-    Response,
-    /// A request, by RESPMOD: its body was shown as that of a download.
-    Upload,
-}
-
-/// How the body of an ICAP response differs from the scanned body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyChange {
-    /// The ICAP response has no body and takes none away: it has no HTTP head either, or the scanned message had no
-    /// body.
-    None,
-    /// The decoded body is the original, byte for byte.
-    Same,
-    /// The body is another one. Also: an HTTP head with `null-body` takes away the body that the message had.
-    Changed,
-    /// The body is the beginning of the original, and nothing says that the rest was meant to go: the server ended
-    /// the message early. Servers do so that send the first part back before they have scanned the rest. An
-    /// incomplete message must not become a complete one (RFC 9112 section 8).
-    CutOff,
-}
 
 /// What an incomplete ICAP response says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,29 +26,6 @@ pub enum Rest {
 const ENDED_EARLY: &str = "the server ended the message early";
 /// Why a message is blocked for which the server announced a response without a head.
 const NO_HEAD: &str = "the server announced a response and sent no head of one";
-
-/// One complete final ICAP response.
-#[derive(Clone, Copy, Debug)]
-pub struct IcapResponseView<'a> {
-    /// Which message was scanned.
-    pub scan: Scan,
-    /// The ICAP status.
-    pub status: u16,
-    /// The ICAP headers; trailers too, if there were any.
-    pub headers: &'a Headers,
-    /// The encapsulated HTTP head.
-    pub http: Option<&'a HttpHead>,
-    /// The response that was scanned, or the response as which an upload was shown, as the server saw it; `None` for
-    /// a request.
-    pub original_response: Option<&'a ResponseHead>,
-    /// Whether `http` differs from the shown head: see [`same_request`](super::same_request) and
-    /// [`same_response`](super::same_response). For an upload, whether the status differs. False without `http`.
-    pub head_changed: bool,
-    /// The body.
-    pub body: BodyChange,
-    /// The beginning of the encapsulated response's body, if it has one.
-    pub page: &'a [u8],
-}
 
 /// The result of [`judge`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,35 +156,6 @@ pub fn judge_head(view: &IcapResponseView<'_>, profile: &Profile) -> Rest {
     }
 }
 
-impl IcapResponseView<'_> {
-    fn response(&self) -> Option<&ResponseHead> {
-        match self.http {
-            Some(HttpHead::Response(response)) => Some(response),
-            Some(HttpHead::Request(_)) | None => None,
-        }
-    }
-
-    /// Whether this is a local reply: the ICAP response to REQMOD carries a response or announces one, readable or
-    /// not.
-    fn is_local_reply(&self) -> bool {
-        self.scan == Scan::Request
-            && (self.response().is_some() || Announced::by(self.headers).response)
-    }
-
-    /// Whether this carries a page for a person in the place of an upload of another type.
-    fn is_page_for_upload(&self) -> bool {
-        self.scan == Scan::Upload
-            && self.body == BodyChange::Changed
-            && self.response().is_some_and(ResponseHead::is_html)
-            && !self.original_response.is_some_and(ResponseHead::is_html)
-    }
-
-    /// Whether the message that would go on ends early.
-    pub fn is_cut_off(&self) -> bool {
-        self.body == BodyChange::CutOff && !self.is_local_reply()
-    }
-}
-
 fn of_success(
     view: &IcapResponseView<'_>,
     profile: &Profile,
@@ -319,12 +241,6 @@ fn block(view: &IcapResponseView<'_>, profile: &Profile) -> Verdict {
     } else {
         BlockWith::OwnPage
     })
-}
-
-/// Whether the encapsulated response has another status than the scanned one.
-fn replaces_status(view: &IcapResponseView<'_>, response: &ResponseHead) -> bool {
-    view.original_response
-        .is_none_or(|original| original.status != response.status)
 }
 
 /// What a product reports beside a verdict, dressed as content.

@@ -11,16 +11,16 @@ mod infection;
 mod judge;
 mod status;
 mod text;
+mod view;
 mod violations;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use changed::{same_request, same_response};
-pub use judge::{
-    BlockWith, BodyChange, IcapResponseView, Judgement, Rest, Scan, Verdict, judge, judge_head,
-};
+pub use judge::{BlockWith, Judgement, Rest, Verdict, judge, judge_head};
 pub use text::clean;
+pub use view::{BodyChange, IcapResponseView, Scan};
 
 /// What the verdict headers of an ICAP response say, for the log. Every text is valid UTF-8 without control
 /// characters and bounded in length. A pass and a failure have no findings.

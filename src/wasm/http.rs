@@ -1,6 +1,7 @@
 //! Host calls about the HTTP message of the effective context: headers, body, properties, resume, local reply.
 
-use super::{abi, check, fetch, found, landing, map_value, wire};
+use super::call::{check, fetch, found, map_value};
+use super::{abi, landing, wire};
 use crate::abi::{buffer, map, stream, trailer_map};
 use crate::host::{BodyEdit, Fields, HostError, HostResult, LocalResponse};
 use crate::icap::Direction;

@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::ptr;
 
-use super::{check, owned};
+use super::call::{check, owned};
 use crate::host::HostResult;
 
 /// Spare capacity of a buffer that the host may write into.

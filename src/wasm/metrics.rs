@@ -1,6 +1,7 @@
 //! Host calls about Envoy's statistics.
 
-use super::{abi, check};
+use super::abi;
+use super::call::check;
 use crate::abi::metric;
 use crate::host::{HostResult, MetricKind};
 

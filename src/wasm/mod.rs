@@ -1,6 +1,7 @@
 //! Envoy as a [`Host`], by the functions of the proxy-wasm ABI. Only this folder and `module` know WebAssembly.
 
 mod abi;
+mod call;
 mod http;
 mod landing;
 mod log;
@@ -10,8 +11,8 @@ mod streams;
 mod wire;
 
 use std::cell::Cell;
-use std::ptr;
 
+use self::call::{check, read_buffer};
 pub(crate) use self::log::start_log;
 use crate::abi::BUFFER_CONFIGURATION;
 use crate::host::{
@@ -167,58 +168,9 @@ impl Host for Wasm {
     }
 }
 
-fn check(call: &'static str, status: u32) -> HostResult {
-    if status == 0 {
-        Ok(())
-    } else {
-        Err(HostError { call, status })
-    }
-}
-
-/// Takes over memory that the host has got from [`allocate`].
-fn owned(data: *mut u8, size: usize) -> Vec<u8> {
-    if data.is_null() || size == 0 {
-        return Vec::new();
-    }
-    // SAFETY: the host got `data` from `allocate`, for `size` bytes, wrote them there, and hands it over.
-    unsafe { Vec::from_raw_parts(data, size, size) }
-}
-
 /// Gives the host memory of the module to write into. The module gets it back as the result of a host call.
 pub(crate) fn allocate(size: usize) -> *mut u8 {
     landing::take(size).unwrap_or_else(|| Box::into_raw(Box::<[u8]>::new_uninit_slice(size)).cast())
-}
-
-fn fetch(
-    call: &'static str,
-    get: impl FnOnce(*mut *mut u8, *mut usize) -> u32,
-) -> HostResult<Vec<u8>> {
-    let mut data = ptr::null_mut();
-    let mut size = 0;
-    let status = get(&raw mut data, &raw mut size);
-    check(call, status).map(|()| owned(data, size))
-}
-
-fn found(value: HostResult<Vec<u8>>) -> HostResult<Option<Vec<u8>>> {
-    match value {
-        Err(e) if e.status == HostError::NOT_FOUND => Ok(None),
-        value => value.map(Some),
-    }
-}
-
-fn read_buffer(buffer: u32, start: usize, len: usize) -> HostResult<Vec<u8>> {
-    // SAFETY: the host writes one pointer and one size.
-    fetch("get_buffer_bytes", |data, size| unsafe {
-        abi::proxy_get_buffer_bytes(buffer, start, len, data, size)
-    })
-}
-
-fn map_value(map: u32, name: &str) -> HostResult<Option<Vec<u8>>> {
-    // SAFETY: `name` outlives the call; the host writes one pointer and one size.
-    let value = fetch("get_header_map_value", |data, size| unsafe {
-        abi::proxy_get_header_map_value(map, name.as_ptr(), name.len(), data, size)
-    });
-    found(value)
 }
 
 /// Milliseconds on a clock that never goes back.

@@ -2,7 +2,8 @@
 
 use std::ptr;
 
-use super::{abi, check, fetch, found};
+use super::abi;
+use super::call::{check, fetch, found};
 use crate::host::{HostResult, Version};
 
 /// Makes a queue of that name. For each entry the host calls `on_queue_ready` of the root context that registered. Workers

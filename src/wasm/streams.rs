@@ -1,6 +1,7 @@
 //! Host calls about gRPC streams to a cluster. Each stream is a connection to an ICAP server.
 
-use super::{abi, check, map_value, read_buffer, wire};
+use super::call::{check, map_value, read_buffer};
+use super::{abi, wire};
 use crate::abi::{BUFFER_GRPC, MAP_GRPC_INITIAL_METADATA};
 use crate::host::{HostResult, STREAM_FIELD};
 

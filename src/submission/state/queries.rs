@@ -2,10 +2,11 @@
 
 use super::super::attempt::Attempt;
 use super::super::cx::Cx;
+use super::super::extent::Extent;
 use super::super::icap_response::OwnBody;
 use super::super::judge::Original;
 use super::super::record::record;
-use super::super::source::{Extent, Shown, Source};
+use super::super::source::{Shown, Source};
 use super::super::step::Record;
 use super::{State, Submission};
 use crate::connection::{PoolId, StreamToken, UnitId};
