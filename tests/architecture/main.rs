@@ -36,6 +36,7 @@ const CIRCLES_LEFT: &[&str] = &[
     "src/filter/icap_request.rs",
     "src/filter/instances.rs",
     "src/filter/local_reply.rs",
+    "src/filter/open_exchange.rs",
     "src/filter/page.rs",
     "src/filter/part_request.rs",
     "src/filter/parts.rs",
