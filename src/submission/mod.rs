@@ -20,6 +20,8 @@ mod retry;
 mod source;
 mod state;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub use attempt::{A_PAGE, Attempt, PAGE_BYTES, Progress};
 pub use content::Content;
