@@ -63,6 +63,17 @@ fn what_a_server_found_counts_whatever_fails_before_its_answer_ends() {
 }
 
 #[test]
+fn a_verdict_counts_though_the_answer_breaks_off_in_the_next_name() {
+    for name in ["", "\r", "V", "Via", "Via:"] {
+        let mut scene = Scene::open(reqmod(), whole(10));
+        let begun = format!("ICAP/1.0 200 OK\r\nX-Response-Info: BLOCKED\r\n{name}");
+        assert!(matches!(scene.bytes(begun), Step::Pending));
+        let step = scene.lost(true);
+        assert!(matches!(step, Step::Block(..)), "{name:?}: {step:?}");
+    }
+}
+
+#[test]
 fn a_server_in_trouble_is_the_cause_unless_the_message_is_at_fault() {
     for (cause, expected, says) in [
         (
