@@ -8,6 +8,9 @@ mod options_cache;
 mod pool;
 mod streams;
 
+#[cfg(test)]
+mod tests;
+
 pub use connections::{Connections, Opened, PoolId, Stock, Turnover};
 pub use options_cache::OptionsCache;
 pub use pool::{

@@ -217,3 +217,61 @@ fn a_connection_that_the_server_closes_is_not_kept() {
     assert!(matches!(step, Step::Pass(_)));
     assert!(scene.is_told_to_close(token));
 }
+
+/// The answer to a download of `extent`: a head with these lines and no body.
+fn without_a_body(extent: Extent, lines: &str) -> Step {
+    let head = format!("HTTP/1.1 200 OK\r\n{lines}\r\n");
+    let mut scene = Scene::open(respmod(), extent);
+    scene.bytes(format!(
+        "ICAP/1.0 200 OK\r\nEncapsulated: res-hdr=0, null-body={}\r\n\r\n{head}",
+        head.len()
+    ))
+}
+
+#[test]
+fn an_unchanged_head_without_a_body_is_how_some_servers_let_a_message_pass() {
+    let step = without_a_body(whole(10), "Content-Length: 10\r\n");
+    assert!(matches!(step, Step::Pass(_)), "{step:?}");
+    let step = without_a_body(some(5), "Content-Length: 10\r\n");
+    assert!(matches!(step, Step::Pass(_)), "{step:?}");
+}
+
+#[test]
+fn a_head_without_a_body_and_without_its_length_takes_the_body_away() {
+    for lines in ["Content-Length: 0\r\n", "X-Other: y\r\n"] {
+        let step = without_a_body(whole(10), lines);
+        assert!(
+            matches!(changed(&step).body, IcapResponseBody::None),
+            "{lines}"
+        );
+    }
+    let step = without_a_body(whole(10), "X-Other: y\r\nContent-Length: 7\r\n");
+    assert!(matches!(step, Step::Block(..)), "{step:?}");
+}
+
+#[test]
+fn an_emptied_206_is_a_change_and_an_empty_one_a_pass() {
+    let with_length = |length: &str| {
+        let head = format!("HTTP/1.1 200 OK\r\n{length}\r\n");
+        let mut scene = Scene::open(respmod(), whole(10));
+        scene.bytes(format!(
+            "ICAP/1.0 206 Partial Content\r\nEncapsulated: res-hdr=0, res-body={}\r\n\r\n{head}0; use-original-body=0\r\n\r\n",
+            head.len()
+        ))
+    };
+    let step = with_length("Content-Length: 10\r\n");
+    assert!(matches!(step, Step::Pass(_)), "{step:?}");
+    let step = with_length("Content-Length: 0\r\n");
+    assert!(!matches!(step, Step::Pass(_)), "{step:?}");
+}
+
+#[test]
+fn a_page_of_an_uploads_own_bytes_that_can_not_be_read_blocks_all_the_same() {
+    let mut scene = Scene::open(reqmod(), whole(10));
+    let page = response_with("403 Forbidden", "0123");
+    let at = page.len() - "0\r\n\r\n".len();
+    assert!(matches!(scene.bytes(&page[..at]), Step::Pending));
+    scene.host.body.borrow_mut().clear();
+    let step = scene.bytes(&page[at..]);
+    assert!(matches!(step, Step::Block(..)), "{step:?}");
+}

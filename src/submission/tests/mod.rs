@@ -4,6 +4,7 @@ mod changes;
 mod failures;
 mod queries;
 mod retries;
+mod shown;
 mod slow_bodies;
 
 use std::borrow::Cow;
