@@ -10,6 +10,8 @@ AIOQUIC_VERSION := 1.7.2
 CHART_TOOLS_VERSION := 2.2.2
 KUBERNETES_VALIDATE_VERSION := 1.37.0
 ZENSICAL_VERSION := 0.0.73
+CARGO_MUTANTS_VERSION := 27.1.0
+CARGO_TARPAULIN_VERSION := 0.37.5
 NODE_VERSION := 24.19.0
 MATPLOTLIB_VERSION := 3.10.7
 FUZZ_SECONDS ?= 60
@@ -85,6 +87,18 @@ simulate: ## Run the filter without Envoy through SEEDS (100,000) random schedul
 .PHONY: simulate-check
 simulate-check: ## Check that the simulation finds each of the mistakes in src/bug.rs
 	@BUG=$(or $(BUG),all) SEEDS=$(SEEDS) cargo test --profile simulation --test simulation --features seeded-bugs
+
+# Some two hours for all of the core; MUTANTS="-f src/submission/retry.rs" or MUTANTS="--shard 0/8" does a part of it.
+.PHONY: mutants
+mutants: ## Change the core in small ways and list the changes that no test notices: MUTANTS="-f FILE --shard 0/8"
+	@scripts/install-cargo-tool cargo-mutants $(CARGO_MUTANTS_VERSION) $(TOOLS)
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" scripts/mutants $(or $(SEEDS),3000) $(MUTANTS)
+
+.PHONY: coverage
+coverage: ## Measure which lines of the core the unit tests and SEEDS (2,000) schedules of the simulation reach
+	@scripts/install-packages python3:python3
+	@scripts/install-cargo-tool cargo-tarpaulin $(CARGO_TARPAULIN_VERSION) $(TOOLS)
+	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" scripts/coverage $(or $(SEEDS),2000)
 
 .PHONY: test-wasm
 test-wasm: rust-target-wasm32-unknown-unknown ## The protocol's tests, as WebAssembly under Node

@@ -10,6 +10,9 @@ mod pool_id;
 mod stock;
 mod streams;
 
+#[cfg(test)]
+mod tests;
+
 pub use connections::{Connections, Opened};
 pub use options_cache::OptionsCache;
 pub use pool::{

@@ -1,17 +1,34 @@
-//! A host for unit tests: shared values and one body, nothing else.
+//! A host for unit tests: shared values, one body, and streams to nowhere.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::{BodyEdit, Fields, Host, HostError, HostResult, LocalResponse, MetricKind, Version};
 use crate::icap::Direction;
 
-/// Keeps shared values and one body; every other call fails.
+/// Keeps shared values, one body, and what is sent on streams; every other call fails.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryHost {
     shared: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
     /// The body, of whatever direction a call names.
     pub(crate) body: RefCell<Vec<u8>>,
+    /// How many streams have been opened. They are numbered from 1.
+    pub(crate) opened: Cell<u32>,
+    /// The messages sent on streams, in their order.
+    pub(crate) sent: RefCell<Vec<(u32, Vec<u8>)>>,
+    /// The streams that were reset, in their order.
+    pub(crate) cancelled: RefCell<Vec<u32>>,
+    /// Whether no stream can be opened, sent on or reset.
+    pub(crate) fails: Cell<bool>,
+}
+
+impl MemoryHost {
+    fn works(&self, call: &'static str) -> HostResult {
+        match self.fails.get() {
+            true => missing(call),
+            false => Ok(()),
+        }
+    }
 }
 
 fn missing<T>(call: &'static str) -> HostResult<T> {
@@ -39,7 +56,7 @@ impl Host for MemoryHost {
     }
 
     fn enter(&self, _: u32) -> HostResult {
-        missing("enter")
+        Ok(())
     }
 
     fn set_tick_period(&self, _: u32) -> HostResult {
@@ -111,15 +128,20 @@ impl Host for MemoryHost {
     }
 
     fn open_stream(&self, _: &str) -> HostResult<u32> {
-        missing("open_stream")
+        self.works("open_stream")?;
+        self.opened.set(self.opened.get() + 1);
+        Ok(self.opened.get())
     }
 
-    fn send(&self, _: u32, _: &[u8]) -> HostResult {
-        missing("send")
+    fn send(&self, stream: u32, message: &[u8]) -> HostResult {
+        self.works("send")?;
+        self.sent.borrow_mut().push((stream, message.to_vec()));
+        Ok(())
     }
 
-    fn cancel(&self, _: u32) -> HostResult {
-        missing("cancel")
+    fn cancel(&self, stream: u32) -> HostResult {
+        self.cancelled.borrow_mut().push(stream);
+        self.works("cancel")
     }
 
     fn stream_message(&self, _: usize) -> HostResult<Vec<u8>> {

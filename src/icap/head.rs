@@ -122,8 +122,10 @@ impl IcapHeadReader {
     pub(super) fn so_far(&self, unread: &[u8]) -> Option<IcapHead> {
         let (status, reason) = self.start.clone()?;
         let mut fields = self.fields.clone();
-        let line = unread.split(|b| *b == b'\n').next().unwrap_or_default();
-        if !line.is_empty() && fields.line(trim_line_end(line)).is_err() {
+        let line = trim_line_end(unread.split(|b| *b == b'\n').next().unwrap_or_default());
+        // A line without a colon is a name that broke off. It would become a part of the value before it.
+        let is_field = line.contains(&b':') || matches!(line.first(), Some(b' ' | b'\t'));
+        if is_field && fields.line(line).is_err() {
             return None;
         }
         Some(IcapHead {

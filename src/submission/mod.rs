@@ -23,6 +23,9 @@ mod state;
 mod step;
 mod window;
 
+#[cfg(test)]
+mod tests;
+
 pub use attempt::{A_PAGE, Attempt, PAGE_BYTES, Progress};
 pub use content::Content;
 pub use cx::Cx;

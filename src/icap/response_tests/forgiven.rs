@@ -118,6 +118,12 @@ fn a_head_without_an_end_gives_out_what_was_read() {
     assert_eq!(head.headers.get("x-virus-id"), Some(b"EICAR".as_slice()));
     let begun = so_far("ICAP/1.0 200 OK\r\nX-Virus-ID: EIC", limits).unwrap();
     assert_eq!(begun.headers.get("x-virus-id"), Some(b"EIC".as_slice()));
+    for name in ["", "\r", "I", "ISTag", "ISTag "] {
+        let cut = format!("ICAP/1.0 200 OK\r\nX-Virus-ID: EICAR\r\n{name}");
+        let head = so_far(&cut, limits).unwrap();
+        let virus = head.headers.get("x-virus-id");
+        assert_eq!(virus, Some(b"EICAR".as_slice()), "{name:?}");
+    }
     assert_eq!(so_far("ICAP/1.0 20", limits), None);
     assert_eq!(
         so_far("ICAP/1.0 100 Continue\r\nX-Virus-ID: E\r\n", limits),

@@ -281,3 +281,84 @@ fn an_unreadable_body_is_not_sent() {
         Err("gone")
     );
 }
+
+#[test]
+fn the_icap_lines_are_kept_as_sent() {
+    let mut t = transaction(Some(4));
+    assert_eq!(t.headers_sent(), b"");
+    let out = sent(&mut t, some(5));
+    let lines = std::str::from_utf8(t.headers_sent()).unwrap();
+    assert!(lines.starts_with("Host: a\r\n") && lines.contains("Preview: 4\r\n"));
+    assert!(out.contains(lines));
+    assert_eq!(t.method(), Method::Reqmod);
+}
+
+#[test]
+fn an_unfinished_response_gives_what_it_has() {
+    let mut t = transaction(None);
+    sent(&mut t, whole(1));
+    assert!(t.unfinished_head().is_none());
+    assert_eq!(
+        response(&mut t, b"ICAP/1.0 204 No\r\nX-A: b\r\n"),
+        Ok(false)
+    );
+    let head = t.unfinished_head().unwrap();
+    assert_eq!(head.status, 204);
+    assert_eq!(head.headers.get("x-a"), Some(&b"b"[..]));
+    assert_eq!(t.unfinished_trailers(), Headers::new());
+
+    let mut t = transaction(None);
+    sent(&mut t, whole(1));
+    let begun = b"ICAP/1.0 200 OK\r\nEncapsulated: req-body=0\r\n\r\n1\r\nx\r\n0\r\nX-A: b\r\n";
+    assert_eq!(response(&mut t, begun), Ok(false));
+    assert_eq!(t.unfinished_trailers().get("x-a"), Some(&b"b"[..]));
+}
+
+#[test]
+fn the_end_of_input_is_an_error_until_the_response_has_ended() {
+    let mut t = transaction(None);
+    sent(&mut t, whole(1));
+    assert!(t.end_of_input().is_err());
+    assert_eq!(response(&mut t, UNCHANGED), Ok(true));
+    assert!(t.end_of_input().is_ok());
+}
+
+#[test]
+fn errors_say_what_was_found() {
+    let mut t = transaction(None);
+    sent(&mut t, whole(1));
+    let unreadable = response(&mut t, b"HTTP/1.1 200 OK\r\n\r\n").unwrap_err();
+    let TransactionError::Response(of_response) = &unreadable else {
+        panic!("{unreadable:?}");
+    };
+    assert_eq!(unreadable.to_string(), of_response.to_string());
+    assert_eq!(
+        TransactionError::UnexpectedContinue.to_string(),
+        "found 100 Continue where nothing is left to send, expected a final status"
+    );
+}
+
+#[test]
+fn of_a_download_the_response_gets_the_length() {
+    let mut request = (*transaction(None).request).clone();
+    request.method = Method::Respmod;
+    request.response_head = Some(b"HTTP/1.1 200 OK\r\n\r\n".to_vec());
+    let mut t = Transaction::new(Rc::new(request), Limits::default());
+    let out = sent(&mut t, whole(10));
+    assert!(
+        out.contains(
+            "POST / HTTP/1.1\r\nHost: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\na\r\n"
+        ),
+        "{out}"
+    );
+    assert!(out.contains("res-body=67\r\n"), "{out}");
+}
+
+#[test]
+fn a_100_before_anything_was_sent_is_an_error() {
+    let mut t = transaction(Some(4));
+    assert_eq!(
+        response(&mut t, CONTINUE),
+        Err(TransactionError::UnexpectedContinue)
+    );
+}
