@@ -91,6 +91,11 @@ fn chunks(body: &str) -> String {
     format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
 }
 
+/// An answer without its last bytes.
+fn begun(answer: &str, missing: usize) -> &str {
+    answer.get(..answer.len() - missing).unwrap()
+}
+
 impl Scene {
     fn new(request: Request, extent: Extent) -> Self {
         Self::with(request, extent, |_| {})

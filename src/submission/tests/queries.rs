@@ -58,16 +58,16 @@ fn is_page(request: Request, answer: &str, is_upload: bool) -> bool {
 }
 
 /// The beginning of an answer with an HTTP head, without its body.
-fn begun(answer: &str, body: &str) -> String {
+fn head_of(answer: &str, body: &str) -> String {
     answer.trim_end_matches(&chunks(body)).to_owned()
 }
 
 #[test]
 fn a_response_with_another_status_may_be_a_page() {
-    let forbidden = begun(&response_with("403 Forbidden", "No."), "No.");
-    let ok = begun(&response_with("200 OK", "Yes"), "Yes");
+    let forbidden = head_of(&response_with("403 Forbidden", "No."), "No.");
+    let ok = head_of(&response_with("200 OK", "Yes"), "Yes");
     let html = "200 OK\r\nContent-Type: text/html";
-    let html = begun(&response_with(html, "<p>"), "<p>");
+    let html = head_of(&response_with(html, "<p>"), "<p>");
     for (answer, of_download, of_upload) in [
         (&forbidden, true, true),
         (&ok, false, false),
@@ -81,7 +81,7 @@ fn a_response_with_another_status_may_be_a_page() {
 
 #[test]
 fn what_is_no_response_may_be_a_page_for_an_upload_alone() {
-    let request = begun(&request_with("0123"), "0123");
+    let request = head_of(&request_with("0123"), "0123");
     for is_upload in [true, false] {
         assert_eq!(is_page(respmod(), &request, is_upload), is_upload);
     }
@@ -91,7 +91,7 @@ fn what_is_no_response_may_be_a_page_for_an_upload_alone() {
 
 #[test]
 fn a_new_body_can_be_moved_once_the_original_is_needed_no_more() {
-    let begun = |answer: &str| answer[..answer.len() - 7].to_owned();
+    let begun = |answer: &str| begun(answer, 7).to_owned();
     let change = begun(&request_with("something else"));
     // The preview alone was sent; the whole body was; all that has come.
     for (extent, continues) in [(some(5), false), (whole(10), true), (some(5), true)] {

@@ -100,7 +100,7 @@ fn a_coded_body_and_the_parts_in_it_are_sent_decoded() {
 #[test]
 fn what_the_host_does_not_give_is_a_failure() {
     for shown in [
-        Shown::Runs(Rc::new([8..12])),
+        Shown::Runs(Rc::new([0..2, 8..12])),
         Shown::Rest { from: 4, at: 4 },
         Shown::Rest { from: 0, at: 1 },
     ] {
