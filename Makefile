@@ -95,7 +95,7 @@ mutants: ## Change the core in small ways and list the changes that no test noti
 	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" scripts/mutants $(or $(SEEDS),3000) $(MUTANTS)
 
 .PHONY: coverage
-coverage: ## Measure which lines of the core the unit tests and SEEDS (2,000) schedules of the simulation reach
+coverage: ## Measure which lines of the core the native tests and SEEDS (2,000) schedules of the simulation reach
 	@scripts/install-packages python3:python3
 	@scripts/install-cargo-tool cargo-tarpaulin $(CARGO_TARPAULIN_VERSION) $(TOOLS)
 	@PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" scripts/coverage $(or $(SEEDS),2000)

@@ -247,9 +247,9 @@ fn a_100_is_an_error_after_the_whole_body_and_harmless_without_a_preview() {
 fn large_bodies_go_out_in_pieces() {
     let mut t = transaction(None);
     let mut pieces = Vec::new();
-    let body = whole(PIECE_BYTES * 2 + 1);
+    let body = whole(524_289);
     sent_lengths(&mut t, body, &mut pieces);
-    assert_eq!(pieces, [PIECE_BYTES, PIECE_BYTES, 1]);
+    assert_eq!(pieces, [262_144, 262_144, 1]);
 }
 
 fn sent_lengths(transaction: &mut Transaction, body: BodyProgress, lengths: &mut Vec<u64>) {
@@ -360,5 +360,26 @@ fn a_100_before_anything_was_sent_is_an_error() {
     assert_eq!(
         response(&mut t, CONTINUE),
         Err(TransactionError::UnexpectedContinue)
+    );
+}
+
+#[test]
+fn a_response_to_options_keeps_the_connection_without_an_encapsulated() {
+    let mut request = (*transaction(None).request).clone();
+    request.method = Method::Options;
+    request.request_head = None;
+    let request = Rc::new(request);
+    let ok = b"ICAP/1.0 200 OK\r\nMethods: REQMOD\r\n\r\n";
+    let mut t = Transaction::of_options(Rc::clone(&request), Limits::default());
+    sent(&mut t, whole(0));
+    assert_eq!(response(&mut t, ok), Ok(true));
+    assert!(t.reusable());
+
+    let mut t = Transaction::new(request, Limits::default());
+    sent(&mut t, whole(0));
+    assert_eq!(response(&mut t, ok), Ok(true));
+    assert!(
+        !t.reusable(),
+        "a body may follow what is no OPTIONS response"
     );
 }
