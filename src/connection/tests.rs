@@ -15,9 +15,18 @@ fn owner(index: u16) -> Owner {
     })
 }
 
+/// A profile with one connection, for which one request may wait beside its own.
+fn narrow() -> crate::config::Profile {
+    crate::config::Profile {
+        max_connections: 1,
+        max_pending: 1,
+        ..profile("generic")
+    }
+}
+
 /// The connections of one profile, and its pool.
 fn connections() -> (Connections, PoolId) {
-    let connections = Connections::new(1, &[Rc::new(profile("generic"))]);
+    let connections = Connections::new(1, &[Rc::new(narrow())]);
     let pool = connections.pool_of("av");
     (connections, pool)
 }
@@ -47,7 +56,7 @@ fn two_profiles_of_a_cluster_share_the_stricter_limits() {
     let mut roomy = profile("generic");
     roomy.max_connections = 9;
     roomy.max_pending = 9;
-    let profiles = [Rc::new(roomy), Rc::new(profile("generic"))];
+    let profiles = [Rc::new(roomy), Rc::new(narrow())];
     let mut connections = Connections::new(1, &profiles);
     let pool = connections.pool_of("av");
     for index in 0..2 {
