@@ -57,8 +57,16 @@ fn an_announced_response_to_reqmod_blocks_without_a_head() {
         for status in [200, 201, 206, 299] {
             let icap_response = reqmod(status).header("Encapsulated", parts);
             assert_eq!(verdict(&icap_response), OWN_PAGE, "{status} with {parts}");
+            let reason = icap_response.judge().findings.reason;
+            let expected = "the server announced a response and sent no head of one";
+            assert_eq!(reason.as_deref(), Some(expected), "{status} with {parts}");
         }
     }
+    let named = reqmod(200)
+        .header("Encapsulated", "res-body=0")
+        .header("X-Blocked-Reason", "policy");
+    let reason = named.judge().findings.reason;
+    assert_eq!(reason.as_deref(), Some("policy"));
     let error = reqmod(500).header("Encapsulated", "res-body=0");
     assert_eq!(cause(&error), Some(Cause::ServerError));
     let response = respmod(200).header("Encapsulated", "res-hdr=0, res-body=9");
