@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::product::Vendor;
+use crate::submission::NotKept;
 use crate::verdict::BlockWith;
 
 #[test]
@@ -161,4 +162,25 @@ fn the_loss_of_a_connection_that_is_not_had_is_no_loss() {
     let step = scene.act(|submission, cx| submission.lost(true, cx));
     assert!(matches!(step, Step::Pending));
     assert!(scene.submission.is_collecting());
+}
+
+#[test]
+fn an_answer_that_can_not_be_kept_has_a_cause_for_each_reason() {
+    for (why, cause) in [
+        (NotKept::TooLarge, Cause::Oversize),
+        (NotKept::OverBudget, Cause::Overload),
+        (NotKept::Unreadable, Cause::Internal),
+    ] {
+        assert_eq!(why.cause(), cause);
+        assert!(!why.sentence().is_empty());
+    }
+}
+
+#[test]
+fn a_changed_answer_over_an_unreadable_original_never_opens() {
+    let mut scene = Scene::open(reqmod(), whole(10));
+    scene.host.body.borrow_mut().clear();
+    let step = scene.bytes(request_with("0123"));
+    assert_eq!(failure(&step), (Cause::Internal, false));
+    assert_eq!(reason(&step), "the original body could not be read");
 }
