@@ -141,3 +141,115 @@ fn the_summary_tells_the_rules_in_words() {
     let text = summary(&accept(&with("rules", json!([]))));
     assert!(text.contains("nothing is scanned"), "{text}");
 }
+
+#[test]
+fn the_summary_has_words_for_every_criterion() {
+    for (criterion, value, words) in [
+        ("has_body", json!(false), "without a body"),
+        ("port", json!([80, 443]), "port 80 or 443"),
+        (
+            "protocol",
+            json!(["http", "https"]),
+            "protocol http or https",
+        ),
+        ("protocol_not", json!("https"), "not protocol https"),
+        ("host", json!({"suffix": ".test"}), "host ends with .test"),
+        (
+            "path",
+            json!({"contains": ["/a", "/b"]}),
+            "path contains /a or /b",
+        ),
+        (
+            "path",
+            json!({"regex": "/[0-9]+"}),
+            "path matches as a whole 1 regular expressions",
+        ),
+        (
+            "path_not",
+            json!({"prefix": "/a", "invert": true}),
+            "not path not begins with /a",
+        ),
+        ("query", json!("secret=1"), "query as configured"),
+        (
+            "content_type",
+            json!(["", "text/html"]),
+            "content_type (empty) or text/html",
+        ),
+        (
+            "header",
+            json!([{"name": "x-a", "present": true}, {"name": "x-b", "present": false}]),
+            "header x-a there or x-b not there",
+        ),
+        (
+            "cookie",
+            json!([{"name": "id", "exact": "7"}]),
+            "cookie id with a value as configured",
+        ),
+        (
+            "method",
+            json!(["A", "B", "C", "D", "E", "F", "G", "H", "I", "J"]),
+            "A or B or C or D or E or F or G or H or 2 more",
+        ),
+    ] {
+        let mut config = base();
+        set(&mut config, "rules[0].match", json!({criterion: value}));
+        let text = summary(&accept(&config));
+        assert!(text.contains(words), "{criterion}: {text}");
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn the_summary_has_words_for_criteria_of_responses_and_for_what_a_rule_does() {
+    let mut config = base();
+    set(
+        &mut config,
+        "profiles[0].response_service_url",
+        json!("/respmod"),
+    );
+    for (criterion, value, words) in [
+        (
+            "response_status",
+            json!(["2xx", 404]),
+            "response_status 200 to 299 or 404",
+        ),
+        (
+            "response_content_type_not",
+            json!({"prefix": "image/"}),
+            "not response_content_type begins with image/",
+        ),
+        (
+            "response_size",
+            json!({"min": 1, "max": 9}),
+            "response_size of 1 to 9 bytes",
+        ),
+        (
+            "response_size",
+            json!({"min": 7}),
+            "response_size of 7 bytes and more",
+        ),
+        (
+            "response_header",
+            json!([{"name": "x-a", "present": true}]),
+            "response_header x-a there",
+        ),
+    ] {
+        set(&mut config, "rules[0].match", json!({criterion: value}));
+        let text = summary(&accept(&config));
+        assert!(text.contains(words), "{criterion}: {text}");
+    }
+    set(&mut config, "rules[0].match", json!({}));
+    set(&mut config, "rules[0].enforcement", json!("monitor"));
+    let text = summary(&accept(&config));
+    assert!(
+        text.contains("every request → scanned by av and monitored only"),
+        "{text}"
+    );
+    set(&mut config, "rules[0].enforcement", json!("enforce"));
+    set(&mut config, "rules[0].enabled", json!(false));
+    let text = summary(&accept(&config));
+    assert!(
+        text.contains("scanned by av and enforced (not enabled)"),
+        "{text}"
+    );
+}

@@ -5,6 +5,7 @@ mod entries;
 mod hostile;
 #[cfg(not(target_arch = "wasm32"))]
 mod log_fields;
+#[cfg(not(target_arch = "wasm32"))]
 mod page;
 pub(super) mod struct_decoder;
 
