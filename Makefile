@@ -199,6 +199,15 @@ performance-page: ## Put the table of the last `make bench-peers` into docs/perf
 fuzz: ## Run each fuzz target for FUZZ_SECONDS (60)
 	@scripts/fuzz $(FUZZ_SECONDS)
 
+# Tests say where one of these differs from the code.
+.PHONY: references
+references: ## Write the generated pages and schemas anew
+	@cargo run --quiet --bin check-config -- --print-reference >docs/configuration.md
+	@cargo run --quiet --bin check-config -- --print-schema >schema/config.schema.json
+	@cargo run --quiet --bin check-config -- --print-servers >docs/icap-servers.md
+	@scripts/chart-schema >deploy/helm/icap-filter/values.schema.json
+	@UPDATE_DOCS=1 cargo test --quiet --lib --test config
+
 .PHONY: docs
 docs: ## Build the documentation as a site, target/site/index.html, and check its links
 	@scripts/install-python-package zensical $(ZENSICAL_VERSION) $(TOOLS)/docs
