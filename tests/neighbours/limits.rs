@@ -79,7 +79,7 @@ pub const LIMITS: &[Limit] = &[
     Limit {
         row: "stream, internal redirect policy that keeps nothing",
         outcomes: &[Outcome::Streamed],
-        instead: Instead::Refused(503),
+        instead: Instead::RefusedOrRight(503),
         until: Some([1, 40]),
         why: KEPT_ANYWAY,
     },

@@ -246,7 +246,13 @@ impl IcapServer {
 
 /// An address of this machine on which nobody listens.
 pub fn refused_address() -> SocketAddr {
-    bind("127.0.0.1:0".parse().unwrap()).local_addr().unwrap()
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    // It stays bound and does not listen: no other test is given the port.
+    std::mem::forget(socket);
+    address
 }
 
 fn bind(address: SocketAddr) -> TcpListener {
