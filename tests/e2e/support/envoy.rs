@@ -297,17 +297,15 @@ async fn ask(admin: SocketAddr, method: hyper::Method, path: &str) -> Option<Str
     Some(answer.text())
 }
 
-/// Whether this Envoy keeps the whole body of a message that is let go between two parts of it.
-pub fn resumes_midway() -> bool {
-    version() >= vec![1, 39, 3]
-}
-
 /// The numbers of this Envoy's version.
 pub fn version() -> Vec<u32> {
     let output = Command::new(binary()).arg("--version").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    // "envoy  version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL"
-    let version = text.split('/').nth(1).expect("a version");
+    // "/path/of/envoy  version: COMMIT/1.40.0/Clean/RELEASE/BoringSSL"
+    let version = text
+        .split_once("version: ")
+        .and_then(|(_, version)| version.split('/').nth(1))
+        .expect("a version");
     version
         .split(['.', '-'])
         .map_while(|number| number.parse().ok())
