@@ -37,6 +37,7 @@ export HELM_BIN ?= $(CURDIR)/$(TOOLS)/bin/helm
 export KUBERNETES_VALIDATE ?= $(CURDIR)/$(VENV)/bin/kubernetes-validate
 
 # COMMAND:PACKAGE, or a package alone: Debian's packages, each installed by the step that needs it.
+BUILD_PACKAGES := wasm-opt:binaryen
 ICAP_SERVER_PACKAGES := c-icap:c-icap clamd:clamav-daemon libc-icap-mod-virus-scan libc-icap-mod-contentfiltering \
 	libc-icap-mod-urlcheck openssl:openssl python3:python3
 RUN_PACKAGES := curl:curl python3:python3
@@ -60,7 +61,7 @@ help: ## List the targets
 
 .PHONY: build
 build: rust-target-$(MODULE_TARGET) ## Build the module: target/module/icap_filter.wasm
-	@scripts/install-packages wasm-opt:binaryen
+	@scripts/install-packages $(BUILD_PACKAGES)
 	@scripts/build-module $(MODULE)
 	@echo "$(MODULE): $$(stat -c %s $(MODULE)) bytes"
 
@@ -159,12 +160,12 @@ release-dry-run: rust-target-$(MODULE_TARGET) envoy chart-tools docs ## Build al
 
 .PHONY: dist
 dist: rust-target-$(MODULE_TARGET) ## Build a release into dist/: the module, its SHA-256, its bill of materials
-	@scripts/install-packages python3:python3 wasm-opt:binaryen
+	@scripts/install-packages python3:python3 $(BUILD_PACKAGES)
 	@scripts/dist
 
 .PHONY: test-dist
 test-dist: rust-target-$(MODULE_TARGET) ## Check that a release is the same wherever it is built
-	@scripts/install-packages python3:python3 python3-venv wasm-opt:binaryen
+	@scripts/install-packages python3:python3 python3-venv $(BUILD_PACKAGES)
 	@scripts/test-dist
 
 .PHONY: lint
@@ -219,7 +220,7 @@ kind-test: ## Start kind with PLATFORM (istio or envoy-gateway), install the cha
 
 .PHONY: packages
 packages: ## Install all Debian packages at once, as root: then nothing else needs root
-	@scripts/install-packages wasm-opt:binaryen $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) $(REPORT_PACKAGES) $(E2E_PACKAGES) $(APPLICATION_PACKAGES) python3-venv shellcheck:shellcheck
+	@scripts/install-packages $(BUILD_PACKAGES) $(ICAP_SERVER_PACKAGES) $(RUN_PACKAGES) $(REPORT_PACKAGES) $(E2E_PACKAGES) $(APPLICATION_PACKAGES) python3-venv shellcheck:shellcheck
 
 .PHONY: clean
 clean: ## Remove everything that was built or installed into this directory
