@@ -98,11 +98,8 @@ impl<H: Host> Worker<H> {
             exchange.body.progress_ms = self.now_ms;
         }
         let limit = exchange.limit();
-        if let Some(stream) = &exchange.stream
-            && stream.lag(before) > limit
-            && !bug(Bug::LagUnbounded)
-        {
-            let lag = stream.lag(before);
+        let lag = exchange.stream.as_ref().map_or(0, |it| it.lag(before));
+        if lag > limit && !bug(Bug::LagUnbounded) {
             let reason =
                 format!("{lag} bytes were not given back by the server, which may lag {limit}");
             return self.fail(id, exchange, Cause::Oversize, reason);

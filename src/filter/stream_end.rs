@@ -6,7 +6,7 @@ use super::replacement::new_fields;
 use super::worker::{TICK_OPENING_MS, Worker};
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};
-use crate::host::Host;
+use crate::host::{Host, HostResult};
 use crate::icap::{Direction, HttpHead};
 use crate::report::{Outcome, Significance};
 use crate::submission::{Change, Record, Step, reason_only};
@@ -204,10 +204,7 @@ impl<H: Host> Worker<H> {
             // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
             self.log_outcome(id, exchange, Significance::of_cause(Cause::Oversize));
         }
-        let put = self
-            .host
-            .enter(id)
-            .and_then(|()| append(&self.host, direction, pieces.iter().map(Vec::as_slice)));
+        let put = self.put_behind(id, direction, &pieces);
         if self.inbox.has_ended(id) {
             return self.refused_by_envoy(id, exchange);
         }
@@ -228,6 +225,12 @@ impl<H: Host> Worker<H> {
         {
             log::debug!("context {id}: {e}");
         }
+    }
+
+    /// Puts pieces behind what the host holds of a body.
+    fn put_behind(&self, id: u32, of: Direction, pieces: &[Vec<u8>]) -> HostResult {
+        self.host.enter(id)?;
+        append(&self.host, of, pieces.iter().map(Vec::as_slice))
     }
 
     /// Trailers end the body of a message that streams. False where they must not: what is left of the body has no way before them, for
@@ -257,10 +260,7 @@ impl<H: Host> Worker<H> {
         }
         let pieces = stream.take_all();
         let direction = exchange.direction;
-        let put = self
-            .host
-            .enter(id)
-            .and_then(|()| append(&self.host, direction, pieces.iter().map(Vec::as_slice)));
+        let put = self.put_behind(id, direction, &pieces);
         match put {
             Ok(()) => exchange.phase = Phase::Released,
             Err(e) => self.fail_to_replace(id, exchange, &e.to_string()),
