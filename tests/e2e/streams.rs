@@ -82,6 +82,12 @@ impl Upload {
         self.feed = None;
         self.pending.answer().await
     }
+
+    /// Ends the body. Envoy may break the connection off instead of an answer.
+    async fn outcome(mut self) -> Result<Answer, hyper::Error> {
+        self.feed = None;
+        self.pending.outcome().await
+    }
 }
 
 /// Reads a request, and gives its head back. `None`: the connection ends.
@@ -213,11 +219,7 @@ async fn an_upload_that_is_blocked_late_never_comes_to_its_end() {
                 .send(bytes.slice(from..bytes.len().min(from + PIECE)))
                 .await;
         }
-        let outcome = {
-            upload.feed = None;
-            upload.pending.outcome().await
-        };
-        if let Ok(answer) = outcome {
+        if let Ok(answer) = upload.outcome().await {
             assert_eq!(answer.status, 403, "{way:?}");
         }
         let log = scene.icap_log(n).await;
@@ -312,11 +314,7 @@ async fn what_has_begun_to_go_on_never_fails_open() {
             .until_received(before + PIECE as u64 / 2)
             .await;
         connection.close().await;
-        let outcome = {
-            upload.feed = None;
-            upload.pending.outcome().await
-        };
-        if let Ok(answer) = outcome {
+        if let Ok(answer) = upload.outcome().await {
             assert_eq!(answer.status, 503, "{way:?}");
         }
         let log = scene.icap_log(n).await;
