@@ -6,14 +6,13 @@ use std::rc::Rc;
 use super::coded::Coded;
 use super::form::{Form, Rest};
 use super::framed::Framed;
+use super::indivisible::Indivisible;
 use super::values::Values;
-use crate::aws_chunked;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
-use crate::content_encoding::Undecodable;
 use crate::extract::{Unextractable, Value};
 use crate::host::Fields;
-use crate::multipart::{self, Part};
+use crate::multipart::Part;
 use crate::submission::{Change, Content, Held, PIECE_BYTES, Record, Shown};
 
 /// Why an upload in `aws-chunked` can't be changed.
@@ -105,21 +104,6 @@ pub(super) enum Next {
     Trailers(Fields),
 }
 
-/// Why a message can't be shown in parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    Upload(aws_chunked::Ambiguous),
-    Form(multipart::Ambiguous),
-    /// The content is not coded as `Content-Encoding` says.
-    Coding(Undecodable),
-    /// The decoded content exceeds the largest size or the largest ratio.
-    TooLarge,
-    /// The worker has no room for another decoder.
-    OverBudget,
-    /// The message has several content types, and the content type decides which values are looked for.
-    ContentTypes,
-}
-
 impl Apart {
     /// A message of which nothing was read, with any of: framing, a form, a search for values.
     pub(super) fn new(framed: Option<Framed>, form: Option<Form>, values: Option<Values>) -> Self {
@@ -178,13 +162,13 @@ impl Apart {
     }
 
     /// Reads the next bytes of the body.
-    pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+    pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), Indivisible> {
         let start = self.read;
         self.read = start.saturating_add(bytes.len() as u64);
         let Some(framed) = &mut self.framed else {
             return self.look(bytes);
         };
-        for range in framed.read(bytes).map_err(Refused::Upload)? {
+        for range in framed.read(bytes).map_err(Indivisible::Upload)? {
             let at =
                 |offset: u64| usize::try_from(offset.saturating_sub(start)).unwrap_or_default();
             let content = bytes.get(at(range.start)..at(range.end));
@@ -194,7 +178,7 @@ impl Apart {
     }
 
     /// Reads the next bytes of the content, coded or not.
-    fn look(&mut self, content: &[u8]) -> Result<(), Refused> {
+    fn look(&mut self, content: &[u8]) -> Result<(), Indivisible> {
         let Some(mut coded) = self.coded.take() else {
             return self.look_into(content);
         };
@@ -204,26 +188,26 @@ impl Apart {
     }
 
     /// Reads the next bytes of the decoded content.
-    fn look_into(&mut self, content: &[u8]) -> Result<(), Refused> {
+    fn look_into(&mut self, content: &[u8]) -> Result<(), Indivisible> {
         if let Some(values) = &mut self.values {
             values.read(content);
         }
         match &mut self.form {
-            Some(form) => form.read(content).map_err(Refused::Form),
+            Some(form) => form.read(content).map_err(Indivisible::Form),
             None => Ok(()),
         }
     }
 
     /// The whole body was read.
-    pub(super) fn end(&mut self) -> Result<(), Refused> {
+    pub(super) fn end(&mut self) -> Result<(), Indivisible> {
         if let Some(framed) = &self.framed {
-            framed.end().map_err(Refused::Upload)?;
+            framed.end().map_err(Indivisible::Upload)?;
         }
         if let Some(coded) = &self.coded {
             coded.end()?;
         }
         if let Some(form) = &mut self.form {
-            form.end().map_err(Refused::Form)?;
+            form.end().map_err(Indivisible::Form)?;
         }
         if let Some(values) = &mut self.values {
             values.end();
@@ -419,21 +403,6 @@ impl Apart {
     pub(super) fn held_bytes(&self) -> u64 {
         let held = self.changes.iter().map(|(_, held)| held.len());
         held.fold(0, u64::saturating_add)
-    }
-}
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Upload(why) => write!(f, "the aws-chunked upload can be read in two ways: {why}"),
-            Self::Form(why) => write!(f, "the form can be read in two ways: {why}"),
-            Self::Coding(why) => write!(f, "the content can't be decoded: {why}"),
-            Self::OverBudget => f.write_str("this worker decodes as much as memory_budget_mb allows"),
-            Self::TooLarge => f.write_str("the decoded content is larger than what is scanned"),
-            Self::ContentTypes => f.write_str(
-                "the values in the body can be read in two ways: found several media types in Content-Type, expected one",
-            ),
-        }
     }
 }
 

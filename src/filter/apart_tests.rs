@@ -1,7 +1,7 @@
 //! Unit tests of `apart`.
 
 use super::*;
-use crate::filter::changed_form::Piece;
+use crate::filter::replacement::Piece;
 use crate::multipart::Boundary;
 use crate::submission::Budget;
 
@@ -96,7 +96,7 @@ fn what_is_encoded_may_be_no_form_and_is_none_in_part() {
         let mut form = Apart::new(None, Some(Form::new(boundary(), true)), None);
         form.read(bytes.as_bytes())?;
         form.end()?;
-        Ok::<_, Refused>(form.next(1).map(|(_, next)| next))
+        Ok::<_, Indivisible>(form.next(1).map(|(_, next)| next))
     };
     assert!(matches!(read("\x1f\u{8b}\x08..."), Ok(Some(Next::Whole))));
     let form = body(&[part("f", Some("x"), "1")]);

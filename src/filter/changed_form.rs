@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::apart::Target;
-use super::form::{Form, Placed, length};
+use super::fault::{Fault, no_room};
+use super::form::{Form, Placed};
+use super::replacement::Piece;
 use crate::config::Cause;
 use crate::multipart::{Ambiguous, Parser, Part};
 use crate::submission::{Budget, Held, NotKept, OverBudget, PIECE_BYTES};
@@ -12,36 +14,6 @@ use crate::submission::{Budget, Held, NotKept, OverBudget, PIECE_BYTES};
 const OTHER_FIELDS: &str = "the server changed the fields of the form into others";
 /// Why a changed form can't take the place of the original.
 const OTHER_PARTS: &str = "the changed form has other parts";
-
-/// Why there is no changed form, for the log.
-type Fault = (Cause, String);
-
-/// A piece of a changed form.
-#[derive(Debug)]
-pub(super) enum Piece {
-    /// A range of the original.
-    Same(Range<u64>),
-    /// Other bytes.
-    Other(Held),
-}
-
-impl Piece {
-    /// The range of the original, where the piece is one.
-    pub(super) fn same(&self) -> Option<&Range<u64>> {
-        match self {
-            Self::Same(range) => Some(range),
-            Self::Other(_) => None,
-        }
-    }
-
-    /// The length of the piece in bytes.
-    pub(super) fn len(&self) -> u64 {
-        match self {
-            Self::Same(range) => length(range),
-            Self::Other(held) => held.len(),
-        }
-    }
-}
 
 /// Other bytes in the place of a range of the original.
 type Edit = (Range<u64>, Held);
@@ -199,10 +171,6 @@ fn length_value(headers: &[u8]) -> Option<Range<usize>> {
         start = start.saturating_add(line.len());
     }
     None
-}
-
-fn no_room(why: NotKept) -> Fault {
-    (why.cause(), why.sentence().to_owned())
 }
 
 fn no_space(over: OverBudget) -> Fault {

@@ -1,15 +1,10 @@
-//! Bodies with a `Content-Encoding`: decodes them for the server, or notes the coding for icap_log.
+//! A body with a `Content-Encoding`: decodes it for the server.
 
 use std::rc::Rc;
 
-use super::apart::Refused;
-use super::exchange::Exchange;
-use super::rewrite::{all, find};
-use crate::content_encoding::{Coding, Decoder, Said};
-use crate::host::Fields;
-use crate::icap::Direction;
+use super::indivisible::Indivisible;
+use crate::content_encoding::{Coding, Decoder};
 use crate::submission::{Budget, Content, Encoded};
-use crate::verdict::clean;
 
 /// The largest ratio of decoded to coded bytes, for decoded contents over [`UNBOUNDED_BYTES`]. Text seldom reaches 20, DEFLATE
 /// allows 1,032.
@@ -33,8 +28,8 @@ impl Coded {
         content: Option<Rc<Content>>,
         limit: u64,
         budget: &Budget,
-    ) -> Result<Self, Refused> {
-        let encoded = Encoded::new(coding, content, budget).map_err(|_| Refused::OverBudget)?;
+    ) -> Result<Self, Indivisible> {
+        let encoded = Encoded::new(coding, content, budget).map_err(|_| Indivisible::OverBudget)?;
         Ok(Self {
             decoder: Decoder::new(coding),
             encoded: Rc::new(encoded),
@@ -51,17 +46,17 @@ impl Coded {
     pub(super) fn read(
         &mut self,
         mut bytes: &[u8],
-        mut look: impl FnMut(&[u8]) -> Result<(), Refused>,
-    ) -> Result<(), Refused> {
+        mut look: impl FnMut(&[u8]) -> Result<(), Indivisible>,
+    ) -> Result<(), Indivisible> {
         self.encoded.came(bytes.len());
         let mut piece = Vec::new();
         loop {
             piece.clear();
             let step = self.decoder.decode(bytes, &mut piece);
-            let step = step.map_err(Refused::Coding)?;
+            let step = step.map_err(Indivisible::Coding)?;
             self.encoded.says(piece.len());
             if self.is_too_large() {
-                return Err(Refused::TooLarge);
+                return Err(Indivisible::TooLarge);
             }
             look(&piece)?;
             bytes = bytes.get(step.taken..).unwrap_or_default();
@@ -78,38 +73,11 @@ impl Coded {
     }
 
     /// The whole content was read.
-    pub(super) fn end(&self) -> Result<(), Refused> {
-        self.decoder.finish().map_err(Refused::Coding)?;
+    pub(super) fn end(&self) -> Result<(), Indivisible> {
+        self.decoder.finish().map_err(Indivisible::Coding)?;
         self.encoded.end();
         Ok(())
     }
-}
-
-impl Exchange {
-    /// The coding of the body, if the filter decodes it. A coding that the filter does not decode is noted for icap_log.
-    pub(super) fn coding(&mut self, fields: &Fields) -> Option<Coding> {
-        let value = all(fields, "content-encoding")?;
-        // A partial content can't be decoded: its beginning is missing.
-        let is_range =
-            self.direction == Direction::Response && find(fields, ":status") == Some(b"206");
-        match Said::by(&value) {
-            Said::Plain => None,
-            Said::Coded(coding) if self.profile.decode_content_encoding && !is_range => {
-                Some(coding)
-            }
-            Said::Coded(_) | Said::Other => {
-                self.encoded = Some(clean(&value).into());
-                None
-            }
-        }
-    }
-}
-
-/// The fields of a message without `Content-Encoding`.
-pub(super) fn without_coding(fields: &Fields) -> Fields {
-    let mut kept = fields.clone();
-    kept.retain(|name| !name.eq_ignore_ascii_case(b"content-encoding"));
-    kept
 }
 
 #[cfg(test)]
@@ -138,7 +106,11 @@ mod tests {
         ] {
             let mut coded = Coded::new(Coding::Gzip, None, limit, &budget).unwrap();
             let read = coded.read(&zeros(size), |_| Ok(()));
-            let expected = if fits { Ok(()) } else { Err(Refused::TooLarge) };
+            let expected = if fits {
+                Ok(())
+            } else {
+                Err(Indivisible::TooLarge)
+            };
             assert_eq!(read, expected, "{size}");
         }
     }

@@ -1,10 +1,10 @@
 //! Applies an outcome that lets a message go on, as it is or replaced.
 
+use super::bare_fields::without_length;
 use super::buffer::append;
 use super::exchange::{Draining, Exchange, Phase};
 use super::layout::Layout;
 use super::replacement::NewBody;
-use super::trailers::without_length;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;

@@ -3,7 +3,6 @@
 
 use super::instance_record::InstanceRecord;
 use super::metrics::Metrics;
-use super::worker::Worker;
 use crate::host::{Host, HostResult, MetricKind, Version, add_shared, create_shared};
 
 /// The key in shared data of the number of records ever made.
@@ -38,7 +37,20 @@ impl Instances {
         self.live.saturating_sub(1).max(1)
     }
 
-    fn look<H: Host>(&mut self, host: &H, metrics: &mut Metrics) -> HostResult {
+    /// Whether a round is due: the last one was long ago, or there is a new instance.
+    pub(super) fn is_due<H: Host>(&self, host: &H, now_ms: u64) -> bool {
+        let is_known = add_shared(host, RECORDS, 0).is_ok_and(|n| n == self.records);
+        !is_known || now_ms >= self.next_ms
+    }
+
+    /// Runs a round: writes this instance's record, and reads those of the others.
+    pub(super) fn look<H: Host>(
+        &mut self,
+        host: &H,
+        metrics: &mut Metrics,
+        now_ms: u64,
+    ) -> HostResult {
+        self.next_ms = now_ms.saturating_add(ROUND_MS);
         let own = match self.own {
             Some(own) => own,
             None => add_shared(host, RECORDS, 1)?,
@@ -67,37 +79,13 @@ impl Instances {
         Ok(())
     }
 
-    fn leave<H: Host>(&self, host: &H) {
+    /// Frees the record of this instance.
+    pub(super) fn leave<H: Host>(&self, host: &H) {
         if let Some(own) = self.own
             && let Err(e) = free(host, own, Version::ANY)
         {
             log::debug!("icap: {e}");
         }
-    }
-}
-
-impl<H: Host> Worker<H> {
-    /// Runs a round if one is due: gives a sign of life, and subtracts from the gauges the shares of dead instances. A new
-    /// instance makes a round due at once, since it shares a server's `Max-Connections` with this one.
-    pub(super) fn look_after_instances(&mut self) {
-        let is_known =
-            add_shared(&self.host, RECORDS, 0).is_ok_and(|n| n == self.instances.records);
-        if !is_known || self.now_ms >= self.instances.next_ms {
-            self.look_for_instances();
-        }
-    }
-
-    /// Runs a round at once.
-    pub(super) fn look_for_instances(&mut self) {
-        self.instances.next_ms = self.now_ms.saturating_add(ROUND_MS);
-        if let Err(e) = self.instances.look(&self.host, &mut self.metrics) {
-            log::warn!("icap: the workers are not counted: {e}");
-        }
-    }
-
-    /// Frees the record of this instance, which is about to go and has subtracted its share from the gauges.
-    pub(super) fn leave_instances(&self) {
-        self.instances.leave(&self.host);
     }
 }
 

@@ -1,8 +1,10 @@
 //! The end of a scan: turns what a submission came to into the message's outcome, logs and counts it, and applies it once.
 
+use super::changed_message::replacement;
 use super::exchange::{Draining, Exchange, Uncounted};
-use super::page::Refusal;
-use super::replacement::{NewBody, replacement, server_page};
+use super::profile_page::Refusal;
+use super::replacement::NewBody;
+use super::server_page::server_page;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};

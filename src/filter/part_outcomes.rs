@@ -1,7 +1,9 @@
 //! The outcomes of the parts of a message that is shown in parts, and the outcome of the message that they add up to.
 
+use super::changed_message::held_body;
 use super::exchange::{Draining, Exchange};
-use super::replacement::{NewBody, Replacement, held_body};
+use super::fault::{Fault, no_room};
+use super::replacement::{NewBody, Replacement};
 use super::rewrite::find;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
@@ -17,9 +19,6 @@ use crate::submission::{
 
 /// Why a submission was given up, in icap_log.
 const DECIDED: &str = "given up: another part of the message has decided";
-
-/// Why there is no changed form, for the log.
-type Fault = (Cause, String);
 
 impl<H: Host> Worker<H> {
     /// Notes the step of a part, and applies it to the message where the part decides.
@@ -101,7 +100,7 @@ impl<H: Host> Worker<H> {
                 apart.change(index, held);
                 return;
             }
-            (Ok(Some(_)), None) => too_large(),
+            (Ok(Some(_)), None) => no_room(NotKept::TooLarge),
             (Err(fault), None) => fault,
         };
         let step = match unusable(exchange.change_begun, record, rest, fault) {
@@ -233,7 +232,7 @@ impl<H: Host> Worker<H> {
         let available = exchange.body.available;
         let body = NewBody::Patched(form.changed(changes, available, &self.budget, read)?);
         if body.len() > limit {
-            return Err(too_large());
+            return Err(no_room(NotKept::TooLarge));
         }
         self.host.enter(id).map_err(internal)?;
         let mut headers = self.host.headers(Direction::Request).map_err(internal)?;
@@ -332,9 +331,4 @@ fn note_given_up(exchange: &mut Exchange, mut record: ScanRecord<'static>) {
 fn note_pass(exchange: &mut Exchange, mut record: ScanRecord<'static>) {
     record.outcome = Some(Outcome::Passed);
     exchange.journal.push(record);
-}
-
-fn too_large() -> Fault {
-    let why = NotKept::TooLarge;
-    (why.cause(), why.sentence().to_owned())
 }

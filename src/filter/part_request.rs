@@ -1,11 +1,10 @@
 //! Makes the ICAP requests for the parts of a message, and for a message whose head is shown changed.
 
-use super::coded::without_coding;
+use super::bare_fields::{without_coding, without_framing};
 use super::exchange::Exchange;
-use super::framed::without_framing;
+use super::fault::Fault;
 use super::icap_request::fields_of;
 use super::icap_request::{HostValues, icap_request};
-use super::parts::Fault;
 use super::upload::as_download;
 use super::worker::Worker;
 use crate::config::Cause;

@@ -4,39 +4,33 @@
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::apart::{Apart, Next, Refused};
-use super::coded::{Coded, without_coding};
+use super::apart::{Apart, Next};
+use super::bare_fields::{without_coding, without_length};
 use super::exchange::Exchange;
-use super::form::Form;
-use super::framed::Framed;
+use super::fault::{Fault, not_apart, not_decoded, unreadable};
 use super::part_request::Head;
-use super::rewrite::all;
-use super::trailers::without_length;
-use super::values::Values;
+use super::take_apart::take_apart;
 use super::worker::Worker;
-use crate::config::{Cause, FailAction, ShownForm, Trailers};
+use crate::config::{Cause, FailAction};
 use crate::connection::UnitId;
-use crate::extract::{self, Extractors, Limits, Value};
-use crate::host::{Fields, Host, HostError};
+use crate::extract::{self, Value};
+use crate::host::{Fields, Host};
 use crate::icap::{Direction, Request};
-use crate::multipart::{Ambiguous, Boundary, Part};
+use crate::multipart::Part;
 use crate::report::{Outcome, PartName};
-use crate::submission::{Budget, Decoded, Decoder, NotDecoded, Shown, Source, Submission};
+use crate::submission::{Decoded, Decoder, Shown, Source, Submission};
 use crate::transfer_encoding::{self, TransferEncoding};
-
-/// Why a part can't be shown, for the log.
-pub(super) type Fault = (Cause, String);
 
 impl<H: Host> Worker<H> {
     /// Begins the scan of a message with these fields, in parts or as it is.
     pub(super) fn show(&mut self, id: u32, exchange: &mut Exchange, fields: &Fields) {
-        let shown = match apart(exchange, fields, &self.budget) {
+        let shown = match take_apart(exchange, fields, &self.budget) {
             Ok(None) => {
                 self.show_whole(id, exchange);
                 Ok(())
             }
             Ok(Some(apart)) => self.show_apart(exchange, fields, apart),
-            Err(why) => Err(refused(why)),
+            Err(why) => Err(not_apart(why)),
         };
         if let Err((cause, reason)) = shown {
             self.fail(id, exchange, cause, reason);
@@ -270,85 +264,6 @@ fn shown_of(exchange: &Exchange, shown: Shown) -> Shown {
     }
 }
 
-/// How a message is to be taken apart; `None`: the message is shown as it is.
-fn apart(
-    exchange: &mut Exchange,
-    fields: &Fields,
-    budget: &Budget,
-) -> Result<Option<Apart>, Refused> {
-    if exchange.body.at_end {
-        return Ok(None);
-    }
-    let coding = exchange.coding(fields);
-    let profile = &exchange.profile;
-    let trailers = profile.trailers == Trailers::Scan;
-    let limit = exchange.limit();
-    let wrapped = |apart: Apart| -> Result<Option<Apart>, Refused> {
-        let content = apart.framed_content();
-        let coded = coding.map(|coding| Coded::new(coding, content, limit, budget));
-        let apart = apart.decoding(coded.transpose()?);
-        Ok(Some(match trailers {
-            true => apart.with_trailers(),
-            false => apart,
-        }))
-    };
-    if exchange.direction != Direction::Request {
-        return match trailers || coding.is_some() {
-            true => wrapped(Apart::new(None, None, None)),
-            false => Ok(None),
-        };
-    }
-    let framed = Framed::of(fields).map_err(Refused::Upload)?;
-    let media_type = all(fields, "content-type").unwrap_or_default();
-    let form = match profile.multipart {
-        ShownForm::Parts => boundary(&media_type).map_err(Refused::Form)?,
-        ShownForm::Whole => None,
-    };
-    let mut extractor = None;
-    if profile.extract != Extractors::default() {
-        if has_comma(&media_type) {
-            return Err(Refused::ContentTypes);
-        }
-        extractor = profile.extract.extractor(&media_type, Limits::default());
-    }
-    let is_encoded = coding.is_none() && is_encoded(fields);
-    let form = form.map(|boundary| Form::new(boundary, is_encoded));
-    let values = extractor.map(Values::new);
-    let is_taken = framed.is_some() || form.is_some() || values.is_some();
-    match is_taken || trailers || coding.is_some() {
-        true => wrapped(Apart::new(framed, form, values)),
-        false => Ok(None),
-    }
-}
-
-/// The boundary of a form, or of another multipart type that is taken apart.
-fn boundary(media_type: &[u8]) -> Result<Option<Boundary>, Ambiguous> {
-    match Boundary::of(media_type)? {
-        None => Boundary::of_related(media_type),
-        form => Ok(form),
-    }
-}
-
-/// Whether the value joins several media types: a comma stands outside of quotes.
-fn has_comma(media_type: &[u8]) -> bool {
-    let mut quoted = false;
-    media_type.iter().any(|byte| {
-        quoted ^= *byte == b'"';
-        *byte == b',' && !quoted
-    })
-}
-
-/// Whether `Content-Encoding` names a coding. Not every application looks at that header, so bytes that are a form as they
-/// come are read as a form all the same.
-fn is_encoded(fields: &Fields) -> bool {
-    let codings = all(fields, "content-encoding").unwrap_or_default();
-    let mut codings = codings.split(|b| *b == b',').map(<[u8]>::trim_ascii);
-    codings.any(|coding| {
-        let known = [&b""[..], b"identity", b"aws-chunked"];
-        !known.iter().any(|plain| coding.eq_ignore_ascii_case(plain))
-    })
-}
-
 /// Reads the bytes of a body that have come.
 fn read_on<H: Host>(
     apart: &mut Apart,
@@ -361,34 +276,10 @@ fn read_on<H: Host>(
         bytes.clear();
         let read = source.read(range, &mut bytes);
         read.map_err(unreadable)?;
-        apart.read(&bytes).map_err(refused)?;
+        apart.read(&bytes).map_err(not_apart)?;
     }
     match ended {
-        true => apart.end().map_err(refused),
+        true => apart.end().map_err(not_apart),
         false => Ok(()),
     }
-}
-
-fn not_decoded(why: NotDecoded) -> Fault {
-    match why {
-        NotDecoded::Unreadable(e) => unreadable(e),
-        NotDecoded::Undecodable(why) => {
-            let reason = format!("a part of the form can be decoded in two ways: {why}");
-            (Cause::BadRequest, reason)
-        }
-    }
-}
-
-fn unreadable(e: HostError) -> Fault {
-    (Cause::Internal, format!("the body could not be read: {e}"))
-}
-
-fn refused(why: Refused) -> Fault {
-    let cause = match why {
-        Refused::Upload(_) | Refused::Form(_) | Refused::ContentTypes => Cause::BadRequest,
-        Refused::TooLarge => Cause::Oversize,
-        Refused::Coding(_) => Cause::Unscannable,
-        Refused::OverBudget => Cause::Overload,
-    };
-    (cause, why.to_string())
 }

@@ -3,8 +3,8 @@
 //! What goes on does so in the message's own callbacks alone, in the place of what such a callback brings: Envoy's router may keep a
 //! copy of what has gone on, and a resume in mid-body would have it delivered twice.
 
+use super::changed_message::new_fields;
 use super::exchange::{Exchange, Phase};
-use super::replacement::new_fields;
 use super::stream_end::{HELD_BEHIND, NO_ROOM};
 use super::streaming::Streaming;
 use super::worker::Worker;

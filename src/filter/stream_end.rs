@@ -1,8 +1,8 @@
 //! The end of a body that streams: its verdict, and its last part.
 
 use super::buffer::append;
+use super::changed_message::new_fields;
 use super::exchange::{Exchange, Phase};
-use super::replacement::new_fields;
 use super::worker::{TICK_OPENING_MS, Worker};
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use super::bare_fields::without_length;
 use super::exchange::{Exchange, Phase};
-use super::parts::Fault;
+use super::fault::Fault;
 use super::rewrite::is_envoys;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
@@ -44,8 +45,6 @@ const NEVER_TRAILERS: &[&str] = &[
 ];
 /// Digests of a body (RFC 9530), which are wrong for a changed body.
 const OF_THE_BODY: &[&str] = &["content-digest", "content-md5", "digest", "repr-digest"];
-/// Fields about the length of a body.
-const FRAMING: &[&str] = &["content-length", "transfer-encoding"];
 /// The name in icap_log of the transaction that shows trailers.
 const PART_NAME: &str = "trailers";
 /// Why the trailers could not be scanned.
@@ -67,13 +66,6 @@ fn may_be_trailer(name: &[u8], user: Option<&str>) -> bool {
         || is_envoys(&name.to_ascii_lowercase())
         || is_one_of(name, NEVER_TRAILERS)
         || user.is_some_and(|user| user.as_bytes().eq_ignore_ascii_case(name)))
-}
-
-/// The fields of a message without those about the length of its body.
-pub(super) fn without_length(fields: &Fields) -> Fields {
-    let mut kept = fields.clone();
-    kept.retain(|name| !is_one_of(name, FRAMING));
-    kept
 }
 
 impl Exchange {
@@ -249,13 +241,5 @@ mod tests {
         ] {
             assert!(may_be_trailer(name.as_bytes(), None), "{name}");
         }
-    }
-
-    #[test]
-    fn a_length_is_left_out() {
-        let names = ["a", "content-length", "Transfer-Encoding"];
-        let fields = names.map(|name| (name, "1")).into_iter().collect();
-        let kept = [("a", "1")].into_iter().collect();
-        assert_eq!(without_length(&fields), kept);
     }
 }
