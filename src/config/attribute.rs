@@ -13,8 +13,10 @@ pub(super) struct Section {
     /// Where the object stands, such as `profiles[]`.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) path: &'static str,
-    /// Its attributes, in the order of the reference.
-    pub(super) attributes: &'static [Attribute],
+    /// Its own attributes, in the order of the reference.
+    own: &'static [Attribute],
+    /// Attributes that it shares with other objects, which follow.
+    shared: &'static [Attribute],
     /// Names that a user may look for here, and what the error allows instead.
     pub(super) refused: &'static [(&'static str, &'static str)],
     /// What the reference says above the table.
@@ -26,14 +28,15 @@ impl Section {
     pub(super) const fn new(
         path: &'static str,
         intro: &'static str,
-        attributes: &'static [Attribute],
+        own: &'static [Attribute],
     ) -> Self {
         #[cfg(target_arch = "wasm32")]
         let _ = (path, intro);
         Self {
             #[cfg(not(target_arch = "wasm32"))]
             path,
-            attributes,
+            own,
+            shared: &[],
             refused: &[],
             #[cfg(not(target_arch = "wasm32"))]
             intro,
@@ -49,9 +52,20 @@ impl Section {
         self
     }
 
+    /// Has attributes that other objects have too.
+    pub(super) const fn sharing(mut self, shared: &'static [Attribute]) -> Self {
+        self.shared = shared;
+        self
+    }
+
+    /// All attributes, in the order of the reference.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = &'static Attribute> + use<> {
+        self.own.iter().chain(self.shared)
+    }
+
     /// The attribute of that name.
     pub(super) fn attribute(&self, name: &str) -> Option<&'static Attribute> {
-        self.attributes.iter().find(|a| a.name == name)
+        self.attributes().find(|a| a.name == name)
     }
 }
 

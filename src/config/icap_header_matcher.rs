@@ -3,9 +3,7 @@
 use super::attribute::Section;
 use super::header::{ORDINARY, name};
 use super::reader::Fields;
-use super::string_matcher::{
-    CONTAINS, EXACT, IGNORE_CASE, INVERT, NAME, PREFIX, REGEX, SUFFIX, TESTS, value_matcher,
-};
+use super::string_matcher::{MATCHER, NAME, TESTS, value_matcher};
 use super::token::{TOKEN, is_token};
 use super::value::shown;
 use crate::policy::StringMatcher;
@@ -14,17 +12,9 @@ use std::cell::RefCell;
 pub(super) static ICAP_HEADER_MATCHER: Section = Section::new(
     "header of an answer",
     "At most one of `exact`, `prefix`, `suffix`, `contains`, `regex`. None of them: as the bare name.",
-    &[
-        NAME.doing("The header. Case is ignored."),
-        EXACT,
-        PREFIX,
-        SUFFIX,
-        CONTAINS,
-        REGEX,
-        IGNORE_CASE,
-        INVERT,
-    ],
-);
+    &[NAME.doing("The header. Case is ignored.")],
+)
+.sharing(&MATCHER);
 
 /// A header of an ICAP response that a profile looks for.
 #[derive(Clone, Debug, PartialEq)]

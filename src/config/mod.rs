@@ -106,7 +106,7 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
     };
     let fields = Fields::open(&json, Config::SECTION, Path::Root, errors)?;
     if matches!(fields.get("role"), Some(Json::Text(role)) if role == "transport") {
-        for attribute in Config::SECTION.attributes {
+        for attribute in Config::SECTION.attributes() {
             if attribute.name != "role" && fields.has(attribute.name) {
                 fields.fault(
                     attribute.name,

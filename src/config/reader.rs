@@ -57,7 +57,7 @@ impl<'a> Fields<'a> {
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.section.attributes.iter().map(|a| a.name)
+        self.section.attributes().map(|a| a.name)
     }
 
     /// Notes a fault of the field `name`.

@@ -88,7 +88,7 @@ fn print_section(page: &mut String, section: &Section) {
     }
     page.push_str("| name | type | unit | default | range | effect | Avi name |\n");
     page.push_str("|---|---|---|---|---|---|---|\n");
-    for attribute in section.attributes {
+    for attribute in section.attributes() {
         let _ = writeln!(page, "{}", row(attribute));
     }
     page.push('\n');

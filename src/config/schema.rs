@@ -48,13 +48,11 @@ fn reference(section: &Section) -> Value {
 
 fn object(section: &Section) -> Value {
     let properties: Map<String, Value> = section
-        .attributes
-        .iter()
+        .attributes()
         .map(|attribute| (attribute.name.to_owned(), property(attribute)))
         .collect();
     let required: Vec<&str> = section
-        .attributes
-        .iter()
+        .attributes()
         .filter(|a| a.default == Absent::Required)
         .map(|a| a.name)
         .collect();

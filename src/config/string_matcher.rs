@@ -14,8 +14,9 @@ use crate::policy::{
 pub(super) static STRING_MATCHER: Section = Section::new(
     "string matcher",
     "Exactly one of `exact`, `prefix`, `suffix`, `contains`, `regex`.",
-    &[EXACT, PREFIX, SUFFIX, CONTAINS, REGEX, IGNORE_CASE, INVERT],
-);
+    &[],
+)
+.sharing(&MATCHER);
 
 pub(super) static NAMED_MATCHER: Section = Section::new(
     "header and cookie",
@@ -24,15 +25,13 @@ pub(super) static NAMED_MATCHER: Section = Section::new(
     &[
         NAME.doing("The header (its case is ignored) or the cookie."),
         PRESENT,
-        EXACT,
-        PREFIX,
-        SUFFIX,
-        CONTAINS,
-        REGEX,
-        IGNORE_CASE,
-        INVERT,
     ],
-);
+)
+.sharing(&MATCHER);
+
+/// The attributes of a string matcher.
+pub(super) static MATCHER: [Attribute; 7] =
+    [EXACT, PREFIX, SUFFIX, CONTAINS, REGEX, IGNORE_CASE, INVERT];
 
 /// The name of a header or a cookie.
 pub(super) const NAME: Attribute = of(Kind::HeaderName).named("name");
@@ -40,19 +39,19 @@ const PRESENT: Attribute = boolean()
     .or_nothing()
     .named("present")
     .doing("`true`: it is there; `false`: it is not.");
-pub(super) const EXACT: Attribute = texts("exact").doing("The value is equal to one of these.");
-pub(super) const PREFIX: Attribute = texts("prefix").doing("The value begins with one of these.");
-pub(super) const SUFFIX: Attribute = texts("suffix").doing("The value ends with one of these.");
-pub(super) const CONTAINS: Attribute = texts("contains").doing("One of these is in the value.");
-pub(super) const REGEX: Attribute = texts("regex").doing(
+const EXACT: Attribute = texts("exact").doing("The value is equal to one of these.");
+const PREFIX: Attribute = texts("prefix").doing("The value begins with one of these.");
+const SUFFIX: Attribute = texts("suffix").doing("The value ends with one of these.");
+const CONTAINS: Attribute = texts("contains").doing("One of these is in the value.");
+const REGEX: Attribute = texts("regex").doing(
     "One of these regular expressions matches the whole value: at most 512 bytes and 32 KiB compiled; linear time, no \
      look-around, no back references, no Unicode classes.",
 );
-pub(super) const IGNORE_CASE: Attribute = boolean()
+const IGNORE_CASE: Attribute = boolean()
     .or_bool(false)
     .named("ignore_case")
     .doing("Ignore the case of ASCII letters.");
-pub(super) const INVERT: Attribute = boolean().or_bool(false).named("invert").doing(
+const INVERT: Attribute = boolean().or_bool(false).named("invert").doing(
     "The matcher holds where it would not. A header or cookie that is absent has no value: it matches neither way.",
 );
 

@@ -7,13 +7,13 @@ use super::coded::Coded;
 use super::form::{Form, Rest};
 use super::framed::Framed;
 use super::indivisible::Indivisible;
+use super::part_results::{PartResults, Target};
 use super::values::Values;
 use crate::bug::{Bug, bug};
-use crate::config::Cause;
 use crate::extract::{Unextractable, Value};
 use crate::host::Fields;
 use crate::multipart::Part;
-use crate::submission::{Change, Content, Held, PIECE_BYTES, Record, Shown};
+use crate::submission::{Content, Held, PIECE_BYTES, Shown};
 
 /// Why an upload in `aws-chunked` can't be changed.
 const FRAMED: &str =
@@ -54,13 +54,8 @@ pub(super) struct Apart {
     shown: Vec<(Target, Option<u64>)>,
     /// How many submissions have not ended.
     running: usize,
-    /// The changed parts: each takes the place of its target.
-    changes: Vec<(Target, Held)>,
-    /// The changed message, which takes the place of the whole message.
-    whole_change: Option<(Record, Box<Change>)>,
-    /// The failure with which the message goes on: its cause, and whether it closes, so that only monitoring lets the message
-    /// go on.
-    failed_open: Option<(Cause, bool)>,
+    /// What has become of the parts.
+    pub(super) results: PartResults,
 }
 
 /// Whether trailers are to be shown.
@@ -72,21 +67,6 @@ enum TrailerScan {
     Wanted,
     /// These trailers are to be shown.
     Due(Fields),
-}
-
-/// The part of a message that a submission shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    /// The content as it is.
-    Whole,
-    /// The file of the form's part with that index.
-    File(usize),
-    /// All parts of the form other than files, as one form.
-    Fields,
-    /// A value within the content.
-    Value,
-    /// The trailers.
-    Trailers,
 }
 
 /// What is to be shown next, with its ranges in the body.
@@ -112,15 +92,13 @@ impl Apart {
             trailers: TrailerScan::Unwanted,
             coded: None,
             ended: false,
-            whole_change: None,
             whole_is_due: form.is_none(),
             framed,
             form,
             read: 0,
             shown: Vec::new(),
             running: 0,
-            changes: Vec::new(),
-            failed_open: None,
+            results: PartResults::default(),
         }
     }
 
@@ -357,52 +335,17 @@ impl Apart {
         self.framed.is_none() && shown.is_some_and(|(target, _)| *target == Target::Whole)
     }
 
-    /// Notes the changed message. It takes the message's place if no other part decides.
-    pub(super) fn change_whole(&mut self, record: Record, change: Change) {
-        self.whole_change = Some((record, Box::new(change)));
-    }
-
-    /// The changed message.
-    pub(super) fn take_whole_change(&mut self) -> Option<(Record, Box<Change>)> {
-        self.whole_change.take()
-    }
-
-    /// Notes that a part failed with that cause and the message goes on: because the failure opens, or because the message is
-    /// monitored where the failure `closes`. The first failure that closes counts, else the first failure.
-    pub(super) fn fail_open(&mut self, cause: Cause, closes: bool) {
-        match self.failed_open {
-            Some((_, closed)) if closed || !closes => {}
-            _ => self.failed_open = Some((cause, closes)),
-        }
-    }
-
-    /// The failure that counts: its cause, and whether it closes.
-    pub(super) fn failed_open(&self) -> Option<(Cause, bool)> {
-        self.failed_open
-    }
-
     /// Notes the changed body of what the submission of that index showed.
     pub(super) fn change(&mut self, index: u16, body: Held) {
         if let Some((target, _)) = self.shown.get(usize::from(index)) {
-            self.changes.push((*target, body));
+            self.results.change(*target, body);
         }
-    }
-
-    /// Whether a part was changed.
-    pub(super) fn is_changed(&self) -> bool {
-        !self.changes.is_empty()
     }
 
     /// The form, and the changed parts with the targets whose places they take.
     pub(super) fn take_changes(&mut self) -> Option<(&Form, Vec<(Target, Held)>)> {
-        let changes = std::mem::take(&mut self.changes);
+        let changes = self.results.take_changes();
         self.form.as_ref().map(|form| (form, changes))
-    }
-
-    /// How many bytes of changed parts are held.
-    pub(super) fn held_bytes(&self) -> u64 {
-        let held = self.changes.iter().map(|(_, held)| held.len());
-        held.fold(0, u64::saturating_add)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Unit tests of `apart`.
 
 use super::*;
+use crate::config::Cause;
 use crate::filter::replacement::Piece;
 use crate::multipart::Boundary;
 use crate::submission::Budget;
@@ -216,18 +217,4 @@ fn a_change_that_makes_another_form_is_refused() {
         let refused = changed(&form, &bodies).unwrap_err();
         assert_eq!(refused.0, Cause::Protocol, "{bodies:?}: {}", refused.1);
     }
-}
-
-#[test]
-fn the_first_failure_that_opens_is_kept() {
-    let mut form = apart();
-    assert_eq!(form.failed_open(), None);
-    form.fail_open(Cause::Timeout, false);
-    form.fail_open(Cause::Connection, false);
-    assert_eq!(form.failed_open(), Some((Cause::Timeout, false)));
-    // A monitored message goes on with a failure that closes.
-    form.fail_open(Cause::Unscannable, true);
-    form.fail_open(Cause::ServerError, true);
-    form.fail_open(Cause::Overload, false);
-    assert_eq!(form.failed_open(), Some((Cause::Unscannable, true)));
 }

@@ -2,11 +2,14 @@
 
 use crate::host::Fields;
 
+/// The field with the length of a body.
+pub(super) const LENGTH: &str = "content-length";
+
 /// The fields of a message without those about the length of its body.
 pub(super) fn without_length(fields: &Fields) -> Fields {
     let mut kept = fields.clone();
     kept.retain(|name| {
-        !name.eq_ignore_ascii_case(b"content-length")
+        !name.eq_ignore_ascii_case(LENGTH.as_bytes())
             && !name.eq_ignore_ascii_case(b"transfer-encoding")
     });
     kept
@@ -38,7 +41,7 @@ pub(super) fn without_framing(fields: &Fields, length: u64) -> Fields {
             _ => bare.push(name, value),
         }
     }
-    bare.push("content-length", length.to_string());
+    bare.push(LENGTH, length.to_string());
     bare
 }
 

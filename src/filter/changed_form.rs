@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::apart::Target;
 use super::fault::{Fault, no_room};
 use super::form::{Form, Placed};
+use super::part_results::Target;
 use super::replacement::Piece;
 use crate::config::Cause;
 use crate::multipart::{Ambiguous, Parser, Part};

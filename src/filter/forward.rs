@@ -1,6 +1,6 @@
 //! Applies an outcome that lets a message go on, as it is or replaced.
 
-use super::bare_fields::without_length;
+use super::bare_fields::{LENGTH, without_length};
 use super::buffer::append;
 use super::exchange::{Draining, Exchange, Phase};
 use super::layout::Layout;
@@ -10,9 +10,6 @@ use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
 use crate::report::{Conclusion, Outcome, Significance};
-
-/// The header with the length of a body.
-const LENGTH: &str = "content-length";
 
 impl<H: Host> Worker<H> {
     /// Goes on with the message as it is.

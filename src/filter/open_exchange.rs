@@ -5,16 +5,14 @@ use std::rc::Rc;
 
 use super::clock::ServerClock;
 use super::exchange::{Body, Exchange, Phase};
-use super::icap_request::{HostValues, fields_of, icap_request};
 use super::journal::Journal;
+use super::request_icap::Showing;
 use super::rewrite::find;
-use super::upload::as_download;
 use super::view::number;
 use super::worker::Worker;
 use crate::config::{Cause, Enforcement, Profile};
 use crate::host::{Fields, Host};
-use crate::icap::{Direction, Method, Request, encode_request_head, encode_response_head};
-use crate::product::ShownAs;
+use crate::icap::{Direction, Request};
 
 impl<H: Host> Worker<H> {
     /// Makes the exchange of a message that is to be scanned, and begins its scan or fails it.
@@ -34,42 +32,14 @@ impl<H: Host> Worker<H> {
         } = message;
         self.metrics.requested(&profile);
         let announced = number(fields, "content-length");
-        let (service, method, heads) = match (direction, &profile.response_service) {
-            (Direction::Response, Some(service)) => {
-                let head = encode_response_head(fields).map(|head| (request_head, Some(head)));
-                (service, Method::Respmod, head)
-            }
-            (Direction::Request, _) if profile.scan_requests_as == ShownAs::Response => {
-                let heads = as_download(fields);
-                let heads = heads.map(|(request, response)| (Some(request), Some(response)));
-                (&profile.service, Method::Respmod, heads)
-            }
-            _ => {
-                let head = encode_request_head(fields).map(|head| (Some(head), None));
-                (&profile.service, Method::Reqmod, head)
-            }
-        };
-        let (heads, fault) = match heads {
-            Ok(heads) => (heads, None),
-            Err(e) => ((None, None), Some(e)),
-        };
-        let watched = self.service(&profile, direction);
-        // When the response comes, the host no longer gives the fields of its request.
-        let requested = match direction {
-            Direction::Request => None,
-            Direction::Response => Some(fields_of(heads.0.as_deref())),
-        };
-        let both = (requested.as_ref().unwrap_or(fields), fields);
-        let host_values = HostValues::of(&self.host, self.now_ms, &profile, watched);
-        let mut request = icap_request(
-            &profile,
-            watched,
-            service,
-            method,
-            both,
-            heads,
-            &host_values,
-        );
+        let (mut request, fault) = self.request_showing(Showing {
+            profile: &profile,
+            direction,
+            message: fields,
+            shown: fields,
+            request_head,
+            is_part: false,
+        });
         if !at_end && enforcement == Enforcement::Enforce {
             offer_by_length(&mut request, &profile, direction, announced);
         }
@@ -77,13 +47,7 @@ impl<H: Host> Worker<H> {
         exchange.enforcement = enforcement;
         exchange.body.announced = announced.filter(|_| !at_end);
         exchange.body.at_end = at_end;
-        if let Some(fault) = fault {
-            let reason = format!("the message has no form for the server: {fault}");
-            let cause = match direction {
-                Direction::Request => Cause::BadRequest,
-                // The client did not cause the failure.
-                Direction::Response => Cause::Internal,
-            };
+        if let Some((cause, reason)) = fault {
             self.fail(id, &mut exchange, cause, reason);
         } else if self.fails_self_test(&exchange.profile, direction) {
             let reason = "the self-test found that the server does not block".to_owned();

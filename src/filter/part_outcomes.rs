@@ -76,7 +76,7 @@ impl<H: Host> Worker<H> {
                 {
                     note_pass(exchange, *record);
                 }
-                _ => apart.change_whole(record, change),
+                _ => apart.results.change_whole(record, change),
             };
         }
         let Change { response, rest } = change;
@@ -88,7 +88,9 @@ impl<H: Host> Worker<H> {
                 return note_pass(exchange, *record);
             }
             (_, Some(why)) => (Cause::Protocol, why.to_owned()),
-            (Ok(Some(body)), None) if apart.held_bytes().saturating_add(body.len()) <= limit => {
+            (Ok(Some(body)), None)
+                if apart.results.held_bytes().saturating_add(body.len()) <= limit =>
+            {
                 record.outcome = Some(Outcome::Modified);
                 record.modified_content_length = Some(body.len());
                 exchange.journal.push(*record);
@@ -130,7 +132,7 @@ impl<H: Host> Worker<H> {
         let waits = (opens && failure.may_open) || exchange.is_monitored();
         match &mut exchange.apart {
             Some(apart) if waits => {
-                apart.fail_open(failure.cause, !opens);
+                apart.results.fail_open(failure.cause, !opens);
                 if failure.cause == Cause::Unscannable && !opens {
                     record.outcome = Some(Outcome::Blocked);
                 }
@@ -179,18 +181,18 @@ impl<H: Host> Worker<H> {
         let Some(apart) = &mut exchange.apart else {
             return;
         };
-        if let Some((Cause::Unscannable, true)) = apart.failed_open() {
+        if let Some((Cause::Unscannable, true)) = apart.results.failed_open() {
             self.note_unscannable(id, exchange);
-        } else if let Some((cause, _)) = apart.failed_open() {
+        } else if let Some((cause, _)) = apart.results.failed_open() {
             let fail_action = match exchange.change_begun {
                 true => FailAction::Closed,
                 false => FailAction::Open,
             };
             self.conclude_failure(id, exchange, cause, fail_action, None);
-        } else if let Some((record, change)) = apart.take_whole_change() {
+        } else if let Some((record, change)) = apart.results.take_whole_change() {
             exchange.apart = None;
             self.change(id, exchange, record, *change);
-        } else if apart.is_changed() && !monitored && !bug(Bug::ChangedPartIgnored) {
+        } else if apart.results.is_changed() && !monitored && !bug(Bug::ChangedPartIgnored) {
             match self.changed_form(id, exchange) {
                 Ok(replacement) => {
                     let record = None;
@@ -203,7 +205,7 @@ impl<H: Host> Worker<H> {
                 Err((cause, reason)) => self.fail_closed(id, exchange, cause, &reason),
             }
         } else {
-            let outcome = match apart.is_changed() {
+            let outcome = match apart.results.is_changed() {
                 true => Outcome::Modified,
                 false => Outcome::Passed,
             };

@@ -3,15 +3,11 @@
 use super::bare_fields::{without_coding, without_framing};
 use super::exchange::Exchange;
 use super::fault::Fault;
-use super::icap_request::fields_of;
-use super::icap_request::{HostValues, icap_request};
-use super::upload::as_download;
+use super::request_icap::Showing;
 use super::worker::Worker;
-use crate::config::Cause;
 use crate::host::{Fields, Host};
-use crate::icap::{Direction, Method, Request, encode_request_head, encode_response_head};
+use crate::icap::Request;
 use crate::multipart::Part;
-use crate::product::ShownAs;
 
 /// Fields that describe the message's body, and so not its parts.
 const OF_THE_MESSAGE: [&[u8]; 5] = [
@@ -67,33 +63,8 @@ impl<H: Host> Worker<H> {
             }
             fields.push("content-length", length.to_string());
         }
-        let profile = &exchange.profile;
-        let shown = match profile.scan_requests_as {
-            ShownAs::Request => {
-                encode_request_head(&fields).map(|request| (Method::Reqmod, (Some(request), None)))
-            }
-            ShownAs::Response => as_download(&fields)
-                .map(|(request, response)| (Method::Respmod, (Some(request), Some(response)))),
-        };
-        let (method, heads) = shown.map_err(|e| {
-            let reason = format!("a part of the message has no form for the server: {e}");
-            (Cause::BadRequest, reason)
-        })?;
-        let watched = self.service(profile, exchange.direction);
-        let host_values = HostValues::of(&self.host, self.now_ms, profile, watched);
-        let host_values = match of_part {
-            Some(_) => host_values.about_part(),
-            None => host_values,
-        };
-        Ok(icap_request(
-            profile,
-            watched,
-            &profile.service,
-            method,
-            (message, &fields),
-            heads,
-            &host_values,
-        ))
+        let request_head = None;
+        self.request_of(exchange, message, &fields, request_head, of_part.is_some())
     }
 
     /// The ICAP request for a message with these fields that is shown with `head` as its fields. The caller has entered the
@@ -104,50 +75,26 @@ impl<H: Host> Worker<H> {
         message: &Fields,
         head: &Fields,
     ) -> Result<Request, Fault> {
-        let (profile, direction) = (&exchange.profile, exchange.direction);
         let request_head = exchange.request.request_head.clone();
-        let requested = match direction {
-            Direction::Request => None,
-            Direction::Response => Some(fields_of(request_head.as_deref())),
-        };
-        let (service, shown) = match (direction, &profile.response_service) {
-            (Direction::Response, Some(service)) => {
-                let response = encode_response_head(head);
-                let heads = response.map(|head| (Method::Respmod, (request_head, Some(head))));
-                (service, heads)
-            }
-            _ if profile.scan_requests_as == ShownAs::Response => {
-                let heads = as_download(head);
-                let heads = heads.map(|(request, response)| (Some(request), Some(response)));
-                let shown = heads.map(|heads| (Method::Respmod, heads));
-                (&profile.service, shown)
-            }
-            _ => {
-                let request = encode_request_head(head);
-                let shown = request.map(|head| (Method::Reqmod, (Some(head), None)));
-                (&profile.service, shown)
-            }
-        };
-        let (method, heads) = shown.map_err(|e| {
-            let reason = format!("the message has no form for the server: {e}");
-            let cause = match direction {
-                Direction::Request => Cause::BadRequest,
-                // The client did not cause the failure.
-                Direction::Response => Cause::Internal,
-            };
-            (cause, reason)
-        })?;
-        let watched = self.service(profile, direction);
-        let host_values = HostValues::of(&self.host, self.now_ms, profile, watched);
-        let both = (requested.as_ref().unwrap_or(message), head);
-        Ok(icap_request(
-            profile,
-            watched,
-            service,
-            method,
-            both,
-            heads,
-            &host_values,
-        ))
+        self.request_of(exchange, message, head, request_head, false)
+    }
+
+    fn request_of(
+        &self,
+        exchange: &Exchange,
+        message: &Fields,
+        shown: &Fields,
+        request_head: Option<Vec<u8>>,
+        is_part: bool,
+    ) -> Result<Request, Fault> {
+        let (request, fault) = self.request_showing(Showing {
+            profile: &exchange.profile,
+            direction: exchange.direction,
+            message,
+            shown,
+            request_head,
+            is_part,
+        });
+        fault.map_or(Ok(request), Err)
     }
 }

@@ -99,7 +99,7 @@ impl<H: Host> Worker<H> {
         let reason = format!("the values in the body can't be looked for: {why}");
         let opens = exchange.profile.fail_action(cause) == FailAction::Open;
         if opens || monitored {
-            apart.fail_open(cause, !opens);
+            apart.results.fail_open(cause, !opens);
             let mut record = self.failed_record(id, exchange, cause, &reason);
             if !opens {
                 record.outcome = Some(Outcome::Blocked);

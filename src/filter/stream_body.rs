@@ -3,6 +3,7 @@
 //! What goes on does so in the message's own callbacks alone, in the place of what such a callback brings: Envoy's router may keep a
 //! copy of what has gone on, and a resume in mid-body would have it delivered twice.
 
+use super::bare_fields::LENGTH;
 use super::changed_message::new_fields;
 use super::exchange::{Exchange, Phase};
 use super::stream_end::{HELD_BEHIND, NO_ROOM};
@@ -15,8 +16,6 @@ use crate::icap::{Direction, HttpHead};
 use crate::report::Significance;
 use crate::submission::{GivenBack, Submission, reason_only};
 
-/// The header with the length of a body.
-const LENGTH: &str = "content-length";
 /// What is logged of a stream as long as its scan goes on.
 const UNFINISHED: &str = "the body goes on while it is scanned, and the scan is not finished";
 

@@ -195,6 +195,15 @@ impl Attempt {
         self.used && self.stray
     }
 
+    /// Why the attempt lost its connection, for the log.
+    pub(super) fn loss_reason(&self, was_connected: bool) -> String {
+        match self.transaction.end_of_input() {
+            _ if !was_connected => "no connection to the server".to_owned(),
+            Err(e) if self.transaction.responded() => format!("connection lost: {e}"),
+            _ => "connection lost before the ICAP response".to_owned(),
+        }
+    }
+
     /// Takes bytes of the ICAP response; [`drive`](Self::drive) reads them.
     pub fn receive(&mut self, bytes: Vec<u8>, now_ms: u64) {
         self.received_ms = now_ms;

@@ -96,3 +96,17 @@ pub fn unusable(
     let may_open = !change_begun || matches!(rest, Rest::Trouble(_)) || bug(Bug::FailedChangeOpens);
     Step::Fail(record, Failure { cause, may_open })
 }
+
+/// A failure with what the server had said by then, which may make it another failure.
+pub(super) fn with_answer(cause: Cause, reason: String, rest: Rest) -> (Cause, String, Rest) {
+    // No ICAP response makes up for a fault of the message itself.
+    let its_own = matches!(cause, Cause::BadRequest | Cause::Oversize);
+    match rest {
+        Rest::Unscannable(_) if its_own => (cause, reason, Rest::Silent),
+        Rest::Unscannable(ref why) => (Cause::Unscannable, format!("{why}; {reason}"), rest),
+        Rest::Trouble(ref trouble) if !its_own => {
+            (Cause::ServerError, format!("{trouble}; {reason}"), rest)
+        }
+        rest => (cause, reason, rest),
+    }
+}

@@ -1,42 +1,22 @@
 //! One ICAP transaction on one connection: what to send next, and what the ICAP response says.
 
-use std::borrow::Cow;
+mod request;
+
+pub use request::Request;
+
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::encode::LIKELY_HEAD_BYTES;
 use super::{
-    Event, Headers, IcapRequest, IcapResponseError, IcapResponseHead, IcapResponseParser,
-    LAST_CHUNK, LAST_CHUNK_IEOF, Limits, Method, chunk_header, with_length,
+    Event, Headers, IcapResponseError, IcapResponseHead, IcapResponseParser, LAST_CHUNK,
+    LAST_CHUNK_IEOF, Limits, Method, chunk_header,
 };
 use crate::bug::{Bug, bug};
 
 /// The most body bytes of one [`Transaction::transmit`]. The bound limits copying, and is large enough that the chunk
 /// framing costs nothing.
 pub const PIECE_BYTES: u64 = 256 * 1024;
-
-/// The parameters of one transaction. A retry sends the same request on another connection.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// REQMOD or RESPMOD.
-    pub method: Method,
-    /// The absolute service URI.
-    pub uri: String,
-    /// The `Host` field.
-    pub host: String,
-    /// The statuses offered in `Allow`, beside the preview.
-    pub allow: Vec<u16>,
-    /// The largest preview; `None` for no preview.
-    pub preview: Option<u32>,
-    /// Further ICAP fields.
-    pub headers: Vec<(String, String)>,
-    /// Whether sending starts only after the body has ended.
-    pub whole: bool,
-    /// The encoded HTTP request head.
-    pub request_head: Option<Vec<u8>>,
-    /// The encoded HTTP response head.
-    pub response_head: Option<Vec<u8>>,
-}
 
 /// How much of the HTTP body has arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -327,56 +307,6 @@ impl Transaction {
     /// Names the part that was still expected.
     pub fn end_of_input(&self) -> Result<(), IcapResponseError> {
         self.parser.end_of_input()
-    }
-}
-
-impl Request {
-    /// The HTTP heads. The head of the message whose body is shown gets the body's length, where that is known.
-    fn heads(&self, whole: Option<u64>) -> Heads<'_> {
-        let length = whole.filter(|length| *length > 0);
-        let (of_request, of_response) = match self.method {
-            Method::Respmod => (None, length),
-            _ => (length, None),
-        };
-        let request = self.request_head.as_deref();
-        let response = self.response_head.as_deref();
-        Heads {
-            request: request.map(|head| with_length(head, of_request)),
-            response: response.map(|head| with_length(head, of_response)),
-        }
-    }
-
-    fn encodable<'a>(
-        &'a self,
-        heads: &'a Heads<'_>,
-        preview: Option<u32>,
-        has_body: bool,
-    ) -> IcapRequest<'a> {
-        IcapRequest {
-            method: self.method,
-            uri: &self.uri,
-            host: &self.host,
-            allow: &self.allow,
-            preview: preview.filter(|_| has_body),
-            headers: &self.headers,
-            request_head: heads.request.as_deref(),
-            response_head: heads.response.as_deref(),
-            has_body,
-        }
-    }
-}
-
-/// The HTTP heads of a request, as sent.
-struct Heads<'a> {
-    request: Option<Cow<'a, [u8]>>,
-    response: Option<Cow<'a, [u8]>>,
-}
-
-impl Heads<'_> {
-    /// The length of both heads in bytes.
-    fn len(&self) -> usize {
-        let len = |head: &Option<Cow<'_, [u8]>>| head.as_ref().map_or(0, |head| head.len());
-        len(&self.request).saturating_add(len(&self.response))
     }
 }
 

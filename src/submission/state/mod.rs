@@ -1,5 +1,6 @@
 //! The submission: its states and all transitions.
 
+mod end;
 mod heard;
 mod queries;
 mod streamed;
@@ -10,14 +11,13 @@ use std::borrow::Cow;
 use std::mem;
 use std::rc::Rc;
 
-use super::attempt::{A_PAGE, Attempt, PAGE_BYTES, Progress};
+use super::attempt::{Attempt, Progress};
 use super::cx::Cx;
-use super::icap_response::IcapResponseBody;
 use super::judge::{JudgedResponse, judge_response, judge_rest};
 use super::record::reason_only;
 use super::retry::{self, Loss, Prospect};
 use super::source::{Shown, Source};
-use super::step::{Change, Effect, Record, Step, unusable};
+use super::step::{Effect, Record, Step, unusable, with_answer};
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::connection::{Checkout, CheckoutOptions, Owner, PoolId, StreamToken, UnitId};
@@ -170,11 +170,7 @@ impl Submission {
         let State::Open(attempt) = &self.state else {
             return Step::Pending;
         };
-        let reason = match attempt.transaction.end_of_input() {
-            _ if !was_connected => "no connection to the server".to_owned(),
-            Err(e) if attempt.transaction.responded() => format!("connection lost: {e}"),
-            _ => "connection lost before the ICAP response".to_owned(),
-        };
+        let reason = attempt.loss_reason(was_connected);
         let loss = match was_connected {
             true => Loss::Closed,
             false => Loss::Unreachable,
@@ -219,16 +215,7 @@ impl Submission {
             return self.send_anew(&reason, checkout_options, cx);
         }
         let rest = self.take_note(cx);
-        // No ICAP response makes up for a fault of the message itself.
-        let its_own = matches!(cause, Cause::BadRequest | Cause::Oversize);
-        let (cause, reason, rest) = match rest {
-            Rest::Unscannable(_) if its_own => (cause, reason, Rest::Silent),
-            Rest::Unscannable(ref why) => (Cause::Unscannable, format!("{why}; {reason}"), rest),
-            Rest::Trouble(ref trouble) if !its_own => {
-                (Cause::ServerError, format!("{trouble}; {reason}"), rest)
-            }
-            rest => (cause, reason, rest),
-        };
+        let (cause, reason, rest) = with_answer(cause, reason, rest);
         log::debug!("scan by {}: {cause:?}: {reason}", cx.message.profile.name);
         let record = self.record(cx);
         self.give_up(cx);
@@ -356,33 +343,7 @@ impl Submission {
         }
         self.change_begun |= attempt.has_begun_change();
         record.findings = Cow::Owned(findings);
-        match verdict {
-            Verdict::Pass => Step::Pass(record),
-            Verdict::Modify => {
-                let mut response = attempt.response;
-                let held = match response.body {
-                    // The body stays as it is.
-                    IcapResponseBody::Same(len) if body.ended && len == body.available => Ok(()),
-                    _ => response.hold(self.source(cx), cx.message.keep(&self.shown), cx.budget),
-                };
-                match held {
-                    Ok(()) => Step::Change(record, Box::new(Change { response, rest })),
-                    Err(fault) => unusable(self.change_begun, record, rest, fault),
-                }
-            }
-            Verdict::Block(with) => {
-                let mut response = attempt.response;
-                if let IcapResponseBody::Same(0..=PAGE_BYTES) = response.body
-                    && let Err((_, reason)) = response.hold(self.source(cx), A_PAGE, cx.budget)
-                {
-                    log::debug!("context {}: the page: {reason}", self.id.context);
-                }
-                Step::Block(record, with, Box::new(response))
-            }
-            Verdict::Fail { cause, reason } => {
-                unusable(self.change_begun, record, rest, (cause, reason))
-            }
-        }
+        self.step_of(verdict, rest, record, attempt.response, cx)
     }
 
     /// The ICAP response is complete, and its meaning depends on the rest of the body. The submission gives up its
