@@ -11,9 +11,9 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
-/// An answer.
+/// An HTTP response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     /// The status.
     pub status: u16,
     /// The body.
@@ -23,25 +23,25 @@ pub struct Answer {
 /// What went wrong.
 pub type Fault = Box<dyn std::error::Error>;
 
-/// How long an answer may take; none takes that long when all is well.
+/// How long a response may take; none takes that long when all is well.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 
-/// GET over HTTP/1.1; `None` where there is no answer.
-pub fn get(address: SocketAddr, path: &str) -> Option<Answer> {
+/// GET over HTTP/1.1; `None` where there is no response.
+pub fn get(address: SocketAddr, path: &str) -> Option<HttpResponse> {
     let request = Request::get(path).header("host", "test");
     let request = request.body(Full::default()).unwrap();
     run(http1_exchange(address, request)).ok()
 }
 
 /// POST over HTTP/1.1.
-pub fn post(address: SocketAddr, path: &str, body: &[u8]) -> Answer {
+pub fn post(address: SocketAddr, path: &str, body: &[u8]) -> HttpResponse {
     let request = Request::post(path).header("host", "test");
     let request = request.body(Bytes::copy_from_slice(body).into()).unwrap();
     run(http1_exchange(address, request)).unwrap()
 }
 
 /// POST over HTTP/2.
-pub fn post_http2(address: SocketAddr, path: &str, body: &[u8]) -> Answer {
+pub fn post_http2(address: SocketAddr, path: &str, body: &[u8]) -> HttpResponse {
     let request = Request::post(format!("http://test{path}"));
     let request = request.body(Bytes::copy_from_slice(body).into()).unwrap();
     run(http2_exchange(address, request)).unwrap()
@@ -96,7 +96,7 @@ pub fn run<T>(exchange: impl Future<Output = Result<T, Fault>>) -> Result<T, Fau
 async fn http1_exchange(
     address: SocketAddr,
     request: Request<Full<Bytes>>,
-) -> Result<Answer, Fault> {
+) -> Result<HttpResponse, Fault> {
     let stream = TokioIo::new(TcpStream::connect(address).await?);
     let (mut sender, connection) = http1::handshake(stream).await?;
     tokio::spawn(connection);
@@ -106,15 +106,15 @@ async fn http1_exchange(
 async fn http2_exchange(
     address: SocketAddr,
     request: Request<Full<Bytes>>,
-) -> Result<Answer, Fault> {
+) -> Result<HttpResponse, Fault> {
     let stream = TokioIo::new(TcpStream::connect(address).await?);
     let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream).await?;
     tokio::spawn(connection);
     whole(sender.send_request(request).await?).await
 }
 
-async fn whole(answer: Response<Incoming>) -> Result<Answer, Fault> {
+async fn whole(answer: Response<Incoming>) -> Result<HttpResponse, Fault> {
     let status = answer.status().as_u16();
     let body = answer.into_body().collect().await?.to_bytes().to_vec();
-    Ok(Answer { status, body })
+    Ok(HttpResponse { status, body })
 }

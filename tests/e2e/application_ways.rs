@@ -146,7 +146,7 @@ async fn an_answer_that_comes_before_the_end_of_the_upload_is_given() {
                 // HTTP/2 gives the answer while the upload is open; HTTP/1.1 needs its end, or a close.
                 let _ = feed.send_data(pattern(100)).await;
                 drop(feed);
-                pending.answer().await
+                pending.response().await
             };
             let answer = within("the early answer", entry).await;
             assert_eq!(
@@ -242,7 +242,7 @@ async fn many_streams_of_one_connection_end_in_their_own_ways() {
                 feed.send_data(Bytes::copy_from_slice(piece)).await.unwrap();
             }
             drop(feed);
-            assert_eq!(pending.answer().await.status, 200, "{n}");
+            assert_eq!(pending.response().await.status, 200, "{n}");
         });
     }
     while let Some(stream) = streams.join_next().await {

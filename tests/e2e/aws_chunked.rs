@@ -99,7 +99,7 @@ async fn the_content_is_shown_while_it_comes_and_goes_on_at_its_end() {
         assert_eq!(scene.application.bytes_received(), untouched);
         feed.send_data(end.into()).await.unwrap();
         drop(feed);
-        let answer = pending.answer().await;
+        let answer = pending.response().await;
         match end {
             "\r\n" => {
                 assert_eq!(answer.status, 200);

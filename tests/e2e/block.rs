@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::support::client::{Answer, VERSIONS, empty, post, request, sized};
+use crate::support::client::{HttpResponse, VERSIONS, empty, post, request, sized};
 use crate::support::icap_answers::{NO_CONTENT, block_page, chunked, response};
 use crate::support::icap_server::{Behaviour, IcapServer};
 use crate::support::payload::{MIB, assert_same_bytes, pattern};
 use crate::support::scene::{PREVIEW, Scene};
 
 /// What the client gets when the server answers an upload with `answer`; nothing may reach the application.
-async fn blocked_with(answer: Vec<u8>, changes: Value) -> (Answer, Value) {
+async fn blocked_with(answer: Vec<u8>, changes: Value) -> (HttpResponse, Value) {
     let server = IcapServer::serving(Behaviour::Answer(answer)).await;
     let scene = Scene::new(server.address(), changes).await;
     let mut last = None;

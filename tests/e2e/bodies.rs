@@ -199,7 +199,7 @@ async fn a_body_that_comes_in_pieces_arrives_unchanged() {
             scene.envoy.until_stat(RX_BYTES, before + given).await;
         }
         drop(feed);
-        assert_eq!(pending.answer().await.status, 200, "{version:?}");
+        assert_eq!(pending.response().await.status, 200, "{version:?}");
         let received = scene.application.next().await;
         assert_same_bytes("at the application", &received.body, &whole);
         let scanned = server.next_request().await;
@@ -225,7 +225,7 @@ async fn many_requests_on_one_http2_connection_are_kept_apart() {
         pending.push(client.send_in_background(request));
     }
     for pending in pending {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
     let mut seen = [false; 32];
     for _ in 0..32 {

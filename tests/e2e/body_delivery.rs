@@ -126,7 +126,7 @@ async fn with_the_flag_a_client_that_sends_nothing_yet_is_waited_for() {
         tokio::time::sleep(QUICKLY / 4).await;
         assert!(!pending.is_finished(), "{version:?}");
         drop(feed);
-        assert_eq!(pending.answer().await.status, 200, "{version:?}");
+        assert_eq!(pending.response().await.status, 200, "{version:?}");
         assert_same_bytes("passed", &scene.application.next().await.body, &pattern(10));
     }
     assert!(!scene.envoy.log().contains(FLAG));

@@ -70,7 +70,7 @@ async fn many_large_changed_bodies_at_once_take_their_originals_places() {
         }
         drop(feeds);
         for upload in uploads {
-            assert_eq!(upload.answer().await.status, 200, "still coming: {comes}");
+            assert_eq!(upload.response().await.status, 200, "still coming: {comes}");
             let received = scene.application.next().await;
             assert_eq!(received.body.len(), SIZE);
             assert!(received.body.iter().all(|byte| *byte == b'c'));
@@ -115,7 +115,11 @@ async fn a_body_that_is_changed_while_it_comes_arrives_whole() {
         connection.rest(&mut request).await;
         assert_same_bytes("shown", &request.body, &bytes.repeat(30));
         connection.send(b"0\r\n\r\n").await;
-        assert_eq!(upload.answer().await.status, 200, "{same} MiB as they were");
+        assert_eq!(
+            upload.response().await.status,
+            200,
+            "{same} MiB as they were"
+        );
         let received = scene.application.next().await;
         assert_same_bytes("changed", &received.body, &expected);
     }
@@ -174,7 +178,7 @@ async fn sanitise_uploads(scene: &Scene, count: usize, size: usize) {
         tokio::time::sleep(POLL).await;
     }
     for upload in uploads {
-        assert_eq!(upload.answer().await.status, 200);
+        assert_eq!(upload.response().await.status, 200);
         let received = scene.application.next().await.body;
         let as_it_should = expected.contains(&received);
         assert!(as_it_should, "{} bytes of {size}", received.len());
@@ -247,7 +251,7 @@ async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() 
     }
     let mut statuses = Vec::new();
     for upload in uploads {
-        statuses.push(upload.answer().await.status);
+        statuses.push(upload.response().await.status);
     }
     let right = statuses.iter().filter(|status| **status == 200).count();
     let over = statuses.iter().filter(|status| **status == 503).count();
@@ -279,7 +283,7 @@ async fn many_large_changed_bodies_at_once_end_as_overload_and_no_worker_dies() 
         let pending = scene.send_in_background(form.upload()).await;
         let connection = begin(server.accept().await, body.clone()).await;
         connection.unwrap().send(b"0\r\n\r\n").await;
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
         let received = scene.application.next().await;
         assert_eq!(received.body.len(), SIZE + around);
     }
@@ -298,7 +302,7 @@ async fn growth_by_forms(multipart: &str) -> u64 {
         uploads.push(scene.send_in_background(form.upload()).await);
     }
     for upload in uploads {
-        assert_eq!(upload.answer().await.status, 200, "{multipart}");
+        assert_eq!(upload.response().await.status, 200, "{multipart}");
         let received = scene.application.next().await.body;
         assert_same_bytes(multipart, &received, &form.bytes());
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::log::with_doubles;
 use crate::support::application::Application;
-use crate::support::client::{Answer, VERSIONS, empty, post, request, sized};
+use crate::support::client::{HttpResponse, VERSIONS, empty, post, request, sized};
 use crate::support::envoy_config::Setup;
 use crate::support::example;
 use crate::support::icap_answers::{NO_CONTENT, block_page, request as changed, response};
@@ -73,7 +73,7 @@ impl Chain {
         Self::with(behaviours, changes, [json!({}), json!({})]).await
     }
 
-    async fn upload(&self) -> Answer {
+    async fn upload(&self) -> HttpResponse {
         self.scene.send(post("/upload", sized("an upload"))).await
     }
 }

@@ -43,7 +43,7 @@ async fn a_body_that_makes_no_progress_ends_as_a_timeout() {
                 feed.send_data(pattern(bytes)).await.unwrap();
             }
             assert_eq!(
-                pending.answer().await.status,
+                pending.response().await.status,
                 503,
                 "{version:?}, {bytes} bytes"
             );
@@ -67,7 +67,7 @@ async fn a_body_that_comes_slowly_is_waited_for() {
         feed.send_data(pattern(10)).await.unwrap();
     }
     drop(feed);
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
 }
 
 /// With fail_open a part of a body can't go on before the next one comes: where none does, the message ends closed.
@@ -81,7 +81,7 @@ async fn with_fail_open_a_body_that_makes_no_progress_ends_too() {
         let (mut feed, body) = fed();
         let pending = client.send_in_background(post("/upload", body));
         feed.send_data(pattern(100)).await.unwrap();
-        assert_eq!(pending.answer().await.status, 503, "{version:?}");
+        assert_eq!(pending.response().await.status, 503, "{version:?}");
         assert_eq!(scene.application.bytes_received(), 0);
     }
 }
@@ -232,9 +232,9 @@ async fn a_time_out_of_envoys_own_is_named_in_the_log_with_who_was_waited_for() 
         if bytes > 0 {
             feed.send_data(pattern(bytes)).await.unwrap();
             drop(feed);
-            assert!(matches!(pending.answer().await.status, 408 | 504));
+            assert!(matches!(pending.response().await.status, 408 | 504));
         } else {
-            assert!(matches!(pending.answer().await.status, 408 | 504));
+            assert!(matches!(pending.response().await.status, 408 | 504));
             drop(feed);
         }
         let log = scene.icap_log(0).await;
@@ -305,7 +305,7 @@ async fn a_message_that_was_let_go_and_ends_otherwise_is_counted_once() {
                 abort(feed);
                 pending.error().await;
             } else {
-                assert_eq!(pending.answer().await.status, 503);
+                assert_eq!(pending.response().await.status, 503);
             }
         }
         scene.envoy.log_entry(1).await;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::DEADLINE;
 use crate::support::any_http::{AnyHttp, Whole};
-use crate::support::client::{Answer, VERSIONS, Version, request_with};
+use crate::support::client::{HttpResponse, VERSIONS, Version, request_with};
 use crate::support::envoy::Envoy;
 use crate::support::envoy_config::{Setup, http_protocol_options};
 use crate::support::http_body::{Kind, TRAILER};
@@ -209,7 +209,7 @@ impl Row {
         client: Downstream,
         kind: Kind,
         content: &Bytes,
-    ) -> Result<Answer, String> {
+    ) -> Result<HttpResponse, String> {
         let version = match client {
             Downstream::Http1 => Version::Http1,
             Downstream::Http2 => Version::Http2,
@@ -232,7 +232,7 @@ impl Row {
     fn check_request(
         &self,
         kind: Kind,
-        answer: &Answer,
+        answer: &HttpResponse,
         requests: &[Whole],
         begun: usize,
         content: &Bytes,
@@ -247,7 +247,12 @@ impl Row {
         }
     }
 
-    fn check_response(&self, kind: Kind, answer: &Answer, content: &Bytes) -> Result<(), String> {
+    fn check_response(
+        &self,
+        kind: Kind,
+        answer: &HttpResponse,
+        content: &Bytes,
+    ) -> Result<(), String> {
         let status = if kind == Kind::None { 204 } else { 200 };
         self.check_status(answer, status)?;
         match self.outcome.goes_on() {
@@ -260,7 +265,7 @@ impl Row {
         }
     }
 
-    fn check_status(&self, answer: &Answer, good: u16) -> Result<(), String> {
+    fn check_status(&self, answer: &HttpResponse, good: u16) -> Result<(), String> {
         let expected = match self.outcome {
             Outcome::Blocked => 403,
             Outcome::FailedClosed => 503,

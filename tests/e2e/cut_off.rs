@@ -4,7 +4,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::support::c_icap;
-use crate::support::client::{Answer, VERSIONS, empty, post, request, sized, unsized_body};
+use crate::support::client::{HttpResponse, VERSIONS, empty, post, request, sized, unsized_body};
 use crate::support::icap_answers;
 use crate::support::icap_message::IcapRequest;
 use crate::support::icap_server::{Behaviour, IcapServer};
@@ -120,7 +120,7 @@ fn open(more: Value) -> Value {
 }
 
 #[track_caller]
-fn assert_cut_off(case: &str, answer: &Answer, log: &Value) {
+fn assert_cut_off(case: &str, answer: &HttpResponse, log: &Value) {
     assert_eq!(answer.status, 403, "{case}: {log}");
     assert_eq!(log["action"], "ICAP_BLOCKED", "{case}: {log}");
     assert_eq!(log["significance"], json!(["ADF_ICAP_BLOCKED"]), "{case}");
@@ -299,7 +299,7 @@ async fn a_trickled_answer_that_breaks_off_is_tried_once_more_and_never_opens() 
         if !matches!(end, End::Silence) {
             trickle(&server, end).await;
         }
-        assert_eq!(pending.answer().await.status, 503, "{end:?}");
+        assert_eq!(pending.response().await.status, 503, "{end:?}");
         let log = scene.icap_log(0).await;
         assert_eq!(log["action"], "ICAP_FAILED", "{end:?}: {log}");
         assert_eq!(log["significance"], json!([significance]), "{end:?}: {log}");
@@ -319,7 +319,7 @@ async fn a_trickled_answer_that_breaks_off_and_is_whole_at_the_next_try_passes()
     let mut seen = connection.request().await;
     connection.take_whole(&mut seen).await;
     connection.send(icap_answers::NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     let received = scene.application.next().await;
     assert_same_bytes("passed", &received.body, &pattern(LENGTH));
 }
@@ -337,7 +337,7 @@ async fn an_answer_that_broke_off_never_opens_though_no_server_is_left() {
     connection.send(&answer[..answer.len() - 5]).await;
     server.stop().await;
     connection.close().await;
-    assert_eq!(pending.answer().await.status, 503);
+    assert_eq!(pending.response().await.status, 503);
     scene.assert_application_untouched(1).await;
 }
 
@@ -425,6 +425,6 @@ async fn another_head_that_broke_off_is_not_asked_for_again() {
     );
     connection.send(answer).await;
     connection.close().await;
-    assert_eq!(pending.answer().await.status, 503);
+    assert_eq!(pending.response().await.status, 503);
     assert_eq!(server.accepted(), 1, "no second try");
 }

@@ -253,7 +253,7 @@ async fn require_content_length_waits_for_the_whole_body() {
     scene.send(post("/second", sized("short"))).await;
     assert_eq!(server.next_request().await.body, b"short");
     drop(feed);
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     let seen = server.next_request().await;
     let length = (2 * piece.len()).to_string();
     assert_eq!(seen.http().get("content-length"), Some(length.as_str()));
@@ -342,7 +342,7 @@ async fn a_slow_scan_is_told_of_while_it_runs_and_counted_once() {
     );
     assert!(!pending.is_finished());
     connection.send(block_page("X-Virus-ID: v\r\n", PAGE)).await;
-    assert_eq!(pending.answer().await.status, 403);
+    assert_eq!(pending.response().await.status, 403);
     let log = scene.icap_log(0).await;
     let expected = json!(["ADF_ICAP_BLOCKED", "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME"]);
     assert_eq!(log["significance"], expected, "{log}");

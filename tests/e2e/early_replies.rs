@@ -132,7 +132,7 @@ async fn status_of_an_endless_upload(changes: Value, piece: usize) -> Vec<u16> {
             }
         })
         .await;
-        statuses.push(pending.answer().await.status);
+        statuses.push(pending.response().await.status);
     }
     scene.assert_application_untouched(2).await;
     statuses
@@ -163,7 +163,7 @@ async fn a_client_that_falls_silent_gets_its_answer() {
         let (mut feed, body) = fed();
         let pending = client.send_in_background(post("/upload", body));
         feed.send_data(pattern(10_000)).await.unwrap();
-        assert_eq!(pending.answer().await.status, 403, "{version:?}");
+        assert_eq!(pending.response().await.status, 403, "{version:?}");
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::client::{Answer, request_with, sized};
+use crate::support::client::{HttpResponse, request_with, sized};
 use crate::support::icap_answers::{NO_CONTENT, block_page, request as changed};
 use crate::support::icap_server::{Behaviour, IcapServer, refused_address};
 use crate::support::scene::{Scene, plugin};
@@ -25,12 +25,12 @@ async fn scene(plugin: Value, icap: std::net::SocketAddr) -> Scene {
 }
 
 /// Sends an upload that carries the headers itself.
-async fn upload(scene: &Scene) -> Answer {
+async fn upload(scene: &Scene) -> HttpResponse {
     let request = request_with(Method::POST, "/upload", &LIES, sized("content"));
     scene.send(request).await
 }
 
-fn told(answer: &Answer) -> [Option<&str>; 2] {
+fn told(answer: &HttpResponse) -> [Option<&str>; 2] {
     LIES.map(|(name, _)| {
         assert!(answer.headers.get_all(name).iter().count() <= 1, "{name}");
         answer.header(name)
@@ -141,7 +141,7 @@ async fn the_server_is_not_shown_what_a_client_says() {
 }
 
 /// The answer for a client whose application says these things itself.
-async fn answer_of_a_lying_application(changes: Value, exposed: bool) -> Answer {
+async fn answer_of_a_lying_application(changes: Value, exposed: bool) -> HttpResponse {
     let server = IcapServer::serving(Behaviour::Allow).await;
     let application = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = application.local_addr().unwrap();
@@ -167,7 +167,7 @@ async fn answer_of_a_lying_application(changes: Value, exposed: bool) -> Answer 
         )
         .await
         .unwrap();
-    pending.answer().await
+    pending.response().await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -215,7 +215,7 @@ async fn with_every_server_down_a_request_fails_as_connection_and_works_again_la
         all.push(client.send_in_background(post("/", sized("x"))));
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 503, "a moment later");
+        assert_eq!(pending.response().await.status, 503, "a moment later");
     }
     farm.until_healthy("icap_pool", 0).await;
     assert_eq!(farm.send(1).await, Ending::Failed, "no panic routing");

@@ -231,7 +231,7 @@ async fn a_server_that_goes_silent_after_100_continue_times_out() {
         let mut request = connection.request().await;
         connection.send(CONTINUE).await;
         connection.rest(&mut request).await;
-        assert_eq!(pending.answer().await.status, 503);
+        assert_eq!(pending.response().await.status, 503);
         let elapsed = begun.elapsed();
         assert_failed("after 100", &scene.icap_log(sent).await, TIMED_OUT);
         // Whatever this server may still say must not be taken for the next request's answer.
@@ -254,7 +254,7 @@ async fn a_slow_client_is_not_the_servers_fault() {
     tokio::time::sleep(TIMEOUT + SLACK).await;
     assert!(!pending.is_finished());
     drop(feed);
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     let received = scene.application.next().await;
     assert_same_bytes("passed", &received.body, &pattern(2 * PREVIEW));
 }
@@ -270,7 +270,7 @@ async fn a_slow_verdict_is_marked_as_slow() {
     connection.request().await;
     tokio::time::sleep(2 * threshold).await;
     connection.send(NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     let log = scene.icap_log(0).await;
     assert_eq!(log["action"], "ICAP_PASSED", "{log}");
     assert_eq!(
@@ -322,7 +322,7 @@ async fn where_no_server_is_known_every_request_fails_though_many_come_at_once()
         all.push(scene.send_in_background(post("/upload", sized("x"))).await);
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 503);
+        assert_eq!(pending.response().await.status, 503);
     }
     for n in 0..32 {
         assert_failed("no server", &scene.icap_log(n).await, LOST);

@@ -165,7 +165,7 @@ async fn a_file_is_shown_while_later_ones_arrive() {
         ("second.pdf", &b"second"[..])
     );
     connection.send(NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     assert_same_bytes("the form", &scene.application.next().await.body, &bytes);
 }
 
@@ -234,7 +234,7 @@ async fn the_first_block_decides_and_the_others_are_given_up() {
     }
     connections.sort_by(|a, b| a.0.cmp(&b.0));
     connections[1].1.send(block_page("", "no")).await;
-    let answer = pending.answer().await;
+    let answer = pending.response().await;
     assert_eq!((answer.status, answer.text().as_str()), (403, "no"));
     for n in [0, 2] {
         connections[n].1.closed().await;
@@ -279,7 +279,7 @@ async fn a_file_whose_connection_is_lost_is_sent_anew() {
         ("b.pdf", pattern(60).to_vec())
     );
     connection.send(NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     let named = |name: &str, action: &str| (name.to_owned(), action.to_owned());
     assert_eq!(
         parts_of(&scene.icap_log(0).await),

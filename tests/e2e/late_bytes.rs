@@ -40,12 +40,12 @@ async fn with_quarantine_what_comes_late_is_nobodys_verdict() {
             .await;
         let late = [page_of_one_read(), NO_CONTENT.into()].concat();
         connection.send(late).await;
-        assert_eq!(first.answer().await.status, 403, "round {round}");
+        assert_eq!(first.response().await.status, 403, "round {round}");
         connection.closed().await;
         let mut fresh = server.accept().await;
         assert_eq!(fresh.request().await.body, b"b", "round {round}");
         fresh.send(block_page("", "blocked")).await;
-        assert_eq!(second.answer().await.status, 403, "round {round}");
+        assert_eq!(second.response().await.status, 403, "round {round}");
         fresh.close().await;
         scene
             .envoy
@@ -72,7 +72,7 @@ async fn with_quarantine_connections_are_used_again() {
         connection.send(NO_CONTENT).await;
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
     assert_eq!(server.accepted(), 1);
 }

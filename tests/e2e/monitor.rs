@@ -237,7 +237,7 @@ async fn nothing_is_held_longer_than_until_the_verdict() {
             assert!(!pending.is_finished());
             feed.send_data(bytes.slice(2 * PREVIEW..)).await.unwrap();
             drop(feed);
-            assert_eq!(pending.answer().await.status, 200);
+            assert_eq!(pending.response().await.status, 200);
             assert_same_bytes("forwarded", &scene.application.next().await.body, &bytes);
         }
     }
@@ -267,7 +267,7 @@ async fn a_body_that_stalls_goes_on_with_its_next_part_however_late_that_is() {
             assert!(!pending.is_finished(), "{version:?}");
             feed.send_data(bytes.slice(100..)).await.unwrap();
             drop(feed);
-            assert_eq!(pending.answer().await.status, 200, "{version:?}");
+            assert_eq!(pending.response().await.status, 200, "{version:?}");
             assert_same_bytes("forwarded", &scene.application.next().await.body, &bytes);
         }
     }

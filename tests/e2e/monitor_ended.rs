@@ -159,7 +159,7 @@ async fn an_upload_that_would_be_changed_and_that_a_later_filter_has_no_room_for
     scene.envoy.until_stat(received, before + 100).await;
     // The client may see the answer before all of this is taken.
     let _ = feed.send_data(pattern(PAST_ENVOYS_BUFFER)).await;
-    assert_eq!(pending.answer().await.status, 413);
+    assert_eq!(pending.response().await.status, 413);
     let log = scene.icap_log(0).await;
     assert_eq!(log["action"], "ICAP_MODIFIED", "{log}");
     assert_eq!(log["enforced"], false, "{log}");

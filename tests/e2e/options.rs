@@ -253,7 +253,7 @@ async fn max_connections_is_divided_among_the_workers() {
         all.push(scene.send_in_background(post("/upload", body)).await);
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
     let most = server.most_open();
     assert!(most <= ALLOWED, "{most} connections");
@@ -283,7 +283,7 @@ async fn of_two_services_on_one_cluster_the_stricter_limit_holds() {
         all.push(scene.send_in_background(post("/upload", body)).await);
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
     assert!(server.most_open() <= 2, "{}", server.most_open());
 }

@@ -30,7 +30,7 @@ async fn an_overloaded_servers_request_goes_out_on_another_connection() {
     other.take_whole(&mut request).await;
     assert_same_bytes("replayed", &request.body, &bytes);
     other.send(NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     assert_same_bytes("passed", &scene.application.next().await.body, &bytes);
     // Nothing more is asked of the connection that was refused.
     overloaded.closed().await;
@@ -100,7 +100,7 @@ async fn many_requests_on_few_connections_are_all_served_and_bounded() {
         all.push(scene.send_in_background(post("/upload", body)).await);
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
     assert!(server.most_open() <= BOUND, "{}", server.most_open());
 }
@@ -133,7 +133,7 @@ async fn a_flood_past_the_queue_fails_as_overload_and_the_rest_is_served() {
     server.restart().await;
     server.serve(Behaviour::Allow).await;
     for pending in all {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
     scene.envoy.until_stat(overload, 12).await;
     assert_eq!(scene.envoy.metric("failed.overload").await, 12);
@@ -186,7 +186,7 @@ async fn profiles_of_one_cluster_share_its_connections_and_the_stricter_bound() 
         all.push(scene.send_in_background(request).await);
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
     assert!(server.most_open() <= 2, "{}", server.most_open());
 }
@@ -217,7 +217,7 @@ async fn use_both(scene: &Scene, first: u16, second: u16) {
         all.push((name, expected, pending));
     }
     for (name, expected, pending) in all {
-        let answer = within("an answer", pending.answer()).await;
+        let answer = within("an answer", pending.response()).await;
         assert_eq!(answer.status, expected, "{name}");
     }
 }

@@ -66,7 +66,7 @@ async fn a_body_of_unknown_length_ends_in_413_the_moment_it_passes_the_buffer() 
         }
         assert!(!pending.is_finished(), "{version:?}: it still fits");
         feed.send_data(pattern(1)).await.unwrap();
-        assert_eq!(pending.answer().await.status, 413, "{version:?}");
+        assert_eq!(pending.response().await.status, 413, "{version:?}");
         let last = connection.closed().await;
         assert!(!last.ends_with(b"0\r\n\r\n"), "{version:?}: a last chunk");
         assert_oversize(&scene.icap_log(sent).await);

@@ -60,7 +60,7 @@ async fn a_server_that_leaves_after_its_answer_has_answered() {
             .await;
         feed.send_data(bytes.slice(2 * PREVIEW..)).await.unwrap();
         drop(feed);
-        assert_eq!(pending.answer().await.status, 200, "{version:?}");
+        assert_eq!(pending.response().await.status, 200, "{version:?}");
         let expected = [b"begins anew: ", &bytes[PREVIEW..]].concat();
         let received = scene.application.next().await;
         assert_same_bytes("changed", &received.body, &expected);

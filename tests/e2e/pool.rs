@@ -29,7 +29,7 @@ async fn kept_connection(server: &IcapServer, scene: &Scene) -> Connection {
     let mut request = connection.request().await;
     connection.take_whole(&mut request).await;
     connection.send(NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     scene.application.next().await;
     connection
 }
@@ -122,7 +122,7 @@ async fn a_kept_connection_that_dies_before_an_answer_is_retried_once_with_the_w
         fresh.take_whole(&mut request).await;
         assert_same_bytes("replayed", &request.body, &bytes);
         fresh.send(NO_CONTENT).await;
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
         assert_same_bytes("passed", &scene.application.next().await.body, &bytes);
         let log = scene.icap_log(1).await;
         assert_eq!(log["action"], "ICAP_PASSED", "{log}");
@@ -150,7 +150,7 @@ async fn a_retry_that_dies_too_is_the_last() {
     let mut fresh = server.accept().await;
     fresh.request().await;
     fresh.close().await;
-    assert_eq!(pending.answer().await.status, 503);
+    assert_eq!(pending.response().await.status, 503);
     let log = scene.icap_log(1).await;
     assert_eq!(
         log["significance"],
@@ -173,7 +173,7 @@ async fn a_kept_connection_that_dies_in_mid_answer_is_not_retried() {
     kept.request().await;
     kept.send("ICAP/1.0 2").await;
     kept.close().await;
-    assert_eq!(pending.answer().await.status, 503);
+    assert_eq!(pending.response().await.status, 503);
     let log = scene.icap_log(1).await;
     assert_eq!(
         log["significance"],
@@ -232,7 +232,7 @@ async fn connection_close_in_an_answer_is_obeyed() {
     let mut first = server.accept().await;
     first.request().await;
     first.send(NO_CONTENT_CLOSE).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     // The server leaves the closing to the other side.
     assert_eq!(first.closed().await, b"");
     kept_connection(&server, &scene).await;
@@ -264,7 +264,7 @@ async fn sixty_four_concurrent_requests_share_the_configured_connections() {
         server.hand_back(connection).await;
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
     assert!(
         server.most_open() <= 4,
@@ -295,7 +295,7 @@ async fn waiting_requests_are_served_in_their_order() {
         connection.send(NO_CONTENT).await;
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
 }
 
@@ -315,7 +315,7 @@ async fn past_the_queue_a_request_fails_at_once() {
         connection.send(NO_CONTENT).await;
     }
     for pending in waiting {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
 }
 
@@ -333,7 +333,7 @@ async fn a_client_that_leaves_the_queue_leaves_its_place() {
         connection.send(NO_CONTENT).await;
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
 }
 
@@ -358,10 +358,10 @@ async fn a_connection_is_not_reused_while_it_is_owed_body_bytes() {
     fresh.rest(&mut request_two).await;
     assert_eq!(request_two.body, b"second");
     fresh.send(NO_CONTENT).await;
-    assert_eq!(second.answer().await.status, 200);
+    assert_eq!(second.response().await.status, 200);
     feed.send_data(pattern(500)).await.unwrap();
     drop(feed);
-    assert_eq!(first.answer().await.status, 200);
+    assert_eq!(first.response().await.status, 200);
     // The first connection either gets the rest it is owed, or is closed without the look of a whole body.
     if early.try_rest(&mut request_one).await.is_ok() {
         assert_eq!(request_one.body.len(), 1500);
@@ -410,7 +410,7 @@ async fn two_workers_scan_side_by_side() {
         all.push(scene.send_in_background(post("/upload", body)).await);
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
         let received = scene.application.next().await;
         assert_same_bytes("passed", &received.body, &pattern(3 * PREVIEW));
     }

@@ -39,7 +39,7 @@ async fn only_the_preview_is_sent_until_the_server_says_100() {
                 "no verdict yet"
             );
             connection.send(NO_CONTENT_CLOSE).await;
-            assert_eq!(pending.answer().await.status, 200);
+            assert_eq!(pending.response().await.status, 200);
             assert_same_bytes("passed", &scene.application.next().await.body, &bytes);
         }
     }
@@ -60,7 +60,7 @@ async fn a_body_that_fits_the_preview_ends_with_ieof() {
                 assert!(request.preview().ieof, "{version:?} {size}");
                 assert_same_bytes("preview", &request.preview().bytes, &bytes);
                 connection.send(NO_CONTENT_CLOSE).await;
-                assert_eq!(pending.answer().await.status, 200);
+                assert_eq!(pending.response().await.status, 200);
                 assert_same_bytes("passed", &scene.application.next().await.body, &bytes);
             }
         }
@@ -85,7 +85,7 @@ async fn a_preview_of_zero_shows_the_heads_alone() {
     connection.rest(&mut request).await;
     assert_same_bytes("whole", &request.body, &bytes);
     connection.send(NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     assert_same_bytes("passed", &scene.application.next().await.body, &bytes);
 }
 
@@ -103,7 +103,7 @@ async fn without_a_preview_the_whole_body_is_sent_at_once() {
     connection.rest(&mut request).await;
     assert_same_bytes("whole", &request.body, &bytes);
     connection.send(NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     assert_same_bytes("passed", &scene.application.next().await.body, &bytes);
 }
 
@@ -124,7 +124,7 @@ async fn an_early_204_passes_an_upload_that_is_still_coming() {
         // The message goes on in its own next callback, with what comes next.
         feed.send_data(bytes.slice(2 * PREVIEW..)).await.unwrap();
         drop(feed);
-        assert_eq!(pending.answer().await.status, 200, "{version:?}");
+        assert_eq!(pending.response().await.status, 200, "{version:?}");
         assert_same_bytes("passed", &scene.application.next().await.body, &bytes);
     }
 }
@@ -143,7 +143,7 @@ async fn an_early_block_answers_a_client_that_is_still_sending() {
         connection
             .send(block_page("X-Virus-ID: Test\r\n", "<p>no</p>"))
             .await;
-        let answer = pending.answer().await;
+        let answer = pending.response().await;
         assert_eq!(answer.status, 403, "{version:?}");
         assert_eq!(answer.text(), "<p>no</p>");
         drop(feed);
@@ -169,7 +169,7 @@ async fn an_early_200_with_another_body_replaces_the_upload() {
     connection.send(echo(&request)).await;
     feed.send_data(pattern(PREVIEW)).await.unwrap();
     drop(feed);
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     let received = scene.application.next().await;
     assert_same_bytes("replaced", &received.body, &request.body);
     let log = scene.icap_log(0).await;
@@ -189,7 +189,7 @@ async fn an_early_200_with_the_body_so_far_is_a_message_cut_short() {
     connection.send(echo(&request)).await;
     feed.send_data(pattern(PREVIEW)).await.unwrap();
     drop(feed);
-    assert_eq!(pending.answer().await.status, 403);
+    assert_eq!(pending.response().await.status, 403);
     assert_eq!(scene.icap_log(0).await["action"], "ICAP_BLOCKED");
     scene.assert_application_untouched(1).await;
 }
@@ -226,7 +226,7 @@ async fn after_100_the_upload_reaches_the_server_while_the_client_is_still_sendi
         connection.rest(&mut request).await;
         assert_same_bytes("at the server", &request.body, &bytes);
         connection.send(NO_CONTENT_CLOSE).await;
-        assert_eq!(pending.answer().await.status, 200, "{version:?}");
+        assert_eq!(pending.response().await.status, 200, "{version:?}");
         assert_same_bytes("passed", &scene.application.next().await.body, &bytes);
     }
 }
@@ -259,7 +259,7 @@ async fn without_a_preview_the_upload_overlaps_too() {
     let (mut connection, mut request) = connection.unwrap();
     connection.rest(&mut request).await;
     connection.send(NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     assert_same_bytes("passed", &scene.application.next().await.body, &seen);
 }
 
@@ -283,7 +283,7 @@ async fn a_preview_that_comes_in_pieces_is_sent_once_it_is_whole() {
     connection.take_whole(&mut request).await;
     assert_same_bytes("whole", &request.body, &bytes);
     connection.send(NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     assert_same_bytes("passed", &scene.application.next().await.body, &bytes);
 }
 
@@ -302,7 +302,7 @@ async fn an_answer_that_comes_byte_by_byte_is_understood() {
     connection
         .send_bytewise(block_page("X-Virus-ID: Test\r\n", "<p>no</p>"))
         .await;
-    let answer = pending.answer().await;
+    let answer = pending.response().await;
     assert_eq!(
         (answer.status, answer.text()),
         (403, "<p>no</p>".to_owned())

@@ -31,7 +31,7 @@ async fn a_server_that_closes_after_each_answer_hands_no_dead_connection_on() {
         all.push(scene.send_in_background(post("/upload", sized("x"))).await);
     }
     for pending in all {
-        assert_eq!(pending.answer().await.status, 200);
+        assert_eq!(pending.response().await.status, 200);
     }
     scene.envoy.assert_vm_alive();
 }

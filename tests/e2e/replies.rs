@@ -4,7 +4,7 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::steering::{lua, put_before};
-use crate::support::client::{Answer, VERSIONS, Version, request_with, sized};
+use crate::support::client::{HttpResponse, VERSIONS, Version, request_with, sized};
 use crate::support::icap_answers::block_page;
 use crate::support::icap_server::{Behaviour, IcapServer, refused_address};
 use crate::support::payload::pattern;
@@ -21,12 +21,12 @@ fn found() -> Behaviour {
     ))
 }
 
-async fn upload(scene: &Scene, fields: &[(&str, &str)]) -> Answer {
+async fn upload(scene: &Scene, fields: &[(&str, &str)]) -> HttpResponse {
     let request = request_with(Method::POST, "/upload", fields, sized(pattern(1000)));
     scene.send(request).await
 }
 
-async fn blocked(page: Value) -> Answer {
+async fn blocked(page: Value) -> HttpResponse {
     let server = IcapServer::serving(found()).await;
     let scene = Scene::new(server.address(), json!({"block_response": page})).await;
     let answer = upload(&scene, &[]).await;

@@ -3,7 +3,7 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::support::client::{Answer, VERSIONS, empty, post, request, sized};
+use crate::support::client::{HttpResponse, VERSIONS, empty, post, request, sized};
 use crate::support::icap_answers::{CONTINUE, NO_CONTENT, block_page, response};
 use crate::support::icap_message::IcapRequest;
 use crate::support::icap_server::{Behaviour, IcapServer};
@@ -42,7 +42,7 @@ impl Responses {
         Self { server, scene }
     }
 
-    async fn get(&self) -> Answer {
+    async fn get(&self) -> HttpResponse {
         self.scene
             .send(request(Method::GET, "/page?x=1", empty()))
             .await
@@ -133,7 +133,7 @@ async fn nothing_reaches_the_client_before_the_verdict() {
     connection.rest(&mut seen).await;
     assert!(!pending.is_finished());
     connection.send(NO_CONTENT).await;
-    assert_same_bytes("answer", &pending.answer().await.body, &body);
+    assert_same_bytes("answer", &pending.response().await.body, &body);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -408,7 +408,7 @@ async fn the_graver_outcome_of_the_two_stands() {
     connection.send(changed).await;
     assert_eq!(connection.request().await.method(), "RESPMOD");
     connection.send(NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
     let log = scene.icap_log(0).await;
     assert_eq!(log["action"], "ICAP_MODIFIED", "{log}");
     assert_eq!(log["significance"], json!(["ADF_ICAP_MODIFIED"]), "{log}");

@@ -55,7 +55,7 @@ async fn nobody_waits_behind_a_client_that_sends_slowly() {
         let request = next.request().await;
         assert_eq!(request.body, b"x", "{version:?}");
         next.send(NO_CONTENT).await;
-        assert_eq!(quick.answer().await.status, 200, "{version:?}");
+        assert_eq!(quick.response().await.status, 200, "{version:?}");
         scene.application.next().await;
         scene.envoy.until_stat(PREEMPTED, n as u64 + 1).await;
 
@@ -66,7 +66,7 @@ async fn nobody_waits_behind_a_client_that_sends_slowly() {
         next.take_whole(&mut request).await;
         assert_same_bytes("shown anew", &request.body, &sent);
         next.send(NO_CONTENT).await;
-        assert_eq!(slow.answer().await.status, 200, "{version:?}");
+        assert_eq!(slow.response().await.status, 200, "{version:?}");
         let received = scene.application.next().await;
         assert_same_bytes("passed", &received.body, &sent);
         let log = scene.icap_log(2 * n + 1).await;
@@ -108,7 +108,7 @@ async fn a_connection_is_kept_where_the_profile_says_so() {
     drop(feed);
     held.rest(&mut request).await;
     held.send(NO_CONTENT).await;
-    assert_eq!(slow.answer().await.status, 200);
+    assert_eq!(slow.response().await.status, 200);
     assert_eq!(scene.envoy.metric("preempted").await, 0);
 }
 
@@ -138,12 +138,12 @@ async fn an_answer_that_waits_for_the_rest_of_a_body_holds_no_connection() {
         let request = connection.request().await;
         assert_eq!(request.body, b"x", "{version:?}");
         connection.send(NO_CONTENT).await;
-        assert_eq!(quick.answer().await.status, 200, "{version:?}");
+        assert_eq!(quick.response().await.status, 200, "{version:?}");
         scene.application.next().await;
 
         feed.send_data(bytes.slice(2 * PREVIEW..)).await.unwrap();
         drop(feed);
-        assert_eq!(slow.answer().await.status, 200, "{version:?}");
+        assert_eq!(slow.response().await.status, 200, "{version:?}");
         let received = scene.application.next().await;
         assert_same_bytes("changed", &received.body, &bytes[PREVIEW..]);
         connection.close().await;

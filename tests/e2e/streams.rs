@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::client::{
-    Answer, Body, Feed, Pending, VERSIONS, Version, empty, fed, post, request, sized,
+    Body, Feed, HttpResponse, Pending, VERSIONS, Version, empty, fed, post, request, sized,
 };
 use crate::support::eventually;
 use crate::support::icap_answers::{CONTINUE, NO_CONTENT, chunked};
@@ -78,13 +78,13 @@ impl Upload {
         let _ = feed.send_data(bytes.into()).await;
     }
 
-    async fn end(mut self) -> Answer {
+    async fn end(mut self) -> HttpResponse {
         self.feed = None;
-        self.pending.answer().await
+        self.pending.response().await
     }
 
     /// Ends the body. Envoy may break the connection off instead of an answer.
-    async fn outcome(mut self) -> Result<Answer, hyper::Error> {
+    async fn outcome(mut self) -> Result<HttpResponse, hyper::Error> {
         self.feed = None;
         self.pending.outcome().await
     }
@@ -464,7 +464,7 @@ async fn what_is_given_back_of_a_download_goes_on_while_the_rest_comes() {
             })
             .await;
         }
-        let answer = pending.answer().await;
+        let answer = pending.response().await;
         assert_eq!(answer.status, 200, "{version:?}");
         assert_same_bytes(&format!("{version:?}"), &answer.body, &bytes);
         let log = scene.icap_log(n).await;

@@ -385,14 +385,14 @@ async fn late_bytes_of_an_earlier_answer_cost_a_connection_and_no_verdict() {
     let mut connection = server.accept().await;
     connection.request().await;
     connection.send(NO_CONTENT).await;
-    assert_eq!(first.answer().await.status, 200);
+    assert_eq!(first.response().await.status, 200);
     let second = scene.send_in_background(post("/", sized("two"))).await;
     connection.request().await;
     connection.send("<html>the body of a 204</html>").await;
     let mut fresh = server.accept().await;
     assert_eq!(fresh.request().await.body, b"two");
     fresh.send(block_page("", "two is bad")).await;
-    let answer = second.answer().await;
+    let answer = second.response().await;
     assert_eq!((answer.status, answer.text().as_str()), (403, "two is bad"));
     // On a fresh connection they are the server's answer, and unreadable.
     let third = scene.send_in_background(post("/", sized("three"))).await;
@@ -401,7 +401,7 @@ async fn late_bytes_of_an_earlier_answer_cost_a_connection_and_no_verdict() {
     let mut last = server.accept().await;
     last.request().await;
     last.send("no answer either").await;
-    assert_eq!(third.answer().await.status, 503);
+    assert_eq!(third.response().await.status, 503);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -432,7 +432,7 @@ async fn a_page_that_is_too_long_is_not_read_on_and_the_profiles_own_is_given() 
     let page = response("", "HTTP/1.1 403 Forbidden", Some(&vec![b'x'; 4 * MIB]));
     // The page has no end, and none is waited for.
     connection.send(&page[..2 * MIB]).await;
-    let answer = pending.answer().await;
+    let answer = pending.response().await;
     assert_eq!(
         (answer.status, answer.text().as_str()),
         (403, "our own page")

@@ -262,7 +262,7 @@ async fn an_upload_of_unknown_length_is_shown_from_its_first_byte_on() {
     connection.rest(&mut seen).await;
     assert_eq!(seen.body.len(), 15);
     connection.send(NO_CONTENT).await;
-    assert_eq!(pending.answer().await.status, 200);
+    assert_eq!(pending.response().await.status, 200);
 }
 
 /// A file of a form is a download of its own, and what the server makes of it takes its place.

@@ -179,7 +179,7 @@ async fn a_slow_answer_is_significant() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     connection.send(block_page("X-Virus-ID: v\r\n", "no")).await;
-    assert_eq!(pending.answer().await.status, 403);
+    assert_eq!(pending.response().await.status, 403);
     let log = scene.icap_log(0).await;
     let expected = json!(["ADF_ICAP_BLOCKED", "ADF_ICAP_SERVER_HIGH_RESPONSE_TIME"]);
     assert_eq!(log["significance"], expected, "{log}");

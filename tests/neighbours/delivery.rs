@@ -10,7 +10,7 @@ use crate::judge::PATIENCE;
 use crate::outcome::{Delivery, Outcome, PREVIEW};
 use crate::rows::{Effect, Row};
 use crate::scanner::{Progress, Scanner};
-use crate::support::client::{Answer, Body, Client, Version, fed, request_with, sized};
+use crate::support::client::{Body, Client, HttpResponse, Version, fed, request_with, sized};
 use crate::traffic::{Traffic, of_clients};
 
 /// What a body is sent through.
@@ -66,7 +66,7 @@ impl Way<'_> {
     }
 
     /// Sends the body of a case, and waits for the answer. An error says what happened instead.
-    pub async fn send(&self, outcome: Outcome, delivery: Delivery) -> Result<Answer, String> {
+    pub async fn send(&self, outcome: Outcome, delivery: Delivery) -> Result<HttpResponse, String> {
         let path = path(self.row, outcome, delivery);
         let parts = parts(self.row, outcome);
         self.send_parts(&path, &parts, outcome, delivery).await
@@ -79,7 +79,7 @@ impl Way<'_> {
         parts: &[Bytes],
         outcome: Outcome,
         delivery: Delivery,
-    ) -> Result<Answer, String> {
+    ) -> Result<HttpResponse, String> {
         let length = parts.iter().map(Bytes::len).sum();
         let version = match delivery {
             Delivery::Http2 => Version::Http2,
@@ -144,8 +144,8 @@ impl Way<'_> {
 }
 
 async fn arrived(
-    answer: impl Future<Output = Result<Answer, hyper::Error>>,
-) -> Result<Answer, String> {
+    answer: impl Future<Output = Result<HttpResponse, hyper::Error>>,
+) -> Result<HttpResponse, String> {
     match tokio::time::timeout(PATIENCE * 2, answer).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(format!("no answer: {error}")),

@@ -6,7 +6,7 @@ use crate::application::{Received, SIGN};
 use crate::filters::{LUA_PREFIX, gunzip};
 use crate::outcome::{Outcome, changed};
 use crate::rows::{Effect, Place, Row};
-use crate::support::client::Answer;
+use crate::support::client::HttpResponse;
 
 /// How long a case waits for something before that is what happened. Nothing waits that long when all is well.
 pub const PATIENCE: Duration = Duration::from_secs(8);
@@ -66,7 +66,7 @@ pub fn difference(row: &Row, outcome: Outcome, request: &Received) -> Option<Str
 pub fn judge(
     row: &Row,
     outcome: Outcome,
-    answer: &Result<Answer, String>,
+    answer: &Result<HttpResponse, String>,
     (requests, stray): (&[Received], &[u8]),
     log: &str,
 ) -> Cell {

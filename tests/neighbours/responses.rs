@@ -17,7 +17,7 @@ use crate::origin::Origin;
 use crate::outcome::{DELIVERIES, Delivery, Outcome, PREVIEW, changed};
 use crate::rows::{Effect, Place, Row};
 use crate::scanner::Progress;
-use crate::support::client::{Answer, Client, Version, empty, request_with};
+use crate::support::client::{Client, HttpResponse, Version, empty, request_with};
 use crate::table::{self, Entry};
 use crate::world::World;
 
@@ -154,7 +154,7 @@ async fn fetch(
     row: &Row,
     outcome: Outcome,
     delivery: Delivery,
-) -> Result<Answer, String> {
+) -> Result<HttpResponse, String> {
     let path = format!("/{}/response/{}/{delivery:?}", row.slug(), outcome.word());
     let mut parts = outcome.parts();
     let mut fields =
@@ -223,7 +223,7 @@ async fn fetch(
     }
 }
 
-fn judge(row: &Row, outcome: Outcome, answer: &Result<Answer, String>) -> Cell {
+fn judge(row: &Row, outcome: Outcome, answer: &Result<HttpResponse, String>) -> Cell {
     let answer = match answer {
         Ok(answer) => answer,
         Err(what) => return Cell::Wrong(what.clone()),

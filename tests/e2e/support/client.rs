@@ -67,9 +67,9 @@ pub fn abort(feed: Feed) {
     feed.abort("the test's client goes away".into());
 }
 
-/// An answer, read to its end.
+/// An HTTP response, read to its end.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct HttpResponse {
     /// Its status.
     pub status: u16,
     /// Its header fields.
@@ -80,7 +80,7 @@ pub struct Answer {
     pub trailers: HeaderMap,
 }
 
-impl Answer {
+impl HttpResponse {
     /// A header field as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|v| v.to_str().unwrap())
@@ -121,15 +121,15 @@ impl Client {
         }
     }
 
-    /// Sends a request and reads the whole answer.
-    pub async fn send(&mut self, request: Request<Body>) -> Answer {
-        within("an answer for the client", self.try_send(request))
+    /// Sends a request and reads the whole response.
+    pub async fn send(&mut self, request: Request<Body>) -> HttpResponse {
+        within("a response for the client", self.try_send(request))
             .await
             .unwrap()
     }
 
-    /// Sends a request and reads the whole answer; an error where the connection ends instead.
-    pub async fn try_send(&mut self, request: Request<Body>) -> Result<Answer, hyper::Error> {
+    /// Sends a request and reads the whole response; an error where the connection ends instead.
+    pub async fn try_send(&mut self, request: Request<Body>) -> Result<HttpResponse, hyper::Error> {
         let response: Response<hyper::body::Incoming> = match self {
             Self::Http1(sender) => {
                 sender.ready().await?;
@@ -142,7 +142,7 @@ impl Client {
         };
         let (parts, body) = response.into_parts();
         let body = body.collect().await?;
-        Ok(Answer {
+        Ok(HttpResponse {
             status: parts.status.as_u16(),
             headers: parts.headers,
             trailers: body.trailers().cloned().unwrap_or_default(),
@@ -157,32 +157,32 @@ impl Client {
 }
 
 /// A request under way.
-pub struct Pending(JoinHandle<Result<Answer, hyper::Error>>);
+pub struct Pending(JoinHandle<Result<HttpResponse, hyper::Error>>);
 
 impl Pending {
-    /// Whether an answer, or an error, is there.
+    /// Whether a response, or an error, is there.
     pub fn is_finished(&self) -> bool {
         self.0.is_finished()
     }
 
-    /// The answer.
-    pub async fn answer(self) -> Answer {
-        within("an answer for the client", self.0)
+    /// The response.
+    pub async fn response(self) -> HttpResponse {
+        within("a response for the client", self.0)
             .await
             .unwrap()
             .unwrap()
     }
 
-    /// The error that must come instead of an answer.
+    /// The error that must come instead of a response.
     pub async fn error(self) -> hyper::Error {
         within("an error for the client", self.0)
             .await
             .unwrap()
-            .expect_err("no answer")
+            .expect_err("no response")
     }
 
-    /// The answer, or the error that came instead, however long it takes.
-    pub async fn outcome(self) -> Result<Answer, hyper::Error> {
+    /// The response, or the error that came instead, however long it takes.
+    pub async fn outcome(self) -> Result<HttpResponse, hyper::Error> {
         self.0.await.unwrap()
     }
 

@@ -9,7 +9,7 @@ use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use super::client::Answer;
+use super::client::HttpResponse;
 use super::envoy::Envoy;
 use super::envoy_config::Setup;
 use super::http_body::{Kind, TRAILER};
@@ -102,7 +102,12 @@ impl Http3 {
     ///
     /// # Errors
     /// There is no answer.
-    pub fn send(&mut self, method: &str, kind: Kind, content: &Bytes) -> Result<Answer, String> {
+    pub fn send(
+        &mut self,
+        method: &str,
+        kind: Kind,
+        content: &Bytes,
+    ) -> Result<HttpResponse, String> {
         let content = kind.content(content);
         let mut headers = vec![("te", "trailers".to_owned())];
         if kind == Kind::Length {
@@ -128,7 +133,7 @@ impl Http3 {
         }
         let hex = answer["body"].as_str().unwrap().as_bytes();
         let digit = |digit: &u8| char::from(*digit).to_digit(16).unwrap() as u8;
-        Ok(Answer {
+        Ok(HttpResponse {
             status: u16::try_from(answer["status"].as_u64().unwrap()).unwrap(),
             headers: fields(&answer["headers"]),
             body: hex

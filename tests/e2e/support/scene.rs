@@ -6,7 +6,7 @@ use hyper::Request;
 use serde_json::{Value, json};
 
 use super::application::Application;
-use super::client::{Answer, Body, Client, Pending, Version};
+use super::client::{Body, Client, HttpResponse, Pending, Version};
 use super::envoy::Envoy;
 use super::envoy_config::Setup;
 use super::eventually;
@@ -86,7 +86,7 @@ impl Scene {
     }
 
     /// One request over HTTP/1.1 on a connection of its own.
-    pub async fn send(&self, request: Request<Body>) -> Answer {
+    pub async fn send(&self, request: Request<Body>) -> HttpResponse {
         self.client(Version::Http1).await.send(request).await
     }
 

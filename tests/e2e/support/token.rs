@@ -3,7 +3,7 @@
 
 use hyper::Request;
 
-use super::client::{Answer, Body, post, sized};
+use super::client::{Body, HttpResponse, post, sized};
 use super::icap_answers::{NO_CONTENT, block_page, request};
 use super::icap_message::IcapRequest;
 use super::payload::pattern;
@@ -63,7 +63,7 @@ impl Tagged {
     }
 
     /// What came of it.
-    pub fn judge(&self, answer: &Answer) -> Ending {
+    pub fn judge(&self, answer: &HttpResponse) -> Ending {
         let right = match self.wish {
             Wish::Pass => answer.status == 200 && answer.header(HEADER).is_none(),
             Wish::Modify => answer.status == 200 && answer.header(HEADER) == Some(&self.token),
