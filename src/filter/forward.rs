@@ -104,6 +104,9 @@ impl<H: Host> Worker<H> {
 
     /// Discards the bytes that have come of the original, and puts the replacement in place once the whole original has come.
     pub(super) fn drain(&mut self, id: u32, exchange: &mut Exchange) {
+        if self.place_early_change(id, exchange) {
+            return;
+        }
         let brings_body = matches!(&exchange.phase, Phase::Draining(draining) if draining.replacement.body.is_some());
         if brings_body && exchange.body.at_end && !bug(Bug::NestedRefusalUnlogged) {
             // If Envoy's buffer has no room for the edit, Envoy sends a local reply and logs, all within the edit.

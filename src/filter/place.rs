@@ -1,7 +1,8 @@
 //! Puts a large changed body into the host's buffer while the body comes, so that the module holds little of it.
 
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Phase};
 use super::layout::Layout;
+use super::replacement::NewBody;
 use super::worker::Worker;
 use crate::config::Cause;
 use crate::host::{Host, HostResult};
@@ -78,6 +79,43 @@ impl<H: Host> Worker<H> {
         Ok(())
     }
 
+    /// Puts a large changed body, which the server sent before the first byte of the original, into the host's buffer when that
+    /// byte comes: a client may take long for the rest. Gives whether it did so. Runs only in the message's own callback.
+    pub(super) fn place_early_change(&mut self, id: u32, exchange: &mut Exchange) -> bool {
+        let large = exchange.message(id, &[]).large().max(1);
+        let (direction, available) = (exchange.direction, exchange.body.available);
+        if !self.is_inside(id) || available == 0 || exchange.body.at_end {
+            return false;
+        }
+        let Phase::Draining(draining) = &mut exchange.phase else {
+            return false;
+        };
+        let body = &mut draining.replacement.body;
+        let Some(NewBody::Other(mut held)) = body.take_if(|body| is_large(body, large)) else {
+            return false;
+        };
+        let pieces = held.take_out();
+        *body = Some(NewBody::Placed(OwnBody {
+            same: 0,
+            held,
+            from: None,
+        }));
+        // If Envoy's buffer has no room for the edit, Envoy sends a local reply and logs, all within the edit.
+        self.log_outcome(id, exchange, Significance::of_cause(Cause::Oversize));
+        let mut layout = Layout::of(0, available);
+        let placed = self.host.enter(id).and_then(|()| {
+            layout.compact(&self.host, direction)?;
+            layout.append(&self.host, direction, &pieces)
+        });
+        exchange.layout = Some(layout);
+        if self.inbox.has_ended(id) {
+            self.refused_by_envoy(id, exchange);
+        } else if let Err(e) = placed {
+            self.fail_to_replace(id, exchange, &e.to_string());
+        }
+        true
+    }
+
     /// Removes the bytes of the original that have come since: when they take too much room, and at the end of the body.
     pub(super) fn tidy_up(&mut self, id: u32, exchange: &mut Exchange) -> HostResult {
         let large = exchange.message(id, &[]).large();
@@ -91,4 +129,9 @@ impl<H: Host> Worker<H> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether a body is held, and has at least `large` bytes.
+fn is_large(body: &NewBody, large: u64) -> bool {
+    matches!(body, NewBody::Other(held) if held.len() >= large)
 }

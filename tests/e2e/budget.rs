@@ -80,6 +80,63 @@ async fn many_large_changed_bodies_at_once_take_their_originals_places() {
     }
 }
 
+/// A server that sends the changed body before the client has sent anything of its own: so long the module holds it.
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_changed_before_they_come_are_held_within_the_budget() {
+    const EACH: usize = 20 * MIB;
+    const ROOM_FOR: usize = 3;
+    let server = IcapServer::listen().await;
+    let changes = json!({
+        "enable_preview": false,
+        "max_connections": REQUESTS,
+        "fail_action": "fail_open",
+    });
+    let scene = scene_with_64_mib(&server, changes).await;
+    let body = Arc::new(vec![b'c'; EACH]);
+    // Until the module has read the whole answer, or has had enough: it then closes the connection, on which it owes the body.
+    let answered = async || {
+        let (feed, upload) = fed();
+        let client = scene.client(Version::Http1).await;
+        let upload = client.send_in_background(post("/upload", upload));
+        if let Some(mut connection) = begin(server.accept().await, body.clone()).await {
+            let _ = connection.try_send(b"0\r\n\r\n").await;
+            connection.closed().await;
+        }
+        (feed, upload)
+    };
+    let mut held = Vec::new();
+    for _ in 0..ROOM_FOR {
+        held.push(answered().await);
+    }
+    let (_feed, upload) = answered().await;
+    assert_eq!(upload.response().await.status, 503);
+    let entry = scene.envoy.log_entry(0).await;
+    let significance = &entry["icap_log"]["significance"];
+    assert_eq!(*significance, json!(["ADF_ICAP_OVERLOAD"]), "{entry}");
+    assert_eq!(scene.application.requests_received(), 0);
+    // With the first bytes of the uploads Envoy has a buffer, and the module holds nothing more.
+    for (feed, _) in &mut held {
+        feed.send_data(pattern(PREVIEW)).await.unwrap();
+    }
+    eventually("room for another", async || {
+        let (mut feed, upload) = answered().await;
+        // Where there is no room the client has its response already.
+        let _ = feed.send_data(pattern(PREVIEW)).await;
+        drop(feed);
+        (upload.response().await.status == 200).then_some(())
+    })
+    .await;
+    scene.application.next().await;
+    for (mut feed, upload) in held {
+        feed.send_data(pattern(2 * MIB)).await.unwrap();
+        drop(feed);
+        assert_eq!(upload.response().await.status, 200);
+        let received = scene.application.next().await;
+        assert_same_bytes("changed", &received.body, &body);
+    }
+    scene.envoy.assert_vm_alive();
+}
+
 /// A server that gives an upload back, changed, while it reads it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_changed_while_it_comes_arrives_whole() {
