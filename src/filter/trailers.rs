@@ -73,8 +73,9 @@ impl Exchange {
     fn has_say_on_trailers(&self) -> bool {
         // Without a body there is nothing to show as a download.
         let is_left_alone = self.is_shown_as_download() && self.body.available == 0;
-        let is_disabled =
-            self.is_decided() && self.journal.conclusion().outcome == Outcome::Disabled;
+        // Until a message is replaced, the journal may tell of its request alone.
+        let is_concluded = self.is_decided() && !matches!(self.phase, Phase::Draining(_));
+        let is_disabled = is_concluded && self.journal.conclusion().outcome == Outcome::Disabled;
         !is_left_alone && !is_disabled
     }
 

@@ -12,6 +12,8 @@ use crate::world::End;
 /// How much of a request has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// The heads alone, before the first byte of a body that is not asked for.
+    Heads,
     /// A part of a body that goes on without being asked.
     Midway,
     /// The preview.
@@ -44,6 +46,12 @@ pub fn decide(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) 
     let Subject::Scan(id, of, shown) = it.subject else {
         return Decision::Wait;
     };
+    if stage == Stage::Heads {
+        return match before_body(plan, server, it, (id, of, shown)) {
+            Some(decision) => decision,
+            None => Decision::Wait,
+        };
+    }
     let dice = match shown {
         Shown::Whole => {
             let number = id * 4 + u64::from(of == Direction::Response);
@@ -63,6 +71,7 @@ pub fn decide(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) 
     let ripe = match stage {
         Stage::Whole => true,
         Stage::Preview => is_evil && !server.echoes || server.trusts_preview,
+        Stage::Heads => false,
         // Some say it as soon as they know, and some of those let go what they have not seen.
         Stage::Midway => {
             server.is_hasty && (is_evil || (server.trusts_preview && it.body.len() > early))
@@ -76,7 +85,7 @@ pub fn decide(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) 
     {
         return match stage {
             Stage::Preview => Decision::GoOn,
-            Stage::Midway | Stage::Whole => Decision::Wait,
+            Stage::Heads | Stage::Midway | Stage::Whole => Decision::Wait,
         };
     }
     let delay_us = dice.below(server.work_us + 1);
@@ -111,6 +120,46 @@ pub fn decide(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) 
         statement,
         end,
     }
+}
+
+/// Some put another body in the place of one of which they have seen nothing.
+fn before_body(
+    plan: &Plan,
+    server: &ServerPlan,
+    it: &Transaction,
+    (id, of, shown): (u64, Direction, Shown),
+) -> Option<Decision> {
+    let dice = Dice::new(plan.seed, "decision before the body", id * 64 + it.attempt);
+    let message = plan.messages.iter().find(|message| message.id == id)?;
+    let (body, limit) = match of {
+        Direction::Request => (&message.request, plan.profile.request_kb),
+        Direction::Response => (&message.response, plan.profile.response_kb),
+    };
+    let may = server.is_hasty
+        && dice.one_in(2)
+        && shown == Shown::Whole
+        && body.size > 0
+        && body.size <= limit * 1024;
+    if !may {
+        return None;
+    }
+    let length = dice.range(1, limit as u64 * 1024) as usize;
+    let changed_to = Changed {
+        body: vec![b'!'; length],
+        marked: true,
+    };
+    let (of, head) = (it.head.shown_as(), it.head.shown());
+    let mut answer = changed(of, head, &changed_to, true, Extra::default());
+    answer.differs = Some(answer.head_len + head.len() + 50);
+    let statement = answer.bytes.len();
+    Some(Decision::IcapResponse {
+        said: Said::Change(changed_to),
+        answer,
+        delay_us: dice.below(server.work_us + 1),
+        sent: statement,
+        statement,
+        end: End::No,
+    })
 }
 
 fn fault(plan: &Plan, dice: &Dice) -> Option<Said> {

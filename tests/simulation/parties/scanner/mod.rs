@@ -101,10 +101,14 @@ impl Sim {
                 Ok(None) => return,
                 Err(why) => return self.fail(format!("a server can't read what it got: {why}")),
                 Ok(Some(Came::Head(head))) => {
+                    let is_sent_unasked = head.has_body && head.preview.is_none();
                     if !self.begin_transaction(connection, head) {
                         return;
                     }
-                    continue;
+                    if !is_sent_unasked {
+                        continue;
+                    }
+                    Stage::Heads
                 }
                 Ok(Some(Came::Body(bytes))) => {
                     let transaction = self.current(connection);
