@@ -143,8 +143,18 @@ pub(super) fn icap_request<H: Host>(
 fn ip_text(ip: IpAddr) -> String {
     const LONGEST: usize = "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255".len();
     let mut text = String::with_capacity(LONGEST);
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{ip}");
+    match ip {
+        IpAddr::V4(ip) => {
+            for (n, octet) in ip.octets().into_iter().enumerate() {
+                if n > 0 {
+                    text.push('.');
+                }
+                text.push_str(itoa::Buffer::new().format(octet));
+            }
+        }
+        // Writing to a String cannot fail.
+        IpAddr::V6(ip) => drop(write!(text, "{ip}")),
+    }
     text
 }
 

@@ -1,7 +1,6 @@
 //! Encodes what the filter sends: ICAP requests and chunks.
 
 use std::fmt;
-use std::io::Write;
 use std::ops::Range;
 
 use super::fields::is_token;
@@ -120,13 +119,16 @@ impl IcapRequest<'_> {
         }
         for (n, status) in self.allow.iter().enumerate() {
             let before = if n == 0 { "Allow: " } else { ", " };
-            append(out, format_args!("{before}{status}"));
+            out.extend_from_slice(before.as_bytes());
+            push_decimal(out, *status);
         }
         if !self.allow.is_empty() {
             out.extend_from_slice(b"\r\n");
         }
         if let Some(preview) = self.preview.filter(|_| self.has_body()) {
-            append(out, format_args!("Preview: {preview}\r\n"));
+            out.extend_from_slice(b"Preview: ");
+            push_decimal(out, preview);
+            out.extend_from_slice(b"\r\n");
         }
         self.push_encapsulated(out);
     }
@@ -136,21 +138,25 @@ impl IcapRequest<'_> {
         out.extend_from_slice(b"Encapsulated: ");
         let mut offset = 0_usize;
         for (name, head) in self.heads().into_iter().flatten() {
-            append(out, format_args!("{name}={offset}, "));
+            out.extend_from_slice(name.as_bytes());
+            push_decimal(out, offset);
+            out.extend_from_slice(b", ");
             offset = offset.saturating_add(head.len());
         }
         let body = match self.method {
-            Method::Reqmod if self.has_body() => "req-body",
-            Method::Respmod if self.has_body() => "res-body",
-            _ => "null-body",
+            Method::Reqmod if self.has_body() => "req-body=",
+            Method::Respmod if self.has_body() => "res-body=",
+            _ => "null-body=",
         };
-        append(out, format_args!("{body}={offset}\r\n"));
+        out.extend_from_slice(body.as_bytes());
+        push_decimal(out, offset);
+        out.extend_from_slice(b"\r\n");
     }
 
     /// The heads that this method may carry, in sending order.
     fn heads(&self) -> [Option<(&'static str, &[u8])>; 2] {
-        let request = self.request_head.map(|head| ("req-hdr", head));
-        let response = self.response_head.map(|head| ("res-hdr", head));
+        let request = self.request_head.map(|head| ("req-hdr=", head));
+        let response = self.response_head.map(|head| ("res-hdr=", head));
         match self.method {
             Method::Reqmod => [request, None],
             Method::Respmod => [request, response],
@@ -166,12 +172,16 @@ impl IcapRequest<'_> {
 /// Appends the first line of a chunk of `len` bytes. The caller appends the data and a CRLF. `len` must not be 0:
 /// that would be the last chunk.
 pub fn chunk_header(len: usize, out: &mut Vec<u8>) {
-    append(out, format_args!("{len:x}\r\n"));
+    const BITS_OF_A_DIGIT: usize = 4;
+    let places = (0..usize::BITS).step_by(BITS_OF_A_DIGIT).rev();
+    let digits = places.map(|place| char::from_digit(((len >> place) & 15) as u32, 16));
+    let significant = digits.skip_while(|digit| *digit == Some('0')).flatten();
+    out.extend(significant.map(|digit| digit as u8));
+    out.extend_from_slice(b"\r\n");
 }
 
-fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
-    // Writing to a Vec cannot fail.
-    let _ = out.write_fmt(text);
+fn push_decimal(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 fn visible(text: &str) -> impl Iterator<Item = u8> {

@@ -1,14 +1,10 @@
 //! The writer that icap_log is written with, field by field. Both forms of the log come from one walk over the entry,
 //! so they cannot differ.
 
-use std::fmt::Display;
-
 /// Writes an object. Its fields stand in the order in which they are added.
 pub(super) trait Object {
     /// Adds text, also empty text.
     fn text(&mut self, name: &str, text: &str);
-    /// Adds a value as the text that displays it.
-    fn displayed(&mut self, name: &str, value: impl Display);
     /// Adds a whole number below 2^53, which both forms hold exactly.
     fn number(&mut self, name: &str, number: u64);
     /// Adds a truth value.
@@ -24,6 +20,11 @@ pub(super) trait Object {
         items: impl Iterator<Item = T>,
         write: impl FnMut(&mut Self, T),
     );
+
+    /// Adds a number as text: its decimal digits.
+    fn digits(&mut self, name: &str, number: u64) {
+        self.text(name, itoa::Buffer::new().format(number));
+    }
 
     /// Adds text, unless it is absent or empty.
     fn add_text(&mut self, name: &str, text: Option<&str>) {

@@ -3,9 +3,6 @@
 //! Fields used: `Struct.fields` 1 (map: key 1, value 2); `Value.number_value` 2, `string_value` 3, `bool_value` 4,
 //! `struct_value` 5, `list_value` 6; `ListValue.values` 1.
 
-use std::fmt::Display;
-use std::io::Write;
-
 use super::object::Object;
 
 const VARINT: u8 = 0;
@@ -100,15 +97,6 @@ impl Object for Struct {
     fn text(&mut self, name: &str, text: &str) {
         self.entry_of(name, announced(text.len()));
         self.bytes(3, text.as_bytes());
-    }
-
-    fn displayed(&mut self, name: &str, value: impl Display) {
-        self.entry(name, |field| {
-            field.delimited(3, |text| {
-                // Writing to a Vec cannot fail.
-                let _ = write!(text.out, "{value}");
-            });
-        });
     }
 
     #[expect(clippy::cast_precision_loss, reason = "below 2^53 by definition")]
@@ -206,14 +194,11 @@ mod tests {
         for len in [0, 1, 110, 127, 128, 129, 16_383, 16_384, 3_000_000] {
             let text = "x".repeat(len);
             let got = Struct::of(0, |top| {
-                top.object("o", |inner| {
-                    inner.text("t", &text);
-                    inner.displayed("d", &text);
-                });
+                top.object("o", |inner| inner.text("t", &text));
             });
             let fields = crate::report::tests::struct_decoder::decode(&got).unwrap();
             let inner = &fields["o"];
-            assert!(inner["t"] == text && inner["d"] == text, "{len}");
+            assert!(inner["t"] == text, "{len}");
         }
     }
 }

@@ -100,7 +100,7 @@ impl ScanRecord<'_> {
         record.add_text("icap_server_ip", self.icap_server_ip.as_deref());
         record.add_number("icap_server_port", self.icap_server_port);
         if let Some(latency_ms) = self.latency_ms {
-            record.displayed("latency", latency_ms);
+            record.digits("latency", latency_ms);
         }
         record.add_text(
             "icap_headers_sent_to_server",

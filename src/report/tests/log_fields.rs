@@ -1,7 +1,7 @@
 //! Generates `docs/icap-log.md`: the fields of icap_log. An entry with every field is held against the table.
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -192,7 +192,7 @@ impl Object for Paths {
         self.note(name, "text");
     }
 
-    fn displayed(&mut self, name: &str, _: impl Display) {
+    fn digits(&mut self, name: &str, _: u64) {
         self.note(name, "a number as text");
     }
 

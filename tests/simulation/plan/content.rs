@@ -110,15 +110,14 @@ impl Label {
 
 /// So many letters from `a` to `p`, and what a label says.
 pub fn letters(dice: &Dice, size: usize, label: Label) -> Vec<u8> {
-    let mut word = 0;
-    let mut bytes: Vec<u8> = (0..size)
-        .map(|n| {
-            if n % 8 == 0 {
-                word = dice.next();
-            }
-            b'a' + ((word >> ((n % 8) * 8)) & 15) as u8
-        })
-        .collect();
+    const LOW_FOUR_BITS: u64 = u64::from_le_bytes([15; 8]);
+    const A: u64 = u64::from_le_bytes([b'a'; 8]);
+    let mut bytes = Vec::with_capacity(size + 8);
+    while bytes.len() < size {
+        let eight = (dice.next() & LOW_FOUR_BITS) + A;
+        bytes.extend_from_slice(&eight.to_le_bytes());
+    }
+    bytes.truncate(size);
     let (mark, at) = match label {
         Label::Clean => return bytes,
         Label::Infected(at) => (EVIL, at),
