@@ -134,8 +134,10 @@ impl<H: Host> Worker<H> {
             Some(NewBody::Other(_)) if !exchange.body.at_end => {
                 let emptied =
                     entered.and_then(|()| self.host.edit_body(direction, BodyEdit::Replace(&[])));
-                if let Err(e) = emptied {
-                    self.fail_to_replace(id, exchange, &e.to_string());
+                match emptied {
+                    // So that each further byte counts as progress of the body.
+                    Ok(()) => exchange.body.available = 0,
+                    Err(e) => self.fail_to_replace(id, exchange, &e.to_string()),
                 }
                 return;
             }
