@@ -35,7 +35,7 @@ const SCENARIOS: &[(Scenario, Budget)] = &[
     (
         of("1KB-204", KB, Verdict::Unchanged),
         Budget {
-            host_calls: 14,
+            host_calls: 12,
             allocations: 40,
             allocated_kb: 16,
         },
@@ -47,7 +47,7 @@ const SCENARIOS: &[(Scenario, Budget)] = &[
             ..of("1KB-204-text-only", KB, Verdict::Unchanged)
         },
         Budget {
-            host_calls: 11,
+            host_calls: 10,
             allocations: 40,
             allocated_kb: 16,
         },
