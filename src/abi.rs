@@ -69,6 +69,8 @@ pub(crate) const fn action(next: Next) -> u32 {
     match next {
         Next::Continue => 0,
         Next::Pause => 1,
+        // StopIterationAndWatermark, which only Envoy has.
+        Next::Hold => 2,
     }
 }
 

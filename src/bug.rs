@@ -116,13 +116,17 @@ pub enum Bug {
     LagUnbounded,
     /// A message that streams goes on for good though its scan failed.
     StreamOpens,
+    /// The filter sends while a context of the gate is the effective one: the bytes go nowhere.
+    SentFromGate,
+    /// What a gate has held is taken in once more when it comes.
+    HeldTakenTwice,
     /// The end of a stream goes on though somebody keeps a copy of its beginning.
     CopyOverlooked,
 }
 
 impl Bug {
     /// All mistakes.
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 57] = [
         Self::EmptyBodyIsNone,
         Self::UndefinedStatusPasses,
         Self::CutOffPageOpens,
@@ -177,6 +181,8 @@ impl Bug {
         Self::TurnedPieceLost,
         Self::LagUnbounded,
         Self::StreamOpens,
+        Self::SentFromGate,
+        Self::HeldTakenTwice,
         Self::CopyOverlooked,
     ];
 }

@@ -18,6 +18,7 @@ pub mod connection;
 pub mod content_encoding;
 pub mod extract;
 pub mod filter;
+pub mod gate;
 pub mod host;
 pub mod icap;
 pub mod instance;

@@ -53,6 +53,8 @@ choice! {
         Filter = "filter",
         /// The upstream filter of the ICAP cluster.
         Transport = "transport",
+        /// The filter beside the HTTP filter that slows senders of bodies down.
+        Gate = "gate",
     }
 }
 

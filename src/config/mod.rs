@@ -74,6 +74,8 @@ pub enum PluginConfig {
     Filter(Config),
     /// The upstream transport filter.
     Transport,
+    /// The filter that slows senders of bodies down.
+    Gate,
 }
 
 /// Reads and checks a plugin configuration.
@@ -91,7 +93,7 @@ pub fn parse(bytes: &[u8]) -> Result<PluginConfig, Vec<ConfigError>> {
 }
 
 fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
-    const ALLOWED: &str = "a JSON object with at least \"profiles\", or {\"role\": \"transport\"}";
+    const ALLOWED: &str = "a JSON object with at least \"profiles\", {\"role\": \"transport\"} or {\"role\": \"gate\"}";
     if bytes.trim_ascii().is_empty() {
         errors.add(Path::Root, "nothing", ALLOWED);
         return None;
@@ -105,17 +107,22 @@ fn read(bytes: &[u8], errors: &Errors) -> Option<PluginConfig> {
         }
     };
     let fields = Fields::open(&json, Config::SECTION, Path::Root, errors)?;
-    if matches!(fields.get("role"), Some(Json::Text(role)) if role == "transport") {
+    let alone = match fields.get("role") {
+        Some(Json::Text(role)) if role == "transport" => Some(PluginConfig::Transport),
+        Some(Json::Text(role)) if role == "gate" => Some(PluginConfig::Gate),
+        _ => None,
+    };
+    if let Some(config) = alone {
         for attribute in Config::SECTION.attributes() {
             if attribute.name != "role" && fields.has(attribute.name) {
                 fields.fault(
                     attribute.name,
                     "a field of the filter role",
-                    "nothing beside \"role\": \"transport\"",
+                    "nothing beside \"role\"",
                 );
             }
         }
-        return Some(PluginConfig::Transport);
+        return Some(config);
     }
     Config::of(&fields).map(PluginConfig::Filter)
 }

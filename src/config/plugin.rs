@@ -13,11 +13,12 @@ use std::rc::Rc;
 
 object! {
     /// The plugin configuration is one JSON object, given to the Wasm filter as a `google.protobuf.Struct` or as a
-    /// `google.protobuf.StringValue` that holds the JSON text. The transport role takes `role` and nothing else.
+    /// `google.protobuf.StringValue` that holds the JSON text. The roles `transport` and `gate` take `role` and nothing else.
     #[derive(Clone, Debug)]
     pub struct Config, at "", read from fields {
         /// `filter`: the HTTP filter that has requests scanned. `transport`: the upstream filter of the cluster that leads to the
-        /// ICAP servers; it needs a `vm_id` of its own.
+        /// ICAP servers; it needs a `vm_id` of its own. `gate`: a second filter, directly before the HTTP filter and with its `vm_id`,
+        /// that slows uploads down which [stream](operations.md#a-gate); for responses it stands directly behind.
         let role: Role = choice::<Role>().or_text("filter");
         /// The ICAP services and how requests are shown to them. Names are unique. Required for the filter role.
         pub profiles: Vec<Rc<Profile>> = objects::<Profile>(1, 100) => read_profiles;

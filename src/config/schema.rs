@@ -30,7 +30,7 @@ pub fn schema() -> String {
             "oneOf".to_owned(),
             json!([
                 {"required": ["profiles"], "properties": {"role": {"const": "filter"}}},
-                {"required": ["role"], "properties": {"role": {"const": "transport"}}, "maxProperties": 1},
+                {"required": ["role"], "properties": {"role": {"enum": ["transport", "gate"]}}, "maxProperties": 1},
             ]),
         );
     }

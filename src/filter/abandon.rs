@@ -45,7 +45,9 @@ impl<H: Host> Worker<H> {
     /// The headers of a response come. If the request is still held, the response is a local reply of Envoy or of a filter
     /// before this one.
     pub(super) fn notice_envoy_reply(&mut self, id: u32) {
-        if self.forget_early_reply(id) {
+        if self.forget_early_reply(id)
+            && !self.exchanges.get(&id).is_some_and(|it| it.is_out_of_reach)
+        {
             self.hide_body(id);
         }
         let held = self
@@ -60,7 +62,7 @@ impl<H: Host> Worker<H> {
             self.begin(Some(id));
             self.with_message(id, |worker, exchange| {
                 worker.end_by_envoy(id, exchange);
-                if exchange.body.available > 0 {
+                if exchange.body.available > 0 && !exchange.is_out_of_reach {
                     worker.hide_body(id);
                 }
             });

@@ -24,6 +24,12 @@ impl ServerClock {
         self.running_since = running.then_some(now_ms);
     }
 
+    /// Sets the clock back to the start at `now_ms`: the server has done a part of what is asked of it.
+    pub fn restart(&mut self, now_ms: u64) {
+        self.spent_ms = 0;
+        self.running_since = self.running_since.map(|_| now_ms);
+    }
+
     /// Milliseconds for which the clock has run.
     pub fn spent(&self, now_ms: u64) -> u64 {
         let running = self
@@ -51,6 +57,17 @@ mod tests {
         clock.run(true, 9_000);
         assert!(!clock.expired(9_039));
         assert!(clock.expired(9_040));
+    }
+
+    #[test]
+    fn a_restart_forgets_what_was_spent() {
+        let mut clock = ServerClock::new(100);
+        clock.run(true, 0);
+        clock.restart(90);
+        assert_eq!(clock.spent(120), 30);
+        clock.run(false, 120);
+        clock.restart(130);
+        assert_eq!(clock.spent(200), 0);
     }
 
     #[test]

@@ -78,19 +78,29 @@ impl<H: Host> Worker<H> {
 
     /// Discards the bytes that have come of the upload, and sends the local reply if it has waited long enough.
     pub(super) fn discard(&mut self, id: u32, exchange: &mut Exchange) {
-        let emptied = self.host.enter(id).and_then(|()| {
-            self.host
-                .edit_body(Direction::Request, BodyEdit::Replace(&[]))
-        });
-        // Fails before the first byte: the host has no buffer yet.
-        if let Err(e) = emptied {
-            log::debug!("context {id}: {e}");
+        let reaches_body = !exchange.is_out_of_reach;
+        if reaches_body {
+            let emptied = self.host.enter(id).and_then(|()| {
+                self.host
+                    .edit_body(Direction::Request, BodyEdit::Replace(&[]))
+            });
+            // Fails before the first byte: the host has no buffer yet.
+            if let Err(e) = emptied {
+                log::debug!("context {id}: {e}");
+            }
         }
         if !exchange.owes_reply(self.now_ms) {
             return;
         }
         if let Phase::Discarding(early) = std::mem::replace(&mut exchange.phase, Phase::Replied) {
-            self.reply(id, early.into_reply());
+            let reply = early.into_reply();
+            self.reply(
+                id,
+                match reaches_body {
+                    true => reply,
+                    false => reply.leaving_body(),
+                },
+            );
         }
     }
 

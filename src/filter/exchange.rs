@@ -12,6 +12,7 @@ use super::replacement::Replacement;
 use super::streaming::Streaming;
 use crate::config::{Cause, Enforcement, FailAction, Profile};
 use crate::connection::PoolId;
+use crate::gate::Hold;
 use crate::icap::{BodyProgress, Direction, Method, Request};
 use crate::policy::Outlook;
 use crate::report::{Conclusion, Outcome, Significance};
@@ -50,6 +51,10 @@ pub(super) struct Exchange {
     pub(super) layout: Option<Layout>,
     /// Its body, where that is larger than the buffer and is scanned while it passes.
     pub(super) stream: Option<Box<Streaming>>,
+    /// The gate that slows the sender of that body down.
+    pub(super) gate: Option<Hold>,
+    /// What the host holds of its body can be touched in its own callbacks alone, see [`Next::Hold`](crate::host::Next::Hold).
+    pub(super) is_out_of_reach: bool,
     pub(super) clock: ServerClock,
     /// What is to be logged, for the request and its response.
     pub(super) journal: Journal,
@@ -82,6 +87,8 @@ pub(super) struct Body {
     pub(super) announced: Option<u64>,
     /// The host has reported the end of the message.
     pub(super) at_end: bool,
+    /// The gate has got the end of the message, and holds it.
+    pub(super) end_is_ahead: bool,
     /// When the last byte came, or the headers did.
     pub(super) progress_ms: u64,
     /// In how many callbacks the body came.
@@ -127,7 +134,7 @@ impl Body {
     pub(super) fn progress(self) -> BodyProgress {
         BodyProgress {
             available: self.available,
-            ended: self.at_end || self.is_as_announced(),
+            ended: self.at_end || self.end_is_ahead || self.is_as_announced(),
         }
     }
 
@@ -232,6 +239,7 @@ impl Exchange {
             // A monitored message goes on with its next part, however late that comes.
             && !(self.is_monitored() && self.is_decided())
             && !self.body.at_end
+            && !self.is_slowed_down()
             && now_ms.saturating_sub(self.body.progress_ms) >= limit_ms
     }
 
@@ -243,7 +251,13 @@ impl Exchange {
     /// Whether the message waits for a server, and not for the rest of the body.
     pub(super) fn waits_for_server(&self) -> bool {
         let extent = self.body.extent();
-        !self.is_decided() && self.units.iter().any(|unit| unit.waits_for_server(extent))
+        let waits = || self.units.iter().any(|unit| unit.waits_for_server(extent));
+        !self.is_decided() && (self.is_slowed_down() || waits())
+    }
+
+    /// Whether its gate is shut, so that nothing of its body comes.
+    pub(super) fn is_slowed_down(&self) -> bool {
+        self.gate.as_ref().is_some_and(Hold::is_shut)
     }
 
     /// Whether nothing of the message was sent to a server yet.

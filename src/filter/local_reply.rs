@@ -28,6 +28,11 @@ impl LocalReply {
         }
     }
 
+    /// The same reply, which leaves the body alone.
+    pub(super) fn leaving_body(self) -> Self {
+        Self { held: None, ..self }
+    }
+
     /// Sends the reply to the client of that message.
     pub(super) fn send<H: Host>(&self, host: &H, id: u32) -> HostResult {
         host.enter(id)?;

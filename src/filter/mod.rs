@@ -63,6 +63,7 @@ mod server_page;
 mod service;
 mod stream_body;
 mod stream_end;
+mod stream_gate;
 mod streaming;
 mod take_apart;
 mod tend_probes;

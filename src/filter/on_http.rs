@@ -92,6 +92,8 @@ impl<H: Host> Worker<H> {
         let Some(exchange) = self.under_scan(id, direction) else {
             return self.on_rest_of_request(id, direction, size, at_end);
         };
+        // What comes is in reach while it comes.
+        exchange.is_out_of_reach = false;
         if let Phase::Released = exchange.phase {
             exchange.body.pass(size, at_end);
             if !exchange.body.exceeds_announced() {
@@ -118,7 +120,7 @@ impl<H: Host> Worker<H> {
             }
             self.drive(id);
         }
-        self.leave(id, direction)
+        self.leave_body(id, direction)
     }
 
     /// A part of a request that goes on comes while its response is under scan. This request must not be longer than announced

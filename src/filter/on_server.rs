@@ -78,6 +78,7 @@ impl<H: Host> Worker<H> {
         self.put_stream_ends();
         self.catch_up();
         self.settle();
+        self.open_gates();
     }
 
     /// Sends what had to wait.

@@ -42,6 +42,7 @@ impl<H: Host> Worker<H> {
         self.settle();
         self.metrics.take_stock(&self.host, &mut self.connections);
         self.slow_down();
+        self.open_gates();
     }
 
     /// Opens connections for the owners that wait. Runs before anything else in the callback, and stops at an opening that fails
@@ -108,6 +109,9 @@ impl<H: Host> Worker<H> {
         for id in expired {
             self.with_message(id, |worker, exchange| {
                 let limit_ms = exchange.profile.response_timeout_ms;
+                if exchange.is_slowed_down() && !exchange.body.end_is_ahead {
+                    return worker.fail_too_slow(id, exchange);
+                }
                 let reason = format!("no verdict within {limit_ms} ms");
                 worker.fail(id, exchange, Cause::Timeout, reason);
             });

@@ -98,6 +98,8 @@ impl<H: Host> Worker<H> {
             change_begun: false,
             layout: None,
             stream: None,
+            gate: None,
+            is_out_of_reach: false,
             clock: ServerClock::new(profile.response_timeout_ms),
             slow_said: false,
             outlook: None,

@@ -7,6 +7,7 @@ use super::inbox::{Event, Inbox};
 use super::worker::Worker;
 use crate::config::Config;
 use crate::connection::StreamToken;
+use crate::gate::{Arrival, Gates};
 use crate::host::{Host, Next};
 use crate::icap::Direction;
 
@@ -23,9 +24,9 @@ pub struct FilterRole<H> {
 
 impl<H: Host + Clone> FilterRole<H> {
     /// Starts the filter of the root context that the host is configuring.
-    pub fn start(host: H, root: u32, config: Config) -> Self {
+    pub fn start(host: H, root: u32, config: Config, gates: Gates) -> Self {
         let inbox = Inbox::default();
-        let mut worker = Worker::new(host.clone(), root, Rc::new(config), inbox.clone());
+        let mut worker = Worker::new(host.clone(), root, Rc::new(config), inbox.clone(), gates);
         worker.start();
         Self {
             host,
@@ -110,6 +111,11 @@ impl<H: Host + Clone> FilterRole<H> {
         self.judge(id, direction, |worker| {
             worker.on_body(id, direction, size, at_end)
         })
+    }
+
+    /// The gate before this filter holds a part of a body.
+    pub fn on_arrival(&self, arrival: Arrival) {
+        self.run(|worker| worker.on_arrival(arrival));
     }
 
     /// The trailers of a message have come, which end its body.

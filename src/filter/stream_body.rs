@@ -86,10 +86,17 @@ impl<H: Host> Worker<H> {
         self.with_message(id, |worker, exchange| {
             worker.take_part(id, exchange, size, at_end);
         });
-        self.leave(id, direction)
+        self.leave_body(id, direction)
     }
 
     fn take_part(&mut self, id: u32, exchange: &mut Exchange, size: u64, at_end: bool) {
+        if !at_end {
+            self.look_for_gate(id, exchange);
+        }
+        let ahead = exchange.stream.as_mut().and_then(|it| it.take_ahead());
+        if let Some(ahead) = ahead.filter(|_| !bug(Bug::HeldTakenTwice)) {
+            return self.take_held_part(id, exchange, (size, ahead), at_end);
+        }
         // What the server lags is reckoned without what it has had no time for.
         let before = exchange.body.available;
         exchange.body.pass(size, at_end);
@@ -98,7 +105,7 @@ impl<H: Host> Worker<H> {
         }
         let limit = exchange.limit();
         let lag = exchange.stream.as_ref().map_or(0, |it| it.lag(before));
-        if lag > limit && !bug(Bug::LagUnbounded) {
+        if lag > limit && exchange.gate.is_none() && !bug(Bug::LagUnbounded) {
             let reason =
                 format!("{lag} bytes were not given back by the server, which may lag {limit}");
             return self.fail(id, exchange, Cause::Oversize, reason);
@@ -110,13 +117,22 @@ impl<H: Host> Worker<H> {
 
     /// Takes the bytes that the running callback brings into the module.
     fn take_in(&mut self, id: u32, exchange: &mut Exchange, size: u64) {
-        if exchange.is_refused() {
-            return;
+        if !exchange.is_refused() {
+            let read = read_part(&self.host, id, exchange.direction, size);
+            self.take_in_read(id, exchange, read);
         }
+    }
+
+    /// Takes bytes into the module that were read.
+    pub(super) fn take_in_read(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        read: HostResult<Vec<u8>>,
+    ) {
         let Some(stream) = &mut exchange.stream else {
             return;
         };
-        let read = read_part(&self.host, id, exchange.direction, size);
         let failed = match read {
             Ok(bytes) => match stream.take_in(bytes) {
                 Ok(()) => return,
@@ -129,7 +145,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// Has go on, in the place of the `size` bytes that the running callback brings, what is ready.
-    fn pass_on(&mut self, id: u32, exchange: &mut Exchange, size: u64) {
+    pub(super) fn pass_on(&mut self, id: u32, exchange: &mut Exchange, size: u64) {
         if !exchange.is_held() {
             return;
         }
@@ -147,6 +163,8 @@ impl<H: Host> Worker<H> {
             // Nothing can be put in behind what ends the body: what is ready waits for the rest.
             (false, true) if !is_cleared => Vec::new(),
             (false, true) => stream.take_all(),
+            // Only trailers follow, before which nothing can be put in.
+            (false, false) if exchange.body.end_is_ahead => stream.take_all(),
             (false, false) => stream.take_with(size),
         };
         let is_last = is_cleared && (at_end || stream.is_over());
@@ -188,6 +206,9 @@ impl<H: Host> Worker<H> {
         let Some(stream) = &mut exchange.stream else {
             return;
         };
+        if exchange.gate.is_some() && given.len > stream.given() {
+            exchange.clock.restart(self.now_ms);
+        }
         match stream.release(given) {
             Err(_) => self.fail_closed(id, exchange, Cause::Overload, NO_ROOM),
             Ok(()) if stream.exceeds_promise() => {

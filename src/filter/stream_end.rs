@@ -6,14 +6,14 @@ use super::exchange::{Exchange, Phase};
 use super::worker::{TICK_OPENING_MS, Worker};
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, FailAction};
-use crate::host::{Host, HostResult};
+use crate::host::{Host, HostError, HostResult};
 use crate::icap::{Direction, HttpHead};
 use crate::report::{Outcome, Significance};
 use crate::submission::{Change, Record, Step, reason_only};
 use crate::verdict::BlockWith;
 
 /// Why a stream does not come to its end beside somebody who keeps a copy of it.
-const KEPT_BY_OTHERS: &str = "a retry policy, an internal redirect or a filter after this one keeps a copy of the body, which would be \
+pub(super) const KEPT_BY_OTHERS: &str = "a retry policy, an internal redirect or a filter after this one keeps a copy of the body, which would be \
                               delivered twice: set per_request_buffer_limit_bytes: 0 on the route";
 /// Why there is no place for a changed body.
 pub(super) const NO_ROOM: &str = "this worker holds as much of bodies as memory_budget_mb allows";
@@ -156,7 +156,9 @@ impl<H: Host> Worker<H> {
             return false;
         };
         stream.free();
-        if !stream.has_begun() && stream.is_original() && stream.has_nothing_ready() {
+        let is_at_gate = exchange.body.end_is_ahead && !exchange.body.at_end;
+        if !stream.has_begun() && stream.is_original() && stream.has_nothing_ready() && !is_at_gate
+        {
             exchange.stream = None;
             return false;
         }
@@ -260,7 +262,10 @@ impl<H: Host> Worker<H> {
         }
         let pieces = stream.take_all();
         let direction = exchange.direction;
-        let put = self.put_behind(id, direction, &pieces);
+        let put = match exchange.is_out_of_reach && !pieces.is_empty() {
+            true => Err(HostError::SHORT_BODY),
+            false => self.put_behind(id, direction, &pieces),
+        };
         match put {
             Ok(()) => exchange.phase = Phase::Released,
             Err(e) => self.fail_to_replace(id, exchange, &e.to_string()),

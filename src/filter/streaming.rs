@@ -25,6 +25,10 @@ pub(super) struct Streaming {
     given: u64,
     /// The headers have gone on.
     begun: bool,
+    /// So many bytes were taken in from the gate, which still holds them; `None`: the gate holds nothing.
+    ahead: Option<u64>,
+    /// Whether there is a gate is known.
+    knows_gate: bool,
 }
 
 /// Where a stream stands.
@@ -58,6 +62,8 @@ impl Streaming {
             promised,
             given: 0,
             begun: false,
+            ahead: None,
+            knows_gate: false,
         }
     }
 
@@ -73,6 +79,26 @@ impl Streaming {
             State::Free => self.ready.push(bytes),
             State::Complete => Ok(()),
         }
+    }
+
+    /// Whether it is to be found out now if there is a gate. True once.
+    pub(super) fn asks_for_gate(&mut self) -> bool {
+        !std::mem::replace(&mut self.knows_gate, true)
+    }
+
+    /// Notes that the gate holds `size` further bytes, which were taken in.
+    pub(super) fn note_ahead(&mut self, size: u64) {
+        self.ahead = Some(self.ahead.unwrap_or(0).saturating_add(size));
+    }
+
+    /// How many bytes of what comes now were taken in while the gate held them. `None`: the gate held nothing.
+    pub(super) fn take_ahead(&mut self) -> Option<u64> {
+        self.ahead.take()
+    }
+
+    /// How many bytes of the original the server has given back.
+    pub(super) fn given(&self) -> u64 {
+        self.given
     }
 
     /// Whether what goes on is the original, and no server has given any of it.

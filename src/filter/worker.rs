@@ -14,6 +14,7 @@ use super::wake_ups::WakeUps;
 use crate::bug::{Bug, bug};
 use crate::config::Config;
 use crate::connection::{Connections, Owner, StreamToken};
+use crate::gate::Gates;
 use crate::host::Host;
 use crate::submission::{Budget, Effect};
 
@@ -61,6 +62,10 @@ pub(super) struct Worker<H> {
     pub(super) replies: VecDeque<(u32, LocalReply)>,
     /// Messages that stream and wait for a callback in which the rest of their body can be put in.
     pub(super) stream_ends: VecDeque<u32>,
+    /// The gates of this instance.
+    pub(super) gates: Gates,
+    /// Messages whose gates are to open.
+    pub(super) gates_to_open: VecDeque<u32>,
     /// The events that Envoy reports while this worker is in a callback.
     pub(super) inbox: Inbox,
     /// The HTTP context whose callback is running: its message goes on by the callback's result, not by a resume.
@@ -71,7 +76,7 @@ pub(super) struct Worker<H> {
 }
 
 impl<H: Host> Worker<H> {
-    pub(super) fn new(host: H, root: u32, config: Rc<Config>, inbox: Inbox) -> Self {
+    pub(super) fn new(host: H, root: u32, config: Rc<Config>, inbox: Inbox, gates: Gates) -> Self {
         let connections = Connections::new(root, &config.profiles);
         Self {
             root,
@@ -91,6 +96,8 @@ impl<H: Host> Worker<H> {
             wake_ups: WakeUps::new(&host),
             replies: VecDeque::new(),
             stream_ends: VecDeque::new(),
+            gates,
+            gates_to_open: VecDeque::new(),
             inbox,
             inside: None,
             tick_ms: 0,
@@ -137,6 +144,7 @@ impl<H: Host> Worker<H> {
             return;
         };
         act(self, &mut exchange);
+        self.tend_gate(id, &mut exchange);
         exchange.run_clock(self.now_ms);
         self.put_back(id, exchange);
     }

@@ -63,6 +63,8 @@ pub enum Next {
     Continue,
     /// The host holds the message, and buffers its body so far.
     Pause,
+    /// The host holds the body, and stops reading from its sender where its buffer is full. The bytes can't be read again.
+    Hold,
 }
 
 /// A change to the body that the host holds. Envoy offers no other changes.

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::config::{self, PluginConfig};
 use crate::filter::{self, FilterRole};
+use crate::gate::{self, Arrival, Gates};
 use crate::host::{Host, Next};
 use crate::icap::Direction;
 use crate::report;
@@ -19,6 +20,7 @@ pub struct Instance<H> {
     host: H,
     /// Borrowed only to look a context up, never while a context acts: a callback may come within a callback.
     contexts: RefCell<BTreeMap<u32, Context<H>>>,
+    gates: Gates,
 }
 
 /// A context of the host, by its purpose.
@@ -30,6 +32,8 @@ enum Context<H> {
     Message(u32, Rc<FilterRole<H>>),
     /// A connection of the transport role.
     Connection(Rc<TransportContext<H>>),
+    /// An HTTP stream of the gate role.
+    Gate(u32, Gates),
     /// An HTTP stream of a plugin whose configuration was not accepted: the filter refuses it.
     Refused,
 }
@@ -39,6 +43,7 @@ enum Context<H> {
 struct Root<H> {
     host: H,
     id: u32,
+    gates: Gates,
     role: RefCell<Role<H>>,
 }
 
@@ -51,6 +56,8 @@ enum Role<H> {
     Filter(Rc<FilterRole<H>>),
     /// The upstream filter of an ICAP cluster.
     Transport(Rc<PendingCloses<H>>),
+    /// The filter that slows senders of bodies down.
+    Gate,
 }
 
 // Not derived: a derived `Clone` would need `H: Clone`, though only the `Rc`s are cloned.
@@ -60,6 +67,7 @@ impl<H> Clone for Context<H> {
             Self::Root(root) => Self::Root(Rc::clone(root)),
             Self::Message(id, filter) => Self::Message(*id, Rc::clone(filter)),
             Self::Connection(connection) => Self::Connection(Rc::clone(connection)),
+            Self::Gate(id, gates) => Self::Gate(*id, gates.clone()),
             Self::Refused => Self::Refused,
         }
     }
@@ -71,6 +79,7 @@ impl<H> Clone for Role<H> {
             Self::Unconfigured => Self::Unconfigured,
             Self::Filter(filter) => Self::Filter(Rc::clone(filter)),
             Self::Transport(pending_closes) => Self::Transport(Rc::clone(pending_closes)),
+            Self::Gate => Self::Gate,
         }
     }
 }
@@ -81,6 +90,7 @@ impl<H: Host + Clone> Instance<H> {
         Self {
             host,
             contexts: RefCell::default(),
+            gates: Gates::default(),
         }
     }
 
@@ -100,6 +110,7 @@ impl<H: Host + Clone> Instance<H> {
             _ if root == 0 => Context::Root(Rc::new(Root {
                 host: self.host.clone(),
                 id,
+                gates: self.gates.clone(),
                 role: RefCell::new(Role::Unconfigured),
             })),
             _ => Context::Refused,
@@ -111,6 +122,7 @@ impl<H: Host + Clone> Instance<H> {
     pub fn on_delete(&self, id: u32) {
         // Dropped only when the borrow has ended.
         let gone = self.contexts.borrow_mut().remove(&id);
+        self.gates.on_delete(id);
         drop(gone);
     }
 
@@ -165,6 +177,11 @@ impl<H: Host + Clone> Instance<H> {
     /// `len` bytes of a body are there: all that the host holds, and those that have just come.
     pub fn on_body(&self, id: u32, of: Direction, len: usize, at_end: bool) -> Next {
         match self.find(id) {
+            Some(Context::Gate(id, gates)) => {
+                let (next, arrival) = gate::on_body(&gates, &self.host, (id, of), len, at_end);
+                self.tell(arrival);
+                next
+            }
             Some(context) => context.on_body(of, len, at_end),
             None => filter::refuse(&self.host, UNKNOWN),
         }
@@ -173,8 +190,21 @@ impl<H: Host + Clone> Instance<H> {
     /// The trailers of a message have come, which end it.
     pub fn on_trailers(&self, id: u32, of: Direction) -> Next {
         match self.find(id) {
+            Some(Context::Gate(id, gates)) => {
+                let (next, arrival) = gate::on_trailers(&gates, id, of);
+                self.tell(arrival);
+                next
+            }
             Some(context) => context.on_trailers(of),
             None => filter::refuse(&self.host, UNKNOWN),
+        }
+    }
+
+    /// Hands what a gate holds to the filter that scans.
+    fn tell(&self, arrival: Option<Arrival>) {
+        let Some(arrival) = arrival else { return };
+        if let Some(Context::Message(_, filter)) = self.find(arrival.filter) {
+            filter.on_arrival(arrival);
         }
     }
 
@@ -210,6 +240,7 @@ impl<H: Host + Clone> Root<H> {
                 id,
                 pending_closes,
             ))),
+            Role::Gate => Context::Gate(id, self.gates.clone()),
             Role::Unconfigured => Context::Refused,
         }
     }
@@ -222,6 +253,7 @@ impl<H: Host + Clone> Root<H> {
             PluginConfig::Transport => {
                 Role::Transport(Rc::new(PendingCloses::new(self.host.clone(), self.id)))
             }
+            PluginConfig::Gate => Role::Gate,
             PluginConfig::Filter(config) => {
                 let secrets = config.profiles.iter().map(|profile| &profile.secrets);
                 report::keep_out_of_lines(&config::Secrets::joined(secrets));
@@ -237,6 +269,7 @@ impl<H: Host + Clone> Root<H> {
                     self.host.clone(),
                     self.id,
                     config,
+                    self.gates.clone(),
                 )))
             }
         };
@@ -251,9 +284,9 @@ impl<H: Host + Clone> Context<H> {
         match self {
             Self::Root(root) => match root.role() {
                 Role::Filter(filter) => Some(filter),
-                Role::Transport(_) | Role::Unconfigured => None,
+                Role::Transport(_) | Role::Gate | Role::Unconfigured => None,
             },
-            Self::Message(..) | Self::Connection(_) | Self::Refused => None,
+            Self::Message(..) | Self::Connection(_) | Self::Gate(..) | Self::Refused => None,
         }
     }
 
@@ -273,7 +306,7 @@ impl<H: Host + Clone> Context<H> {
         match root.role() {
             Role::Filter(filter) => filter.on_tick(),
             Role::Transport(pending_closes) => pending_closes.on_tick(),
-            Role::Unconfigured => {}
+            Role::Gate | Role::Unconfigured => {}
         }
     }
 
@@ -312,6 +345,10 @@ impl<H: Host + Clone> Context<H> {
             (Self::Message(id, filter), _) => filter.on_headers(id, direction, at_end),
             (Self::Connection(connection), Direction::Response) => connection.on_established(),
             (Self::Connection(connection), Direction::Request) => connection.on_outgoing_headers(),
+            (Self::Gate(id, gates), _) => {
+                gate::on_headers(&gates, host, id, direction, at_end);
+                Next::Continue
+            }
             // The local reply by which the filter refuses goes through here.
             (Self::Refused, Direction::Response) => Next::Continue,
             (Self::Refused | Self::Root(_), _) => {
@@ -326,7 +363,7 @@ impl<H: Host + Clone> Context<H> {
             (Self::Message(id, filter), _) => filter.on_body(id, direction, len, at_end),
             (Self::Connection(connection), Direction::Request) => connection.on_outgoing(len),
             (Self::Connection(connection), Direction::Response) => connection.on_incoming(len),
-            (Self::Refused, Direction::Response) => Next::Continue,
+            (Self::Gate(..), _) | (Self::Refused, Direction::Response) => Next::Continue,
             (Self::Refused | Self::Root(_), _) => Next::Pause,
         }
     }
@@ -335,7 +372,9 @@ impl<H: Host + Clone> Context<H> {
     fn on_trailers(self, direction: Direction) -> Next {
         match (self, direction) {
             (Self::Message(id, filter), _) => filter.on_trailers(id, direction),
-            (Self::Connection(_), _) | (Self::Refused, Direction::Response) => Next::Continue,
+            (Self::Connection(_) | Self::Gate(..), _) | (Self::Refused, Direction::Response) => {
+                Next::Continue
+            }
             (Self::Refused | Self::Root(_), _) => Next::Pause,
         }
     }
@@ -356,7 +395,7 @@ impl<H: Host + Clone> Context<H> {
                     filter.on_stop();
                 }
             }
-            Self::Connection(_) | Self::Refused => {}
+            Self::Connection(_) | Self::Gate(..) | Self::Refused => {}
         }
     }
 }

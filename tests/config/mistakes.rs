@@ -20,6 +20,13 @@ fn chain(old: &str, new: &str) -> String {
     text.replace(old, new)
 }
 
+/// The example of a gate, with one text replaced where it stands first.
+fn gate(old: &str, new: &str) -> String {
+    let text = file("envoy/gate.yaml");
+    assert!(text.contains(old), "the example has no {old:?}");
+    text.replacen(old, new, 1)
+}
+
 /// A filter that stands before or after another.
 fn filter(kind: &str, message: &str) -> String {
     format!(
@@ -301,6 +308,45 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
                 "a copy of each request for a retry or a redirect",
                 "per_request_buffer_limit_bytes: 0",
             ],
+        ),
+        (
+            "a stream without a gate",
+            replaced(&[(
+                "large_upload_fail_action: fail_closed",
+                "large_upload_fail_action: stream",
+            )]),
+            WARNING,
+            &["no gate directly before the filter", "role: gate"],
+        ),
+        (
+            "a gate in another virtual machine",
+            gate("vm_id: icap-filter", "vm_id: icap-gate"),
+            ERROR,
+            &[
+                "vm_id \"icap-gate\" for a gate",
+                "different virtual machines",
+            ],
+        ),
+        (
+            "a gate far from its filter",
+            gate(LOOKUP, &format!("{}{LOOKUP}", filter("cors", "Cors"))),
+            ERROR,
+            &["a gate that slows nothing down"],
+        ),
+        (
+            "a gate beside a filter that does not stream",
+            gate(
+                "large_upload_fail_action: stream",
+                "large_upload_fail_action: fail_closed",
+            ),
+            ERROR,
+            &["a gate that slows nothing down"],
+        ),
+        (
+            "a gate in a cluster",
+            gate("value: {role: transport}", "value: {role: gate}"),
+            ERROR,
+            &["role gate in the filters of a cluster"],
         ),
         (
             "no room for one read in monitor mode",

@@ -46,6 +46,8 @@ fn what_is_no_json_object_is_refused() {
 fn roles() {
     let transport = parse(br#"{"role": "transport"}"#);
     assert!(matches!(transport, Ok(PluginConfig::Transport)));
+    let gate = parse(br#"{"role": "gate"}"#);
+    assert!(matches!(gate, Ok(PluginConfig::Gate)));
     accept(&with("role", json!("filter")));
     for wrong in [json!("Transport"), json!(1), json!(null), json!("")] {
         refuse_at(&with("role", wrong), "role");
@@ -59,6 +61,7 @@ fn roles() {
         "memory_budget_mb",
     ] {
         refuse_at(&json!({"role": "transport", field: []}), field);
+        refuse_at(&json!({"role": "gate", field: []}), field);
     }
     refuse_at(&json!({"role": "transport", "rolex": 1}), "rolex");
 }

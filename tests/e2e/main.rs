@@ -49,6 +49,7 @@ mod farm;
 mod faults;
 mod form_clients;
 mod forms;
+mod gate;
 mod late_bytes;
 mod log;
 mod metrics;

@@ -18,14 +18,14 @@ use crate::support::payload::{MIB, assert_same_bytes, pattern};
 use crate::support::scene::{PREVIEW, Scene};
 
 /// The request buffer, in bytes.
-const BUFFER: usize = 256 * 1024;
+pub(crate) const BUFFER: usize = 256 * 1024;
 /// How much a client sends at once.
-const PIECE: usize = 64 * 1024;
+pub(crate) const PIECE: usize = 64 * 1024;
 /// What a client sends first of a body of which nobody knows how long it is: more than fits the buffer.
 const FIRST: usize = BUFFER + 1;
 const STREAMED: &str = "wasmcustom.icap_filter.streamed";
 
-fn streaming(changes: Value) -> Value {
+pub(crate) fn streaming(changes: Value) -> Value {
     let mut profile = json!({
         "request_buffer_size_kb": BUFFER / 1024,
         "large_upload_fail_action": "stream",
@@ -37,13 +37,13 @@ fn streaming(changes: Value) -> Value {
 
 /// How an upload says where it ends.
 #[derive(Clone, Copy, Debug)]
-enum Ends {
+pub(crate) enum Ends {
     ByLength,
     BySaying,
 }
 
 /// The ways in which an upload comes.
-fn ways() -> impl Iterator<Item = (Version, Ends)> {
+pub(crate) fn ways() -> impl Iterator<Item = (Version, Ends)> {
     let ends = [Ends::ByLength, Ends::BySaying];
     VERSIONS
         .into_iter()
@@ -51,14 +51,14 @@ fn ways() -> impl Iterator<Item = (Version, Ends)> {
 }
 
 /// A client that sends a body piece by piece.
-struct Upload {
-    feed: Option<Feed>,
-    pending: Pending,
+pub(crate) struct Upload {
+    pub(crate) feed: Option<Feed>,
+    pub(crate) pending: Pending,
 }
 
 impl Upload {
     /// Begins to send a body, of so many bytes where it says so.
-    async fn begin(scene: &Scene, (version, ends): (Version, Ends), len: usize) -> Self {
+    pub(crate) async fn begin(scene: &Scene, (version, ends): (Version, Ends), len: usize) -> Self {
         let (feed, body) = fed();
         let mut request = post("/upload", body);
         if let Ends::ByLength = ends {
@@ -72,26 +72,39 @@ impl Upload {
         }
     }
 
-    async fn send(&mut self, bytes: impl Into<Bytes>) {
+    /// Begins to send a body that announces such a trailer.
+    pub(crate) async fn begin_with_trailer(scene: &Scene, version: Version, name: &str) -> Self {
+        let (feed, body) = fed();
+        let mut request = post("/upload", body);
+        let headers = request.headers_mut();
+        headers.insert("trailer", name.parse().unwrap());
+        let pending = scene.client(version).await.send_in_background(request);
+        Self {
+            feed: Some(feed),
+            pending,
+        }
+    }
+
+    pub(crate) async fn send(&mut self, bytes: impl Into<Bytes>) {
         let feed = self.feed.as_mut().unwrap();
         // Whoever is answered early reads no more.
         let _ = feed.send_data(bytes.into()).await;
     }
 
-    async fn end(mut self) -> HttpResponse {
+    pub(crate) async fn end(mut self) -> HttpResponse {
         self.feed = None;
         self.pending.response().await
     }
 
     /// Ends the body. Envoy may break the connection off instead of an answer.
-    async fn outcome(mut self) -> Result<HttpResponse, hyper::Error> {
+    pub(crate) async fn outcome(mut self) -> Result<HttpResponse, hyper::Error> {
         self.feed = None;
         self.pending.outcome().await
     }
 }
 
 /// Reads a request, and gives its head back. `None`: the connection ends.
-async fn begin_to_give(
+pub(crate) async fn begin_to_give(
     connection: &mut Connection,
 ) -> Option<crate::support::icap_message::IcapRequest> {
     let request = connection.next().await.ok().flatten()?;
@@ -111,7 +124,7 @@ async fn begin_to_give(
 }
 
 /// A chunk.
-fn chunk(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn chunk(bytes: &[u8]) -> Vec<u8> {
     let mut all = chunked(bytes);
     all.truncate(all.len() - b"0\r\n\r\n".len());
     all
@@ -164,7 +177,7 @@ async fn send_through(given: &AtomicUsize, upload: &mut Upload, bytes: &Bytes) {
     }
 }
 
-fn record(log: &Value) -> &Value {
+pub(crate) fn record(log: &Value) -> &Value {
     log["request_logs"].as_array().unwrap().last().unwrap()
 }
 

@@ -124,6 +124,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     }
     add(&|it| it.envoy.workers = 1);
     add(&|it| it.envoy.keeps_copy = false);
+    add(&|it| it.envoy.gate = false);
     add(&|it| it.profile.options = false);
     add(&|it| it.profile.self_test = false);
     add(&|it| it.profile.drops_trailers = false);

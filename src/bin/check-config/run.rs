@@ -141,6 +141,9 @@ fn configurations(bytes: &[u8]) -> Vec<Finding> {
             Ok(PluginConfig::Transport) => {
                 findings.push(Finding::ok(&found.place, "ok: transport role"));
             }
+            Ok(PluginConfig::Gate) => {
+                findings.push(Finding::ok(&found.place, "ok: gate role"));
+            }
             Err(faults) => findings.extend(faults.iter().map(|fault| {
                 let path = match fault.path.as_str() {
                     "" => "configuration",

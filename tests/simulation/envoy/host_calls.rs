@@ -29,6 +29,9 @@ impl Sim {
     /// The configuration of a VM.
     pub fn configuration(&self, vm: usize) -> Vec<u8> {
         match self.vms.borrow()[vm].role {
+            Role::Filter if self.effective(vm).0 == Target::GateRoot => {
+                br#"{"role": "gate"}"#.to_vec()
+            }
             Role::Filter => self.plan.profile.json().into_bytes(),
             Role::Transport => br#"{"role": "transport"}"#.to_vec(),
         }
@@ -50,7 +53,7 @@ impl Sim {
     pub fn headers(&self, vm: usize, of: Direction) -> HostResult<Fields> {
         let missing = || refused("get_header_map_pairs", HostError::BAD_ARGUMENT);
         match self.effective(vm) {
-            (Target::Root, _) => missing(),
+            (Target::Root | Target::GateRoot | Target::Gate(_), _) => missing(),
             (Target::Message(_), _) if self.host_fails(vm) => missing(),
             (Target::Message(message), _) => self.message(message, |it| {
                 let held_message = it.held_message(of);
@@ -75,7 +78,9 @@ impl Sim {
     ) -> HostResult {
         let call = "set_header_map_pairs";
         match self.effective(vm) {
-            (Target::Root, _) => refused(call, HostError::BAD_ARGUMENT),
+            (Target::Root | Target::GateRoot | Target::Gate(_), _) => {
+                refused(call, HostError::BAD_ARGUMENT)
+            }
             (Target::Message(_), _) if self.host_fails(vm) => {
                 refused(call, HostError::INTERNAL_FAILURE)
             }
@@ -109,7 +114,9 @@ impl Sim {
                     _ => missing(),
                 }
             }),
-            (Target::Root | Target::Connection(_), _) => missing(),
+            (Target::Root | Target::GateRoot | Target::Gate(_) | Target::Connection(_), _) => {
+                missing()
+            }
         }
     }
 
@@ -128,7 +135,9 @@ impl Sim {
                     _ => missing(),
                 }
             }),
-            (Target::Root | Target::Connection(_), _) => missing(),
+            (Target::Root | Target::GateRoot | Target::Gate(_) | Target::Connection(_), _) => {
+                missing()
+            }
         }
     }
 
@@ -154,6 +163,11 @@ impl Sim {
                 HeldMessage {
                     buffering: true, ..
                 } => Reach::Buffer,
+                HeldMessage {
+                    hidden: true,
+                    headers_sent: false,
+                    ..
+                } => Reach::Undefined("a body is touched that is held out of reach"),
                 _ => Reach::Nothing,
             }
         })
@@ -174,8 +188,14 @@ impl Sim {
                 None => refused("get_buffer_bytes", HostError::BAD_ARGUMENT),
             }
         };
+        let (target, _) = self.effective(vm);
+        if let Some(chunk) = self.at_gate(target) {
+            return part(&chunk);
+        }
         match self.effective(vm) {
-            (Target::Root, _) => refused("get_buffer_bytes", HostError::NOT_FOUND),
+            (Target::Root | Target::GateRoot | Target::Gate(_), _) => {
+                refused("get_buffer_bytes", HostError::NOT_FOUND)
+            }
             (Target::Connection(connection), _) => {
                 part(&self.connections.borrow()[connection].chunk)
             }
@@ -203,7 +223,9 @@ impl Sim {
     pub fn edit_body(self: &Rc<Self>, vm: usize, of: Direction, edit: BodyEdit<'_>) -> HostResult {
         let call = "set_buffer_bytes";
         let message = match self.effective(vm) {
-            (Target::Root, _) => return refused(call, HostError::BAD_ARGUMENT),
+            (Target::Root | Target::GateRoot | Target::Gate(_), _) => {
+                return refused(call, HostError::BAD_ARGUMENT);
+            }
             (Target::Connection(connection), _) => {
                 change(&mut self.connections.borrow_mut()[connection].chunk, edit);
                 return Ok(());
@@ -226,7 +248,7 @@ impl Sim {
                 let held_message = it.held_message(of);
                 let chunk = held_message.chunk.get_or_insert_default();
                 change(chunk, edit);
-                held_message.too_large |= grows && chunk.len() > limit;
+                held_message.too_large |= grows && chunk.len() > limit && !held_message.from_gate;
                 Ok(())
             }),
             Reach::OwnBuffer => self.message(message, |it| {
@@ -253,6 +275,10 @@ impl Sim {
     /// Lets a message go on when the callback has returned.
     pub fn resume(&self, vm: usize, of: Direction) -> HostResult {
         match self.effective(vm) {
+            (Target::Gate(message), _) => {
+                self.vms.borrow_mut()[vm].put_off(PutOff::OpenGate(message));
+                Ok(())
+            }
             (Target::Message(message), alive) => {
                 let twice = alive
                     && self.message(message, |it| {
@@ -273,11 +299,14 @@ impl Sim {
     /// Answers the client when the callback has returned.
     pub fn respond(&self, vm: usize, response: &LocalResponse<'_>) -> HostResult {
         let put_off = match self.effective(vm) {
-            (Target::Root, _) => return refused("send_local_response", HostError::BAD_ARGUMENT),
+            (Target::Root | Target::GateRoot | Target::Gate(_), _) => {
+                return refused("send_local_response", HostError::BAD_ARGUMENT);
+            }
             (Target::Connection(connection), _) => PutOff::EndConnection(connection),
             (Target::Message(message), _) => {
                 let frames = self.frames.borrow();
                 let foreign = frames.iter().find_map(|frame| match frame.about {
+                    About::Gate(running) if frame.vm == vm => Some(running),
                     About::Message(running, _) if running != message && frame.vm == vm => {
                         Some(running)
                     }
@@ -315,6 +344,9 @@ impl Sim {
         let Target::Message(message) = target else {
             return Ok(None);
         };
+        if let ["icap_gate_request"] = path {
+            return Ok(self.message(message, |it| it.gate_told.clone()));
+        }
         if self.host_fails(vm) {
             return refused("get_property", HostError::INTERNAL_FAILURE);
         }
@@ -342,6 +374,10 @@ impl Sim {
 
     /// Sets a property for the access log.
     pub fn set_property(&self, vm: usize, name: &str, value: &[u8]) -> HostResult {
+        if let (Target::Gate(message), _) = self.effective(vm) {
+            self.message(message, |it| it.gate_told = Some(value.to_vec()));
+            return Ok(());
+        }
         let (Target::Message(message), _) = self.effective(vm) else {
             return refused("set_property", HostError::BAD_ARGUMENT);
         };

@@ -4,6 +4,7 @@
 pub type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 pub mod connection;
+pub mod gate;
 pub mod host;
 mod host_calls;
 mod local_reply;

@@ -12,6 +12,8 @@ use crate::world::{Event, Sim};
 
 /// The root context of each VM.
 pub const ROOT: u32 = 1;
+/// The root context of the gate, in the filter's VM.
+pub const GATE_ROOT: u32 = 2;
 
 /// A virtual machine on a worker.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub enum Target {
     Root,
     Message(usize),
     Connection(usize),
+    GateRoot,
+    Gate(usize),
 }
 
 /// A callback that is running.
@@ -63,6 +67,8 @@ pub enum About {
     Root,
     /// A message's headers, body or trailers.
     Message(usize, Direction),
+    /// What the gate of a request gets first.
+    Gate(usize),
     /// The end of a message: its log, done, delete.
     End(usize),
     /// That connection is established.
@@ -77,6 +83,7 @@ pub enum About {
 #[derive(Debug)]
 pub enum PutOff {
     Resume(usize, Direction),
+    OpenGate(usize),
     Reply(usize, Reply),
     /// The transport role ends that connection.
     EndConnection(usize),
@@ -101,8 +108,8 @@ impl Vm {
         Self {
             role,
             worker,
-            next_context: ROOT + 1,
-            contexts: BTreeMap::from([(ROOT, Target::Root)]),
+            next_context: GATE_ROOT + 1,
+            contexts: BTreeMap::from([(ROOT, Target::Root), (GATE_ROOT, Target::GateRoot)]),
             ghosts: Vec::new(),
             put_off: VecDeque::new(),
             tick_ms: 0,
@@ -141,6 +148,12 @@ impl Sim {
                         "the configuration is not accepted: {}",
                         self.plan.profile.json()
                     ));
+                }
+                if role == Role::Filter && self.plan.envoy.gate {
+                    self.callback(index, GATE_ROOT, About::Root, |it| {
+                        it.on_create(GATE_ROOT, 0);
+                        it.on_configure(GATE_ROOT)
+                    });
                 }
             }
         }
@@ -194,6 +207,7 @@ impl Sim {
             match next {
                 None => return,
                 Some(PutOff::Resume(message, direction)) => self.resume_now(message, direction),
+                Some(PutOff::OpenGate(message)) => self.gate_opens(message),
                 Some(PutOff::Reply(message, reply)) => self.reply_now(message, reply),
                 Some(PutOff::EndConnection(connection)) => self.transport_ended(connection),
                 Some(PutOff::ReportClose { vm, token }) => {
@@ -211,6 +225,15 @@ impl Sim {
 
     /// Makes a context.
     pub fn create_context(self: &Rc<Self>, vm: usize, target: Target) -> u32 {
+        self.create_below(vm, target, ROOT)
+    }
+
+    /// Makes the context of a gate.
+    pub fn create_gate_context(self: &Rc<Self>, vm: usize, message: usize) -> u32 {
+        self.create_below(vm, Target::Gate(message), GATE_ROOT)
+    }
+
+    fn create_below(self: &Rc<Self>, vm: usize, target: Target, root: u32) -> u32 {
         let id = {
             let vm = &mut self.vms.borrow_mut()[vm];
             let id = vm.next_context;
@@ -220,9 +243,9 @@ impl Sim {
         };
         let about = match target {
             Target::Connection(connection) => About::Transport(connection),
-            Target::Root | Target::Message(_) => About::Root,
+            _ => About::Root,
         };
-        self.callback(vm, id, about, |it| it.on_create(id, ROOT));
+        self.callback(vm, id, about, |it| it.on_create(id, root));
         id
     }
 

@@ -126,6 +126,9 @@ impl Sim {
 
     /// The client does what is next.
     pub fn client_acts(self: &Rc<Self>, message: usize) {
+        if self.client_is_stopped(message) {
+            return;
+        }
         let plan = &self.plan.messages[message];
         let (stage, step) = self.message(message, |it| {
             it.client_step += 1;

@@ -24,6 +24,7 @@ impl Plan {
             },
             keeps_copy: dice.one_in(3),
             stop_iteration: !dice.one_in(60),
+            gate: profile.streams.0 && Dice::new(seed, "gate", 0).one_in(2),
         };
         if !envoy.stop_iteration && profile.progress_timeout_ms == 0 {
             // Nothing else would notice that no body of a response comes.

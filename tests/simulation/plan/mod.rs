@@ -52,6 +52,8 @@ pub struct EnvoyPlan {
     pub keeps_copy: bool,
     /// `allow_on_headers_stop_iteration`.
     pub stop_iteration: bool,
+    /// A gate for requests stands before the filter.
+    pub gate: bool,
 }
 
 /// An ICAP server.

@@ -3,6 +3,7 @@
 mod bootstrap;
 mod chain;
 mod clusters;
+mod gate;
 mod gateway;
 mod istio;
 mod limits;
@@ -62,7 +63,7 @@ impl Connection {
             let plugin = filter.plugin.as_ref()?;
             match &plugin.role {
                 Role::Filter(config) => Some((index, filter, plugin, config)),
-                Role::Transport | Role::Wrong => None,
+                Role::Transport | Role::Gate | Role::Wrong => None,
             }
         })
     }
@@ -161,6 +162,7 @@ fn check_proxy(proxy: &Proxy) -> Vec<Finding> {
         found.extend(limits::check(connection, proxy.whole));
         found.extend(metadata::check(connection));
         found.extend(streams::check(connection));
+        found.extend(gate::check(connection));
     }
     found.extend(clusters::check(proxy));
     found.extend(profiles::check(proxy));

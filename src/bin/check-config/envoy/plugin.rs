@@ -25,6 +25,8 @@ pub(super) enum Role {
     Filter(Config),
     /// The transport role: carries ICAP.
     Transport,
+    /// The gate role: slows senders down.
+    Gate,
     /// The module refuses the configuration.
     Wrong,
 }
@@ -47,6 +49,7 @@ pub(super) fn parsed(node: Node, written: Node, json: &[u8]) -> Plugin {
     let (role, errors) = match config::parse(json) {
         Ok(PluginConfig::Filter(config)) => (Role::Filter(config), Vec::new()),
         Ok(PluginConfig::Transport) => (Role::Transport, Vec::new()),
+        Ok(PluginConfig::Gate) => (Role::Gate, Vec::new()),
         Err(errors) => (Role::Wrong, errors),
     };
     Plugin {
@@ -75,8 +78,10 @@ pub(super) fn check(proxy: &Proxy) -> Vec<Finding> {
                 Role::Filter(_) => {
                     scans = true;
                     machines.push(vm_id(&plugin.node));
+                    found.extend(headers_alone(plugin));
                     found.extend(settings(plugin));
                 }
+                Role::Gate => found.extend(settings(plugin)),
                 Role::Wrong => scans = true,
             }
         }
@@ -93,6 +98,12 @@ pub(super) fn check(proxy: &Proxy) -> Vec<Finding> {
                     "profiles in the filters of a cluster",
                     "Envoy never becomes ready: the filter asks for OPTIONS through itself",
                     "write {role: transport} here; profiles belong into http_filters of the listener",
+                )),
+                Role::Gate => found.push(Finding::error(
+                    &plugin.written.place,
+                    "role gate in the filters of a cluster",
+                    "there is nothing to slow down",
+                    "put it into http_filters of the listener, directly before the filter with its profiles",
                 )),
                 Role::Transport => {
                     carries = Some(plugin.written.place.clone());
@@ -121,7 +132,7 @@ pub(super) fn check(proxy: &Proxy) -> Vec<Finding> {
     found
 }
 
-fn vm_id(plugin: &Node) -> String {
+pub(super) fn vm_id(plugin: &Node) -> String {
     plugin
         .field("vm_config")
         .map_or_else(String::new, |vm| vm.text("vm_id"))
@@ -142,18 +153,23 @@ fn errors(plugin: &Plugin) -> Vec<Finding> {
         .collect()
 }
 
-/// Checks the settings beside the configuration of a filter that scans.
-fn settings(plugin: &Plugin) -> Vec<Finding> {
+/// A filter that scans holds headers while it gets bodies.
+fn headers_alone(plugin: &Plugin) -> Option<Finding> {
     let node = &plugin.node;
-    let mut found = Vec::new();
-    if node.flag("allow_on_headers_stop_iteration") != Some(true) {
-        found.push(Finding::error(
+    (node.flag("allow_on_headers_stop_iteration") != Some(true)).then(|| {
+        Finding::error(
             &node.place,
             "no allow_on_headers_stop_iteration",
             "Envoy hands over no body while the headers are held: every request with a body fails or hangs",
             "write allow_on_headers_stop_iteration: true",
-        ));
-    }
+        )
+    })
+}
+
+/// Checks the settings beside the configuration of a filter in a listener.
+fn settings(plugin: &Plugin) -> Vec<Finding> {
+    let node = &plugin.node;
+    let mut found = Vec::new();
     let policy = node.text("failure_policy");
     if node.flag("fail_open") == Some(true) || policy == "FAIL_OPEN" {
         found.push(Finding::error(

@@ -146,6 +146,10 @@ impl Sim {
 
     /// Sends a message.
     pub fn send(self: &Rc<Self>, vm: usize, token: u32, message: &[u8]) -> HostResult {
+        if matches!(self.effective(vm).0, Target::Gate(_) | Target::GateRoot) {
+            // A stream belongs to the root context that opened it.
+            return refused("grpc_send", HostError::NOT_FOUND);
+        }
         let Some(index) = self.by_token(vm, token) else {
             return refused("grpc_send", HostError::NOT_FOUND);
         };

@@ -23,6 +23,7 @@ impl Sim {
             it.stage = Stage::Open;
             it.vm
         });
+        self.begin_gate(message, vm, ended);
         let context = self.create_context(vm, Target::Message(message));
         self.message(message, |it| it.context = context);
         self.headers_come(message, Direction::Request, fields, ended);
@@ -66,17 +67,37 @@ impl Sim {
 
     /// A part of a body comes to the filter.
     pub fn body_comes(self: &Rc<Self>, message: usize, of: Direction, bytes: Vec<u8>, end: bool) {
-        let limit = self.plan.envoy.buffer_limit;
         if end {
             self.arrived(message, of);
         }
+        let at_gate = self.message(message, |it| {
+            let has_gate = it.gate.context != 0 && of == Direction::Request && !it.is_shut(of);
+            if has_gate {
+                it.upload_bytes += bytes.len() as u64;
+            }
+            has_gate
+        });
+        if !at_gate || self.passes_gate(message, &bytes, end) {
+            self.body_to_filter(message, of, bytes, end);
+        }
+    }
+
+    /// A part of a body comes to the filter that scans.
+    pub fn body_to_filter(
+        self: &Rc<Self>,
+        message: usize,
+        of: Direction,
+        bytes: Vec<u8>,
+        end: bool,
+    ) {
+        let limit = self.plan.envoy.buffer_limit;
         enum Then {
             Nothing,
             TooLarge,
             Call(u32, usize, usize),
         }
         let then = self.message(message, |it| {
-            if of == Direction::Request {
+            if of == Direction::Request && it.gate.context == 0 {
                 it.upload_bytes += bytes.len() as u64;
             }
             if it.is_shut(of) {
@@ -89,7 +110,7 @@ impl Sim {
                 return Then::Nothing;
             }
             held_message.ended |= end;
-            let size = if held_message.buffering {
+            let size = if held_message.buffering && !held_message.from_gate {
                 held_message.buffer.extend_from_slice(&bytes);
                 if held_message.buffer.len() > limit {
                     return Then::TooLarge;
@@ -134,12 +155,14 @@ impl Sim {
             }
             held_message.loses_next = false;
             held_message.buffering = next == Next::Pause;
+            held_message.hidden = next == Next::Hold;
             if next == Next::Pause {
                 let kept = std::mem::take(&mut held_message.kept);
                 held_message.buffer.splice(0..0, kept);
             }
             let over = held_message.buffer.len() > limit && !lost;
             let past = std::mem::take(&mut held_message.too_large);
+            let over = over && !held_message.from_gate;
             Some(past || over && next == Next::Pause)
         });
         match too_large {
@@ -153,6 +176,15 @@ impl Sim {
     /// The trailers of a message come to the filter, which end it.
     pub fn trailers_come(self: &Rc<Self>, message: usize, of: Direction, fields: Fields) {
         self.arrived(message, of);
+        let at_gate = of == Direction::Request
+            && self.message(message, |it| it.gate.context != 0 && !it.is_shut(of));
+        if !at_gate || self.trailers_pass_gate(message, &fields) {
+            self.trailers_to_filter(message, of, fields);
+        }
+    }
+
+    /// The trailers of a message come to the filter that scans.
+    pub fn trailers_to_filter(self: &Rc<Self>, message: usize, of: Direction, fields: Fields) {
         let shut = self.message(message, |it| {
             let shut = it.is_shut(of);
             let held_message = it.held_message(of);
@@ -202,6 +234,11 @@ impl Sim {
 
     /// The filter has let a message go from elsewhere.
     pub fn resume_now(self: &Rc<Self>, message: usize, of: Direction) {
+        if self.end_is_at_gate(message, of) {
+            return self.fail(format!(
+                "m{message} is let go while its end is at the gate: Envoy takes it for complete"
+            ));
+        }
         let release = self.plan.envoy.release;
         let keeps_copy = self.plan.envoy.keeps_copy && of == Direction::Request;
         let stopped = self.message(message, |it| {
@@ -233,12 +270,16 @@ impl Sim {
         for (bytes, end) in stopped {
             if of == Direction::Request {
                 // They are counted again.
-                self.message(message, |it| it.upload_bytes -= bytes.len() as u64);
+                self.message(message, |it| {
+                    if it.gate.context == 0 {
+                        it.upload_bytes -= bytes.len() as u64;
+                    }
+                });
             }
-            self.body_comes(message, of, bytes, end);
+            self.body_to_filter(message, of, bytes, end);
         }
         if let Some(trailers) = trailers {
-            self.trailers_come(message, of, trailers);
+            self.trailers_to_filter(message, of, trailers);
         }
     }
 
@@ -321,5 +362,9 @@ impl Sim {
             format!("m{message} is over ({details}): {log}")
         });
         self.delete_context(vm, context, About::End(message));
+        let gate = self.message(message, |it| it.gate.context);
+        if gate != 0 {
+            self.delete_context(vm, gate, About::End(message));
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use icap_filter::icap::Direction;
 
 use super::Fields;
+use super::gate::Gate;
 
 /// An exchange.
 #[derive(Debug)]
@@ -15,6 +16,9 @@ pub struct Message {
     pub context: u32,
     pub request: HeldMessage,
     pub response: HeldMessage,
+    pub gate: Gate,
+    /// What the gate has told of itself.
+    pub gate_told: Option<Vec<u8>>,
     /// What the filter has set for the access log.
     pub properties: BTreeMap<String, Vec<u8>>,
     /// `response.code_details`.
@@ -73,6 +77,10 @@ pub struct HeldMessage {
     pub buffer: Vec<u8>,
     /// The last body callback held the body: the filter may reach the buffer from anywhere.
     pub buffering: bool,
+    /// The last body callback held the body so that the filter can't reach it.
+    pub hidden: bool,
+    /// What comes now was held by the gate: its size is of no matter to Envoy.
+    pub from_gate: bool,
     /// What the running callback brings, where nothing is held.
     pub chunk: Option<Vec<u8>>,
     /// Nothing more comes.
@@ -119,6 +127,8 @@ impl Message {
             context: 0,
             request: HeldMessage::default(),
             response: HeldMessage::default(),
+            gate: Gate::default(),
+            gate_told: None,
             properties: BTreeMap::new(),
             details: String::new(),
             stage: Stage::ToCome,
