@@ -71,10 +71,11 @@ fn may_be_trailer(name: &[u8], user: Option<&str>) -> bool {
 impl Exchange {
     /// Whether the profile's rules for trailers apply: the message was scanned, or is.
     fn has_say_on_trailers(&self) -> bool {
-        // Without a body there is nothing to show as a download.
-        let is_left_alone = self.is_shown_as_download() && self.body.available == 0;
+        let is_draining = matches!(self.phase, Phase::Draining(_));
+        // Without a body there is nothing to show as a download. A body that is being replaced was discarded.
+        let is_left_alone = self.is_shown_as_download() && self.body.available == 0 && !is_draining;
         // Until a message is replaced, the journal may tell of its request alone.
-        let is_concluded = self.is_decided() && !matches!(self.phase, Phase::Draining(_));
+        let is_concluded = self.is_decided() && !is_draining;
         let is_disabled = is_concluded && self.journal.conclusion().outcome == Outcome::Disabled;
         !is_left_alone && !is_disabled
     }

@@ -1,6 +1,6 @@
 //! The gates of one instance of the module, and where each stands.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -19,6 +19,8 @@ struct Inner {
     /// By this a gate is known to be of this instance: the numbers of contexts are those of other instances too.
     name: OnceCell<u64>,
     gates: RefCell<BTreeMap<Key, Gate>>,
+    /// The log tells of a gate in another virtual machine once.
+    told_stranger: Cell<bool>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,9 +80,11 @@ impl Gates {
         let (name, id) = told.split_once(' ')?;
         let id: u32 = id.parse().ok()?;
         if u64::from_str_radix(name, 16).ok() != self.0.name.get().copied() {
-            log::warn!(
-                "icap: a gate stands before the filter in another virtual machine: both need the same vm_id"
-            );
+            if !self.0.told_stranger.replace(true) {
+                log::warn!(
+                    "icap: a gate stands before the filter in another virtual machine: both need the same vm_id"
+                );
+            }
             return None;
         }
         let key = (id, of);
