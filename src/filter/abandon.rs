@@ -9,8 +9,9 @@ use crate::icap::Direction;
 use crate::report::{Outcome, Significance};
 use crate::submission::Submission;
 
-/// Response code details of Envoy for a body past Envoy's own buffer limit.
+/// Response code details of Envoy for a body past Envoy's own buffer limit: of a request, and of a response.
 const TOO_LARGE: &str = "request_payload_too_large";
+const RESPONSE_TOO_LARGE: &str = "response_payload_too_large";
 /// The response code details of a response that comes from the application.
 const FROM_APPLICATION: &str = "via_upstream";
 /// The response code details of each of Envoy's time-outs contain one of these words.
@@ -152,17 +153,22 @@ impl<H: Host> Worker<H> {
     pub(super) fn log_abandoned(&mut self, id: u32, exchange: &mut Exchange) {
         let details = response_details(&self.host);
         let awaited = exchange.awaited();
-        let reason = if details.is_empty() || CLIENT_LEFT.iter().any(|word| details.contains(word))
-        {
-            format!("the client left while the message waited {awaited}")
+        let left = details.is_empty() || CLIENT_LEFT.iter().any(|word| details.contains(word));
+        let (cause, reason) = if left {
+            let reason = format!("the client left while the message waited {awaited}");
+            (Cause::Internal, reason)
+        } else if details == RESPONSE_TOO_LARGE {
+            let reason = "Envoy's own buffer limit is smaller than the response: per_connection_buffer_limit_bytes of the \
+                          listener or the cluster";
+            (Cause::Oversize, reason.to_owned())
         } else {
-            format!("Envoy ended the message ({details}) while it waited {awaited}")
+            let reason = format!("Envoy ended the message ({details}) while it waited {awaited}");
+            (Cause::Internal, reason)
         };
-        self.record_failure(id, exchange, Cause::Internal, &reason);
-        let conclusion =
-            exchange.conclusion(Outcome::Failed, Significance::of_cause(Cause::Internal));
+        self.record_failure(id, exchange, cause, &reason);
+        let conclusion = exchange.conclusion(Outcome::Failed, Significance::of_cause(cause));
         exchange.journal.note(conclusion);
-        self.log_outcome(id, exchange, Significance::of_cause(Cause::Internal));
+        self.log_outcome(id, exchange, Significance::of_cause(cause));
     }
 
     /// Ends the messages whose body has made no progress for too long.

@@ -91,6 +91,8 @@ impl Exchange<'_> {
                     || faults.silence > 0
                     || loses
                     || faults.garbage > 0
+                    // Each file of a form waits before it is sent to a busy server anew.
+                    || (faults.busy > 0 && self.it.request.form.is_some())
                     || self.it.idle_timeout_us.is_some()
                     || !plan.lets_wait(self.it)
                     || !plan.envoy.stop_iteration
