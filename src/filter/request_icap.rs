@@ -55,16 +55,15 @@ impl<H: Host> Worker<H> {
         let (heads, fault) = match heads {
             Ok(heads) => (heads, None),
             Err(e) => {
-                let what = match is_part {
-                    true => "a part of the message",
-                    false => "the message",
-                };
                 let cause = match direction {
                     Direction::Request => Cause::BadRequest,
                     // The client did not cause the failure.
                     Direction::Response => Cause::Internal,
                 };
-                let reason = format!("{what} has no form for the server: {e}");
+                let reason = match is_part {
+                    true => format!("a part of the message has no form for the server: {e}"),
+                    false => format!("the message has no form for the server: {e}"),
+                };
                 ((None, None), Some((cause, reason)))
             }
         };
