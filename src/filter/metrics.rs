@@ -1,8 +1,8 @@
 //! The metrics of a worker: each is counted for the whole filter and for its profile.
 //!
-//! Counters and values of histograms are gathered here. The host gets them at each tick of the root context, and when the worker
-//! has no more messages and has told nothing lately; it gets the gauges of the connections at a tick. A hundred calls in a row
-//! cost the host less than a few calls in each request.
+//! Counters and values of histograms are gathered here. The host gets them at each tick of the root context and when the worker has
+//! no more messages; it gets the gauges of the connections at a tick. A hundred calls in a row cost the host less than a few calls in
+//! each request.
 
 use std::rc::Rc;
 
@@ -12,8 +12,6 @@ use crate::host::{Host, MetricKind};
 use crate::policy::Rule;
 use crate::report::{Conclusion, Counter, GAUGES, Gauge, Histogram, Kind, StatNames};
 
-/// How long the worker keeps counts to itself after it has told some, while it has no message, in milliseconds.
-const TOLD_LATELY_MS: u64 = 100;
 /// The most values of histograms that the worker keeps to itself.
 const MOST_OBSERVED: usize = 512;
 
@@ -53,8 +51,6 @@ pub(super) struct Metrics {
     news: bool,
     /// An outcome is among the counts that the host does not have yet.
     is_due: bool,
-    /// When the host was last told counts because the worker had no message.
-    told_ms: Option<u64>,
 }
 
 impl Metrics {
@@ -80,7 +76,6 @@ impl Metrics {
             observed: Vec::new(),
             news: false,
             is_due: false,
-            told_ms: None,
         }
     }
 
@@ -203,14 +198,9 @@ impl Metrics {
         self.news
     }
 
-    /// The worker has no message: tells the host what was counted, if there is an outcome among it and the host was told nothing
-    /// lately.
-    pub(super) fn flush_idle<H: Host>(&mut self, host: &H, now_ms: u64) {
-        let lately = self
-            .told_ms
-            .is_some_and(|told_ms| now_ms < told_ms.saturating_add(TOLD_LATELY_MS));
-        if self.is_due && !lately {
-            self.told_ms = Some(now_ms);
+    /// The worker has no message: tells the host what was counted, if there is an outcome among it.
+    pub(super) fn flush_idle<H: Host>(&mut self, host: &H) {
+        if self.is_due {
             self.flush(host);
         }
     }

@@ -167,7 +167,7 @@ impl<H: Host> Worker<H> {
     /// Tells the host the counts if no message waits, and sees that the next tick comes in time.
     pub(super) fn keep_time(&mut self) {
         if !self.any_waits() {
-            self.metrics.flush_idle(&self.host, self.now_ms);
+            self.metrics.flush_idle(&self.host);
         }
         if self.tick_ms != TICK_OPENING_MS && self.wants_tick_soon() {
             self.set_tick(TICK_OPENING_MS);
