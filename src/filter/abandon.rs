@@ -130,6 +130,10 @@ impl<H: Host> Worker<H> {
             let reason = "Envoy's own buffer limit is smaller than the body: per_connection_buffer_limit_bytes of the \
                           listener, initial_stream_window_size of HTTP/2, or request_body_buffer_limit of the route";
             (Cause::Oversize, reason.to_owned())
+        } else if details == RESPONSE_TOO_LARGE {
+            let reason = "Envoy's own buffer limit is smaller than the response: per_connection_buffer_limit_bytes of the \
+                          listener or the cluster";
+            (Cause::Oversize, reason.to_owned())
         } else if TIME_OUT.iter().any(|word| details.contains(word)) {
             let reason = format!(
                 "a time-out of Envoy's own ({details}) ended the message, which waited {awaited}"
@@ -152,23 +156,21 @@ impl<H: Host> Worker<H> {
     /// Envoy is about to write the access log of a message that is still held: no verdict will come.
     pub(super) fn log_abandoned(&mut self, id: u32, exchange: &mut Exchange) {
         let details = response_details(&self.host);
+        if details == RESPONSE_TOO_LARGE {
+            return self.end_by_envoy(id, exchange);
+        }
         let awaited = exchange.awaited();
-        let left = details.is_empty() || CLIENT_LEFT.iter().any(|word| details.contains(word));
-        let (cause, reason) = if left {
-            let reason = format!("the client left while the message waited {awaited}");
-            (Cause::Internal, reason)
-        } else if details == RESPONSE_TOO_LARGE {
-            let reason = "Envoy's own buffer limit is smaller than the response: per_connection_buffer_limit_bytes of the \
-                          listener or the cluster";
-            (Cause::Oversize, reason.to_owned())
+        let reason = if details.is_empty() || CLIENT_LEFT.iter().any(|word| details.contains(word))
+        {
+            format!("the client left while the message waited {awaited}")
         } else {
-            let reason = format!("Envoy ended the message ({details}) while it waited {awaited}");
-            (Cause::Internal, reason)
+            format!("Envoy ended the message ({details}) while it waited {awaited}")
         };
-        self.record_failure(id, exchange, cause, &reason);
-        let conclusion = exchange.conclusion(Outcome::Failed, Significance::of_cause(cause));
+        self.record_failure(id, exchange, Cause::Internal, &reason);
+        let conclusion =
+            exchange.conclusion(Outcome::Failed, Significance::of_cause(Cause::Internal));
         exchange.journal.note(conclusion);
-        self.log_outcome(id, exchange, Significance::of_cause(cause));
+        self.log_outcome(id, exchange, Significance::of_cause(Cause::Internal));
     }
 
     /// Ends the messages whose body has made no progress for too long.

@@ -51,6 +51,8 @@ impl<H: Host> Worker<H> {
         if !self.is_inside(id) || !exchange.may_stream() || !self.begin_stream(exchange) {
             return self.fail_oversize(id, exchange);
         }
+        // Once the headers have gone on, a gate on the receiver's side could be taken for the sender's.
+        self.look_for_gate(id, exchange);
         let size = exchange.body.available;
         self.take_in(id, exchange, size);
         if !exchange.is_refused() {

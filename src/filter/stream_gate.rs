@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  the server lags by the window ──▶ shut: what comes is held, and shown from a copy
-//!  the server has caught up by half the window ──▶ open: what is held comes in a callback of its own
+//!  the server lags by less ──▶ open: what is held comes in a callback of its own
 //!  the end of the body ──▶ held, until the verdict is there: it comes with all that is to go on
 //! ```
 //!
@@ -19,6 +19,9 @@ use crate::icap::Direction;
 
 /// Why a part is refused that is not what the gate has held.
 const ALTERED: &str = "what comes from the gate is not as long as what the gate held: another filter between them changes the body";
+
+/// Why a body is refused whose end the gate never held.
+const ENDED_BEHIND: &str = "a filter before the gate holds the end of the body, so what the gate let go on would be taken for the whole";
 
 /// What is to become of a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +60,9 @@ impl<H: Host> Worker<H> {
             return next;
         }
         let streams = exchange.gate.is_some() && exchange.stream.is_some();
-        exchange.is_out_of_reach = streams && next == Next::Pause && exchange.is_held();
+        // At the end of a body Envoy may be asked for what it holds.
+        let comes_on = streams && !exchange.body.at_end;
+        exchange.is_out_of_reach = comes_on && next == Next::Pause && exchange.is_held();
         match exchange.is_out_of_reach {
             true => Next::Hold,
             false => next,
@@ -70,6 +75,7 @@ impl<H: Host> Worker<H> {
         self.begin(Some(arrival.gate));
         // The gate has another root context, whose streams are not this filter's.
         if !bug(Bug::SentFromGate) && self.host.enter(id).is_err() {
+            self.inside = None;
             return;
         }
         self.with_message(id, |worker, exchange| {
@@ -110,6 +116,8 @@ impl<H: Host> Worker<H> {
         exchange.body.at_end |= at_end;
         exchange.body.progress_ms = self.now_ms;
         let reason = match size {
+            // Envoy takes what a filter lets go on for the whole once the sender has sent all (before 1.40).
+            _ if at_end && !exchange.body.end_is_ahead => ENDED_BEHIND,
             size if size > ahead && !bug(Bug::CopyOverlooked) => KEPT_BY_OTHERS,
             size if size < ahead => ALTERED,
             _ => {
@@ -198,7 +206,9 @@ impl Exchange {
         match (&self.phase, &self.stream) {
             (Phase::Replied, _) => Wanted::Forget,
             // Trailers would come without a callback in which the rest can be put in before them.
-            (Phase::Cleared, Some(stream)) if !gate.is_holding() && !stream.has_nothing_ready() => {
+            (Phase::Cleared, Some(stream))
+                if !self.body.end_is_ahead && !stream.has_nothing_ready() =>
+            {
                 Wanted::Open
             }
             (Phase::Discarding(_) | Phase::Cleared | Phase::Released | Phase::Draining(_), _)
@@ -208,7 +218,8 @@ impl Exchange {
                 match self.body.end_is_ahead {
                     true => Wanted::Nothing,
                     false if lag >= self.limit() => Wanted::Shut,
-                    false if gate.is_shut() && lag <= self.limit() / 2 => Wanted::Open,
+                    // A server may keep some of the window back for good.
+                    false if gate.is_shut() => Wanted::Open,
                     false => Wanted::Nothing,
                 }
             }

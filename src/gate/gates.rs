@@ -79,7 +79,8 @@ impl Gates {
         let told = std::str::from_utf8(&told).ok()?;
         let (name, id) = told.split_once(' ')?;
         let id: u32 = id.parse().ok()?;
-        if u64::from_str_radix(name, 16).ok() != self.0.name.get().copied() {
+        let name = u64::from_str_radix(name, 16).ok()?;
+        if self.0.name.get() != Some(&name) {
             if !self.0.told_stranger.replace(true) {
                 log::warn!(
                     "icap: a gate stands before the filter in another virtual machine: both need the same vm_id"
