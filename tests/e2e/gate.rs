@@ -96,6 +96,16 @@ impl Race {
         self.ahead.fetch_max(ahead, Ordering::SeqCst);
     }
 
+    /// Sends a body as fast as the upload takes it.
+    async fn run(&self, upload: &mut Upload, bytes: &Bytes) {
+        for from in (0..bytes.len()).step_by(PIECE) {
+            let piece = bytes.slice(from..bytes.len().min(from + PIECE));
+            let len = piece.len();
+            upload.send(piece).await;
+            self.send(len);
+        }
+    }
+
     /// Waits until the sender is ahead by more than the window, or has sent everything: the server always lags.
     async fn until_ahead(&self) {
         let is_ahead = || {
@@ -165,12 +175,7 @@ async fn a_client_is_slowed_down_to_the_pace_of_the_scan() {
         let race = Arc::new(Race::default());
         *races.lock().unwrap() = Arc::clone(&race);
         let mut upload = Upload::begin(&scene, way, bytes.len()).await;
-        for from in (0..LEN).step_by(PIECE) {
-            let piece = bytes.slice(from..LEN.min(from + PIECE));
-            let len = piece.len();
-            upload.send(piece).await;
-            race.send(len);
-        }
+        race.run(&mut upload, &bytes).await;
         let response = upload.end().await;
         let log = scene.icap_log(n).await;
         assert_eq!(response.status, 200, "{way:?} {log}");
@@ -215,13 +220,8 @@ async fn behind_a_gate_too_an_upload_that_is_blocked_late_never_comes_to_its_end
             connection.chunk(&mut request).await;
         }
         connection.send("0\r\nX-Virus-ID: late\r\n\r\n").await;
-        if let Ok(response) = upload.outcome().await {
-            assert_eq!(response.status, 403, "{way:?}");
-        }
+        upload.ends_blocked(&scene, n, way).await;
         feeding.await.unwrap();
-        let log = scene.icap_log(n).await;
-        assert_eq!(log["action"], "ICAP_BLOCKED", "{way:?} {log}");
-        assert_eq!(record(&log)["streamed"], true, "{way:?} {log}");
         connection.closed().await;
     }
     assert_eq!(scene.application.requests_received(), 0);
@@ -260,12 +260,7 @@ async fn trailers_follow_a_body_that_streams_behind_a_gate() {
         let race = Arc::new(Race::default());
         *races.lock().unwrap() = Arc::clone(&race);
         let mut upload = Upload::begin_with_trailer(&scene, version, "x-checksum").await;
-        for from in (0..LEN).step_by(PIECE) {
-            let piece = bytes.slice(from..LEN.min(from + PIECE));
-            let len = piece.len();
-            upload.send(piece).await;
-            race.send(len);
-        }
+        race.run(&mut upload, &bytes).await;
         let mut trailers = HeaderMap::new();
         trailers.insert("x-checksum", "17".parse().unwrap());
         let feed = upload.feed.as_mut().unwrap();

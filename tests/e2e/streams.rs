@@ -101,6 +101,16 @@ impl Upload {
         self.feed = None;
         self.pending.outcome().await
     }
+
+    /// Ends the body of a message that the server blocks after its beginning went on. `n`: the place of its icap_log.
+    pub(crate) async fn ends_blocked(self, scene: &Scene, n: usize, way: (Version, Ends)) {
+        if let Ok(response) = self.outcome().await {
+            assert_eq!(response.status, 403, "{way:?}");
+        }
+        let log = scene.icap_log(n).await;
+        assert_eq!(log["action"], "ICAP_BLOCKED", "{way:?} {log}");
+        assert_eq!(record(&log)["streamed"], true, "{way:?} {log}");
+    }
 }
 
 /// Reads a request, and gives its head back. `None`: the connection ends.
@@ -232,12 +242,7 @@ async fn an_upload_that_is_blocked_late_never_comes_to_its_end() {
                 .send(bytes.slice(from..bytes.len().min(from + PIECE)))
                 .await;
         }
-        if let Ok(answer) = upload.outcome().await {
-            assert_eq!(answer.status, 403, "{way:?}");
-        }
-        let log = scene.icap_log(n).await;
-        assert_eq!(log["action"], "ICAP_BLOCKED", "{way:?} {log}");
-        assert_eq!(record(&log)["streamed"], true, "{way:?} {log}");
+        upload.ends_blocked(&scene, n, way).await;
         connection.closed().await;
     }
     assert_eq!(scene.application.requests_received(), 0);
