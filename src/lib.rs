@@ -6,7 +6,7 @@
 //! Dependencies between the rooms point downwards only:
 //! `module`, `wasm` → `instance` → `filter`, `transport` → `submission` → `connection`, `report` → `verdict` → `config` → `policy`;
 //! `host` → `icap`; `multipart` → `transfer_encoding`. docs/architecture.md has each arrow.
-//! `icap`, `transfer_encoding`, `content_encoding`, `aws_chunked`, `extract`, `product` and `policy` know nobody but `bug`.
+//! `icap`, `transfer_encoding`, `content_encoding`, `aws_chunked`, `grpc`, `extract`, `product` and `policy` know nobody but `bug`.
 //! Only `module` and `wasm` know WebAssembly: the rest runs wherever Rust does.
 
 #[cfg(any(target_os = "wasi", all(test, not(target_arch = "wasm32"))))]
@@ -19,6 +19,7 @@ pub mod content_encoding;
 pub mod extract;
 pub mod filter;
 pub mod gate;
+pub mod grpc;
 pub mod host;
 pub mod icap;
 pub mod instance;

@@ -154,6 +154,16 @@ choice! {
 }
 
 choice! {
+    /// How a gRPC call is shown.
+    pub enum Grpc {
+        /// As one body.
+        Whole = "whole",
+        /// Each message on its own.
+        Messages = "messages",
+    }
+}
+
+choice! {
     /// The `action` of a rule.
     pub(super) enum RuleAction {
         /// Scan.

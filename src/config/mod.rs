@@ -45,7 +45,7 @@ mod value;
 pub use crate::policy::{ClientIpSource, Enforcement};
 pub use cause::{Cause, FailActions, FailurePage, Told};
 pub use choice::{
-    FailAction, HonorTransferIgnore, RangeRequests, SendWhen, ShownForm, Streams, Trailers,
+    FailAction, Grpc, HonorTransferIgnore, RangeRequests, SendWhen, ShownForm, Streams, Trailers,
     UserEncoding,
 };
 pub use error::ConfigError;

@@ -4,7 +4,7 @@ use super::attribute::{Kind, boolean, choice, integer, object, of, text};
 use super::authorization::{Authorization, authorization};
 use super::cause::{Cause, FailActions};
 use super::choice::{
-    FailAction, FormChoice, HonorTransferIgnore, LargeBodyAction, RangeRequests, SendWhen,
+    FailAction, FormChoice, Grpc, HonorTransferIgnore, LargeBodyAction, RangeRequests, SendWhen,
     ShownForm, Streams, Trailers, UserEncoding,
 };
 use super::extractors::{EXTRACTORS, extractors};
@@ -13,6 +13,7 @@ use super::icap_header_matcher::{ICAP_HEADER_MATCHER, IcapHeaderMatcher, icap_he
 use super::names::NAME_BYTES;
 use super::object::{kibibytes, object, or_empty};
 use super::probes::{OptionsConfig, SelfTestConfig};
+use super::reader::Fields;
 use super::replies::{BadRequestResponse, BlockResponse, FailResponse, TooLargeResponse};
 use super::reply_page::ReplyPage;
 use super::secrets::{Secret, Secrets};
@@ -193,7 +194,7 @@ object! {
         /// form. `whole`: the form as it is. `auto`: `parts`, but `whole` for a product that opens forms itself. See
         /// [Forms](forms.md).
         let multipart: FormChoice = choice::<FormChoice>().or_text("auto");
-        /// How many parts of one form are under scan at a time. Each takes a connection of the pool.
+        /// How many parts of one form, or messages of one gRPC call, are under scan at a time. Each takes a connection of the pool.
         pub multipart_parallel: usize = integer(1, 32, "").or(4);
         /// Values in the bodies of requests that are shown beside the whole body, each decoded and in a transaction of its own:
         /// Base64 in JSON, Base64 in `data:` URLs, fields of urlencoded forms, fields of gRPC messages. Values of up to 64 bytes
@@ -201,6 +202,15 @@ object! {
         /// sees](wrappings.md#values-within-bodies).
         pub extract: Extractors = of(Kind::Words(EXTRACTORS)).otherwise("`[]`")
             => |fields, name| Some(extractors(fields, name));
+        /// How a gRPC call (`application/grpc`, `application/grpc+proto` and so on) is shown. `whole`: its body as one, once that
+        /// has ended, so that a conversation waits for its own end. `messages`: each message as it comes, without the five bytes
+        /// before it, in a transaction of its own. Messages go on in order, also while the client waits for the answer to one
+        /// before it sends the next; each of them may be as large as the buffer. A blocked message ends the call: the application
+        /// gets neither that message nor what follows. `fail_open` lets a message go on whose scan failed. A body that ends within
+        /// a message is a `bad_request`. Not beside `extract: [grpc_bytes]` and `trailers: scan`. Before Envoy's copies of a
+        /// request for a retry or a redirect it needs `per_request_buffer_limit_bytes: 0` on the route. See
+        /// [applications](applications.md#each-message-on-its-own).
+        pub grpc: Grpc = choice::<Grpc>().or_text("whole");
         /// Asking the server for its OPTIONS.
         pub options: OptionsConfig = object::<OptionsConfig>().otherwise("its defaults") => or_empty(OptionsConfig::of);
         /// Showing the server the EICAR test file now and then, to notice a scanner that no longer scans.
@@ -228,6 +238,7 @@ object! {
     }
     check {
         check_responses(fields, service.as_ref(), response_service.as_ref().and_then(Option::as_ref));
+        check_grpc(fields, grpc, extract, trailers);
         header::check_user(fields, authenticated_user_icap_header.as_deref(), icap_headers.as_deref());
     }
     and {
@@ -259,6 +270,24 @@ object! {
         /// What no log may show of this profile.
         secrets: Secrets =
             Secrets::new(authorization.as_ref(), &icap_headers, std::iter::once(&service).chain(&response_service));
+    }
+}
+
+/// Notes what asks for another look at gRPC calls than the one message by message.
+fn check_grpc(
+    fields: &Fields<'_>,
+    grpc: Option<Grpc>,
+    extract: Option<Extractors>,
+    trailers: Option<Trailers>,
+) {
+    let is_beside = match (extract, trailers) {
+        (Some(extract), _) if extract.grpc_bytes => "extract: grpc_bytes",
+        (_, Some(Trailers::Scan)) => "trailers: scan",
+        _ => return,
+    };
+    if grpc == Some(Grpc::Messages) {
+        let found = format!("\"messages\" beside {is_beside}");
+        fields.fault("grpc", found, "\"whole\" beside it");
     }
 }
 

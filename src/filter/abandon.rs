@@ -63,7 +63,8 @@ impl<H: Host> Worker<H> {
             self.begin(Some(id));
             self.with_message(id, |worker, exchange| {
                 worker.end_by_envoy(id, exchange);
-                if exchange.body.available > 0 && !exchange.is_out_of_reach {
+                let is_taken_out = exchange.messages.is_some();
+                if exchange.body.available > 0 && !exchange.is_out_of_reach && !is_taken_out {
                     worker.hide_body(id);
                 }
             });

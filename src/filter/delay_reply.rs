@@ -47,8 +47,11 @@ impl<H: Host> Worker<H> {
             .stream
             .take()
             .is_some_and(|stream| stream.has_begun());
+        // The client of a call reads while it writes.
+        let is_call = exchange.messages.take().is_some();
         let waits = exchange.direction == Direction::Request
             && !has_begun
+            && !is_call
             && !body.at_end
             && left.is_none_or(|left| left <= limit)
             && limit > 0

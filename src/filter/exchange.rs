@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::apart::Apart;
 use super::clock::ServerClock;
 use super::early_reply::EarlyReply;
+use super::grpc_messages::GrpcMessages;
 use super::journal::Journal;
 use super::layout::Layout;
 use super::replacement::Replacement;
@@ -51,6 +52,8 @@ pub(super) struct Exchange {
     pub(super) layout: Option<Layout>,
     /// Its body, where that is larger than the buffer and is scanned while it passes.
     pub(super) stream: Option<Box<Streaming>>,
+    /// Its messages, where it is a gRPC call that is shown message by message.
+    pub(super) messages: Option<Box<GrpcMessages>>,
     /// The gate that slows the sender of that body down.
     pub(super) gate: Option<Hold>,
     /// What the host holds of its body can be touched in its own callbacks alone, see [`Next::Hold`](crate::host::Next::Hold).
@@ -185,6 +188,13 @@ impl Body {
     }
 }
 
+impl Phase {
+    /// Whether nothing of the message is held any more, or nothing of it goes on.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self, Self::Released | Self::Discarding(_) | Self::Replied)
+    }
+}
+
 impl Exchange {
     /// `size` bytes of the body are in the host's buffer.
     pub(super) fn grow_to(&mut self, size: u64, at_end: bool, now_ms: u64) {
@@ -240,6 +250,7 @@ impl Exchange {
             && !(self.is_monitored() && self.is_decided())
             && !self.body.at_end
             && !self.is_slowed_down()
+            && self.messages.as_ref().is_none_or(|it| it.awaits_bytes())
             && now_ms.saturating_sub(self.body.progress_ms) >= limit_ms
     }
 
@@ -283,7 +294,7 @@ impl Exchange {
             encoded: &self.encoded,
             redacted,
             extent: self.body.extent(),
-            is_apart: self.apart.is_some(),
+            is_apart: self.apart.is_some() || self.messages.is_some(),
         }
     }
 

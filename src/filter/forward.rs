@@ -24,7 +24,7 @@ impl<H: Host> Worker<H> {
     /// A resume in mid-body would deliver the held bytes twice where Envoy's router keeps the body too, for a retry or an
     /// internal redirect. Before Envoy 1.39.3 the next part would be lost (Envoy's issue 46841).
     pub(super) fn let_go(&mut self, id: u32, exchange: &mut Exchange) {
-        if self.let_stream_go(id, exchange) {
+        if self.let_stream_go(id, exchange) || self.let_messages_go(id, exchange) {
             return;
         }
         let (conclusion, threat) = exchange.journal.told();

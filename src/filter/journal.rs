@@ -64,6 +64,13 @@ impl Journal {
         self.records.push(record);
     }
 
+    /// Adds a transaction of a message that may have any number of them, as long as there is room.
+    pub(super) fn push_while_room(&mut self, record: ScanRecord<'static>) {
+        if self.records.len() < MAX_RECORDS {
+            self.push(record);
+        }
+    }
+
     /// Takes the last transaction out again.
     pub(super) fn take_back(&mut self) {
         self.records.pop();

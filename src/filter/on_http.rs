@@ -100,6 +100,12 @@ impl<H: Host> Worker<H> {
                 return Next::Continue;
             }
         }
+        if exchange.messages.is_some() && exchange.is_held() {
+            if !exchange.is_decided() {
+                self.delivery_check = DeliveryCheck::Works;
+            }
+            return self.on_messages(id, direction, size, at_end);
+        }
         if exchange.stream.is_some() && exchange.is_held() {
             if !exchange.is_decided() {
                 self.delivery_check = DeliveryCheck::Works;
@@ -175,7 +181,7 @@ impl<H: Host> Worker<H> {
             let was_held = exchange.is_held();
             if was_held {
                 self.begin(None);
-                if !bug(Bug::AbandonedUnlogged) {
+                if !self.close_idle_call(id, &mut exchange) && !bug(Bug::AbandonedUnlogged) {
                     self.log_abandoned(id, &mut exchange);
                 }
             }
@@ -245,11 +251,13 @@ impl<H: Host> Worker<H> {
         if !exchange.is_decided()
             && exchange.body.available > exchange.limit()
             && exchange.stream.is_none()
+            && exchange.messages.is_none()
             && !bug(Bug::OversizeScanned)
         {
             return self.outgrow(id, exchange);
         }
         match &exchange.phase {
+            Phase::Scanning if exchange.messages.is_some() => self.step_messages(id, exchange),
             // Without a body there is nothing to show as a download.
             Phase::Scanning if exchange.is_shown_as_download() && exchange.body.available == 0 => {
                 if exchange.body.progress().ended {
@@ -260,6 +268,7 @@ impl<H: Host> Worker<H> {
             Phase::Scanning => self.step_units(id, exchange),
             Phase::Draining(_) => self.drain(id, exchange),
             Phase::Discarding(_) => self.discard(id, exchange),
+            Phase::Cleared if exchange.messages.is_some() => self.pass_messages(id, exchange),
             Phase::Cleared => {
                 if self.is_inside(id) && exchange.stream.is_none() {
                     self.keep_length(id, exchange);

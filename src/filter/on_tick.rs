@@ -16,6 +16,7 @@ impl<H: Host> Worker<H> {
     /// A tick of the root context.
     pub(super) fn on_tick(&mut self) {
         self.begin(None);
+        self.begin_quiet_calls();
         self.put_stream_ends();
         self.look_after_instances();
         // After a failed opening Envoy still has to report a close, and until then no callback may come within this one. So

@@ -52,6 +52,8 @@ impl<H: Host> Worker<H> {
         } else if self.fails_self_test(&exchange.profile, direction) {
             let reason = "the self-test found that the server does not block".to_owned();
             self.fail(id, &mut exchange, Cause::ServerError, reason);
+        } else if self.shows_messages(&mut exchange, fields) {
+            log::debug!("context {id}: a gRPC call, shown message by message");
         } else if exchange
             .body
             .announced
@@ -98,6 +100,7 @@ impl<H: Host> Worker<H> {
             change_begun: false,
             layout: None,
             stream: None,
+            messages: None,
             gate: None,
             is_out_of_reach: false,
             clock: ServerClock::new(profile.response_timeout_ms),

@@ -21,6 +21,9 @@ impl<H: Host> Worker<H> {
         if matches!(step, Step::Pending) {
             return;
         }
+        if exchange.messages.is_some() {
+            return self.take_message_step(id, exchange, index, step);
+        }
         if exchange.apart.is_some() {
             self.take_part_step(id, exchange, index, step);
             return self.go_on_apart(id, exchange);
@@ -192,6 +195,9 @@ impl<H: Host> Worker<H> {
         reason: String,
         status: Option<u16>,
     ) {
+        if exchange.messages.is_some() {
+            return self.fail_messages(id, exchange, cause, reason, status);
+        }
         if exchange.apart.is_some() {
             return self.fail_apart(id, exchange, (cause, &reason), status);
         }

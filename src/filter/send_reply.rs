@@ -24,7 +24,8 @@ impl<H: Host> Worker<H> {
         mut page: Page,
     ) {
         let held = (exchange.body.available > 0 || matches!(exchange.phase, Phase::Draining(_)))
-            && !exchange.is_out_of_reach;
+            && !exchange.is_out_of_reach
+            && exchange.messages.is_none();
         // Envoy shows the filter the headers of a local reply to a request, like any response's, and `expose` acts there. Envoy
         // does not show those of a local reply in the place of a response.
         if exchange.direction == Direction::Response && self.config.expose.client {

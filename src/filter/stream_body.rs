@@ -276,14 +276,23 @@ impl<H: Host> Worker<H> {
             exchange.profile.response_service.is_some() || exchange.outlook.is_some()
         });
         if !is_scanned {
-            self.mark_response(id);
+            let is_call = self
+                .exchanges
+                .get(&id)
+                .is_some_and(|it| it.messages.is_some());
+            match is_call {
+                // What the call comes to is not known yet.
+                true if self.config.expose.client => self.unexpose_response(id),
+                true => {}
+                false => self.mark_response(id),
+            }
             return Next::Continue;
         }
         self.begin(Some(id));
         self.with_message(id, |worker, exchange| {
             // The client waits no longer: its answer would not be the application's.
             exchange.body.at_end = true;
-            let reason = "the application answered before the end of the request, which streams, and both are to be scanned";
+            let reason = "the application answered before the end of the request, which goes on as it comes, and both are to be scanned";
             worker.fail_closed(id, exchange, Cause::Internal, reason);
         });
         self.settle();

@@ -125,14 +125,18 @@ impl<H: Host> Worker<H> {
     /// Envoy would take the message for ended as soon as that filter lets go: the application would have a part of it for the whole. None
     /// does once the router has connected to the application.
     pub(super) fn may_hold_end(&self, id: u32, exchange: &Exchange) -> bool {
-        let is_connected = || {
-            let upstream = self
-                .host
-                .enter(id)
-                .and_then(|()| self.host.property(&["upstream", "address"]));
-            upstream.is_ok_and(|address| address.is_some_and(|address| !address.is_empty()))
-        };
-        !exchange.is_under_way() || exchange.direction == Direction::Response || is_connected()
+        !exchange.is_under_way()
+            || exchange.direction == Direction::Response
+            || self.is_connected(id)
+    }
+
+    /// Whether the router has connected to the application.
+    pub(super) fn is_connected(&self, id: u32) -> bool {
+        let upstream = self
+            .host
+            .enter(id)
+            .and_then(|()| self.host.property(&["upstream", "address"]));
+        upstream.is_ok_and(|address| address.is_some_and(|address| !address.is_empty()))
     }
 
     /// Whether somebody behind this filter keeps what has gone on, so that the rest can't be put in from elsewhere without having that
@@ -176,7 +180,7 @@ impl<H: Host> Worker<H> {
 
     /// Asks for a callback in which nothing was sent before, nor a connection opened: of a body that is too long for its buffer Envoy
     /// tells within the edit, and could not go on with either.
-    fn call_for_end(&mut self, id: u32) {
+    pub(super) fn call_for_end(&mut self, id: u32) {
         self.stream_ends.push_back(id);
         if !self.wake_ups.call(&self.host) {
             self.set_tick(TICK_OPENING_MS);
@@ -185,9 +189,12 @@ impl<H: Host> Worker<H> {
 
     /// Puts in what is left of the bodies that wait for that. First of all in a callback.
     pub(super) fn put_stream_ends(&mut self) {
-        while let Some(id) = self.stream_ends.pop_front() {
+        // What asks for another such callback meanwhile gets one of its own.
+        for id in std::mem::take(&mut self.stream_ends) {
             self.with_message(id, |worker, exchange| {
-                if matches!(exchange.phase, Phase::Cleared) {
+                if exchange.messages.is_some() {
+                    worker.put_messages(id, exchange);
+                } else if matches!(exchange.phase, Phase::Cleared) {
                     worker.put_end(id, exchange);
                 }
             });
@@ -281,10 +288,11 @@ impl<H: Host> Worker<H> {
         })
     }
 
-    /// Whether a message is a request that streams and has begun to go on.
+    /// Whether a message is a request that streams, or a call, and has begun to go on.
     pub(super) fn is_request_under_way(&self, id: u32) -> bool {
         self.exchanges.get(&id).is_some_and(|exchange| {
-            exchange.direction == Direction::Request && exchange.is_under_way()
+            exchange.direction == Direction::Request
+                && (exchange.is_under_way() || exchange.is_call_under_way())
         })
     }
 }

@@ -183,7 +183,9 @@ impl<H: Host> Worker<H> {
 
     /// Whether the next tick opens a connection, or wakes a connection that rests.
     pub(super) fn wants_tick_soon(&self) -> bool {
-        self.connections.can_open(self.now_ms) || self.connections.any_rests()
+        self.connections.can_open(self.now_ms)
+            || self.connections.any_rests()
+            || self.any_call_waits_to_begin()
     }
 
     /// Whether a message is held, or a local reply waits for the end of its upload.

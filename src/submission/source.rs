@@ -26,6 +26,8 @@ pub enum Shown {
     },
     /// All of it, as it comes. What is still needed of it stands in the module.
     Streamed(Rc<Window>),
+    /// A part of it that stands in the module, all of which has come.
+    Kept(Rc<Window>),
     /// Ranges of the body, in order, all of which have arrived.
     Runs(Rc<[Range<u64>]>),
     /// The content of the body without its framing, as it arrives.
@@ -41,6 +43,7 @@ impl Shown {
     pub fn extent(&self, message: Extent) -> Extent {
         match self {
             Self::Whole | Self::Rest { .. } | Self::Streamed(_) => message,
+            Self::Kept(window) => Extent::all(window.end()),
             Self::Runs(runs) => Extent::all(runs.iter().map(length).fold(0, u64::saturating_add)),
             Self::Content(content) => content.extent(),
             Self::Decoded(decoded) => Extent::all(decoded.len()),
@@ -128,7 +131,7 @@ fn read_shown(
 ) -> Result<(), HostError> {
     let mut wanted = length(&range);
     let places: Vec<Range<u64>> = match shown {
-        Shown::Streamed(window) => return window.read(range, out),
+        Shown::Streamed(window) | Shown::Kept(window) => return window.read(range, out),
         Shown::Rest { from, .. } if range.start < *from => return Err(HostError::SHORT_BODY),
         Shown::Rest { from, at } => {
             let moved = |offset: u64| offset.saturating_sub(*from).saturating_add(*at);

@@ -29,6 +29,7 @@ mod browser;
 mod certificate;
 mod git;
 mod grpc;
+mod grpc_messages;
 mod lab;
 mod live;
 mod packages;

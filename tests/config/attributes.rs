@@ -2,7 +2,7 @@
 
 use crate::{accept, base, refuse_at, set, with};
 use icap_filter::config::{
-    Cause, ClientIpSource, Config, Enforcement, FailAction, HonorTransferIgnore, Profile,
+    Cause, ClientIpSource, Config, Enforcement, FailAction, Grpc, HonorTransferIgnore, Profile,
     RangeRequests, ReplyPage, SendWhen, ShownForm, Trailers, UserEncoding,
 };
 use icap_filter::extract::Extractors;
@@ -277,6 +277,7 @@ const OTHERS: &[&str] = &[
     "enforcement",
     "trailers",
     "range_requests",
+    "grpc",
     "multipart",
     "scan_requests_as",
     "extract",
@@ -522,6 +523,31 @@ fn what_becomes_of_requests_for_ranges() {
     assert_eq!(profile(&base()).range_requests, RangeRequests::Pass);
     refuse_types("range_requests", &[json!("drop"), json!(true), json!(null)]);
     refuse_neighbour("range_requests");
+}
+
+#[test]
+fn how_grpc_calls_are_shown() {
+    for (word, shown) in [("whole", Grpc::Whole), ("messages", Grpc::Messages)] {
+        let profile = profile(&with("profiles[0].grpc", json!(word)));
+        assert_eq!(profile.grpc, shown);
+    }
+    assert_eq!(profile(&base()).grpc, Grpc::Whole);
+    refuse_types("grpc", &[json!("parts"), json!(true), json!(null)]);
+    refuse_neighbour("grpc");
+    for (name, value) in [
+        ("extract", json!(["data_url", "grpc_bytes"])),
+        ("trailers", json!("scan")),
+    ] {
+        let beside = with(&path(name), value);
+        let mut config = beside.clone();
+        config["profiles"][0]["grpc"] = json!("messages");
+        refuse_at(&config, &path("grpc"));
+        config["profiles"][0]["grpc"] = json!("whole");
+        let _ = profile(&config);
+    }
+    let mut config = with(&path("extract"), json!(["json_base64"]));
+    config["profiles"][0]["grpc"] = json!("messages");
+    let _ = profile(&config);
 }
 
 #[test]

@@ -1,0 +1,374 @@
+//! The messages of a gRPC call that are shown one by one: what has come of each, and what may go on.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use super::grpc_ends::Ends;
+use crate::config::Cause;
+use crate::grpc::{Broken, Framer, Piece, Prefix};
+use crate::host::Fields;
+use crate::report::Outcome;
+use crate::submission::{Budget, Held, OverBudget, Share, Window};
+
+/// What the queue itself takes of the budget for a message, in bytes.
+const OVERHEAD_BYTES: u64 = 128;
+
+/// How many ticks in a row find a client silent that says no more: what it had sent by the first has come by the second.
+const QUIET_TICKS: u8 = 2;
+
+/// The body of a call whose messages are shown one by one. The host's buffer holds nothing of it.
+///
+/// ```text
+///  bytes come ──▶ queue of messages ──all up to it have their verdicts──▶ ready ──put into the host's buffer──▶ gone on
+/// ```
+#[derive(Debug)]
+pub(super) struct GrpcMessages {
+    framer: Framer,
+    budget: Budget,
+    /// The fields of the HTTP message, which the host no longer gives once they have gone on.
+    pub(super) fields: Fields,
+    queue: VecDeque<Queued>,
+    /// How many messages have begun to come.
+    come: u64,
+    /// The index of the next submission.
+    next_index: u16,
+    /// How many bytes the queue holds.
+    held: u64,
+    /// What goes on next.
+    ready: Window,
+    pub(super) ends: Ends,
+    /// The first bytes that have gone on, until it is known that nobody keeps them.
+    pub(super) first: Option<Vec<u8>>,
+    /// Something has gone on.
+    begun: bool,
+    /// How many ticks have found the client silent.
+    quiet_ticks: u8,
+    /// What came behind the last message and is none.
+    unframed: Vec<u8>,
+    /// What becomes of what still comes.
+    rest: Rest,
+}
+
+/// What becomes of what still comes of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    Scanned,
+    /// It goes on as it is.
+    Free,
+    /// Nothing goes on any more.
+    Dropped,
+}
+
+/// A message of the call.
+#[derive(Debug)]
+struct Queued {
+    /// Its place in the call.
+    number: u64,
+    prefix: Prefix,
+    content: Rc<Window>,
+    /// All of it has come.
+    whole: bool,
+    stage: Stage,
+    _share: Share,
+}
+
+/// Where a message stands.
+///
+/// ```text
+///  Coming ─whole─▶ Shown ─verdict─▶ Decided
+///    └─longer than the buffer─▶ TooLong ─opens─▶ Passing
+/// ```
+#[derive(Debug)]
+enum Stage {
+    /// It has not been shown.
+    Coming,
+    /// It is longer than what may be held.
+    TooLong,
+    /// The submission of that index shows it.
+    Shown(u16),
+    /// It may go on, with another content where there is one.
+    Decided(Option<Held>),
+    /// What has come of it may go on. True: its prefix has gone.
+    Passing(bool),
+}
+
+/// Why bytes can't be taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotTaken {
+    Broken(Broken),
+    OverBudget,
+}
+
+impl From<OverBudget> for NotTaken {
+    fn from(_: OverBudget) -> Self {
+        Self::OverBudget
+    }
+}
+
+/// A message that is to be shown.
+#[derive(Debug)]
+pub(super) struct NextMessage {
+    /// Of its submission.
+    pub(super) index: u16,
+    pub(super) number: u64,
+    pub(super) content: Rc<Window>,
+}
+
+impl GrpcMessages {
+    /// A call of which nothing has come.
+    pub(super) fn new(budget: &Budget, fields: Fields) -> Self {
+        Self {
+            framer: Framer::default(),
+            budget: budget.clone(),
+            fields,
+            queue: VecDeque::new(),
+            come: 0,
+            next_index: 0,
+            held: 0,
+            ready: Window::new(budget),
+            ends: Ends::default(),
+            first: None,
+            begun: false,
+            quiet_ticks: 0,
+            unframed: Vec::new(),
+            rest: Rest::Scanned,
+        }
+    }
+
+    /// Takes in the next bytes of the body. `limit`: the longest message that is held.
+    pub(super) fn take_in(&mut self, bytes: Vec<u8>, limit: u64) -> Result<(), NotTaken> {
+        self.quiet_ticks = 0;
+        match self.rest {
+            Rest::Scanned => {}
+            Rest::Free => return Ok(self.ready.push(bytes)?),
+            Rest::Dropped => return Ok(()),
+        }
+        let mut rest = bytes.as_slice();
+        loop {
+            let unread = rest;
+            let piece = match self.framer.next(&mut rest) {
+                Ok(Some(piece)) => piece,
+                Ok(None) => return Ok(()),
+                Err(broken) => {
+                    self.unframed = unread.to_vec();
+                    return Err(NotTaken::Broken(broken));
+                }
+            };
+            match piece {
+                Piece::Begins(prefix) => self.begin(prefix, limit)?,
+                Piece::Content(content) => {
+                    if let Some(last) = self.queue.back() {
+                        last.content.push(content.to_vec())?;
+                        self.held = self.held.saturating_add(content.len() as u64);
+                    }
+                }
+                Piece::Ends => {
+                    if let Some(last) = self.queue.back_mut() {
+                        last.whole = true;
+                        if last.content.end() == 0 && matches!(last.stage, Stage::Coming) {
+                            // There is nothing to show.
+                            last.stage = Stage::Decided(None);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, prefix: Prefix, limit: u64) -> Result<(), OverBudget> {
+        let share = self.budget.share(OVERHEAD_BYTES)?;
+        self.queue.push_back(Queued {
+            number: self.come,
+            prefix,
+            content: Rc::new(Window::new(&self.budget)),
+            whole: false,
+            stage: match u64::from(prefix.length) > limit {
+                true => Stage::TooLong,
+                false => Stage::Coming,
+            },
+            _share: share,
+        });
+        self.come = self.come.saturating_add(1);
+        Ok(())
+    }
+
+    /// The body has ended.
+    pub(super) fn end(&self) -> Result<(), Broken> {
+        match self.rest {
+            Rest::Scanned => self.framer.end(),
+            Rest::Free | Rest::Dropped => Ok(()),
+        }
+    }
+
+    /// The number of the first message that is longer than what may be held, if nothing was said about it.
+    pub(super) fn too_long(&self) -> Option<u64> {
+        let too_long = |it: &&Queued| matches!(it.stage, Stage::TooLong);
+        self.queue.iter().find(too_long).map(|it| it.number)
+    }
+
+    /// Has a message go on as it comes.
+    pub(super) fn pass(&mut self, number: u64) {
+        if let Some(it) = self.queue.iter_mut().find(|it| it.number == number) {
+            it.stage = Stage::Passing(false);
+        }
+    }
+
+    /// The next message to show, where fewer than `parallel` are shown.
+    pub(super) fn next(&mut self, parallel: usize) -> Option<NextMessage> {
+        let shown = |it: &&Queued| matches!(it.stage, Stage::Shown(_));
+        if self.queue.iter().filter(shown).count() >= parallel {
+            return None;
+        }
+        let due = |it: &&mut Queued| it.whole && matches!(it.stage, Stage::Coming);
+        let it = self.queue.iter_mut().find(due)?;
+        let index = self.next_index;
+        self.next_index = index.wrapping_add(1);
+        it.stage = Stage::Shown(index);
+        Some(NextMessage {
+            index,
+            number: it.number,
+            content: Rc::clone(&it.content),
+        })
+    }
+
+    /// The number of the message that the submission of that index shows, and its prefix.
+    pub(super) fn shown(&self, index: u16) -> Option<(u64, Prefix)> {
+        let shown = |it: &&Queued| matches!(it.stage, Stage::Shown(of) if of == index);
+        let it = self.queue.iter().find(shown)?;
+        Some((it.number, it.prefix))
+    }
+
+    /// A message may go on, with another content where there is one.
+    pub(super) fn decide(&mut self, number: u64, change: Option<Held>) {
+        if let Some(it) = self.queue.iter_mut().find(|it| it.number == number) {
+            it.stage = Stage::Decided(change);
+        }
+    }
+
+    /// The call ends with a message: drops it and all behind it. What still comes is not taken in.
+    pub(super) fn end_before(&mut self, number: u64) {
+        self.queue.retain(|it| it.number < number);
+        let held = self.queue.iter().map(|it| it.content.len());
+        self.held = held.fold(0, u64::saturating_add);
+        self.rest = Rest::Dropped;
+    }
+
+    /// Moves what may go on to what goes on next.
+    pub(super) fn release(&mut self) -> Result<(), OverBudget> {
+        while let Some(first) = self.queue.front_mut() {
+            let before = first.content.len();
+            match &mut first.stage {
+                Stage::Decided(change) => {
+                    let change = change.take();
+                    let length = match &change {
+                        Some(held) => u32::try_from(held.len()).unwrap_or(u32::MAX),
+                        None => first.prefix.length,
+                    };
+                    let prefix = Prefix {
+                        length,
+                        ..first.prefix
+                    };
+                    self.ready.push(prefix.bytes())?;
+                    match change {
+                        None => first.content.give(u64::MAX, &self.ready),
+                        Some(mut held) => {
+                            for piece in held.take_out() {
+                                self.ready.push(piece)?;
+                            }
+                        }
+                    }
+                }
+                Stage::Passing(has_prefix) => {
+                    if !std::mem::replace(has_prefix, true) {
+                        self.ready.push(first.prefix.bytes())?;
+                    }
+                    first.content.give(u64::MAX, &self.ready);
+                }
+                Stage::Coming | Stage::TooLong | Stage::Shown(_) => return Ok(()),
+            }
+            self.held = self.held.saturating_sub(before);
+            if !first.whole {
+                return Ok(());
+            }
+            self.queue.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Has go on all that is here, and all that comes.
+    pub(super) fn let_all_go(&mut self) -> Result<(), OverBudget> {
+        for it in &mut self.queue {
+            if !matches!(it.stage, Stage::Passing(_)) {
+                it.stage = Stage::Passing(false);
+            }
+        }
+        self.release()?;
+        // At most the last one is left, whose rest is still to come.
+        self.queue.clear();
+        self.held = 0;
+        self.rest = Rest::Free;
+        self.ready.push(self.framer.begun_prefix())?;
+        self.ready.push(std::mem::take(&mut self.unframed))
+    }
+
+    /// How many bytes have come and can't go on yet.
+    pub(super) fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// Whether no message has come.
+    pub(super) fn is_empty(&self) -> bool {
+        self.come == 0
+    }
+
+    /// Whether all that has come may go on, or has.
+    pub(super) fn is_done(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Whether nothing goes on before more of the body comes, or at all.
+    pub(super) fn has_nothing_ready(&self) -> bool {
+        self.ready.is_empty()
+    }
+
+    /// Whether the rest of a message is awaited, or the first one.
+    pub(super) fn awaits_bytes(&self) -> bool {
+        let has_none = !self.begun && self.queue.is_empty() && self.ready.is_empty();
+        has_none || !self.framer.is_between()
+    }
+
+    /// Whether something has gone on.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// Whether the client says no more for now.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet_ticks >= QUIET_TICKS
+    }
+
+    /// Notes that a tick has found the client silent. Whether that is enough.
+    pub(super) fn note_quiet_tick(&mut self) -> bool {
+        self.quiet_ticks = self.quiet_ticks.saturating_add(1);
+        self.is_quiet()
+    }
+
+    /// Takes what goes on now.
+    pub(super) fn take(&mut self, most: u64) -> Vec<Vec<u8>> {
+        let taken = self.ready.take(most);
+        if !self.begun {
+            self.begun = true;
+            self.first = Some(taken.concat());
+        }
+        taken
+    }
+
+    /// How a message counts: its outcome, and of a failure that opened the cause.
+    pub(super) fn note(&mut self, outcome: Outcome, cause: Option<Cause>) {
+        self.ends.note(outcome, cause);
+    }
+}
+
+#[cfg(test)]
+#[path = "grpc_messages_tests.rs"]
+mod tests;
