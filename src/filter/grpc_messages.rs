@@ -326,6 +326,11 @@ impl GrpcMessages {
         self.queue.is_empty()
     }
 
+    /// How many bytes go on next.
+    pub(super) fn ready_bytes(&self) -> u64 {
+        self.ready.len()
+    }
+
     /// Whether nothing goes on before more of the body comes, or at all.
     pub(super) fn has_nothing_ready(&self) -> bool {
         self.ready.is_empty()

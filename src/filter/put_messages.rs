@@ -65,7 +65,11 @@ impl<H: Host> Worker<H> {
         if exchange.phase.is_over() {
             return false;
         }
-        let may_begin = call.has_begun() || exchange.is_decided() || call.is_quiet();
+        let may_begin = call.has_begun()
+            || exchange.is_decided()
+            || call.is_quiet()
+            // A larger call does not fit the host's buffer as a whole.
+            || call.ready_bytes() > exchange.limit();
         exchange.ends_early()
             || match exchange.body.at_end {
                 true => call.is_done(),

@@ -73,6 +73,10 @@ impl<H: Host> Worker<H> {
 
     fn perform(&mut self, exchange: &mut Exchange, effect: Effect) {
         match effect {
+            // Of a call there may be any number.
+            Effect::Record(record) if exchange.messages.is_some() => {
+                exchange.journal.push_while_room(*record);
+            }
             Effect::Record(record) => exchange.journal.push(*record),
             Effect::Retried => self.metrics.retried(&exchange.profile),
             Effect::Preempted => self.metrics.preempted(&exchange.profile),

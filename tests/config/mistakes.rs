@@ -310,6 +310,21 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
             ],
         ),
         (
+            "a retry policy beside calls message by message",
+            replaced(&[
+                ("large_upload_fail_action: fail_closed", "grpc: messages"),
+                (
+                    "route: {cluster: application, timeout: 0s}",
+                    "route: {cluster: application, retry_policy: {retry_on: 5xx}, timeout: 0s}",
+                ),
+            ]),
+            ERROR,
+            &[
+                "a copy of each request for a retry or a redirect, beside grpc: messages",
+                "per_request_buffer_limit_bytes: 0",
+            ],
+        ),
+        (
             "a stream without a gate",
             replaced(&[(
                 "large_upload_fail_action: fail_closed",

@@ -50,6 +50,7 @@ mod faults;
 mod form_clients;
 mod forms;
 mod gate;
+mod grpc_messages;
 mod late_bytes;
 mod log;
 mod metrics;
