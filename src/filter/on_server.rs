@@ -83,6 +83,7 @@ impl<H: Host> Worker<H> {
 
     /// Sends what had to wait.
     pub(super) fn catch_up(&mut self) {
+        self.end_calls();
         self.send_waiting_replies();
         self.connections.tell_untold(&self.host, self.now_ms);
         self.hand_out();

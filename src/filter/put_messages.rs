@@ -7,8 +7,9 @@
 //! ```
 //!
 //! A message is never let go by the result of its own callback once it was resumed from elsewhere: before Envoy 1.39.3 what that
-//! callback brings would be lost (Envoy's issue 46841). Envoy's router may keep a copy of what has gone on, in the same buffer, and a
-//! resume would deliver that again: so the buffer has to be empty before anything is put there.
+//! callback brings would be lost (Envoy's issue 46841). All filters of a chain share the buffer. Envoy's router may keep a copy of what
+//! has gone on there, which a resume would deliver again, and a filter before this one may hold there what was not scanned: so the buffer
+//! has to be empty before anything is put there.
 
 use super::bare_fields::LENGTH;
 use super::buffer::append;
@@ -123,21 +124,43 @@ impl<H: Host> Worker<H> {
         if exchange.phase.is_over() {
             return;
         }
-        if call.has_begun() {
-            if !is_empty(&self.host, id, exchange.direction) {
-                exchange.enforcement = Enforcement::Enforce;
-                return self.fail_closed(id, exchange, Cause::Internal, KEPT_BY_OTHERS);
+        if !is_empty(&self.host, id, exchange.direction) {
+            // What stands there would go on with the call, though it was not scanned. Where nothing has gone on, nobody behind this
+            // filter can have put it there: a filter before it holds it, and it is still to come.
+            if call.has_begun() || exchange.body.at_end {
+                // No message may be ended here: another one may still be edited in this callback.
+                self.calls_to_end.push_back(id);
             }
+            return;
+        }
+        if call.has_begun() {
             call.first = None;
         }
         if exchange.ends_early() {
-            return self.end_early(id, exchange);
-        }
-        if self.may_put(exchange) {
+            self.calls_to_end.push_back(id);
+        } else if self.may_put(exchange) {
             match exchange.body.at_end {
                 true => self.put_last_messages(id, exchange),
                 false => self.put_some_messages(id, exchange),
             }
+        }
+    }
+
+    /// Ends the calls that are to end before their last message. Behind all edits of a callback, for it may close connections.
+    pub(super) fn end_calls(&mut self) {
+        while let Some(id) = self.calls_to_end.pop_front() {
+            self.with_message(id, |worker, exchange| {
+                let Some(call) = &exchange.messages else {
+                    return;
+                };
+                let is_kept = call.has_begun() || exchange.body.at_end;
+                if is_kept && !is_empty(&worker.host, id, exchange.direction) {
+                    exchange.enforcement = Enforcement::Enforce;
+                    worker.fail_closed(id, exchange, Cause::Internal, KEPT_BY_OTHERS);
+                } else if exchange.ends_early() {
+                    worker.end_early(id, exchange);
+                }
+            });
         }
     }
 

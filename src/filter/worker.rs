@@ -62,6 +62,8 @@ pub(super) struct Worker<H> {
     pub(super) replies: VecDeque<(u32, LocalReply)>,
     /// Messages that stream and wait for a callback in which the rest of their body can be put in.
     pub(super) stream_ends: VecDeque<u32>,
+    /// gRPC calls that are to end before their last message.
+    pub(super) calls_to_end: VecDeque<u32>,
     /// The gates of this instance.
     pub(super) gates: Gates,
     /// Messages whose gates are to open.
@@ -96,6 +98,7 @@ impl<H: Host> Worker<H> {
             wake_ups: WakeUps::new(&host),
             replies: VecDeque::new(),
             stream_ends: VecDeque::new(),
+            calls_to_end: VecDeque::new(),
             gates,
             gates_to_open: VecDeque::new(),
             inbox,

@@ -419,3 +419,15 @@ async fn messages_of_responses_are_scanned_as_they_come() {
     assert_eq!(said["got"], json!([]), "{said}");
     assert_eq!(bench.icap_log(0).await["action"], "ICAP_FAILED");
 }
+
+/// Nothing slows a client down.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_far_ahead_of_the_scanner_is_refused() {
+    let bench = Bench::new(json!({"request_buffer_size_kb": 300})).await;
+    let said = bench.call("client_stream", &vec!["x*250000"; 100]);
+    assert_eq!(said["code"], "RESOURCE_EXHAUSTED", "{said}");
+    let log = bench.icap_log(0).await;
+    assert_eq!(log["action"], "ICAP_FAILED", "{log}");
+    assert!(log.to_string().contains("wait for their verdicts"), "{log}");
+    assert!(bench.received().len() < 100);
+}
