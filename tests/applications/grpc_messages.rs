@@ -431,3 +431,16 @@ async fn a_client_far_ahead_of_the_scanner_is_refused() {
     assert!(log.to_string().contains("wait for their verdicts"), "{log}");
     assert!(bench.received().len() < 100);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_calls_at_once_arrive_as_they_were() {
+    let bench = Bench::with(json!({}), |setup| setup.concurrency = 2).await;
+    let said = bench.call("mixed", &["400"]);
+    assert_eq!(said["wrong"], json!([]));
+    // Who has left has left nothing behind.
+    eventually("every connection to be given back", async || {
+        let active = "wasmcustom.icap_filter.connections_active";
+        (bench.envoy.stat(active).await == 0).then_some(())
+    })
+    .await;
+}

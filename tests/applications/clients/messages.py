@@ -7,11 +7,14 @@ client_stream  all messages, then the end
 server_stream  the messages come back one by one
 ping_pong      each message is sent once the one before has come back
 burst          all messages at once; the call is ended once all have come back
+mixed          many calls at once, of random messages; MESSAGE is how many, and some of them leave
 """
 
 import json
 import queue
+import random
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
@@ -38,6 +41,39 @@ def call(kind, method):
     return lambda given: multi(given, timeout=DEADLINE, compression=COMPRESSION)
 
 
+def mixed(seed):
+    """What is wrong with a call of random messages; None: nothing."""
+    dice = random.Random(seed)
+    sizes = [dice.choice([0, 1, 100, 5000, 16379, 16384, 70000, 300000]) for _ in range(dice.randrange(1, 12))]
+    sent = [dice.randbytes(size) for size in sizes]
+    kind = dice.choice(["unary", "client_stream", "ping_pong", "burst", "leave"])
+    try:
+        if kind == "unary":
+            return None if call("unary_unary", "Unary")(sent[0]) == sent[0] else "unary"
+        if kind == "client_stream":
+            return None if call("stream_unary", "ClientStream")(iter(sent)) == b"|".join(sent) else kind
+        to_send, back = queue.Queue(), []
+        answers = call("stream_stream", "BothStreams")(iter(to_send.get, None))
+        for n, content in enumerate(sent):
+            to_send.put(content)
+            if kind == "leave" and n == len(sent) // 2:
+                answers.cancel()
+                to_send.put(None)
+                return None
+            if kind == "ping_pong" or dice.random() < 0.2:
+                back.extend(next(answers) for _ in range(n + 1 - len(back)))
+        to_send.put(None)
+        back.extend(answers)
+        return None if back == sent else kind
+    except grpc.RpcError as error:
+        return f"{kind} {sizes}: {error.code()} {error.details()}"
+
+
+if KIND == "mixed":
+    with ThreadPoolExecutor(8) as threads:
+        wrong = [text for text in threads.map(mixed, range(int(sys.argv[3]))) if text]
+    print(json.dumps({"wrong": wrong}))
+    sys.exit()
 messages = [message(text) for text in sys.argv[3:]]
 got = []
 
