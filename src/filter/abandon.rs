@@ -63,8 +63,7 @@ impl<H: Host> Worker<H> {
             self.begin(Some(id));
             self.with_message(id, |worker, exchange| {
                 worker.end_by_envoy(id, exchange);
-                let is_taken_out = exchange.messages.is_some();
-                if exchange.body.available > 0 && !exchange.is_out_of_reach && !is_taken_out {
+                if exchange.body.available > 0 && !exchange.is_out_of_reach {
                     worker.hide_body(id);
                 }
             });

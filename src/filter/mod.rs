@@ -28,6 +28,7 @@ mod exchange;
 mod expose;
 mod fault;
 mod forward;
+mod grpc_call;
 mod grpc_ends;
 mod grpc_messages;
 mod icap_request;

@@ -159,6 +159,9 @@ impl<H: Host> Worker<H> {
                     worker.fail_closed(id, exchange, Cause::Internal, KEPT_BY_OTHERS);
                 } else if exchange.ends_early() {
                     worker.end_early(id, exchange);
+                } else if worker.may_put(exchange) {
+                    // The buffer could not be read before.
+                    worker.call_for_messages(id);
                 }
             });
         }
@@ -173,14 +176,19 @@ impl<H: Host> Worker<H> {
         if begins {
             // What goes on later may be longer or shorter.
             self.put_length(id, exchange, None);
-            self.log_unfinished(id, exchange);
+            // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
+            self.log_outcome(id, exchange, Significance::of_cause(Cause::Oversize));
         }
         let put = self.put_at_end(id, exchange.direction, &pieces);
         if self.inbox.has_ended(id) {
+            self.give_up_units(exchange);
             return self.refused_by_envoy(id, exchange);
         }
         if let Err(e) = put {
             return self.fail_to_replace(id, exchange, &e.to_string());
+        }
+        if begins {
+            self.log_unfinished(id, exchange);
         }
         self.resume_call(id, exchange);
         // At least to see whether somebody keeps a copy.
@@ -203,6 +211,7 @@ impl<H: Host> Worker<H> {
         }
         let put = self.put_at_end(id, exchange.direction, &pieces);
         if self.inbox.has_ended(id) {
+            self.give_up_units(exchange);
             return self.refused_by_envoy(id, exchange);
         }
         if let Err(e) = put {

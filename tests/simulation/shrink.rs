@@ -132,6 +132,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     add(&|it| it.profile.as_download = false);
     add(&|it| it.profile.streams = (it.profile.streams.0, false));
     add(&|it| it.profile.streams = (false, it.profile.streams.1));
+    add(&|it| it.profile.calls = false);
     add(&|it| it.profile.monitor = false);
     add(&|it| it.profile.parts = false);
     add(&|it| it.profile.parallel = 1);
@@ -153,8 +154,10 @@ fn smaller_forms(form: &Form) -> Vec<Option<Form>> {
                 it.parts.remove(n);
             });
         }
-        add(&|it| it.parts[n].size /= 2);
-        add(&|it| it.parts[n].size = it.parts[n].size.saturating_sub(1));
+        if !form.is_call {
+            add(&|it| it.parts[n].size /= 2);
+            add(&|it| it.parts[n].size = it.parts[n].size.saturating_sub(1));
+        }
         add(&|it| it.parts[n].label = Label::Clean);
         add(&|it| it.parts[n].is_file = true);
     }

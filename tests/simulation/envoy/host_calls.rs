@@ -153,6 +153,13 @@ impl Sim {
             let held_message = it.held_message(of);
             match held_message {
                 HeldMessage { chunk: Some(_), .. } if own => Reach::Chunk,
+                // What holds the body whenever it comes may put more into the buffer.
+                HeldMessage {
+                    resumed: true,
+                    buffering: true,
+                    done: false,
+                    ..
+                } if self.plan.is_call(&self.plan.messages[message], of) => Reach::Buffer,
                 HeldMessage { resumed: true, .. } => {
                     Reach::Undefined("a body is touched after its message was let go")
                 }
@@ -284,7 +291,11 @@ impl Sim {
                     && self.message(message, |it| {
                         let held_message = it.held_message(of);
                         held_message.headers_gone = true;
-                        std::mem::replace(&mut held_message.resumed, true)
+                        let was_resumed = std::mem::replace(&mut held_message.resumed, true);
+                        let goes_on_again = held_message.buffering
+                            && !held_message.done
+                            && self.plan.is_call(&self.plan.messages[message], of);
+                        was_resumed && !goes_on_again
                     });
                 if twice {
                     self.fail(format!("m{message} {of:?} is let go twice"));

@@ -1,6 +1,7 @@
 //! What must hold after a run: what clients and application got agrees with what the servers said, what the log says, and what
 //! was counted.
 
+mod calls;
 mod causes;
 mod counters;
 mod delivery;

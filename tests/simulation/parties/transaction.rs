@@ -98,6 +98,17 @@ impl Subject {
         }
         let message = plan.messages.iter().find(|message| message.id == id)?;
         let possible = plan.shown(message);
+        if let Some(form) = &message.request.form
+            && form.is_call
+            && !possible.contains(&Shown::Whole)
+        {
+            let length = number_after(head.shown(), b"content-length: ")?;
+            let n = form
+                .parts
+                .iter()
+                .position(|part| part.size as u64 == length)?;
+            return Some(Self::Scan(id, Direction::Request, Shown::File(n)));
+        }
         let shown = match number_after(head.shown(), b"name=\"p") {
             Some(n) => Shown::File(n as usize),
             None if possible.contains(&Shown::Whole) => Shown::Whole,

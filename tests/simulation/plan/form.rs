@@ -1,4 +1,4 @@
-//! Forms: which parts they have, and what is wrong with them.
+//! Forms, and gRPC calls: which parts they have, and what is wrong with them.
 
 use super::content::{Label, letters};
 use crate::random::Dice;
@@ -13,6 +13,8 @@ pub struct Form {
     pub parts: Vec<Part>,
     /// What is wrong with it.
     pub flaw: Option<Flaw>,
+    /// It is no form, but a gRPC call, whose messages are its parts.
+    pub is_call: bool,
 }
 
 /// A part of a form.
@@ -57,6 +59,9 @@ pub enum Shown {
 impl Form {
     /// What its `content-type` says.
     pub fn content_type(&self) -> String {
+        if self.is_call {
+            return "application/grpc".to_owned();
+        }
         let second = match self.flaw {
             Some(Flaw::SecondBoundary) => "; boundary=other",
             _ => "",
@@ -67,6 +72,15 @@ impl Form {
     /// Its bytes.
     pub fn bytes(&self, seed: u64, id: u64) -> Vec<u8> {
         let mut bytes = Vec::new();
+        if self.is_call {
+            for n in 0..self.parts.len() {
+                bytes.extend(self.message(n, &self.part_body(seed, id, n)));
+            }
+            if self.flaw == Some(Flaw::NoEnd) {
+                bytes.pop();
+            }
+            return bytes;
+        }
         for n in 0..self.parts.len() {
             bytes.extend(self.whole_part(seed, id, n));
         }
@@ -91,12 +105,12 @@ impl Form {
 
     /// What of it is to be shown to servers, where each file is.
     pub fn all_shown(&self) -> Vec<Shown> {
-        let files = (0..self.parts.len()).filter(|n| self.parts[*n].is_file);
+        let files = (0..self.parts.len()).filter(|n| self.is_call || self.parts[*n].is_file);
         let mut all: Vec<Shown> = files.map(Shown::File).collect();
         if all.is_empty() {
             return vec![Shown::Whole];
         }
-        if self.parts.iter().any(|part| !part.is_file) {
+        if !self.is_call && self.parts.iter().any(|part| !part.is_file) {
             all.push(Shown::Fields);
         }
         all
@@ -125,8 +139,22 @@ impl Form {
         Some(bytes)
     }
 
+    /// A message of a call with that content.
+    pub fn message(&self, n: usize, content: &[u8]) -> Vec<u8> {
+        let is_last = n + 1 == self.parts.len();
+        let flag = match self.flaw {
+            Some(flaw) if is_last && flaw != Flaw::NoEnd => 7,
+            _ => 0,
+        };
+        [&[flag][..], &(content.len() as u32).to_be_bytes(), content].concat()
+    }
+
     /// How long it is.
     pub fn size(&self) -> usize {
+        if self.is_call {
+            let all: usize = self.parts.iter().map(|part| 5 + part.size).sum();
+            return all - usize::from(self.flaw == Some(Flaw::NoEnd));
+        }
         let parts = self.parts.iter().enumerate();
         let parts = parts.map(|(n, part)| self.part_head(n).len() + part.size + 2);
         parts.sum::<usize>() + self.end().len()

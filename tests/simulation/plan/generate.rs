@@ -14,6 +14,7 @@ impl Plan {
     pub fn of(seed: u64) -> Self {
         let dice = Dice::new(seed, "plan", 0);
         let mut profile = profile(&Dice::new(seed, "profile", 0));
+        profile.calls = !profile.monitor && Dice::new(seed, "calls", 0).one_in(6);
         let envoy = EnvoyPlan {
             release: dice.pick(&[Release::V1_36, Release::V1_40, Release::V1_40]),
             workers: if dice.one_in(12) { 2 } else { 1 },
@@ -39,6 +40,12 @@ impl Plan {
         let at_once = dice.one_in(2);
         let messages = (0..count)
             .map(|id| message(seed, id, &profile, envoy.workers, at_once))
+            .map(
+                |it| match profile.calls && Dice::new(seed, "call", it.id).one_in(2) {
+                    true => as_call(seed, it),
+                    false => it,
+                },
+            )
             .collect();
         let mut plan = Self {
             seed,
@@ -168,6 +175,7 @@ fn profile(dice: &Dice) -> ProfilePlan {
         preempt_ms: dice.pick(&[0, 20, 50, 200]),
         quarantine: dice.one_in(4),
         drops_trailers: dice.one_in(4),
+        calls: false,
         streams: match dice.below(4) {
             0 => (true, true),
             1 => (true, false),
@@ -306,6 +314,29 @@ fn upload(seed: u64, dice: &Dice, id: u64, limit: usize) -> Body {
     body.fitted()
 }
 
+/// The same exchange with a gRPC call for its request. Its messages differ in their lengths, by which servers tell them apart.
+fn as_call(seed: u64, mut message: MessagePlan) -> MessagePlan {
+    let body = &mut message.request;
+    if body.framing == Framing::None {
+        body.framing = Framing::Chunked;
+    }
+    let dice = Dice::new(seed, "messages of a call", message.id);
+    let mut form = form(&dice);
+    form.is_call = true;
+    for (n, part) in form.parts.iter_mut().enumerate() {
+        part.size = 8 * (part.size + 1) + n;
+        part.label = match part.label {
+            Label::Infected(at) => Label::Infected(8 * at),
+            Label::Edited(at) => Label::Edited(8 * at),
+            Label::Clean => Label::Clean,
+        };
+    }
+    body.piece = body.piece.max(form.size() / 24 + 1);
+    body.form = Some(form);
+    *body = body.clone().fitted();
+    message
+}
+
 fn form(dice: &Dice) -> Form {
     let count = dice.pick(&[1, 1, 2, 2, 3, 4, 6]);
     let parts = (0..count).map(|_| part(dice)).collect();
@@ -319,7 +350,11 @@ fn form(dice: &Dice) -> Form {
             Flaw::SecondBoundary,
         ])
     });
-    Form { parts, flaw }
+    Form {
+        parts,
+        flaw,
+        is_call: false,
+    }
 }
 
 fn part(dice: &Dice) -> Part {

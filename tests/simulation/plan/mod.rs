@@ -139,7 +139,7 @@ impl Plan {
     /// What servers are to be shown of that request, if it has a body.
     pub fn shown(&self, message: &MessagePlan) -> Vec<Shown> {
         match &message.request.form {
-            Some(form) if self.profile.parts => form.all_shown(),
+            Some(form) if self.takes_apart(form) => form.all_shown(),
             _ => vec![Shown::Whole],
         }
     }
@@ -150,14 +150,34 @@ impl Plan {
             Direction::Request => (&message.request, self.profile.request_kb),
             Direction::Response => (&message.response, self.profile.response_kb),
         };
-        let is_apart = self.profile.parts && body.form.is_some();
-        self.profile.streams(of) && body.size > limit * 1024 && !is_apart
+        let is_apart = body
+            .form
+            .as_ref()
+            .is_some_and(|form| self.takes_apart(form));
+        self.is_call(message, of)
+            || self.profile.streams(of) && body.size > limit * 1024 && !is_apart
     }
 
     /// Whether that request can be read in two ways, and its parts are what is shown.
     pub fn is_ambiguous(&self, message: &MessagePlan) -> bool {
         let form = message.request.form.as_ref();
-        self.profile.parts && form.is_some_and(|form| form.flaw.is_some())
+        form.is_some_and(|form| self.takes_apart(form) && form.flaw.is_some())
+    }
+
+    fn takes_apart(&self, form: &Form) -> bool {
+        match form.is_call {
+            true => self.profile.calls,
+            false => self.profile.parts,
+        }
+    }
+
+    /// Whether that message is a gRPC call that is shown message by message.
+    pub fn is_call(&self, message: &MessagePlan, of: Direction) -> bool {
+        let form = message.request.form.as_ref();
+        of == Direction::Request
+            && self.profile.calls
+            && !self.profile.monitor
+            && form.is_some_and(|form| form.is_call)
     }
 }
 

@@ -68,6 +68,8 @@ pub struct ProfilePlan {
     pub streams: (bool, bool),
     /// `scan_requests_as: respmod`.
     pub as_download: bool,
+    /// `grpc: messages`.
+    pub calls: bool,
 }
 
 /// The causes that `fail_action_by_cause` knows.
@@ -156,6 +158,9 @@ impl ProfilePlan {
             None => write!(json, ",\"enable_preview\":false"),
         };
         written.unwrap();
+        if self.calls {
+            json.push_str(",\"grpc\":\"messages\"");
+        }
         if self.drops_trailers {
             json.push_str(",\"trailers\":\"drop\"");
         }

@@ -241,6 +241,7 @@ impl Sim {
         }
         let release = self.plan.envoy.release;
         let keeps_copy = self.plan.envoy.keeps_copy && of == Direction::Request;
+        let is_call = self.plan.is_call(&self.plan.messages[message], of);
         let stopped = self.message(message, |it| {
             if it.is_shut(of) || it.held_message(of).done {
                 return None;
@@ -248,6 +249,8 @@ impl Sim {
             let held_message = it.held_message(of);
             if held_message.buffering && !held_message.ended {
                 match release {
+                    // Its copy is put into the buffer below.
+                    Release::V1_40 if is_call => {}
                     Release::V1_36 => held_message.loses_next = true,
                     Release::V1_40 if keeps_copy => {
                         held_message.again = held_message.buffer.clone()
@@ -267,6 +270,15 @@ impl Sim {
             return;
         };
         self.forward(message, of);
+        if is_call {
+            // The router's copy stands in the buffer from now on, in sight of the filter.
+            self.message(message, |it| {
+                let held_message = it.held_message(of);
+                if held_message.buffering {
+                    held_message.buffer = std::mem::take(&mut held_message.kept);
+                }
+            });
+        }
         for (bytes, end) in stopped {
             if of == Direction::Request {
                 // They are counted again.
