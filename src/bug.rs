@@ -122,11 +122,19 @@ pub enum Bug {
     HeldTakenTwice,
     /// The end of a stream goes on though somebody keeps a copy of its beginning.
     CopyOverlooked,
+    /// A message of a gRPC call goes on beside a copy of those before it.
+    CallCopyOverlooked,
+    /// A message of a gRPC call goes on though one before it waits for its verdict.
+    MessagesOutOfOrder,
+    /// What follows a blocked message of a gRPC call goes on.
+    BehindBlockGoesOn,
+    /// A message of a gRPC call is not shown.
+    MessageUnshown,
 }
 
 impl Bug {
     /// All mistakes.
-    pub const ALL: [Self; 57] = [
+    pub const ALL: [Self; 61] = [
         Self::EmptyBodyIsNone,
         Self::UndefinedStatusPasses,
         Self::CutOffPageOpens,
@@ -184,6 +192,10 @@ impl Bug {
         Self::SentFromGate,
         Self::HeldTakenTwice,
         Self::CopyOverlooked,
+        Self::CallCopyOverlooked,
+        Self::MessagesOutOfOrder,
+        Self::BehindBlockGoesOn,
+        Self::MessageUnshown,
     ];
 }
 

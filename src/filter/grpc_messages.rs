@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::grpc_ends::Ends;
+use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::grpc::{Broken, Framer, Piece, Prefix};
 use crate::host::Fields;
@@ -165,7 +166,9 @@ impl GrpcMessages {
                 Piece::Ends => {
                     if let Some(last) = self.queue.back_mut() {
                         last.whole = true;
-                        if last.content.end() == 0 && matches!(last.stage, Stage::Coming) {
+                        let is_unshown = last.content.end() == 0
+                            || (last.number == 1 && bug(Bug::MessageUnshown));
+                        if is_unshown && matches!(last.stage, Stage::Coming) {
                             // There is nothing to show.
                             last.stage = Stage::Decided(None);
                         }
@@ -247,6 +250,9 @@ impl GrpcMessages {
 
     /// The call ends with a message: drops it and all behind it. What still comes is not taken in.
     pub(super) fn end_before(&mut self, number: u64) {
+        if bug(Bug::BehindBlockGoesOn) {
+            return self.decide(number, None);
+        }
         self.queue.retain(|it| it.number < number);
         let held = self.queue.iter().map(|it| it.content.len());
         self.held = held.fold(0, u64::saturating_add);
@@ -255,6 +261,10 @@ impl GrpcMessages {
 
     /// Moves what may go on to what goes on next.
     pub(super) fn release(&mut self) -> Result<(), OverBudget> {
+        if bug(Bug::MessagesOutOfOrder) {
+            let decided = |it: &Queued| matches!(it.stage, Stage::Decided(_));
+            self.queue.make_contiguous().sort_by_key(|it| !decided(it));
+        }
         while let Some(first) = self.queue.front_mut() {
             let before = first.content.len();
             match &mut first.stage {

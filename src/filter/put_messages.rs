@@ -17,6 +17,7 @@ use super::exchange::{Exchange, Phase};
 use super::grpc_messages::GrpcMessages;
 use super::stream_end::{HELD_BEHIND, KEPT_BY_OTHERS};
 use super::worker::Worker;
+use crate::bug::{Bug, bug};
 use crate::config::{Cause, Enforcement, Grpc};
 use crate::host::{Host, HostResult};
 use crate::icap::Direction;
@@ -285,6 +286,9 @@ impl<H: Host> Worker<H> {
 
 /// Whether the host holds nothing of a body.
 fn is_empty<H: Host>(host: &H, id: u32, of: Direction) -> bool {
+    if bug(Bug::CallCopyOverlooked) {
+        return true;
+    }
     let mut found = Vec::new();
     let read = host
         .enter(id)
