@@ -350,7 +350,7 @@ fn change(
     let extra = if repairs { repaired } else { extra };
     let mut answer = changed(of, it.head.shown(), &changed_to, had_body, extra);
     answer.alarms = repairs;
-    answer.differs = match marked {
+    answer.differs = match marked && it.is_taken_with_head() {
         true => Some(answer.head_len + it.head.shown().len() + 50),
         false => differs_at(&answer, &changed_to.body, &it.body),
     };

@@ -189,6 +189,16 @@ impl Transaction {
         self.differs.is_some_and(|at| self.heard() >= at)
     }
 
+    /// Whether the head counts that its server gives it: that of a part, and of an upload that is shown as a download, is its own.
+    pub fn is_taken_with_head(&self) -> bool {
+        match self.subject {
+            Subject::Scan(_, Direction::Request, shown) => {
+                shown == Shown::Whole && self.head.shown_as() == Direction::Request
+            }
+            _ => true,
+        }
+    }
+
     /// Whether it says that what it was shown may go on as it is. Of a part, and of an upload that is shown as a download, a head
     /// that was changed is not taken.
     pub fn clears(&self, takes_heads: bool) -> bool {
