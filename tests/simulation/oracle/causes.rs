@@ -102,6 +102,7 @@ impl Exchange<'_> {
             "protocol" => faults.garbage > 0 || faults.status > 0 || faults.leftover > 0,
             "server_error" => faults.status > 0 || faults.busy > 0 || sleeps,
             "bad_request" => plan.is_ambiguous(self.it),
+            "unscannable" => told(Said::Unscannable),
             "overload" => !plan.is_swift() && !plan.makes_room(),
             "internal" => {
                 [Direction::Request, Direction::Response]

@@ -27,6 +27,8 @@ pub enum Said {
     TooLong,
     /// There is no verdict.
     Trouble,
+    /// It can't look into what it was shown.
+    Unscannable,
     /// It has too much to do.
     Busy,
     /// It can't be read.
