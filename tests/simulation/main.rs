@@ -41,7 +41,7 @@ use run::run;
 /// How many seeds are run where nothing else is said.
 const SEEDS: u64 = 100_000;
 /// Seeds that failed once, a few of each kind. They run first.
-const FOUND: [u64; 7] = [
+const FOUND: [u64; 8] = [
     // A page that begins as a body which streams was read where the host must not be asked.
     100_062_601,
     108_351_192,
@@ -54,6 +54,8 @@ const FOUND: [u64; 7] = [
     108_412_292,
     // An answer that is given back while the body comes fills Envoy's buffer.
     107_401_984,
+    // Content that can't be looked into, after another answer had begun to replace the message.
+    26_251,
 ];
 /// How many failures are told.
 const MOST_TOLD: usize = 20;
