@@ -109,7 +109,7 @@ impl<H: Host> Worker<H> {
     ) {
         let Failure { cause, may_open } = failure;
         if cause == Cause::Unscannable {
-            return self.conclude_unscannable(id, exchange, record);
+            return self.conclude_unscannable(id, exchange, record, may_open);
         }
         exchange.journal.push(record);
         let fail_action = match may_open && exchange.layout.is_none() {
@@ -120,16 +120,18 @@ impl<H: Host> Worker<H> {
         self.conclude_failure(id, exchange, cause, fail_action, status);
     }
 
-    /// The server can't look into the content: blocks with the profile's page, unless the profile opens this cause.
+    /// The server can't look into the content: blocks with the profile's page, unless the profile opens this cause. What another ICAP
+    /// response has begun to replace stays closed.
     fn conclude_unscannable(
         &mut self,
         id: u32,
         exchange: &mut Exchange,
         record: ScanRecord<'static>,
+        may_open: bool,
     ) {
         let cause = Cause::Unscannable;
         let fail_action = exchange.fail_action(cause);
-        if fail_action == FailAction::Open && exchange.layout.is_none() {
+        if may_open && fail_action == FailAction::Open && exchange.layout.is_none() {
             exchange.journal.push(record);
             return self.conclude_failure(id, exchange, cause, fail_action, None);
         }

@@ -27,6 +27,7 @@ pub(super) fn server_page<H: Host>(
         IcapResponseBody::Own(own)
             if own.len() <= PAGE_BYTES
                 && own.from.is_none()
+                && (exchange.stream.is_none() || in_front(&own) == 0)
                 && exchange.layout.as_ref().is_none_or(Layout::is_tidy) =>
         {
             whole_page(host, id, exchange.direction, &own)?
@@ -57,7 +58,7 @@ pub(super) fn server_page<H: Host>(
 /// be read.
 fn whole_page<H: Host>(host: &H, id: u32, direction: Direction, own: &OwnBody) -> Option<Vec<u8>> {
     let mut page = Vec::new();
-    let in_front = own.same.saturating_add(own.held.placed());
+    let in_front = in_front(own);
     if in_front > 0 {
         let len = usize::try_from(in_front).ok()?;
         let read = host
@@ -67,4 +68,9 @@ fn whole_page<H: Host>(host: &H, id: u32, direction: Direction, own: &OwnBody) -
     }
     page.extend(own.held.pieces().flatten());
     Some(page)
+}
+
+/// How many bytes of a page are in the host's buffer. That has nothing of a body that streams.
+fn in_front(own: &OwnBody) -> u64 {
+    own.same.saturating_add(own.held.placed())
 }

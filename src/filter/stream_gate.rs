@@ -97,7 +97,11 @@ impl<H: Host> Worker<H> {
         if exchange.is_refused() {
             return;
         }
-        exchange.body.end_is_ahead |= arrival.at_end;
+        if arrival.at_end {
+            exchange.body.end_is_ahead = true;
+            // From here on the server is waited for as for any whole body.
+            exchange.clock.restart(self.now_ms);
+        }
         self.step(id, exchange);
         let is_cleared = matches!(exchange.phase, Phase::Cleared);
         if arrival.at_end && exchange.is_held() && !is_cleared && !self.may_hold_end(id, exchange) {

@@ -145,3 +145,59 @@ impl StringMatcher {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(of: &str) -> Vec<String> {
+        vec![of.to_owned()]
+    }
+
+    fn regex(pattern: &str) -> StringTest {
+        StringTest::Regex(vec![StringMatcher::compile_regex(pattern, false).unwrap()])
+    }
+
+    /// A matcher of each kind for one text.
+    fn kinds(of: &str) -> [StringTest; 5] {
+        [
+            StringTest::Exact(texts(of)),
+            StringTest::Prefix(texts(of)),
+            StringTest::Suffix(texts(of)),
+            StringTest::Contains(texts(of)),
+            regex(of),
+        ]
+    }
+
+    #[test]
+    fn matchers_are_equal_that_test_the_same() {
+        for (n, a) in kinds("a").iter().enumerate() {
+            for (m, other) in kinds("a").iter().enumerate() {
+                assert_eq!(a == other, n == m, "{a:?} {other:?}");
+            }
+            assert!(kinds("b").iter().all(|b| a != b), "{a:?}");
+            let plain = StringMatcher::new(kinds("a")[n].clone(), false, false);
+            for (ignore_case, invert) in [(true, false), (false, true)] {
+                let other = StringMatcher::new(kinds("a")[n].clone(), ignore_case, invert);
+                assert_ne!(plain, other);
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_found_where_the_kind_says() {
+        let found = |text: &str| {
+            kinds("Ab").map(|kind| StringMatcher::new(kind, false, false).matches(text.as_bytes()))
+        };
+        assert_eq!(found("Ab"), [true; 5]);
+        assert_eq!(found("Abc"), [false, true, false, true, false]);
+        assert_eq!(found("cAb"), [false, false, true, true, false]);
+        assert_eq!(found("cAbc"), [false, false, false, true, false]);
+        assert_eq!(found("ab"), [false; 5]);
+        let folded = |text: &str| {
+            kinds("Ab").map(|kind| StringMatcher::new(kind, true, false).matches(text.as_bytes()))
+        };
+        assert_eq!(folded("aBc")[..4], [false, true, false, true]);
+        assert_eq!(folded("a")[..4], [false; 4]);
+    }
+}

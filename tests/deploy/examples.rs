@@ -178,6 +178,27 @@ fn a_fast_upload_past_the_buffer_goes_on_where_the_example_fails_open() {
     }
 }
 
+/// The two filters of one virtual machine scan as one does alone.
+#[test]
+fn the_example_with_a_gate_scans() {
+    let scene = Scene::start_with("envoy/gate.yaml", application(), |config| {
+        yaml::mappings_mut(config, &mut |fields| {
+            if let Some(limit) = fields.get_mut("response_timeout_ms") {
+                *limit = 3000.into();
+            }
+        });
+    });
+    let size = 2 << 20;
+    let clean = post(scene.envoy.listener, "/upload", &vec![b'x'; size]);
+    assert_eq!(clean.status, 200);
+    assert_eq!(clean.body, size.to_string().as_bytes());
+    assert_eq!(post(scene.envoy.listener, "/upload", BAD).status, 403);
+    // This server gives nothing back before it has the whole.
+    let large = post(scene.envoy.listener, "/upload", &vec![b'x'; 16 << 20]);
+    assert_eq!(large.status, 413);
+    assert_eq!(post(scene.envoy.listener, "/upload", b"after").status, 200);
+}
+
 /// What runs is checked as what is written is: Envoy's own dump of it.
 #[test]
 fn check_config_reads_the_dump_of_a_running_envoy() {

@@ -11,11 +11,11 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::support::client::{
     Body, Feed, HttpResponse, Pending, VERSIONS, Version, empty, fed, post, request, sized,
 };
-use crate::support::eventually;
 use crate::support::icap_answers::{CONTINUE, NO_CONTENT, chunked};
 use crate::support::icap_server::{Behaviour, Connection, IcapServer};
 use crate::support::payload::{MIB, assert_same_bytes, pattern};
 use crate::support::scene::{PREVIEW, Scene};
+use crate::support::{envoy, eventually, within};
 
 /// The request buffer, in bytes.
 pub(crate) const BUFFER: usize = 256 * 1024;
@@ -515,7 +515,11 @@ async fn a_download_that_is_blocked_late_breaks_off() {
             connection.chunk(&mut request).await;
         }
         connection.send("0\r\nX-Virus-ID: late\r\n\r\n").await;
-        pending.error().await;
+        // Envoy 1.36 resets an HTTP/2 stream with NO_ERROR, which h2 takes for an end.
+        if let Ok(response) = within("the end of the download", pending.outcome()).await {
+            assert!(version == Version::Http2 && envoy::version() < vec![1, 37]);
+            assert!(response.body.len() <= FIRST + PIECE);
+        }
         let log = scene.icap_log(n).await;
         assert_eq!(log["action"], "ICAP_BLOCKED", "{version:?} {log}");
         let streamed = record(&log)["streamed_bytes"].as_u64().unwrap();

@@ -37,10 +37,26 @@ use std::time::Instant;
 
 use plan::Plan;
 use run::run;
-use search::failures;
 
 /// How many seeds are run where nothing else is said.
 const SEEDS: u64 = 100_000;
+/// Seeds that failed once, a few of each kind. They run first.
+const FOUND: [u64; 8] = [
+    // A page that begins as a body which streams was read where the host must not be asked.
+    100_062_601,
+    108_351_192,
+    // The last part came to the gate just before the time of the server was over.
+    100_503_216,
+    109_934_507,
+    // Another local reply took the place of one that was still under scan.
+    107_048_507,
+    // A changed head that is not taken, and a body that broke off.
+    108_412_292,
+    // An answer that is given back while the body comes fills Envoy's buffer.
+    107_401_984,
+    // Content that can't be looked into, after another answer had begun to replace the message.
+    26_251,
+];
 /// How many failures are told.
 const MOST_TOLD: usize = 20;
 /// How many lines of a trace are printed where nobody asked for all.
@@ -94,7 +110,9 @@ fn replay(seed: u64) -> ExitCode {
 /// Runs seeds on all cores; tells of those that fail, and of the first all there is.
 fn search(seeds: Range<u64>) -> ExitCode {
     let started = Instant::now();
-    let failures = failures(seeds.clone(), MOST_TOLD, None);
+    let again = |seed: u64| Some((seed, run(&Plan::of(seed), false).failure?));
+    let mut failures: Vec<_> = FOUND.into_iter().filter_map(again).collect();
+    failures.extend(search::failures(seeds.clone(), MOST_TOLD, None));
     let seconds = started.elapsed().as_secs_f64();
     let count = seeds.end - seeds.start;
     let Some((seed, failure)) = failures.first() else {

@@ -61,7 +61,10 @@ impl Sim {
         });
         if passes_filter {
             // As a response does: a filter may hold it.
-            self.message(message, |it| it.local_body = Some(reply.body.clone()));
+            self.message(message, |it| {
+                it.local_body = Some(reply.body.clone());
+                it.passed_reply = Some(reply.body.clone());
+            });
             self.headers_come(message, Direction::Response, fields, ended);
             self.check_hidden(message);
             if !ended {

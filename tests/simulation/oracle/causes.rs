@@ -19,6 +19,8 @@ impl Plan {
                 server.work_us <= 10_000
                     && server.latency_us <= 1_000
                     && server.connect_us <= 3_000
+                    // What is given back byte by byte takes its time.
+                    && (server.split == 0 || !server.echoes)
                     && server.outage_ms.is_none()
                     && server
                         .max_connections
@@ -100,6 +102,7 @@ impl Exchange<'_> {
             "protocol" => faults.garbage > 0 || faults.status > 0 || faults.leftover > 0,
             "server_error" => faults.status > 0 || faults.busy > 0 || sleeps,
             "bad_request" => plan.is_ambiguous(self.it),
+            "unscannable" => told(Said::Unscannable),
             "overload" => !plan.is_swift() && !plan.makes_room(),
             "internal" => {
                 [Direction::Request, Direction::Response]
@@ -167,7 +170,11 @@ impl Exchange<'_> {
             _ => false,
         };
         room < profile.request_kb.max(profile.response_kb) * 1024
-            && self.scanner.transactions.iter().any(|it| changes(&it.said))
+            && self
+                .scanner
+                .transactions
+                .iter()
+                .any(|it| changes(&it.said) || it.given.len() + largest > room)
     }
 
     /// A server has put a body where there was none.

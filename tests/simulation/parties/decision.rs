@@ -183,10 +183,10 @@ fn fault(plan: &Plan, dice: &Dice) -> Option<Said> {
 fn in_trouble(said: Said, dice: &Dice) -> (Said, IcapResponse) {
     let answer = match said {
         Said::Busy => bare(503, Extra::default()),
-        Said::Trouble => bare(
-            dice.pick(&[500, 404, 400, 203, 202, 302, 405, 502, 501]),
-            Extra::default(),
-        ),
+        Said::Trouble => match dice.pick(&[500, 404, 400, 203, 202, 302, 405, 502, 501]) {
+            501 => return (Said::Unscannable, unscannable()),
+            status => bare(status, Extra::default()),
+        },
         _ => {
             let bytes: &[u8] = dice.pick(&[
                 b"garbage\r\n\r\n".as_slice(),
@@ -203,6 +203,20 @@ fn in_trouble(said: Said, dice: &Dice) -> (Said, IcapResponse) {
         }
     };
     (said, answer)
+}
+
+/// It has found something that it can't open.
+fn unscannable() -> IcapResponse {
+    let fields = "X-Error-Code: password_protected\r\n";
+    let mut answer = bare(
+        500,
+        Extra {
+            fields,
+            ..Extra::default()
+        },
+    );
+    answer.alarms = true;
+    answer
 }
 
 fn verdict(
@@ -350,7 +364,7 @@ fn change(
     let extra = if repairs { repaired } else { extra };
     let mut answer = changed(of, it.head.shown(), &changed_to, had_body, extra);
     answer.alarms = repairs;
-    answer.differs = match marked {
+    answer.differs = match marked && it.is_taken_with_head() {
         true => Some(answer.head_len + it.head.shown().len() + 50),
         false => differs_at(&answer, &changed_to.body, &it.body),
     };

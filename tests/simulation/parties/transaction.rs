@@ -27,6 +27,8 @@ pub enum Said {
     TooLong,
     /// There is no verdict.
     Trouble,
+    /// It can't look into what it was shown.
+    Unscannable,
     /// It has too much to do.
     Busy,
     /// It can't be read.
@@ -198,6 +200,16 @@ impl Transaction {
     /// Whether it had been seen to be no echo.
     pub fn was_seen_to_differ(&self) -> bool {
         self.differs.is_some_and(|at| self.heard() >= at)
+    }
+
+    /// Whether the head counts that its server gives it: that of a part, and of an upload that is shown as a download, is its own.
+    pub fn is_taken_with_head(&self) -> bool {
+        match self.subject {
+            Subject::Scan(_, Direction::Request, shown) => {
+                shown == Shown::Whole && self.head.shown_as() == Direction::Request
+            }
+            _ => true,
+        }
     }
 
     /// Whether it says that what it was shown may go on as it is. Of a part, and of an upload that is shown as a download, a head

@@ -28,6 +28,8 @@ pub struct Message {
     pub replied: bool,
     /// With that body, which passes the filter as a response does.
     pub local_body: Option<Vec<u8>>,
+    /// The last body that passed the filter so, though something else may have answered the client since.
+    pub passed_reply: Option<Vec<u8>>,
     pub client: Received,
     pub application: Received,
     /// What the access log has got.
@@ -134,6 +136,7 @@ impl Message {
             stage: Stage::ToCome,
             replied: false,
             local_body: None,
+            passed_reply: None,
             client: Received::default(),
             application: Received::default(),
             logged: None,

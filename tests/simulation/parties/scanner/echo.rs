@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use icap_filter::icap::Direction;
-
 use super::super::decision::Stage;
 use super::super::icap_request::find;
 use super::super::icap_response::begun_echo;
@@ -127,10 +125,7 @@ impl Sim {
                 it.begins = Some(begins);
                 it.has_message = true;
                 it.head_len = find(&bytes, b"\r\n\r\n").unwrap() as u64 + 4;
-                let is_upload = matches!(it.subject, Subject::Scan(_, Direction::Request, _))
-                    && it.head.shown_as() == Direction::Response;
-                // Of an upload that is shown as a download the head is its own.
-                if manner.marks && !is_upload {
+                if manner.marks && it.is_taken_with_head() {
                     it.differs = Some(bytes.len() as u64);
                 }
             }

@@ -196,7 +196,7 @@ impl Sim {
             return self.fail(format!("a server is shown m{id}, which there is not"));
         };
         let index = self.plan.messages.iter().position(|plan| plan.id == id);
-        let local = index.and_then(|index| self.message(index, |it| it.local_body.clone()));
+        let local = index.and_then(|index| self.message(index, |it| it.passed_reply.clone()));
         let original = match (of, local) {
             (Direction::Request, _) => match &plan.request.form {
                 Some(form) => form.shown(self.plan.seed, plan.request.id, shown),
