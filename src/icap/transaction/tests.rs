@@ -158,6 +158,19 @@ fn the_rest_waits_for_100_and_follows_as_it_comes() {
 }
 
 #[test]
+fn what_went_out_of_a_body_is_needed_no_more() {
+    let mut t = transaction(Some(4));
+    assert_eq!(t.sent(), 0);
+    sent(&mut t, some(5));
+    assert_eq!(t.sent(), 4);
+    assert_eq!(response(&mut t, CONTINUE), Ok(false));
+    sent(&mut t, some(7));
+    assert_eq!(t.sent(), 7);
+    sent(&mut t, whole(10));
+    assert_eq!(t.sent(), u64::MAX);
+}
+
+#[test]
 fn an_end_that_comes_alone_is_one_last_chunk() {
     let mut t = transaction(None);
     sent(&mut t, some(10));
