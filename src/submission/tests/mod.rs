@@ -6,6 +6,7 @@ mod queries;
 mod retries;
 mod shown;
 mod slow_bodies;
+mod streamed;
 
 use std::borrow::Cow;
 use std::rc::Rc;
