@@ -46,7 +46,7 @@ def ratios(rows):
     ours = by_peer.get("scanning")
     for peer in ("squid", "spike", "envoy", "raw", "scanning forms as whole"):
         theirs = by_peer.get(peer)
-        if not ours or not theirs:
+        if not ours or not theirs or not is_sound(theirs):
             continue
         parts = [
             f"{FIGURES[figure][0]} {ours[figure]['median'] / theirs[figure]['median']:.2f}"
@@ -63,9 +63,17 @@ def ratios(rows):
 
 
 def quotient(by_peer, one, other, figure):
-    """The median of a figure of one peer over that of another, where both have it."""
+    """The median of a figure of one peer over that of another, where both have it and did what they were to do."""
+    if not all(is_sound(by_peer.get(peer, {})) for peer in (one, other)):
+        return None
     medians = [by_peer.get(peer, {}).get(figure, {}).get("median") for peer in (one, other)]
     return medians[0] / medians[1] if all(medians) else None
+
+
+def is_sound(row):
+    """Whether next to no request ended in an error: a peer that closes connections is measured opening them."""
+    found = {figure: row.get(figure, {}).get("median", 0) for figure in ("errors", "requests_per_second")}
+    return found["errors"] <= found["requests_per_second"] / 100
 
 
 def added_latency(by_peer):

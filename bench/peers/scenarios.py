@@ -30,8 +30,8 @@ class Scenario:
 
     @property
     def is_large(self):
-        """The application has to read the body: it would answer while the client still sends."""
-        return self.body_bytes >= MB
+        """The application has to read the body: it would answer while the client still sends, and Squid then close the connection."""
+        return self.body_bytes >= 100 * KB
 
     @property
     def name(self):
