@@ -13,6 +13,8 @@ fn streaming(request: Request) -> Scene {
     let window = Rc::new(Window::new(&scene.budget));
     window.push(BODY[..8].to_vec()).unwrap();
     scene.submission.stream(window);
+    // The host has nothing of it.
+    scene.host.body.borrow_mut().clear();
     scene.start();
     scene
 }
