@@ -43,7 +43,13 @@ impl<H: Host> Worker<H> {
             return;
         };
         call.end_before(number);
-        call.ends.early = Some(end);
+        match (&call.ends.early, end) {
+            // What is blocked stays blocked, though the call ends before it.
+            (Some(EarlyEnd::Blocked(..)), EarlyEnd::Failed(record, _)) => {
+                exchange.journal.push_while_room(*record);
+            }
+            (_, end) => call.ends.early = Some(end),
+        }
         let is_at_once = !call.has_begun() || exchange.body.at_end;
         let call = exchange.messages.as_ref();
         let is_behind = |unit: &UnitId| call.is_some_and(|it| it.shown(unit.index).is_none());

@@ -368,9 +368,9 @@ impl GrpcMessages {
         self.ready.push(std::mem::take(&mut self.unframed))
     }
 
-    /// How many bytes have come and not gone on.
+    /// How many bytes have come and can't go on yet.
     pub(super) fn held(&self) -> u64 {
-        self.held.saturating_add(self.ready_bytes())
+        self.held
     }
 
     /// Whether no message has come.

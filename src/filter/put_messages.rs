@@ -168,14 +168,11 @@ impl<H: Host> Worker<H> {
     }
 
     fn put_some_messages(&mut self, id: u32, exchange: &mut Exchange) {
-        let limit = exchange.limit();
         let Some(call) = &mut exchange.messages else {
             return;
         };
         let begins = !call.has_begun();
-        // What is more than a buffer can't wait.
-        let surplus = call.ready_bytes().saturating_sub(limit).min(limit);
-        let pieces = call.take(surplus.max(AT_ONCE_BYTES));
+        let pieces = call.take(AT_ONCE_BYTES);
         if begins {
             // What goes on later may be longer or shorter.
             self.put_length(id, exchange, None);

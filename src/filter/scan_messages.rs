@@ -165,7 +165,7 @@ impl<H: Host> Worker<H> {
         }
         let held = call.held();
         if !exchange.is_decided() && held > limit.saturating_mul(2) {
-            let reason = format!("{held} bytes of messages have come and can't go on yet");
+            let reason = format!("{held} bytes of messages wait for their verdicts");
             return self.fail_closed(id, exchange, Cause::Oversize, &reason);
         }
         if self.may_put(exchange) {
