@@ -207,7 +207,10 @@ object! {
         /// before it, in a transaction of its own. Messages go on in order, also while the client waits for the answer to one
         /// before it sends the next; each of them may be as large as the buffer. A blocked message ends the call: the application
         /// gets neither that message nor what follows. `fail_open` lets a message go on whose scan failed. A body that ends within
-        /// a message is a `bad_request`. Not beside `extract: [grpc_bytes]` and `trailers: scan`. Before Envoy's copies of a
+        /// a message is a `bad_request`. An empty message is shown only where it is the first. Each message has the whole of
+        /// `response_timeout_ms`, once it is shown. Up to 10,000 messages of a call may wait for their verdicts; with more it is
+        /// `oversize`. A request that is not POST, or has a `content-encoding` other than `identity` or a comma in its
+        /// `content-type`, is shown as a whole. Not beside `extract: [grpc_bytes]` and `trailers: scan`. Before Envoy's copies of a
         /// request for a retry or a redirect it needs `per_request_buffer_limit_bytes: 0` on the route. See
         /// [applications](applications.md#each-message-on-its-own).
         pub grpc: Grpc = choice::<Grpc>().or_text("whole");

@@ -124,6 +124,11 @@ impl<H: Host> Worker<H> {
     }
 
     fn end_by_envoy(&mut self, id: u32, exchange: &mut Exchange) {
+        if self.conclude_early(id, exchange) {
+            self.give_up_units(exchange);
+            exchange.phase = Phase::Replied;
+            return;
+        }
         let details = response_details(&self.host);
         let awaited = exchange.awaited();
         let (cause, reason) = if details == TOO_LARGE {
@@ -155,6 +160,9 @@ impl<H: Host> Worker<H> {
 
     /// Envoy is about to write the access log of a message that is still held: no verdict will come.
     pub(super) fn log_abandoned(&mut self, id: u32, exchange: &mut Exchange) {
+        if self.conclude_early(id, exchange) {
+            return;
+        }
         let details = response_details(&self.host);
         if details == RESPONSE_TOO_LARGE {
             return self.end_by_envoy(id, exchange);

@@ -43,7 +43,13 @@ impl<H: Host> Worker<H> {
             return;
         };
         call.end_before(number);
-        call.ends.early = Some(end);
+        match (&call.ends.early, end) {
+            // What is blocked stays blocked, though the call ends before it.
+            (Some(EarlyEnd::Blocked(..)), EarlyEnd::Failed(record, _)) => {
+                exchange.journal.push_while_room(*record);
+            }
+            (_, end) => call.ends.early = Some(end),
+        }
         let is_at_once = !call.has_begun() || exchange.body.at_end;
         let call = exchange.messages.as_ref();
         let is_behind = |unit: &UnitId| call.is_some_and(|it| it.shown(unit.index).is_none());
@@ -57,11 +63,11 @@ impl<H: Host> Worker<H> {
         }
     }
 
-    /// Ends a call before its last message.
-    pub(super) fn end_early(&mut self, id: u32, exchange: &mut Exchange) {
+    /// Ends a call before its last message. False where no message asks for that.
+    pub(super) fn end_early(&mut self, id: u32, exchange: &mut Exchange) -> bool {
         let call = exchange.messages.as_mut();
         let Some(end) = call.and_then(|it| it.ends.early.take()) else {
-            return;
+            return false;
         };
         self.give_up_units(exchange);
         match end {
@@ -87,6 +93,45 @@ impl<H: Host> Worker<H> {
                 self.end_failed(id, exchange, *record, failure, None);
             }
         }
+        true
+    }
+
+    /// Something else has ended a call that was to end with a message: what that message came to counts.
+    pub(super) fn conclude_early(&mut self, id: u32, exchange: &mut Exchange) -> bool {
+        let call = exchange.messages.as_mut();
+        let Some(end) = call.and_then(|it| it.ends.early.take()) else {
+            return false;
+        };
+        let (mut record, outcome, cause) = match end {
+            EarlyEnd::Blocked(record, ..) => (record, Outcome::Blocked, None),
+            EarlyEnd::Failed(record, failure) if failure.cause == Cause::Unscannable => {
+                self.metrics.failed(&exchange.profile, failure.cause, false);
+                (record, Outcome::Blocked, Some(failure.cause))
+            }
+            EarlyEnd::Failed(record, failure) => (record, Outcome::Failed, Some(failure.cause)),
+        };
+        record.outcome = Some(outcome);
+        exchange.journal.push(*record);
+        let significance = Significance::of(outcome, cause, self.is_slow(exchange));
+        let conclusion = exchange.conclusion(outcome, significance);
+        match cause.filter(|_| outcome == Outcome::Failed) {
+            Some(cause) => self.conclude_failed(id, exchange, conclusion, (cause, false)),
+            None => self.conclude(id, exchange, conclusion),
+        }
+        self.count_outcome(exchange);
+        true
+    }
+
+    /// Fails a call that can't go on as it came, in monitor mode either: bytes of it are lost, or would come twice.
+    pub(super) fn fail_torn(
+        &mut self,
+        id: u32,
+        exchange: &mut Exchange,
+        cause: Cause,
+        reason: &str,
+    ) {
+        exchange.enforcement = Enforcement::Enforce;
+        self.fail_closed(id, exchange, cause, reason);
     }
 
     /// The body is no sequence of messages.
@@ -114,11 +159,17 @@ impl<H: Host> Worker<H> {
             return self.fail_with(id, exchange, cause, reason, status);
         }
         let is_late = cause == Cause::Timeout && exchange.clock.expired(self.now_ms);
-        if !is_late || exchange.units.is_empty() {
+        let since_ms = self
+            .now_ms
+            .saturating_sub(exchange.profile.response_timeout_ms);
+        let call = exchange.messages.as_ref().filter(|_| is_late);
+        let late = call.map_or(Vec::new(), |it| it.under_scan().longest(since_ms));
+        if late.is_empty() {
             return self.fail_closed(id, exchange, cause, &reason);
         }
-        exchange.clock.restart(self.now_ms);
-        for unit in Self::units_of(exchange) {
+        let mut units = Self::units_of(exchange);
+        units.retain(|it| late.contains(&it.index));
+        for unit in units {
             let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
                 submission.fail(cause, reason.clone(), cx)
             };
@@ -138,8 +189,7 @@ impl<H: Host> Worker<H> {
             return false;
         }
         if call.let_all_go().is_err() {
-            exchange.enforcement = Enforcement::Enforce;
-            self.fail_closed(id, exchange, Cause::Overload, NO_ROOM);
+            self.fail_torn(id, exchange, Cause::Overload, NO_ROOM);
             return true;
         }
         exchange.body.progress_ms = self.now_ms;

@@ -224,6 +224,9 @@ impl<H: Host> Worker<H> {
     /// Envoy's buffer had no room for the changed body: Envoy has sent a local reply.
     pub(super) fn refused_by_envoy(&mut self, id: u32, exchange: &mut Exchange) {
         exchange.phase = Phase::Replied;
+        if self.conclude_early(id, exchange) {
+            return;
+        }
         let reason = "what was to be put in place is larger than Envoy's buffer limit";
         self.record_failure(id, exchange, Cause::Oversize, reason);
         let significance = Significance::of(Outcome::Failed, Some(Cause::Oversize), false);

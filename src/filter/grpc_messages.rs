@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::grpc_ends::Ends;
+use super::grpc_shown::UnderScan;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::grpc::{Broken, Framer, Piece, Prefix};
@@ -11,8 +12,11 @@ use crate::host::Fields;
 use crate::report::Outcome;
 use crate::submission::{Budget, Held, OverBudget, Share, Window};
 
-/// What the queue itself takes of the budget for a message, in bytes.
-const OVERHEAD_BYTES: u64 = 128;
+/// What a message that waits takes of the budget beside its bytes.
+const OVERHEAD_BYTES: u64 = 512;
+
+/// How many messages of a call may wait.
+pub(super) const MAX_WAITING: usize = 10_000;
 
 /// How many ticks in a row find a client silent that says no more: what it had sent by the first has come by the second.
 const QUIET_TICKS: u8 = 2;
@@ -28,11 +32,15 @@ pub(super) struct GrpcMessages {
     budget: Budget,
     /// The fields of the HTTP message, which the host no longer gives once they have gone on.
     pub(super) fields: Fields,
+    /// In order, as their numbers.
     queue: VecDeque<Queued>,
     /// How many messages have begun to come.
     come: u64,
-    /// The index of the next submission.
-    next_index: u16,
+    shown: UnderScan,
+    /// The number of the first message that may have to be shown yet.
+    next: u64,
+    /// The numbers of the messages that are longer than what may be held, where nothing was said about them.
+    too_long: Vec<u64>,
     /// How many bytes the queue holds.
     held: u64,
     /// What goes on next.
@@ -85,8 +93,8 @@ enum Stage {
     Coming,
     /// It is longer than what may be held.
     TooLong,
-    /// The submission of that index shows it.
-    Shown(u16),
+    /// A submission shows it.
+    Shown,
     /// It may go on, with another content where there is one.
     Decided(Option<Held>),
     /// What has come of it may go on. True: its prefix has gone.
@@ -97,6 +105,8 @@ enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotTaken {
     Broken(Broken),
+    /// Too many messages wait. None of their bytes is lost.
+    TooMany,
     OverBudget,
 }
 
@@ -124,7 +134,9 @@ impl GrpcMessages {
             fields,
             queue: VecDeque::new(),
             come: 0,
-            next_index: 0,
+            shown: UnderScan::default(),
+            next: 0,
+            too_long: Vec::new(),
             held: 0,
             ready: Window::new(budget),
             ends: Ends::default(),
@@ -156,7 +168,13 @@ impl GrpcMessages {
                 }
             };
             match piece {
-                Piece::Begins(prefix) => self.begin(prefix, limit)?,
+                Piece::Begins(prefix) => {
+                    if self.queue.len() >= MAX_WAITING {
+                        self.unframed = [prefix.bytes().as_slice(), rest].concat();
+                        return Err(NotTaken::TooMany);
+                    }
+                    self.begin(prefix, limit)?;
+                }
                 Piece::Content(content) => {
                     if let Some(last) = self.queue.back() {
                         last.content.push(content.to_vec())?;
@@ -166,13 +184,14 @@ impl GrpcMessages {
                 Piece::Ends => {
                     if let Some(last) = self.queue.back_mut() {
                         last.whole = true;
-                        let is_unshown = last.content.end() == 0
+                        // There is nothing to show, but a call is shown to some server.
+                        let is_unshown = (last.content.end() == 0 && last.number > 0)
                             || (last.number == 1 && bug(Bug::MessageUnshown));
                         if is_unshown && matches!(last.stage, Stage::Coming) {
-                            // There is nothing to show.
                             last.stage = Stage::Decided(None);
                         }
                     }
+                    self.release()?;
                 }
             }
         }
@@ -180,12 +199,16 @@ impl GrpcMessages {
 
     fn begin(&mut self, prefix: Prefix, limit: u64) -> Result<(), OverBudget> {
         let share = self.budget.share(OVERHEAD_BYTES)?;
+        let is_too_long = u64::from(prefix.length) > limit;
+        if is_too_long {
+            self.too_long.push(self.come);
+        }
         self.queue.push_back(Queued {
             number: self.come,
             prefix,
             content: Rc::new(Window::new(&self.budget)),
             whole: false,
-            stage: match u64::from(prefix.length) > limit {
+            stage: match is_too_long {
                 true => Stage::TooLong,
                 false => Stage::Coming,
             },
@@ -205,30 +228,41 @@ impl GrpcMessages {
 
     /// The number of the first message that is longer than what may be held, if nothing was said about it.
     pub(super) fn too_long(&self) -> Option<u64> {
-        let too_long = |it: &&Queued| matches!(it.stage, Stage::TooLong);
-        self.queue.iter().find(too_long).map(|it| it.number)
+        self.too_long.first().copied()
+    }
+
+    fn queued(&mut self, number: u64) -> Option<&mut Queued> {
+        let at = self.queue.binary_search_by_key(&number, |it| it.number);
+        self.queue.get_mut(at.ok()?)
     }
 
     /// Has a message go on as it comes.
     pub(super) fn pass(&mut self, number: u64) {
-        if let Some(it) = self.queue.iter_mut().find(|it| it.number == number) {
+        self.too_long.retain(|it| *it != number);
+        if let Some(it) = self.queued(number) {
             it.stage = Stage::Passing(false);
         }
     }
 
     /// The next message to show, where fewer than `parallel` are shown.
-    pub(super) fn next(&mut self, parallel: usize) -> Option<NextMessage> {
-        let shown = |it: &&Queued| matches!(it.stage, Stage::Shown(_));
-        if self.queue.iter().filter(shown).count() >= parallel {
+    pub(super) fn next(&mut self, parallel: usize, now_ms: u64) -> Option<NextMessage> {
+        if self.shown.len() >= parallel {
             return None;
         }
-        let due = |it: &&mut Queued| it.whole && matches!(it.stage, Stage::Coming);
-        let it = self.queue.iter_mut().find(due)?;
-        let index = self.next_index;
-        self.next_index = index.wrapping_add(1);
-        it.stage = Stage::Shown(index);
+        let from = self.queue.partition_point(|it| it.number < self.next);
+        let mut unseen = self.queue.iter_mut().skip(from);
+        let Some(it) = unseen.find(|it| matches!(it.stage, Stage::Coming)) else {
+            self.next = self.come;
+            return None;
+        };
+        self.next = it.number;
+        if !it.whole {
+            return None;
+        }
+        self.next = self.next.saturating_add(1);
+        it.stage = Stage::Shown;
         Some(NextMessage {
-            index,
+            index: self.shown.add(it.number, now_ms),
             number: it.number,
             content: Rc::clone(&it.content),
         })
@@ -236,14 +270,21 @@ impl GrpcMessages {
 
     /// The number of the message that the submission of that index shows, and its prefix.
     pub(super) fn shown(&self, index: u16) -> Option<(u64, Prefix)> {
-        let shown = |it: &&Queued| matches!(it.stage, Stage::Shown(of) if of == index);
-        let it = self.queue.iter().find(shown)?;
+        let number = self.shown.number(index)?;
+        let at = self.queue.binary_search_by_key(&number, |it| it.number);
+        let it = self.queue.get(at.ok()?)?;
         Some((it.number, it.prefix))
+    }
+
+    /// The messages under scan.
+    pub(super) fn under_scan(&self) -> &UnderScan {
+        &self.shown
     }
 
     /// A message may go on, with another content where there is one.
     pub(super) fn decide(&mut self, number: u64, change: Option<Held>) {
-        if let Some(it) = self.queue.iter_mut().find(|it| it.number == number) {
+        self.shown.retain(|it| it != number);
+        if let Some(it) = self.queued(number) {
             it.stage = Stage::Decided(change);
         }
     }
@@ -254,6 +295,8 @@ impl GrpcMessages {
             return self.decide(number, None);
         }
         self.queue.retain(|it| it.number < number);
+        self.shown.retain(|it| it < number);
+        self.too_long.retain(|it| *it < number);
         let held = self.queue.iter().map(|it| it.content.len());
         self.held = held.fold(0, u64::saturating_add);
         self.rest = Rest::Dropped;
@@ -294,7 +337,7 @@ impl GrpcMessages {
                     }
                     first.content.give(u64::MAX, &self.ready);
                 }
-                Stage::Coming | Stage::TooLong | Stage::Shown(_) => return Ok(()),
+                Stage::Coming | Stage::TooLong | Stage::Shown => return Ok(()),
             }
             self.held = self.held.saturating_sub(before);
             if !first.whole {
@@ -307,6 +350,9 @@ impl GrpcMessages {
 
     /// Has go on all that is here, and all that comes.
     pub(super) fn let_all_go(&mut self) -> Result<(), OverBudget> {
+        if self.rest == Rest::Free {
+            return Ok(());
+        }
         for it in &mut self.queue {
             if !matches!(it.stage, Stage::Passing(_)) {
                 it.stage = Stage::Passing(false);
@@ -315,6 +361,7 @@ impl GrpcMessages {
         self.release()?;
         // At most the last one is left, whose rest is still to come.
         self.queue.clear();
+        self.shown = UnderScan::default();
         self.held = 0;
         self.rest = Rest::Free;
         self.ready.push(self.framer.begun_prefix())?;
@@ -349,7 +396,7 @@ impl GrpcMessages {
     /// Whether the rest of a message is awaited, or the first one.
     pub(super) fn awaits_bytes(&self) -> bool {
         let has_none = !self.begun && self.queue.is_empty() && self.ready.is_empty();
-        has_none || !self.framer.is_between()
+        self.rest != Rest::Dropped && (has_none || !self.framer.is_between())
     }
 
     /// Whether something has gone on.

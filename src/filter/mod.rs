@@ -31,6 +31,7 @@ mod forward;
 mod grpc_call;
 mod grpc_ends;
 mod grpc_messages;
+mod grpc_shown;
 mod icap_request;
 mod inbox;
 mod indivisible;

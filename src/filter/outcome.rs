@@ -270,6 +270,9 @@ impl<H: Host> Worker<H> {
         cause: Cause,
         reason: &str,
     ) {
+        if self.end_early(id, exchange) {
+            return;
+        }
         self.record_failure(id, exchange, cause, reason);
         self.give_up_units(exchange);
         self.conclude_failure(id, exchange, cause, FailAction::Closed, None);

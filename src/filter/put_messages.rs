@@ -18,7 +18,7 @@ use super::grpc_messages::GrpcMessages;
 use super::stream_end::{HELD_BEHIND, KEPT_BY_OTHERS};
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
-use crate::config::{Cause, Enforcement, Grpc};
+use crate::config::{Cause, Grpc};
 use crate::host::{Host, HostResult};
 use crate::icap::Direction;
 use crate::report::Significance;
@@ -156,8 +156,7 @@ impl<H: Host> Worker<H> {
                 };
                 let is_kept = call.has_begun() || exchange.body.at_end;
                 if is_kept && !is_empty(&worker.host, id, exchange.direction) {
-                    exchange.enforcement = Enforcement::Enforce;
-                    worker.fail_closed(id, exchange, Cause::Internal, KEPT_BY_OTHERS);
+                    worker.fail_torn(id, exchange, Cause::Internal, KEPT_BY_OTHERS);
                 } else if exchange.ends_early() {
                     worker.end_early(id, exchange);
                 } else if worker.may_put(exchange) {
@@ -177,6 +176,9 @@ impl<H: Host> Worker<H> {
         if begins {
             // What goes on later may be longer or shorter.
             self.put_length(id, exchange, None);
+        }
+        let is_open = begins && !exchange.is_decided();
+        if is_open {
             // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
             self.log_outcome(id, exchange, Significance::of_cause(Cause::Oversize));
         }
@@ -186,9 +188,10 @@ impl<H: Host> Worker<H> {
             return self.refused_by_envoy(id, exchange);
         }
         if let Err(e) = put {
-            return self.fail_to_replace(id, exchange, &e.to_string());
+            let reason = format!("messages could not be put in place: {e}");
+            return self.fail_torn(id, exchange, Cause::Internal, &reason);
         }
-        if begins {
+        if is_open {
             self.log_unfinished(id, exchange);
         }
         self.resume_call(id, exchange);
@@ -216,7 +219,8 @@ impl<H: Host> Worker<H> {
             return self.refused_by_envoy(id, exchange);
         }
         if let Err(e) = put {
-            return self.fail_to_replace(id, exchange, &e.to_string());
+            let reason = format!("messages could not be put in place: {e}");
+            return self.fail_torn(id, exchange, Cause::Internal, &reason);
         }
         if !exchange.is_decided() {
             self.conclude_messages(id, exchange);
@@ -278,7 +282,7 @@ impl<H: Host> Worker<H> {
             && exchange.direction == Direction::Request
             && !self.is_connected(id);
         if may_be_held {
-            self.fail_closed(id, exchange, Cause::Internal, HELD_BEHIND);
+            self.fail_torn(id, exchange, Cause::Internal, HELD_BEHIND);
         }
         may_be_held
     }

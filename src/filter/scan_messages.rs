@@ -10,7 +10,7 @@ use super::exchange::Exchange;
 use super::fault::{Fault, no_room};
 use super::grpc_call::is_call;
 use super::grpc_ends::EarlyEnd;
-use super::grpc_messages::{GrpcMessages, NextMessage, NotTaken};
+use super::grpc_messages::{GrpcMessages, MAX_WAITING, NextMessage, NotTaken};
 use super::request_icap::Showing;
 use super::rewrite::all;
 use super::stream_end::{KEPT_BY_OTHERS, NO_ROOM};
@@ -66,7 +66,7 @@ impl<H: Host> Worker<H> {
                 Ok(bytes) => worker.take_messages(id, exchange, bytes),
                 Err(e) => {
                     let reason = format!("the body could not be read: {e}");
-                    worker.fail_closed(id, exchange, Cause::Internal, &reason);
+                    worker.fail_torn(id, exchange, Cause::Internal, &reason);
                 }
             }
         });
@@ -96,7 +96,7 @@ impl<H: Host> Worker<H> {
         if let Some(first) = &call.first {
             // What others keep would stand in front of what comes.
             if bytes.starts_with(first) {
-                return self.fail_closed(id, exchange, Cause::Internal, KEPT_BY_OTHERS);
+                return self.fail_torn(id, exchange, Cause::Internal, KEPT_BY_OTHERS);
             }
             if !bytes.is_empty() {
                 call.first = None;
@@ -105,7 +105,11 @@ impl<H: Host> Worker<H> {
         match call.take_in(bytes, limit) {
             Ok(()) => {}
             Err(NotTaken::OverBudget) => {
-                return self.fail_closed(id, exchange, Cause::Overload, NO_ROOM);
+                return self.fail_torn(id, exchange, Cause::Overload, NO_ROOM);
+            }
+            Err(NotTaken::TooMany) => {
+                let reason = format!("{MAX_WAITING} messages wait for their verdicts");
+                return self.fail_closed(id, exchange, Cause::Oversize, &reason);
             }
             Err(NotTaken::Broken(why)) => return self.fail_framing(id, exchange, &why),
         }
@@ -143,8 +147,8 @@ impl<H: Host> Worker<H> {
             if !exchange.units.is_empty() && !self.connections.takes_another(exchange.pool) {
                 break;
             }
-            let next = exchange.messages.as_mut().and_then(|it| it.next(parallel));
-            let Some(next) = next else {
+            let call = exchange.messages.as_mut();
+            let Some(next) = call.and_then(|it| it.next(parallel, self.now_ms)) else {
                 break;
             };
             self.show_message(id, exchange, next);
@@ -157,7 +161,7 @@ impl<H: Host> Worker<H> {
             return;
         }
         if call.release().is_err() {
-            return self.fail_closed(id, exchange, Cause::Overload, NO_ROOM);
+            return self.fail_torn(id, exchange, Cause::Overload, NO_ROOM);
         }
         let held = call.held();
         if !exchange.is_decided() && held > limit.saturating_mul(2) {
@@ -240,7 +244,6 @@ impl<H: Host> Worker<H> {
         }
         // A change that has begun is about this message alone.
         exchange.units.retain(|unit| unit.id().index != index);
-        exchange.clock.restart(self.now_ms);
         let shown = exchange.messages.as_ref().and_then(|it| it.shown(index));
         let Some((number, prefix)) = shown else {
             return;
@@ -250,6 +253,10 @@ impl<H: Host> Worker<H> {
             false => step,
         };
         self.note_verdict(id, exchange, number, step);
+        // The time of the oldest message counts, whichever gets its verdict.
+        let oldest = exchange.messages.as_ref().map(|it| it.under_scan().since());
+        let since_ms = oldest.flatten().unwrap_or(self.now_ms);
+        exchange.clock.restart(since_ms);
     }
 
     fn note_verdict(&mut self, id: u32, exchange: &mut Exchange, number: u64, step: Step) {

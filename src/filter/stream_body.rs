@@ -10,7 +10,7 @@ use super::stream_end::{HELD_BEHIND, NO_ROOM};
 use super::streaming::Streaming;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
-use crate::config::Cause;
+use crate::config::{Cause, Enforcement};
 use crate::host::{BodyEdit, Fields, Host, HostError, HostResult, Next};
 use crate::icap::{Direction, HttpHead};
 use crate::report::Significance;
@@ -292,6 +292,8 @@ impl<H: Host> Worker<H> {
         self.with_message(id, |worker, exchange| {
             // The client waits no longer: its answer would not be the application's.
             exchange.body.at_end = true;
+            // In monitor mode either: the request could go on no more.
+            exchange.enforcement = Enforcement::Enforce;
             let reason = "the application answered before the end of the request, which goes on as it comes, and both are to be scanned";
             worker.fail_closed(id, exchange, Cause::Internal, reason);
         });

@@ -127,6 +127,9 @@ impl<H: Host> Worker<H> {
         }
         if !is_released {
             exchange.body.at_end = !bug(Bug::TrailersDoNotEnd);
+            if self.fail_if_held_behind(id, exchange) {
+                return;
+            }
             self.step(id, exchange);
             self.put_end_before_trailers(id, exchange);
         }

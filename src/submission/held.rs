@@ -202,6 +202,11 @@ impl Drop for Held {
 }
 
 impl Share {
+    /// Makes another share a part of it.
+    pub(super) fn join(&mut self, mut other: Self) {
+        self.bytes = self.bytes.saturating_add(std::mem::take(&mut other.bytes));
+    }
+
     /// Parts with so many bytes of it, which are a share of their own.
     pub(super) fn split(&mut self, bytes: u64) -> Self {
         self.bytes = self.bytes.saturating_sub(bytes);

@@ -7,6 +7,9 @@ use std::ops::Range;
 use super::held::{Budget, OverBudget, Share};
 use crate::host::{HostError, HostResult};
 
+/// Pieces are joined as long as they have no more bytes than this together, so that many small ones take no more than their bytes.
+const JOINED_BYTES: usize = 16 * 1024;
+
 /// Bytes of a body from some offset on. Who streams the body and who shows it share them. They count against the budget.
 #[derive(Debug)]
 pub struct Window {
@@ -129,6 +132,12 @@ impl Bytes {
     fn push(&mut self, bytes: Vec<u8>, share: Share) {
         let at = self.range.end;
         self.range.end = at.saturating_add(bytes.len() as u64);
+        if let Some(last) = self.pieces.back_mut()
+            && last.bytes.len().saturating_add(bytes.len()) <= JOINED_BYTES
+        {
+            last.bytes.extend_from_slice(&bytes);
+            return last.share.join(share);
+        }
         self.pieces.push_back(Piece { at, bytes, share });
     }
 
@@ -198,6 +207,24 @@ mod tests {
         assert_eq!(to.take(3).concat(), b"def");
         assert_eq!(to.start(), 6);
         assert_eq!(to.take(u64::MAX).concat(), b"gh");
+    }
+
+    #[test]
+    fn small_pieces_are_joined() {
+        let budget = Budget::new(99_999);
+        let from = Window::new(&budget);
+        for n in 0..20_000 {
+            from.push(vec![n as u8]).unwrap();
+        }
+        assert_eq!(from.bytes.borrow().pieces.len(), 2);
+        assert_eq!(budget.used(), 20_000);
+        assert_eq!(read(&from, 16_383..16_386), Some(vec![255, 0, 1]));
+        let to = window(&budget, &[b"ab"]);
+        from.give(5, &to);
+        assert_eq!(to.bytes.borrow().pieces.len(), 1);
+        assert_eq!(to.take(u64::MAX).concat(), b"ab\x00\x01\x02\x03\x04");
+        drop((from, to));
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

@@ -413,11 +413,17 @@ async fn messages_of_responses_are_scanned_as_they_come() {
     assert_eq!(log["action"], "ICAP_BLOCKED", "{log}");
 
     // Both ways are under scan at once.
-    let bench = Bench::new(changes).await;
-    let said = bench.call("ping_pong", &["one", "two"]);
-    assert_ne!(said["code"], "OK", "{said}");
-    assert_eq!(said["got"], json!([]), "{said}");
-    assert_eq!(bench.icap_log(0).await["action"], "ICAP_FAILED");
+    for enforcement in ["enforce", "monitor"] {
+        let mut changes = changes.clone();
+        changes["enforcement"] = json!(enforcement);
+        let bench = Bench::new(changes).await;
+        let said = bench.call("ping_pong", &["one", "two"]);
+        assert_eq!(said["code"], "INTERNAL", "{said}");
+        assert_eq!(said["got"], json!([]), "{said}");
+        let log = bench.icap_log(0).await;
+        assert_eq!(log["action"], "ICAP_FAILED");
+        assert_ne!(log["enforced"], false, "{log}");
+    }
 }
 
 /// Nothing slows a client down.

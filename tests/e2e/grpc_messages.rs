@@ -7,7 +7,7 @@ use crate::support::client::{
     Body, HttpResponse, VERSIONS, Version, fed, request_with, sized, unsized_body,
 };
 use crate::support::envoy_config::Setup;
-use crate::support::icap_answers::{CONTINUE, NO_CONTENT};
+use crate::support::icap_answers::{CONTINUE, NO_CONTENT, block_page};
 use crate::support::icap_server::{Behaviour, IcapServer};
 use crate::support::payload::{assert_same_bytes, pattern};
 use crate::support::scene::{PREVIEW, Scene};
@@ -280,4 +280,115 @@ async fn beside_a_buffer_filter_a_call_that_waits_is_refused() {
         assert!(log.to_string().contains("keeps a copy"), "{log}");
     }
     assert_eq!(scene.application.requests_received(), 2);
+}
+
+/// The messages that pass meanwhile give it no more time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_hangs_is_late_while_others_pass() {
+    let server = IcapServer::listen().await;
+    let changes = messages(json!({"response_timeout_ms": 500, "multipart_parallel": 2}));
+    let scene = Scene::new(server.address(), changes).await;
+    let (mut feed, body) = fed();
+    let client = scene.client(Version::Http2).await;
+    let pending = client.send_in_background(call(body));
+    feed.send_data(framed(0, b"hangs").into()).await.unwrap();
+    let mut hanging = server.accept().await;
+    assert_eq!(hanging.request().await.body, b"hangs");
+    feed.send_data(framed(0, b"passes").into()).await.unwrap();
+    let mut other = server.accept().await;
+    let passing = async {
+        while let Ok(Some(request)) = other.next().await {
+            assert_eq!(request.body, b"passes");
+            let _ = other.try_send(NO_CONTENT).await;
+            let _ = feed.send_data(framed(0, b"passes").into()).await;
+        }
+        std::future::pending().await
+    };
+    let answer = tokio::select! { answer = pending.response() => answer, never = passing => never };
+    assert!(grpc_status(&answer).is_some_and(|it| it != "0"));
+    let log = scene.icap_log(0).await;
+    assert_eq!(log["action"], "ICAP_FAILED", "{log}");
+    assert!(
+        log.to_string().contains("no verdict within 500 ms"),
+        "{log}"
+    );
+    scene.assert_application_untouched(1).await;
+}
+
+/// A message behind another that has no verdict yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_blocked_counts_though_the_client_leaves_first() {
+    let server = IcapServer::listen().await;
+    let changes = messages(json!({"multipart_parallel": 2}));
+    let scene = Scene::new(server.address(), changes).await;
+    let (mut feed, body) = fed();
+    let client = scene.client(Version::Http2).await;
+    let pending = client.send_in_background(call(body));
+    feed.send_data(framed(0, b"first").into()).await.unwrap();
+    let mut one = server.accept().await;
+    one.request().await;
+    one.send(NO_CONTENT).await;
+    scene.application.until_received(10).await;
+    feed.send_data(framed(0, b"hangs").into()).await.unwrap();
+    assert_eq!(one.request().await.body, b"hangs");
+    feed.send_data(framed(0, b"bad").into()).await.unwrap();
+    let mut two = server.accept().await;
+    assert_eq!(two.request().await.body, b"bad");
+    let infected = "X-Infection-Found: Type=0; Resolution=2; Threat=Bad;\r\n";
+    two.send(block_page(infected, "no")).await;
+    let active = "wasmcustom.icap_filter.connections_active";
+    scene.envoy.until_stat(active, 1).await;
+    pending.abandon();
+    let log = scene.icap_log(0).await;
+    assert_eq!(log["action"], "ICAP_BLOCKED", "{log}");
+    let blocked = "wasmcustom.icap_filter.blocked";
+    scene.envoy.until_stat(blocked, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_messages_are_shown_once_and_so_many_wait_at_most() {
+    let server = IcapServer::listen().await;
+    let scene = Scene::new(server.address(), messages(json!({}))).await;
+    let client = scene.client(Version::Http2).await;
+    let body = framed(0, b"").repeat(2);
+    let pending = client.send_in_background(call(unsized_body(body.clone())));
+    let mut connection = server.accept().await;
+    assert_eq!(connection.request().await.body, b"");
+    connection.send(NO_CONTENT).await;
+    assert_eq!(pending.response().await.status, 200);
+    assert_eq!(scene.application.next().await.body, body);
+    let log = scene.icap_log(0).await;
+    assert_eq!(log["request_logs"].as_array().unwrap().len(), 1, "{log}");
+
+    let flood = framed(0, b"").repeat(150_000);
+    for (n, waits) in [(1, true), (2, false)] {
+        let before = scene.application.bytes_received();
+        let (mut feed, body) = fed();
+        let client = scene.client(Version::Http2).await;
+        let pending = client.send_in_background(call(body));
+        feed.send_data(framed(0, b"").into()).await.unwrap();
+        if !waits {
+            // The other was in use when its call ended.
+            connection = server.accept().await;
+        }
+        assert_eq!(connection.request().await.body, b"");
+        if waits {
+            feed.send_data(flood.clone().into()).await.unwrap();
+            assert_eq!(grpc_status(&pending.response().await), Some("8"));
+            let log = scene.icap_log(n).await.to_string();
+            assert!(log.contains("10000 messages wait"), "{log}");
+        } else {
+            connection.send(NO_CONTENT).await;
+            scene.application.until_received(before + 5).await;
+            feed.send_data(flood.clone().into()).await.unwrap();
+            drop(feed);
+            assert_eq!(pending.response().await.status, 200);
+            let received = scene.application.next().await.body;
+            assert_same_bytes(
+                "a flood",
+                &received,
+                &[framed(0, b""), flood.clone()].concat(),
+            );
+        }
+    }
 }

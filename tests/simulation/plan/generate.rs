@@ -316,6 +316,7 @@ fn upload(seed: u64, dice: &Dice, id: u64, limit: usize) -> Body {
 
 /// The same exchange with a gRPC call for its request. Its messages differ in their lengths, by which servers tell them apart.
 fn as_call(seed: u64, mut message: MessagePlan) -> MessagePlan {
+    message.method = "POST";
     let body = &mut message.request;
     if body.framing == Framing::None {
         body.framing = Framing::Chunked;
