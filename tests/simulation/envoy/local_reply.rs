@@ -33,7 +33,12 @@ impl Sim {
     }
 
     /// Answers the client. In place of a request the answer passes the filter; of a response that has begun it does not.
-    pub fn reply_now(self: &Rc<Self>, message: usize, reply: Reply) {
+    pub fn reply_now(self: &Rc<Self>, message: usize, mut reply: Reply) {
+        if self.is_grpc(message) {
+            // The answer's status is a field, and there is no page.
+            reply.status = 200;
+            reply.body = Vec::new();
+        }
         let Some(passes_filter) =
             self.message(message, |it| it.is_open().then_some(!it.response.begun))
         else {
@@ -80,6 +85,12 @@ impl Sim {
             it.client.complete = true;
         });
         self.finish(message, "");
+    }
+
+    /// Whether a message says of itself that it is a gRPC call, which Envoy answers in its own way.
+    fn is_grpc(&self, message: usize) -> bool {
+        let form = self.plan.messages[message].request.form.as_ref();
+        form.is_some_and(|form| form.is_call)
     }
 
     /// The body of a request that is answered is no longer in Envoy's buffer: an error page's application would be shown it.

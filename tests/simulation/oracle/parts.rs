@@ -11,7 +11,13 @@ impl Exchange<'_> {
     /// Who sends what can be read in two ways is told that it is at fault.
     pub fn check_refused(&self, entry: &Entry) -> Result<(), String> {
         let refused = self.message.details == "icap_failed" && entry.causes() == ["bad_request"];
-        match self.status().filter(|status| refused && status != "400") {
+        // That of a gRPC call is a field of its own.
+        let form = self.it.request.form.as_ref();
+        let expected = match form.is_some_and(|form| form.is_call) {
+            true => "200",
+            false => "400",
+        };
+        match self.status().filter(|status| refused && status != expected) {
             Some(status) => Err(format!("it is a bad request, and its client got {status}")),
             None => Ok(()),
         }
