@@ -12,7 +12,7 @@ pub enum Instead {
     Refused(u16),
     /// The same, or all is well: that depends on the timing.
     RefusedOrRight(u16),
-    /// The application has the beginning of the body for the whole, or all is well: that depends on the timing.
+    /// The application has the beginning of the body for the whole, or waits for the rest, or all is well: that depends on the timing.
     CutOrRight,
     /// The filter is not asked: the original goes by.
     Unscanned,
