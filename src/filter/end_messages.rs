@@ -10,7 +10,7 @@ use crate::grpc::Broken;
 use crate::host::Host;
 use crate::icap::Direction;
 use crate::report::{Outcome, Significance};
-use crate::submission::{Cx, Failure, IcapResponse, Submission, reason_only};
+use crate::submission::{Failure, IcapResponse, Submission, reason_only};
 use crate::verdict::BlockWith;
 
 /// What is logged of a call as long as it goes on.
@@ -170,10 +170,7 @@ impl<H: Host> Worker<H> {
         let mut units = Self::units_of(exchange);
         units.retain(|it| late.contains(&it.index));
         for unit in units {
-            let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
-                submission.fail(cause, reason.clone(), cx)
-            };
-            if let Some(step) = self.move_unit(exchange, unit, fail) {
+            if let Some(step) = self.fail_unit(exchange, unit, cause, &reason) {
                 self.take_message_step(id, exchange, unit.index, step);
             }
         }

@@ -9,6 +9,7 @@ use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::host::{BodyEdit, Host};
+use crate::icap::Direction;
 use crate::report::{Conclusion, Outcome, Significance};
 
 impl<H: Host> Worker<H> {
@@ -38,12 +39,15 @@ impl<H: Host> Worker<H> {
         }
         exchange.phase = Phase::Released;
         self.keep_length(id, exchange);
-        if !self.is_inside(id)
-            && let Err(e) = self
-                .host
-                .enter(id)
-                .and_then(|()| self.host.resume(exchange.direction))
-        {
+        if !self.is_inside(id) {
+            self.resume(id, exchange.direction);
+        }
+    }
+
+    /// Has the host go on with what it holds of a message.
+    pub(super) fn resume(&self, id: u32, direction: Direction) {
+        let entered = self.host.enter(id);
+        if let Err(e) = entered.and_then(|()| self.host.resume(direction)) {
             log::debug!("context {id}: {e}");
         }
     }

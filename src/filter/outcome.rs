@@ -11,7 +11,7 @@ use crate::config::{Cause, FailAction};
 use crate::host::Host;
 use crate::report::{Conclusion, Outcome, ScanRecord, Significance};
 use crate::submission::{
-    Change, Cx, Failure, IcapResponse, Record, Step, Submission, reason_only, record, unusable,
+    Change, Failure, IcapResponse, Record, Step, reason_only, record, unusable,
 };
 use crate::verdict::BlockWith;
 
@@ -204,10 +204,8 @@ impl<H: Host> Worker<H> {
             return self.fail_apart(id, exchange, (cause, &reason), status);
         }
         let running = Self::units_of(exchange).into_iter().find_map(|unit| {
-            let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
-                submission.fail(cause, reason.clone(), cx)
-            };
-            Some((unit.index, self.move_unit(exchange, unit, fail)?))
+            let step = self.fail_unit(exchange, unit, cause, &reason)?;
+            Some((unit.index, step))
         });
         match running {
             Some((index, Step::Fail(record, failure))) => {

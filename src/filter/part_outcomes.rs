@@ -264,10 +264,7 @@ impl<H: Host> Worker<H> {
             .map(Submission::id)
             .collect();
         for unit in asked {
-            let fail = |submission: &mut Submission, cx: &mut Cx<'_, H>| {
-                submission.fail(cause, reason.to_owned(), cx)
-            };
-            match self.move_unit(exchange, unit, fail) {
+            match self.fail_unit(exchange, unit, cause, reason) {
                 Some(step @ Step::Block(..)) => {
                     exchange.retire(unit.index);
                     for (record, _) in failed {

@@ -12,14 +12,13 @@
 //! has to be empty before anything is put there.
 
 use super::bare_fields::LENGTH;
-use super::buffer::append;
 use super::exchange::{Exchange, Phase};
 use super::grpc_messages::GrpcMessages;
 use super::stream_end::{HELD_BEHIND, KEPT_BY_OTHERS};
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, Grpc};
-use crate::host::{Host, HostResult};
+use crate::host::Host;
 use crate::icap::Direction;
 use crate::report::Significance;
 
@@ -182,19 +181,13 @@ impl<H: Host> Worker<H> {
             // Envoy answers by itself, and logs, within the edit that its buffer has no room for.
             self.log_outcome(id, exchange, Significance::of_cause(Cause::Oversize));
         }
-        let put = self.put_at_end(id, exchange.direction, &pieces);
-        if self.inbox.has_ended(id) {
-            self.give_up_units(exchange);
-            return self.refused_by_envoy(id, exchange);
-        }
-        if let Err(e) = put {
-            let reason = format!("messages could not be put in place: {e}");
-            return self.fail_torn(id, exchange, Cause::Internal, &reason);
+        if !self.put_pieces(id, exchange, &pieces) {
+            return;
         }
         if is_open {
             self.log_unfinished(id, exchange);
         }
-        self.resume_call(id, exchange);
+        self.resume(id, exchange.direction);
         // At least to see whether somebody keeps a copy.
         self.call_for_messages(id);
     }
@@ -213,14 +206,8 @@ impl<H: Host> Worker<H> {
             let length = pieces.iter().map(|piece| piece.len() as u64).sum();
             self.put_length(id, exchange, Some(length));
         }
-        let put = self.put_at_end(id, exchange.direction, &pieces);
-        if self.inbox.has_ended(id) {
-            self.give_up_units(exchange);
-            return self.refused_by_envoy(id, exchange);
-        }
-        if let Err(e) = put {
-            let reason = format!("messages could not be put in place: {e}");
-            return self.fail_torn(id, exchange, Cause::Internal, &reason);
+        if !self.put_pieces(id, exchange, &pieces) {
+            return;
         }
         if !exchange.is_decided() {
             self.conclude_messages(id, exchange);
@@ -231,22 +218,23 @@ impl<H: Host> Worker<H> {
         }
         exchange.phase = Phase::Released;
         exchange.messages = None;
-        self.resume_call(id, exchange);
+        self.resume(id, exchange.direction);
     }
 
-    fn put_at_end(&self, id: u32, of: Direction, pieces: &[Vec<u8>]) -> HostResult {
-        self.host.enter(id)?;
-        append(&self.host, of, pieces.iter().map(Vec::as_slice))
-    }
-
-    fn resume_call(&self, id: u32, exchange: &Exchange) {
-        let resumed = self
-            .host
-            .enter(id)
-            .and_then(|()| self.host.resume(exchange.direction));
-        if let Err(e) = resumed {
-            log::debug!("context {id}: {e}");
+    /// Puts pieces of a call into the host's buffer. False where the call has ended with that.
+    fn put_pieces(&mut self, id: u32, exchange: &mut Exchange, pieces: &[Vec<u8>]) -> bool {
+        let put = self.put_behind(id, exchange.direction, pieces);
+        if self.inbox.has_ended(id) {
+            self.give_up_units(exchange);
+            self.refused_by_envoy(id, exchange);
+            return false;
         }
+        if let Err(e) = put {
+            let reason = format!("messages could not be put in place: {e}");
+            self.fail_torn(id, exchange, Cause::Internal, &reason);
+            return false;
+        }
+        true
     }
 
     /// Corrects or removes `content-length` of a call that has one.

@@ -227,17 +227,11 @@ impl<H: Host> Worker<H> {
             self.keep_length(id, exchange);
         }
         exchange.phase = Phase::Released;
-        if let Err(e) = self
-            .host
-            .enter(id)
-            .and_then(|()| self.host.resume(direction))
-        {
-            log::debug!("context {id}: {e}");
-        }
+        self.resume(id, direction);
     }
 
     /// Puts pieces behind what the host holds of a body.
-    fn put_behind(&self, id: u32, of: Direction, pieces: &[Vec<u8>]) -> HostResult {
+    pub(super) fn put_behind(&self, id: u32, of: Direction, pieces: &[Vec<u8>]) -> HostResult {
         self.host.enter(id)?;
         append(&self.host, of, pieces.iter().map(Vec::as_slice))
     }

@@ -2,6 +2,7 @@
 
 use super::exchange::Exchange;
 use super::worker::Worker;
+use crate::config::Cause;
 use crate::connection::{Owner, PoolId, Released, StreamToken, UnitId};
 use crate::host::Host;
 use crate::submission::{Cx, Effect, Loss, Prospect, Shown, Step, Submission};
@@ -109,6 +110,19 @@ impl<H: Host> Worker<H> {
     /// The identifiers of a message's submissions that have not ended.
     pub(super) fn units_of(exchange: &Exchange) -> Vec<UnitId> {
         exchange.units.iter().map(Submission::id).collect()
+    }
+
+    /// Fails a submission, and gives its step; `None`: there is no such submission.
+    pub(super) fn fail_unit(
+        &mut self,
+        exchange: &mut Exchange,
+        unit: UnitId,
+        cause: Cause,
+        reason: &str,
+    ) -> Option<Step> {
+        self.move_unit(exchange, unit, |submission, cx| {
+            submission.fail(cause, reason.to_owned(), cx)
+        })
     }
 
     /// Gives up all submissions of a message.
