@@ -11,6 +11,7 @@
 
 #[cfg(any(target_os = "wasi", all(test, not(target_arch = "wasm32"))))]
 mod abi;
+pub mod ascending_map;
 pub mod aws_chunked;
 pub mod bug;
 pub mod config;

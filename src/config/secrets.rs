@@ -5,6 +5,7 @@ use super::template::Template;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::fmt;
 use std::rc::Rc;
 
@@ -91,10 +92,15 @@ impl Secrets {
     }
 
     /// Sorts the longest first: else a short secret would hide only a part of a longer one.
-    fn of(mut texts: Vec<String>) -> Self {
-        texts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        texts.dedup();
-        Self(texts.into_iter().map(String::into_boxed_str).collect())
+    fn of(texts: Vec<String>) -> Self {
+        let mut sorted: Vec<Box<str>> = Vec::new();
+        for text in texts {
+            let place = (Reverse(text.len()), text.as_str());
+            if let Err(at) = sorted.binary_search_by(|it| (Reverse(it.len()), &**it).cmp(&place)) {
+                sorted.insert(at, text.into_boxed_str());
+            }
+        }
+        Self(sorted.into())
     }
 
     /// `text` with `***` for each secret in it, whatever the case of its letters, also for the beginning of one before a final `…`.

@@ -1,8 +1,7 @@
 //! The host's gRPC streams behind the connections. Only the root context owns streams.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{PoolId, StreamToken, Turnover};
+use crate::ascending_map::AscendingMap;
 use crate::bug::{Bug, bug};
 use crate::host::{Host, HostResult};
 
@@ -15,9 +14,9 @@ pub(super) struct Streams {
     /// The context that owns the streams.
     root: u32,
     /// Streams in use, each with its pool.
-    open: BTreeMap<StreamToken, PoolId>,
+    open: AscendingMap<StreamToken, PoolId>,
     /// Streams that are not established yet.
-    connecting: BTreeSet<StreamToken>,
+    connecting: Vec<StreamToken>,
     /// Streams that are to close.
     closing: Vec<Closing>,
     /// The stream whose bytes are being read. Nothing may be sent on it.
@@ -44,8 +43,8 @@ impl Streams {
     pub(super) fn new(root: u32, pools: usize) -> Self {
         Self {
             root,
-            open: BTreeMap::new(),
-            connecting: BTreeSet::new(),
+            open: AscendingMap::default(),
+            connecting: Vec::new(),
             closing: Vec::new(),
             receiving: None,
             turnover: vec![Turnover::default(); pools],
@@ -54,7 +53,7 @@ impl Streams {
 
     /// The pool of a stream that is in use.
     pub(super) fn pool(&self, token: StreamToken) -> Option<PoolId> {
-        self.open.get(&token).copied()
+        self.open.get(token).copied()
     }
 
     /// Whether there is any stream, in use or closing.
@@ -76,7 +75,7 @@ impl Streams {
         host.enter(self.root)?;
         let token = host.open_stream(cluster)?;
         self.open.insert(token, pool);
-        self.connecting.insert(token);
+        self.connecting.push(token);
         self.count(pool, |turnover| &mut turnover.opened);
         Ok(token)
     }
@@ -86,7 +85,7 @@ impl Streams {
     }
 
     pub(super) fn forget(&mut self, token: StreamToken) -> Option<PoolId> {
-        let pool = self.open.remove(&token)?;
+        let pool = self.open.remove(token)?;
         self.count(pool, |turnover| &mut turnover.closed);
         Some(pool)
     }
@@ -145,13 +144,13 @@ impl Streams {
 
     /// The stream is established.
     pub(super) fn connected<H: Host>(&mut self, host: &H, token: StreamToken, now_ms: u64) {
-        self.connecting.remove(&token);
+        self.connecting.retain(|connecting| *connecting != token);
         self.tell(host, token, now_ms);
     }
 
     /// The stream is closed.
     pub(super) fn gone(&mut self, token: StreamToken) {
-        self.connecting.remove(&token);
+        self.connecting.retain(|connecting| *connecting != token);
         self.closing.retain(|closing| closing.token != token);
     }
 
@@ -176,7 +175,7 @@ impl Streams {
             self.reset(host, closing.token);
         }
         self.connecting.clear();
-        let open: Vec<StreamToken> = self.open.keys().copied().collect();
+        let open: Vec<StreamToken> = self.open.iter().map(|(token, _)| token).collect();
         for token in &open {
             self.reset(host, *token);
         }

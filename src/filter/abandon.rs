@@ -47,13 +47,13 @@ impl<H: Host> Worker<H> {
     /// before this one.
     pub(super) fn notice_envoy_reply(&mut self, id: u32) {
         if self.forget_early_reply(id)
-            && !self.exchanges.get(&id).is_some_and(|it| it.is_out_of_reach)
+            && !self.exchanges.get(id).is_some_and(|it| it.is_out_of_reach)
         {
             self.hide_body(id);
         }
         let held = self
             .exchanges
-            .get(&id)
+            .get(id)
             .is_some_and(|exchange| exchange.direction == Direction::Request && exchange.is_held());
         let is_early =
             self.is_request_under_way(id) && response_details(&self.host) == FROM_APPLICATION;
@@ -85,7 +85,7 @@ impl<H: Host> Worker<H> {
 
     /// Envoy has sent a local reply while this filter's own was waiting. False where none was waiting.
     fn forget_early_reply(&mut self, id: u32) -> bool {
-        if let Some(exchange) = self.exchanges.get_mut(&id)
+        if let Some(exchange) = self.exchanges.get_mut(id)
             && matches!(exchange.phase, Phase::Discarding(_))
         {
             exchange.phase = Phase::Replied;
@@ -97,7 +97,7 @@ impl<H: Host> Worker<H> {
     /// Envoy refuses a changed body that is too large. If the body was put in place in the message's own callback, Envoy does
     /// so only after that callback.
     fn notice_refused_change(&mut self, id: u32) {
-        let changed = self.exchanges.get(&id).is_some_and(|exchange| {
+        let changed = self.exchanges.get(id).is_some_and(|exchange| {
             exchange.direction == Direction::Request
                 && matches!(exchange.phase, Phase::Released)
                 && !exchange.is_monitored()

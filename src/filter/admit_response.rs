@@ -62,7 +62,7 @@ impl<H: Host> Worker<H> {
     /// The profile by which a response is to be scanned: as the rules about responses say, or without such rules that of its
     /// request. `None`: the response is not scanned.
     pub(super) fn scan_of_response(&mut self, id: u32) -> Option<Scanner> {
-        let exchange = self.exchanges.get(&id).filter(|exchange| {
+        let exchange = self.exchanges.get(id).filter(|exchange| {
             exchange.direction == Direction::Request
                 && matches!(exchange.phase, Phase::Cleared | Phase::Released)
         })?;

@@ -57,16 +57,16 @@ impl<H: Host> Worker<H> {
     /// again, since each worker that starts makes the shares smaller.
     pub(super) fn share_connections(&mut self) {
         let limited = |service: &Service| Some((service.pool, service.options()?.max_connections?));
-        let mut strictest: Vec<(PoolId, u32)> = self.services.iter().filter_map(limited).collect();
-        if strictest.is_empty() && !self.limited {
+        let limits: Vec<(PoolId, u32)> = self.services.iter().filter_map(limited).collect();
+        if limits.is_empty() && !self.limited {
             return;
         }
-        self.limited = !strictest.is_empty();
-        strictest.sort_unstable();
+        self.limited = !limits.is_empty();
         let workers = self.instances.workers();
         for service in &self.services {
-            let allowed = strictest.iter().find(|(pool, _)| *pool == service.pool);
-            let share = allowed.map(|(_, all)| all.checked_div(workers).unwrap_or(*all));
+            let of_pool = limits.iter().filter(|(pool, _)| *pool == service.pool);
+            let strictest = of_pool.map(|(_, all)| *all).min();
+            let share = strictest.map(|all| all.checked_div(workers).unwrap_or(all));
             self.connections.allow(service.pool, share);
         }
     }

@@ -138,7 +138,7 @@ impl<H: Host> Worker<H> {
         size: u64,
         at_end: bool,
     ) -> Next {
-        let exchange = self.exchanges.get_mut(&id);
+        let exchange = self.exchanges.get_mut(id);
         let body = exchange
             .filter(|_| direction == Direction::Request)
             .and_then(|exchange| exchange.request_body.as_mut());
@@ -165,7 +165,7 @@ impl<H: Host> Worker<H> {
 
     /// The trailers of a message have come, which end its body.
     pub(super) fn on_trailers(&mut self, id: u32, direction: Direction) -> Next {
-        if !self.exchanges.contains_key(&id) {
+        if !self.exchanges.contains(id) {
             return Next::Continue;
         }
         self.begin(Some(id));
@@ -213,7 +213,7 @@ impl<H: Host> Worker<H> {
     /// The exchange of that context, if its message has that direction.
     fn under_scan(&mut self, id: u32, direction: Direction) -> Option<&mut Exchange> {
         self.exchanges
-            .get_mut(&id)
+            .get_mut(id)
             .map(|exchange| &mut **exchange)
             .filter(|exchange| exchange.direction == direction)
     }
@@ -224,7 +224,7 @@ impl<H: Host> Worker<H> {
         self.inside = None;
         let held = self
             .exchanges
-            .get(&id)
+            .get(id)
             .is_some_and(|exchange| match exchange.direction {
                 // The request of a response under scan goes on already.
                 of if of != direction => false,

@@ -1,5 +1,8 @@
 //! Takes connections from messages whose bodies come slowly, where other submissions wait for a connection.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::connection::{PoolId, UnitId};
@@ -46,12 +49,16 @@ impl<H: Host> Worker<H> {
                 progress_ms: exchange.body.progress_ms,
             }));
         }
-        holders.sort_by_key(|holder| holder.progress_ms);
-        for holder in holders {
-            let Holder {
-                pool, patience_ms, ..
-            } = holder;
-            if self.connections.is_overdue(pool, patience_ms, self.now_ms) {
+        let by_progress = holders.iter().enumerate();
+        let mut by_progress: BinaryHeap<Reverse<(u64, usize)>> = by_progress
+            .map(|(index, holder)| Reverse((holder.progress_ms, index)))
+            .collect();
+        while let Some(Reverse((_, index))) = by_progress.pop() {
+            if let Some(holder) = holders.get(index)
+                && self
+                    .connections
+                    .is_overdue(holder.pool, holder.patience_ms, self.now_ms)
+            {
                 self.with_unit(holder.unit, Submission::preempt);
             }
         }

@@ -108,7 +108,7 @@ impl<H: Host> Worker<H> {
             return;
         }
         for id in self.contexts_where(Exchange::waits_to_begin) {
-            let exchange = self.exchanges.get_mut(&id);
+            let exchange = self.exchanges.get_mut(id);
             let is_quiet = exchange.is_some_and(|it| it.note_tick(self.now_ms));
             if is_quiet && !self.stream_ends.contains(&id) {
                 self.stream_ends.push_back(id);

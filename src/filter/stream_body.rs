@@ -272,13 +272,13 @@ impl<H: Host> Worker<H> {
 
     /// A response comes while its request still streams: the application answers early. It goes on, unless it is to be scanned too.
     pub(super) fn on_response_to_stream(&mut self, id: u32) -> Next {
-        let is_scanned = self.exchanges.get(&id).is_some_and(|exchange| {
+        let is_scanned = self.exchanges.get(id).is_some_and(|exchange| {
             exchange.profile.response_service.is_some() || exchange.outlook.is_some()
         });
         if !is_scanned {
             let is_call = self
                 .exchanges
-                .get(&id)
+                .get(id)
                 .is_some_and(|it| it.messages.is_some());
             match is_call {
                 // What the call comes to is not known yet.

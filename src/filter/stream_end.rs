@@ -284,7 +284,7 @@ impl<H: Host> Worker<H> {
 
     /// Whether a message is a request that streams, or a call, and has begun to go on.
     pub(super) fn is_request_under_way(&self, id: u32) -> bool {
-        self.exchanges.get(&id).is_some_and(|exchange| {
+        self.exchanges.get(id).is_some_and(|exchange| {
             exchange.direction == Direction::Request
                 && (exchange.is_under_way() || exchange.is_call_under_way())
         })

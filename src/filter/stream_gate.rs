@@ -53,7 +53,7 @@ impl<H: Host> Worker<H> {
     /// come that is larger than the host's buffer: the host must not put it there before it shows it.
     pub(super) fn leave_body(&mut self, id: u32, direction: Direction) -> Next {
         let next = self.leave(id, direction);
-        let Some(exchange) = self.exchanges.get_mut(&id) else {
+        let Some(exchange) = self.exchanges.get_mut(id) else {
             return next;
         };
         if exchange.direction != direction {
@@ -176,7 +176,7 @@ impl<H: Host> Worker<H> {
             return;
         }
         while let Some(id) = self.gates_to_open.pop_front() {
-            let Some(exchange) = self.exchanges.get_mut(&id) else {
+            let Some(exchange) = self.exchanges.get_mut(id) else {
                 continue;
             };
             let wanted = exchange.wants_of_gate();

@@ -147,7 +147,7 @@ impl<H: Host> Worker<H> {
     }
 
     fn has_unit(&self, unit: UnitId) -> bool {
-        let exchange = self.exchanges.get(&unit.context);
+        let exchange = self.exchanges.get(unit.context);
         exchange.is_some_and(|exchange| exchange.units.iter().any(|of| of.id() == unit))
     }
 

@@ -1,6 +1,6 @@
 //! The state of the filter on one worker: the messages under scan and all that they share. Other files add the callbacks.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::delivery_check::DeliveryCheck;
@@ -11,6 +11,7 @@ use super::local_reply::LocalReply;
 use super::metrics::Metrics;
 use super::service::{self, Service};
 use super::wake_ups::WakeUps;
+use crate::ascending_map::AscendingMap;
 use crate::bug::{Bug, bug};
 use crate::config::Config;
 use crate::connection::{Connections, Owner, StreamToken};
@@ -51,7 +52,7 @@ pub(super) struct Worker<H> {
     pub(super) is_upstream: bool,
     /// What this instance knows of itself and the others.
     pub(super) instances: Instances,
-    pub(super) exchanges: BTreeMap<u32, Box<Exchange>>,
+    pub(super) exchanges: AscendingMap<u32, Box<Exchange>>,
     /// Connections that were handed on, and the owners that are to use them.
     pub(super) handed: VecDeque<(Owner, StreamToken)>,
     /// Empty between transitions; kept to save allocations.
@@ -92,7 +93,7 @@ impl<H: Host> Worker<H> {
             instances: Instances::default(),
             connections,
             config,
-            exchanges: BTreeMap::new(),
+            exchanges: AscendingMap::default(),
             handed: VecDeque::new(),
             effects: Vec::new(),
             wake_ups: WakeUps::new(&host),
@@ -129,7 +130,7 @@ impl<H: Host> Worker<H> {
 
     /// Takes an exchange out, to be put back.
     pub(super) fn take(&mut self, id: u32) -> Option<Box<Exchange>> {
-        self.exchanges.remove(&id)
+        self.exchanges.remove(id)
     }
 
     /// Puts an exchange back. Counts its outcome once the message goes on, is cleared to go on, or gets a local reply: before
@@ -201,7 +202,7 @@ impl<H: Host> Worker<H> {
     /// The contexts of the messages for which `is` holds.
     pub(super) fn contexts_where(&self, is: impl Fn(&Exchange) -> bool) -> Vec<u32> {
         let found = self.exchanges.iter().filter(|(_, exchange)| is(exchange));
-        found.map(|(id, _)| *id).collect()
+        found.map(|(id, _)| id).collect()
     }
 
     /// Sets the milliseconds between root ticks.

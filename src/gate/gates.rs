@@ -1,9 +1,9 @@
 //! The gates of one instance of the module, and where each stands.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::ascending_map::AscendingMap;
 use crate::host::Host;
 use crate::icap::Direction;
 
@@ -18,7 +18,7 @@ pub struct Gates(Rc<Inner>);
 struct Inner {
     /// By this a gate is known to be of this instance: the numbers of contexts are those of other instances too.
     name: OnceCell<u64>,
-    gates: RefCell<BTreeMap<Key, Gate>>,
+    gates: RefCell<AscendingMap<Key, Gate>>,
     /// The log tells of a gate in another virtual machine once.
     told_stranger: Cell<bool>,
 }
@@ -90,7 +90,7 @@ impl Gates {
         }
         let key = (id, of);
         let mut gates = self.0.gates.borrow_mut();
-        if gates.contains_key(&key) {
+        if gates.contains(key) {
             return None;
         }
         let state = State::Open;
@@ -100,11 +100,11 @@ impl Gates {
 
     fn state(&self, key: Key) -> State {
         let gates = self.0.gates.borrow();
-        gates.get(&key).map_or(State::Left, |gate| gate.state)
+        gates.get(key).map_or(State::Left, |gate| gate.state)
     }
 
     fn set(&self, key: Key, state: State) {
-        if let Some(gate) = self.0.gates.borrow_mut().get_mut(&key) {
+        if let Some(gate) = self.0.gates.borrow_mut().get_mut(key) {
             gate.state = state;
         }
     }
@@ -112,7 +112,7 @@ impl Gates {
     /// A part of a body comes, or its end: whether the gate holds it, and then for which filter.
     pub(super) fn take(&self, key: Key, at_end: bool) -> Option<u32> {
         let mut gates = self.0.gates.borrow_mut();
-        let gate = gates.get_mut(&key)?;
+        let gate = gates.get_mut(key)?;
         let holds = match gate.state {
             State::Open => at_end,
             State::Shut | State::Holding => true,
@@ -169,7 +169,7 @@ impl Gates {
     pub fn on_delete(&self, id: u32) {
         let mut gates = self.0.gates.borrow_mut();
         for of in [Direction::Request, Direction::Response] {
-            gates.remove(&(id, of));
+            gates.remove((id, of));
         }
     }
 }

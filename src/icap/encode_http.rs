@@ -2,7 +2,6 @@
 //! 7.6.1).
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 
@@ -218,18 +217,23 @@ fn check(name: &[u8], value: &[u8]) -> Result<(), EncodeError> {
     Ok(())
 }
 
-/// The field names in `Connection`, lower case. Fields that describe the message itself stay: the application sees
+/// The field names in `Connection`. Fields that describe the message itself stay: the application sees
 /// them in spite of `Connection`, so a client must not hide them from the scanner.
-fn named_by_connection(fields: &impl FieldList) -> BTreeSet<Vec<u8>> {
+fn named_by_connection(fields: &impl FieldList) -> Vec<&[u8]> {
+    const END_TO_END: [&[u8]; 3] = [b"host", b"cookie", b"authorization"];
+    const OF_CONTENT: &[u8] = b"content-";
+    let is_end_to_end = |name: &[u8]| {
+        let start = name.get(..OF_CONTENT.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(OF_CONTENT))
+            || END_TO_END
+                .iter()
+                .any(|kept| kept.eq_ignore_ascii_case(name))
+    };
     fields
         .values(b"connection")
         .flat_map(|value| value.split(|b| *b == b','))
-        .map(|name| name.trim_ascii().to_ascii_lowercase())
-        .filter(|name| {
-            let end_to_end = name.starts_with(b"content-")
-                || matches!(name.as_slice(), b"host" | b"cookie" | b"authorization");
-            !end_to_end
-        })
+        .map(<[u8]>::trim_ascii)
+        .filter(|name| !is_end_to_end(name))
         .collect()
 }
 

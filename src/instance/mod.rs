@@ -3,9 +3,9 @@
 //! The host makes one instance for each of its threads. A callback may come within a callback.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use crate::ascending_map::AscendingMap;
 use crate::config::{self, PluginConfig};
 use crate::filter::{self, FilterRole};
 use crate::gate::{self, Arrival, Gates};
@@ -19,7 +19,7 @@ use crate::transport::{PEER_FIELD, PendingCloses, TransportContext};
 pub struct Instance<H> {
     host: H,
     /// Borrowed only to look a context up, never while a context acts: a callback may come within a callback.
-    contexts: RefCell<BTreeMap<u32, Context<H>>>,
+    contexts: RefCell<AscendingMap<u32, Context<H>>>,
     gates: Gates,
 }
 
@@ -95,7 +95,7 @@ impl<H: Host + Clone> Instance<H> {
     }
 
     fn find(&self, id: u32) -> Option<Context<H>> {
-        let found = self.contexts.borrow().get(&id).cloned();
+        let found = self.contexts.borrow().get(id).cloned();
         if found.is_none() {
             log::error!("icap: Envoy calls back about the context {id}, which it never created");
         }
@@ -104,7 +104,7 @@ impl<H: Host + Clone> Instance<H> {
 
     /// The host creates a context: of an HTTP stream, or of a plugin where `root` is 0.
     pub fn on_create(&self, id: u32, root: u32) {
-        let of = self.contexts.borrow().get(&root).cloned();
+        let of = self.contexts.borrow().get(root).cloned();
         let context = match of {
             Some(Context::Root(root)) => root.stream(id),
             _ if root == 0 => Context::Root(Rc::new(Root {
@@ -121,7 +121,7 @@ impl<H: Host + Clone> Instance<H> {
     /// The host deletes that context.
     pub fn on_delete(&self, id: u32) {
         // Dropped only when the borrow has ended.
-        let gone = self.contexts.borrow_mut().remove(&id);
+        let gone = self.contexts.borrow_mut().remove(id);
         self.gates.on_delete(id);
         drop(gone);
     }

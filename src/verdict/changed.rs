@@ -1,5 +1,6 @@
 //! Compares the HTTP head that a server sent back with the one that it was shown.
 
+use std::collections::BinaryHeap;
 use std::iter;
 
 use crate::icap::{Header, Headers, RequestHead, ResponseHead, is_hop_by_hop};
@@ -80,9 +81,15 @@ fn same_group(sent: &[&Header], got: &[&Header]) -> bool {
 
 /// The compared fields, sorted by name; equal names keep their order.
 fn by_name(headers: &Headers) -> Vec<&Header> {
-    let mut fields: Vec<&Header> = compared(headers).collect();
-    fields.sort_by_cached_key(|h| h.name.to_ascii_lowercase());
-    fields
+    let fields: Vec<&Header> = compared(headers).collect();
+    let names = fields.iter().enumerate();
+    let names: BinaryHeap<(String, usize)> = names
+        .map(|(index, field)| (field.name.to_ascii_lowercase(), index))
+        .collect();
+    let sorted = names.into_sorted_vec().into_iter();
+    sorted
+        .filter_map(|(_, index)| fields.get(index).copied())
+        .collect()
 }
 
 fn compared(headers: &Headers) -> impl Iterator<Item = &Header> {

@@ -4,11 +4,13 @@ mod checkout;
 mod limits;
 mod owner;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 pub use checkout::{Checkout, CheckoutOptions, ClosedConnection, Released};
 pub use limits::PoolLimits;
 pub use owner::{Owner, StreamToken, UnitId};
+
+use crate::ascending_map::AscendingMap;
 
 #[derive(Debug)]
 struct Connection {
@@ -34,7 +36,7 @@ struct Waiter {
 #[derive(Debug)]
 pub struct Pool {
     limits: PoolLimits,
-    connections: BTreeMap<StreamToken, Connection>,
+    connections: AscendingMap<StreamToken, Connection>,
     /// Idle connections, oldest first, and since when each idles. The newest is reused first, so that the others can
     /// expire.
     idle: VecDeque<(StreamToken, u64)>,
@@ -57,7 +59,7 @@ impl Pool {
     pub fn new(limits: PoolLimits) -> Self {
         Self {
             limits,
-            connections: BTreeMap::new(),
+            connections: AscendingMap::default(),
             idle: VecDeque::new(),
             resting: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -102,7 +104,7 @@ impl Pool {
         }
         if self.gives_idle()
             && let Some((token, _)) = self.idle.pop_back()
-            && let Some(connection) = self.connections.get_mut(&token)
+            && let Some(connection) = self.connections.get_mut(token)
         {
             connection.owner = Some(owner);
             connection.uses = connection.uses.saturating_add(1);
@@ -165,7 +167,7 @@ impl Pool {
             return None;
         }
         let (token, _) = self.idle.pop_front()?;
-        self.connections.remove(&token);
+        self.connections.remove(token);
         Some(token)
     }
 
@@ -190,14 +192,14 @@ impl Pool {
             None => self.first_peer = Some(peer.clone()),
             Some(first) => self.several_servers |= *first != peer,
         }
-        if let Some(connection) = self.connections.get_mut(&token) {
+        if let Some(connection) = self.connections.get_mut(token) {
             connection.peer = Some(peer);
         }
     }
 
     /// The server at the other end.
     pub fn peer(&self, token: StreamToken) -> Option<&str> {
-        self.connections.get(&token)?.peer.as_deref()
+        self.connections.get(token)?.peer.as_deref()
     }
 
     /// Whether there have been connections to more than one server: another server may do what one could not.
@@ -213,13 +215,13 @@ impl Pool {
 
     /// The request that the connection works for.
     pub fn owner(&self, token: StreamToken) -> Option<Owner> {
-        self.connections.get(&token)?.owner
+        self.connections.get(token)?.owner
     }
 
     /// Whether the connection has served another request before its owner.
     pub fn has_served(&self, token: StreamToken) -> bool {
         self.connections
-            .get(&token)
+            .get(token)
             .is_some_and(|connection| connection.uses > 1)
     }
 
@@ -227,13 +229,13 @@ impl Pool {
     pub fn release(&mut self, token: StreamToken, now_ms: u64) -> Released {
         self.alive_at_ms = Some(now_ms);
         let over = self.connections.len() > self.bound();
-        let Some(connection) = self.connections.get_mut(&token) else {
+        let Some(connection) = self.connections.get_mut(token) else {
             return Released::Retired;
         };
         let worn = connection.uses >= self.limits.max_requests
             || now_ms.saturating_sub(connection.since_ms) >= self.limits.max_age_ms;
         if worn || over {
-            self.connections.remove(&token);
+            self.connections.remove(token);
             return Released::Retired;
         }
         if self.limits.quarantine {
@@ -265,7 +267,7 @@ impl Pool {
 
     /// Gives a free connection to the next waiting request, or lets it idle.
     fn put_to_use(&mut self, token: StreamToken, now_ms: u64) -> Released {
-        let Some(connection) = self.connections.get_mut(&token) else {
+        let Some(connection) = self.connections.get_mut(token) else {
             return Released::Retired;
         };
         let next = self
@@ -284,7 +286,7 @@ impl Pool {
 
     /// Removes a connection that closed or is about to be closed.
     pub fn remove(&mut self, token: StreamToken) -> Option<ClosedConnection> {
-        let connection = self.connections.remove(&token)?;
+        let connection = self.connections.remove(token)?;
         self.idle.retain(|(idle, _)| *idle != token);
         self.resting.retain(|(resting, _)| *resting != token);
         Some(ClosedConnection {
@@ -308,13 +310,13 @@ impl Pool {
         let over = self.connections.len() > self.bound();
         let limits = self.limits;
         let is_over = |&(token, idle_since): &(StreamToken, u64)| {
-            let since = self.connections.get(&token).map(|known| known.since_ms);
+            let since = self.connections.get(token).map(|known| known.since_ms);
             over || now_ms.saturating_sub(idle_since) >= limits.idle_timeout_ms
                 || since.is_none_or(|since| now_ms.saturating_sub(since) >= limits.max_age_ms)
         };
         let index = self.idle.iter().position(is_over)?;
         let (token, _) = self.idle.remove(index)?;
-        self.connections.remove(&token);
+        self.connections.remove(token);
         Some(token)
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 proptest! {
     /// In any order of events there are no more connections than allowed, none with two owners, and none idle and
