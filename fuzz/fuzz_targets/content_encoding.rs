@@ -1,4 +1,4 @@
-//! Any bytes as gzip or deflate: no panic, progress with every call, and decoded alike in pieces.
+//! Any bytes as gzip, deflate or zstd: no panic, progress with every call, and decoded alike in pieces.
 //!
 //! The first byte chooses the coding, the second is the length of the pieces; the content follows.
 //!
@@ -42,9 +42,10 @@ fuzz_target!(|data: &[u8]| {
     let [kind, length, content @ ..] = data else {
         return;
     };
-    let coding = match kind & 1 {
+    let coding = match kind % 3 {
         0 => Coding::Gzip,
-        _ => Coding::Deflate,
+        1 => Coding::Deflate,
+        _ => Coding::Zstd,
     };
     let whole = decode(coding, std::iter::once(content));
     let length = usize::from(*length).max(1);

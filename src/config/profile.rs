@@ -172,12 +172,12 @@ object! {
         /// For which messages the server's `Transfer-Ignore` counts: a path with an extension from that list is not scanned. A
         /// client chooses the path of its request; with `always` it chooses by it whether an upload is scanned.
         pub honor_transfer_ignore: HonorTransferIgnore = choice::<HonorTransferIgnore>().or_text("responses");
-        /// Show bodies that are coded in `gzip` or `deflate` decoded, for servers that do not decode them. The original goes on
-        /// where the server changes nothing; what it changes goes on without `Content-Encoding`. Decoded, a body may be as large
-        /// as the buffer, and 200 times as large as it came once it is larger than 1 MiB; past that it is handled as
+        /// Show bodies that are coded in `gzip`, `deflate` or `zstd` decoded, for servers that do not decode them. The original
+        /// goes on where the server changes nothing; what it changes goes on without `Content-Encoding`. Decoded, a body may be
+        /// as large as the buffer, and 200 times as large as it came once it is larger than 1 MiB; past that it is handled as
         /// `large_upload_fail_action` says. What can't be decoded is `unscannable`. A body that is coded and not decoded (`br`,
-        /// `zstd`, several codings, a range) is marked in icap_log: `"encoded": "br"`. The decoders of one body take 256 KiB of
-        /// `memory_budget_mb`. See [What a scanner sees](wrappings.md#content-encodings).
+        /// several codings, a range) is marked in icap_log: `"encoded": "br"`. The decoders of one body take 256 KiB of
+        /// `memory_budget_mb`, with `zstd` four times its window more. See [What a scanner sees](wrappings.md#content-encodings).
         pub decode_content_encoding: bool = boolean().or_bool(false);
         /// What becomes of the trailer fields of a message that is scanned. `forward`: they go on. `drop`: they do not, but for
         /// gRPC's own in a response. `scan`: once they are there they are shown to the server, too, as fields of the message's

@@ -7,6 +7,8 @@ pub enum Coding {
     Gzip,
     /// `deflate`.
     Deflate,
+    /// `zstd`.
+    Zstd,
 }
 
 /// What the `Content-Encoding` fields say of a content.
@@ -46,6 +48,7 @@ impl Coding {
             (&b"gzip"[..], Self::Gzip),
             (b"x-gzip", Self::Gzip),
             (b"deflate", Self::Deflate),
+            (b"zstd", Self::Zstd),
         ]
         .into_iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))

@@ -2,6 +2,7 @@
 
 use super::deflate::Deflate;
 use super::gzip::Gzip;
+use super::zstd::Zstd;
 use super::{Coding, Step, Undecodable};
 
 /// Decodes one content as it arrives.
@@ -12,6 +13,7 @@ pub struct Decoder(Kind);
 enum Kind {
     Gzip(Gzip),
     Deflate(Deflate),
+    Zstd(Zstd),
 }
 
 impl Decoder {
@@ -20,6 +22,7 @@ impl Decoder {
         Self(match coding {
             Coding::Gzip => Kind::Gzip(Gzip::new()),
             Coding::Deflate => Kind::Deflate(Deflate::default()),
+            Coding::Zstd => Kind::Zstd(Zstd::new()),
         })
     }
 
@@ -32,6 +35,15 @@ impl Decoder {
         match &mut self.0 {
             Kind::Gzip(gzip) => gzip.decode(bytes, decoded),
             Kind::Deflate(deflate) => deflate.decode(bytes, decoded),
+            Kind::Zstd(zstd) => zstd.decode(bytes, decoded),
+        }
+    }
+
+    /// The most memory, in bytes, that the decoder takes by now beside its tables and buffers of some 128 KiB.
+    pub fn window_bytes(&self) -> u64 {
+        match &self.0 {
+            Kind::Gzip(_) | Kind::Deflate(_) => 0,
+            Kind::Zstd(zstd) => zstd.window_bytes(),
         }
     }
 
@@ -43,6 +55,7 @@ impl Decoder {
         match &self.0 {
             Kind::Gzip(gzip) => gzip.finish(),
             Kind::Deflate(deflate) => deflate.finish(),
+            Kind::Zstd(zstd) => zstd.finish(),
         }
     }
 }

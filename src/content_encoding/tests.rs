@@ -1,4 +1,4 @@
-//! Decodes whole, byte by byte and cut off, and compares with zlib-rs.
+//! Decodes whole, byte by byte and cut off, and compares with zlib-rs and libzstd.
 
 use super::{Coding, Decoder, Said, Undecodable};
 
@@ -14,7 +14,7 @@ fn what_the_fields_say() {
         ("aws-chunked, deflate", Said::Coded(Coding::Deflate)),
         ("identity,,gzip", Said::Coded(Coding::Gzip)),
         ("br", Said::Other),
-        ("zstd", Said::Other),
+        ("zstd", Said::Coded(Coding::Zstd)),
         ("compress", Said::Other),
         ("gzip, gzip", Said::Other),
         ("deflate, br", Said::Other),
@@ -47,9 +47,12 @@ fn decode(coding: Coding, bytes: &[u8], step: usize) -> Result<Vec<u8>, Undecoda
 /// "hello" as gzip writes it, with a file name.
 const HELLO: &[u8] =
     b"\x1f\x8b\x08\x08\0\0\0\0\x02\x03h\0\xcb\x48\xcd\xc9\xc9\x07\0\x86\xa6\x10\x36\x05\0\0\0";
+/// "hello" as zstd writes it.
+const HELLO_ZSTD: &[u8] = b"\x28\xb5\x2f\xfd\x24\x05\x29\0\0hello\xa3\x6d\x9f\x88";
+
 #[test]
 fn no_bytes_are_an_empty_content_and_the_end_must_be_there() {
-    for (coding, whole) in [(Coding::Gzip, HELLO)] {
+    for (coding, whole) in [(Coding::Gzip, HELLO), (Coding::Zstd, HELLO_ZSTD)] {
         assert_eq!(decode(coding, b"", 1), Ok(Vec::new()));
         for step in [1, 3, whole.len()] {
             assert_eq!(decode(coding, whole, step), Ok(b"hello".to_vec()));
@@ -73,11 +76,71 @@ fn no_bytes_are_an_empty_content_and_the_end_must_be_there() {
 
 #[test]
 fn a_checksum_counts() {
-    for at in HELLO.len() - 8..HELLO.len() {
-        let mut wrong = HELLO.to_vec();
-        wrong[at] ^= 1;
-        assert_eq!(decode(Coding::Gzip, &wrong, 5), Err(Undecodable::Broken));
+    for (coding, whole, checked) in [(Coding::Gzip, HELLO, 8), (Coding::Zstd, HELLO_ZSTD, 4)] {
+        for at in whole.len() - checked..whole.len() {
+            let mut wrong = whole.to_vec();
+            wrong[at] ^= 1;
+            assert_eq!(decode(coding, &wrong, 5), Err(Undecodable::Broken));
+        }
     }
+}
+
+#[test]
+fn a_length_in_the_head_counts() {
+    for length in [4, 6] {
+        let mut wrong = HELLO_ZSTD.to_vec();
+        wrong[5] = length;
+        assert_eq!(decode(Coding::Zstd, &wrong, 5), Err(Undecodable::Broken));
+    }
+}
+
+#[test]
+fn frames_that_zstd_skips_are_no_content() {
+    let skipped = b"\x5a\x2a\x4d\x18\x03\0\0\0abc";
+    for step in [1, 4, 100] {
+        let around = [&skipped[..], HELLO_ZSTD, skipped].concat();
+        assert_eq!(decode(Coding::Zstd, &around, step), Ok(b"hello".to_vec()));
+        let cut = decode(Coding::Zstd, &around[..around.len() - 1], step);
+        assert_eq!(cut, Err(Undecodable::CutOff));
+    }
+}
+
+#[test]
+fn windows_are_bounded() {
+    for (descriptor, wanted) in [
+        // 8 MiB, and an eighth of it more.
+        (0x68, Err(Undecodable::CutOff)),
+        (0x69, Err(Undecodable::Window)),
+        (0xff, Err(Undecodable::Window)),
+    ] {
+        let head = [0x28, 0xb5, 0x2f, 0xfd, 0, descriptor];
+        assert_eq!(decode(Coding::Zstd, &head, 1), wanted, "{descriptor:x}");
+    }
+    let unknown_dictionary = [0x28, 0xb5, 0x2f, 0xfd, 0x21, 7, 5];
+    let decoded = decode(Coding::Zstd, &unknown_dictionary, 1);
+    assert_eq!(decoded, Err(Undecodable::Broken));
+}
+
+/// A block that repeats one byte is the shortest that gives the most.
+#[test]
+fn the_window_is_counted_as_it_fills() {
+    let mut decoder = Decoder::new(Coding::Zstd);
+    let mut decoded = Vec::new();
+    let mut push = |mut bytes: &[u8]| {
+        while !bytes.is_empty() {
+            let step = decoder.decode(bytes, &mut decoded).unwrap();
+            bytes = &bytes[step.taken..];
+        }
+        decoder.window_bytes()
+    };
+    // A window of 1 MiB.
+    assert_eq!(push(b"\x28\xb5\x2f\xfd\0\x50"), 0);
+    let repeated = [2, 0, 0x10, b'a'];
+    assert_eq!(push(&repeated), 2 * 128 * 1024);
+    for _ in 0..20 {
+        push(&repeated);
+    }
+    assert_eq!(push(&repeated), 2 * (1024 + 128) * 1024);
 }
 
 #[test]
@@ -103,13 +166,26 @@ mod against_others {
         Gzip,
         Zlib,
         Raw,
+        /// In one stream, with a checksum at its end.
+        ZstdStream,
+        /// With its length in the head.
+        ZstdWhole,
     }
+
+    const ALL: [Format; 5] = [
+        Format::Gzip,
+        Format::Zlib,
+        Format::Raw,
+        Format::ZstdStream,
+        Format::ZstdWhole,
+    ];
 
     impl Format {
         fn coding(self) -> Coding {
             match self {
                 Self::Gzip => Coding::Gzip,
                 Self::Zlib | Self::Raw => Coding::Deflate,
+                Self::ZstdStream | Self::ZstdWhole => Coding::Zstd,
             }
         }
 
@@ -120,6 +196,16 @@ mod against_others {
                 Self::Gzip => GzEncoder::new(&mut out, level_of).write_all(content),
                 Self::Zlib => ZlibEncoder::new(&mut out, level_of).write_all(content),
                 Self::Raw => DeflateEncoder::new(&mut out, level_of).write_all(content),
+                Self::ZstdStream => {
+                    zstd::Encoder::new(&mut out, level as i32).and_then(|mut it| {
+                        it.include_checksum(true)?;
+                        it.write_all(content)?;
+                        it.finish().map(|_| ())
+                    })
+                }
+                Self::ZstdWhole => {
+                    zstd::bulk::compress(content, level as i32).map(|coded| out = coded)
+                }
             }
             .unwrap();
             out
@@ -131,13 +217,16 @@ mod against_others {
                 Self::Gzip => MultiGzDecoder::new(bytes).read_to_end(&mut out),
                 Self::Zlib => ZlibDecoder::new(bytes).read_to_end(&mut out),
                 Self::Raw => DeflateDecoder::new(bytes).read_to_end(&mut out),
+                Self::ZstdStream | Self::ZstdWhole => {
+                    zstd::Decoder::new(bytes).and_then(|mut it| it.read_to_end(&mut out))
+                }
             };
             read.ok().map(|_| out)
         }
     }
 
     fn format() -> impl Strategy<Value = Format> {
-        prop_oneof![Just(Format::Gzip), Just(Format::Zlib), Just(Format::Raw),]
+        prop::sample::select(ALL.to_vec())
     }
 
     /// Repeated words, as in text, longer than a piece.
@@ -159,7 +248,7 @@ mod against_others {
         let content: Vec<u8> = (0..300_000_u32).map(|n| (n ^ (n >> 5)) as u8).collect();
         for edge in [64, 128, 256_usize] {
             for size in edge * 1024 - 1..=edge * 1024 + 1 {
-                for format in [Format::Gzip, Format::Zlib, Format::Raw] {
+                for format in ALL {
                     for content in [&content[..size], &vec![7; size]] {
                         let coded = format.encode(content, 3);
                         for step in [65_536, coded.len()] {
@@ -201,7 +290,7 @@ mod against_others {
             let split = decode(format.coding(), &coded, 77);
             prop_assert!(whole == split, "{:?} {:?}", whole.is_ok(), split.is_ok());
             if let (Ok(ours), Some(theirs)) = (whole, format.decode(&coded)) {
-                prop_assert!(ours == theirs || format == Format::Raw || format == Format::Zlib);
+                prop_assert!(ours == theirs || matches!(format, Format::Raw | Format::Zlib));
             }
         }
     }

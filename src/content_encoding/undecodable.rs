@@ -13,6 +13,8 @@ pub enum Undecodable {
     CutOff,
     /// Bytes follow the coded content.
     Trailing,
+    /// The decoder would have to keep too much of what it has decoded.
+    Window,
 }
 
 impl fmt::Display for Undecodable {
@@ -21,6 +23,7 @@ impl fmt::Display for Undecodable {
             Self::Broken => "found other bytes than Content-Encoding says",
             Self::CutOff => "found its end in the midst of the coded content",
             Self::Trailing => "found bytes behind the coded content, expected none",
+            Self::Window => "found a window of more than 8 MiB, expected at most that",
         })
     }
 }

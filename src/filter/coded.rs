@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::indivisible::Indivisible;
-use crate::content_encoding::{Coding, Decoder};
+use crate::content_encoding::{Coding, Decoder, Undecodable};
 use crate::submission::{Budget, Content, Encoded};
 
 /// The largest ratio of decoded to coded bytes, for decoded contents over [`UNBOUNDED_BYTES`]. Text seldom reaches 20, DEFLATE
@@ -53,7 +53,12 @@ impl Coded {
         loop {
             piece.clear();
             let step = self.decoder.decode(bytes, &mut piece);
-            let step = step.map_err(Indivisible::Coding)?;
+            let step = step.map_err(|why| match why {
+                Undecodable::Window => Indivisible::TooLarge,
+                _ => Indivisible::Coding(why),
+            })?;
+            let memory = self.encoded.takes(self.decoder.window_bytes());
+            memory.map_err(|_| Indivisible::OverBudget)?;
             self.encoded.says(piece.len());
             if self.is_too_large() {
                 return Err(Indivisible::TooLarge);

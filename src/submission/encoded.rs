@@ -29,7 +29,7 @@ pub struct Encoded {
     decoded: Cell<u64>,
     ended: Cell<bool>,
     reader: RefCell<Option<Reader>>,
-    _share: Share,
+    share: RefCell<Share>,
 }
 
 /// A decoder and its position in a content.
@@ -63,7 +63,7 @@ impl Encoded {
             decoded: Cell::new(0),
             ended: Cell::new(false),
             reader: RefCell::new(None),
-            _share: budget.share(DECODERS_BYTES)?,
+            share: RefCell::new(budget.share(DECODERS_BYTES)?),
         })
     }
 
@@ -82,6 +82,16 @@ impl Encoded {
     pub fn says(&self, decoded: usize) {
         let decoded = self.decoded.get().saturating_add(decoded as u64);
         self.decoded.set(decoded);
+    }
+
+    /// Each of the two decoders takes so many bytes by now beside its tables and buffers.
+    ///
+    /// # Errors
+    /// The budget has no room for them.
+    pub fn takes(&self, window: u64) -> Result<(), OverBudget> {
+        let bytes = DECODERS_BYTES.saturating_add(window.saturating_mul(2));
+        let share = self.share.try_borrow_mut();
+        share.map_err(|_| OverBudget)?.grow_to(bytes)
     }
 
     /// The content has ended.

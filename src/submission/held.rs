@@ -76,6 +76,19 @@ impl Budget {
     }
 }
 
+impl Share {
+    /// Takes more of the budget, so that the share is that large. A larger share stays as it is.
+    ///
+    /// # Errors
+    /// The budget has no room for it; the share is what it was.
+    pub fn grow_to(&mut self, bytes: u64) -> Result<(), OverBudget> {
+        let more = bytes.saturating_sub(self.bytes);
+        self.budget.reserve(more)?;
+        self.bytes = self.bytes.saturating_add(more);
+        Ok(())
+    }
+}
+
 impl Budget {
     fn give_back(&self, bytes: u64) {
         self.used.set(self.used.get().saturating_sub(bytes));
