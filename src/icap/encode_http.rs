@@ -45,9 +45,14 @@ const HOP_BY_HOP: [&str; 9] = [
 /// Whether a field of this name, in any case, is about one connection. Fields that a `Connection` field names are
 /// hop-by-hop too.
 pub fn is_hop_by_hop(name: &[u8]) -> bool {
-    HOP_BY_HOP
-        .iter()
-        .any(|hop| hop.as_bytes().eq_ignore_ascii_case(name))
+    let mut known = HOP_BY_HOP.iter();
+    known.any(|hop| hop.len() == name.len() && is_same(hop.as_bytes(), name))
+}
+
+/// Whether two names are the same without case. Not inlined: the comparison would be there once for each known name.
+#[inline(never)]
+fn is_same(known: &[u8], name: &[u8]) -> bool {
+    known.eq_ignore_ascii_case(name)
 }
 
 /// Why a header map has no HTTP/1.1 form.
