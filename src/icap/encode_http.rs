@@ -169,12 +169,19 @@ pub fn with_length(head: &[u8], length: Option<u64>) -> Cow<'_, [u8]> {
             name.is_some_and(|name| name.eq_ignore_ascii_case(NAME))
         })
     };
-    match (length, head.strip_suffix(b"\r\n")) {
-        (Some(length), Some(fields)) if !names_length() => {
-            let length = format!("Content-Length: {length}\r\n\r\n");
-            Cow::Owned([fields, length.as_bytes()].concat())
+    match length {
+        Some(length) if !names_length() => {
+            with_line(head, &format!("Content-Length: {length}\r\n"))
         }
         _ => Cow::Borrowed(head),
+    }
+}
+
+/// An encoded head with a further line.
+pub fn with_line<'h>(head: &'h [u8], line: &str) -> Cow<'h, [u8]> {
+    match head.strip_suffix(b"\r\n") {
+        Some(fields) => Cow::Owned([fields, line.as_bytes(), b"\r\n"].concat()),
+        None => Cow::Borrowed(head),
     }
 }
 
@@ -209,7 +216,7 @@ fn push_fields(
     Ok(())
 }
 
-fn check(name: &[u8], value: &[u8]) -> Result<(), EncodeError> {
+pub(super) fn check(name: &[u8], value: &[u8]) -> Result<(), EncodeError> {
     if !is_token(name) {
         return Err(EncodeError::FieldName {
             found: Snippet::new(name),
@@ -282,7 +289,7 @@ fn is_visible(byte: u8) -> bool {
     byte > b' ' && byte != 0x7f
 }
 
-fn push_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+pub(super) fn push_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     for part in [name, b": ", value, b"\r\n"] {
         out.extend_from_slice(part);
     }
