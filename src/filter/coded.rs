@@ -54,7 +54,7 @@ impl Coded {
             piece.clear();
             let step = self.decoder.decode(bytes, &mut piece);
             let step = step.map_err(Indivisible::Coding)?;
-            self.encoded.says(piece.len());
+            self.encoded.says(&piece);
             if self.is_too_large() {
                 return Err(Indivisible::TooLarge);
             }
