@@ -116,6 +116,7 @@ fn heads(c: &mut Criterion) {
                 uri: "icap://icap.example.net:1344/avscan",
                 host: "icap.example.net:1344",
                 allow: &[204],
+                trailers: false,
                 preview: Some(5000),
                 headers: &headers,
                 request_head: Some(&head),

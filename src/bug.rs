@@ -130,11 +130,15 @@ pub enum Bug {
     BehindBlockGoesOn,
     /// A message of a gRPC call is not shown.
     MessageUnshown,
+    /// Trailers count as shown though the server answered before they were sent.
+    UnsentTrailersCount,
+    /// The server's trailers do not take the place of a message's own.
+    NewTrailersIgnored,
 }
 
 impl Bug {
     /// All mistakes.
-    pub const ALL: [Self; 61] = [
+    pub const ALL: [Self; 63] = [
         Self::EmptyBodyIsNone,
         Self::UndefinedStatusPasses,
         Self::CutOffPageOpens,
@@ -196,6 +200,8 @@ impl Bug {
         Self::MessagesOutOfOrder,
         Self::BehindBlockGoesOn,
         Self::MessageUnshown,
+        Self::UnsentTrailersCount,
+        Self::NewTrailersIgnored,
     ];
 }
 

@@ -180,9 +180,9 @@ object! {
         /// `memory_budget_mb`, with `zstd` four times its window more. See [What a scanner sees](wrappings.md#content-encodings).
         pub decode_content_encoding: bool = boolean().or_bool(false);
         /// What becomes of the trailer fields of a message that is scanned. `forward`: they go on. `drop`: they do not, but for
-        /// gRPC's own in a response. `scan`: once they are there they are shown to the server, too, as fields of the message's
-        /// head in a transaction of their own without a body; a message whose head does not end it is then held to its end, also
-        /// where its preview was enough. In any case fields are taken out that must not be trailers
+        /// gRPC's own in a response. `scan`: once they are there they are shown to the server, too: behind the body's last chunk
+        /// where the server's OPTIONS says `Allow: trailers`, else as fields of the message's head in a transaction of their own
+        /// without a body; a message whose head does not end it is then held to its end, also where its preview was enough. In any case fields are taken out that must not be trailers
         /// ([protocol](protocol.md#trailers)), and both are told in icap_log. In monitor mode all go on.
         pub trailers: Trailers = choice::<Trailers>().or_text("forward");
         /// What becomes of a request for a range of a resource, where this profile may scan the response. `pass`: it goes on, and

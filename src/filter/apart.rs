@@ -12,6 +12,7 @@ use super::values::Values;
 use crate::bug::{Bug, bug};
 use crate::extract::{Unextractable, Value};
 use crate::host::Fields;
+use crate::icap::Trailers;
 use crate::multipart::Part;
 use crate::submission::{Content, Held, PIECE_BYTES, Shown};
 
@@ -44,6 +45,8 @@ pub(super) struct Apart {
     /// The search for values, which are shown beside all else.
     values: Option<Values>,
     trailers: TrailerScan,
+    /// Where the submission of the content finds the trailers that it sends behind its body. `None`: it sends none, or has ended.
+    behind_body: Option<Rc<Trailers>>,
     /// The whole body has come and was read.
     ended: bool,
     /// How many bytes of the body were read.
@@ -63,10 +66,14 @@ pub(super) struct Apart {
 enum TrailerScan {
     /// No trailers are shown.
     Unwanted,
-    /// No trailers have come, or they were shown.
+    /// No trailers have come, and the message has not ended.
     Wanted,
-    /// These trailers are to be shown.
+    /// The submission of the content has got these trailers, to send them behind its body.
+    Given(Fields),
+    /// These trailers are to be shown by a submission of their own.
     Due(Fields),
+    /// The message has ended, and its trailers are shown.
+    Settled,
 }
 
 /// What is to be shown next, with its ranges in the body.
@@ -90,6 +97,7 @@ impl Apart {
         Self {
             values,
             trailers: TrailerScan::Unwanted,
+            behind_body: None,
             coded: None,
             ended: false,
             whole_is_due: form.is_none(),
@@ -122,11 +130,29 @@ impl Apart {
         }
     }
 
-    /// The trailers have come.
-    pub(super) fn take_trailers(&mut self, fields: Fields) {
-        if matches!(self.trailers, TrailerScan::Wanted) && !fields.is_empty() {
-            self.trailers = TrailerScan::Due(fields);
+    /// The server takes trailers behind a body: gives the place for them where they are shown and the content is one body.
+    /// `announced`: the names that the message's head announces.
+    pub(super) fn show_behind_body(&mut self, announced: String) -> Option<Rc<Trailers>> {
+        if self.form.is_none() && matches!(self.trailers, TrailerScan::Wanted) {
+            self.behind_body = Some(Rc::new(Trailers::announced(announced)));
         }
+        self.behind_body.clone()
+    }
+
+    /// The message has ended, with these trailers.
+    pub(super) fn take_trailers(&mut self, fields: Fields) {
+        if !matches!(self.trailers, TrailerScan::Wanted) {
+            return;
+        }
+        let given = self
+            .behind_body
+            .as_ref()
+            .is_some_and(|place| place.put(&fields).is_ok());
+        self.trailers = match given {
+            _ if fields.is_empty() => TrailerScan::Settled,
+            true => TrailerScan::Given(fields),
+            false => TrailerScan::Due(fields),
+        };
     }
 
     /// The next range to read of the body, of which `available` bytes have come.
@@ -222,7 +248,7 @@ impl Apart {
         }
         if let TrailerScan::Due(fields) = &mut self.trailers {
             let fields = std::mem::take(fields);
-            self.trailers = TrailerScan::Wanted;
+            self.trailers = TrailerScan::Settled;
             return Some((Target::Trailers, Next::Trailers(fields)));
         }
         let form = self.form.as_mut()?;
@@ -279,9 +305,22 @@ impl Apart {
         self.coded.is_some()
     }
 
-    /// A submission has ended.
-    pub(super) fn ended(&mut self) {
+    /// The submission of that index has ended. `judged`: its server lets it pass, or changes it.
+    pub(super) fn ended(&mut self, index: u16, judged: bool) {
         self.running = self.running.saturating_sub(1);
+        let is_whole = matches!(self.shown.get(usize::from(index)), Some((Target::Whole, _)));
+        let Some(place) = self.behind_body.take_if(|_| is_whole) else {
+            return;
+        };
+        if let TrailerScan::Given(fields) = &mut self.trailers {
+            let fields = std::mem::take(fields);
+            // The server may have answered before the end of the body.
+            let shown = place.sent().is_some() || bug(Bug::UnsentTrailersCount);
+            self.trailers = match judged && shown {
+                true => TrailerScan::Settled,
+                false => TrailerScan::Due(fields),
+            };
+        }
     }
 
     /// Whether everything was shown and every submission has ended.
@@ -289,7 +328,7 @@ impl Apart {
         (self.running == 0 || bug(Bug::FirstPartDecides))
             && self.ended
             && !self.whole_is_due
-            && !matches!(self.trailers, TrailerScan::Due(_))
+            && matches!(self.trailers, TrailerScan::Unwanted | TrailerScan::Settled)
             && self.values.as_ref().is_none_or(Values::are_shown)
             && self.form.as_ref().is_none_or(Form::is_shown)
     }

@@ -52,7 +52,7 @@ fn shown(body: &str, form: &mut Apart) -> Vec<(Option<String>, String)> {
             Next::Value(value, _) => panic!("{value:?}"),
             Next::Trailers(fields) => panic!("{fields:?}"),
         });
-        form.ended();
+        form.ended(0, true);
     }
     assert!(form.is_complete());
     all
@@ -115,8 +115,8 @@ fn no_more_run_than_may() {
     assert!(form.next(1).is_none());
     assert!(matches!(form.next(2), Some((1, Next::File(..)))));
     assert!(!form.is_complete());
-    form.ended();
-    form.ended();
+    form.ended(0, true);
+    form.ended(1, true);
     assert!(form.next(2).is_none());
     assert!(form.is_complete());
 }
@@ -217,4 +217,63 @@ fn a_change_that_makes_another_form_is_refused() {
         let refused = changed(&form, &bodies).unwrap_err();
         assert_eq!(refused.0, Cause::Protocol, "{bodies:?}: {}", refused.1);
     }
+}
+
+/// A message whose trailers are shown behind its body, and the place for them.
+fn with_trailers(form: Option<Form>) -> (Apart, Option<Rc<Trailers>>) {
+    let mut apart = Apart::new(None, form, None).with_trailers();
+    let place = apart.show_behind_body(String::new());
+    (apart, place)
+}
+
+fn trailers() -> Fields {
+    [("x-a", "1")].into_iter().collect()
+}
+
+#[test]
+fn trailers_that_were_not_sent_behind_the_body_are_shown_alone() {
+    for judged in [true, false] {
+        let (mut apart, place) = with_trailers(None);
+        assert!(place.is_some());
+        assert!(matches!(apart.next(4), Some((0, Next::Whole))));
+        apart.end().unwrap();
+        apart.take_trailers(trailers());
+        assert!(apart.next(4).is_none(), "they go behind the body");
+        apart.ended(0, judged);
+        assert!(matches!(apart.next(4), Some((1, Next::Trailers(fields))) if fields == trailers()));
+        assert!(!apart.is_complete());
+        apart.ended(1, true);
+        assert!(apart.is_complete());
+    }
+}
+
+#[test]
+fn trailers_behind_a_body_that_has_its_verdict_are_shown_alone() {
+    let (mut apart, place) = with_trailers(None);
+    assert!(matches!(apart.next(4), Some((0, Next::Whole))));
+    apart.ended(0, true);
+    apart.end().unwrap();
+    assert!(!apart.is_complete(), "trailers may come");
+    apart.take_trailers(trailers());
+    assert!(place.is_some_and(|place| !place.have_come()));
+    assert!(matches!(apart.next(4), Some((1, Next::Trailers(_)))));
+}
+
+#[test]
+fn a_message_without_trailers_ends_with_its_end() {
+    let (mut apart, place) = with_trailers(None);
+    assert!(matches!(apart.next(4), Some((0, Next::Whole))));
+    apart.end().unwrap();
+    apart.take_trailers(Fields::new());
+    assert!(place.is_some_and(|place| place.have_come()));
+    apart.ended(0, true);
+    assert!(apart.next(4).is_none() && apart.is_complete());
+}
+
+#[test]
+fn the_trailers_of_a_form_are_shown_alone() {
+    let (mut apart, place) = with_trailers(Some(Form::new(boundary(), false)));
+    assert!(place.is_none());
+    apart.take_trailers(trailers());
+    assert!(matches!(apart.next(4), Some((0, Next::Trailers(_)))));
 }

@@ -59,7 +59,7 @@ impl Coded {
             })?;
             let memory = self.encoded.takes(self.decoder.window_bytes());
             memory.map_err(|_| Indivisible::OverBudget)?;
-            self.encoded.says(piece.len());
+            self.encoded.says(&piece);
             if self.is_too_large() {
                 return Err(Indivisible::TooLarge);
             }

@@ -14,7 +14,7 @@ use super::streaming::Streaming;
 use crate::config::{Cause, Enforcement, FailAction, Profile};
 use crate::connection::PoolId;
 use crate::gate::Hold;
-use crate::icap::{BodyProgress, Direction, Method, Request};
+use crate::icap::{BodyProgress, Direction, Headers, Method, Request};
 use crate::policy::Outlook;
 use crate::report::{Conclusion, Outcome, Significance};
 use crate::submission::{Extent, Message, Record, Submission};
@@ -37,6 +37,8 @@ pub(super) struct Exchange {
     pub(super) is_decoded: bool,
     /// Trailers have come.
     pub(super) has_trailers: bool,
+    /// The server's trailers, which are to take their place.
+    pub(super) new_trailers: Option<Headers>,
     /// Of a response: its request was scanned.
     pub(super) request_was_scanned: bool,
     /// Of a response: the body of its request, where more of that body is to come.

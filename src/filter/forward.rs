@@ -196,6 +196,9 @@ impl<H: Host> Worker<H> {
             replacement,
             record,
         } = *draining;
+        if let Err(e) = self.replace_trailers(id, exchange) {
+            return self.fail_to_replace(id, exchange, &e.to_string());
+        }
         if exchange.has_trailers && replacement.body.is_some() {
             self.drop_digests(id, exchange);
         }

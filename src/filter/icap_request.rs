@@ -131,6 +131,7 @@ pub(super) fn icap_request<H: Host>(
         uri: service.uri(),
         host: service.authority.clone(),
         allow: allow(profile, watched.and_then(Service::options)),
+        trailers: None,
         preview: preview(profile, watched.and_then(Service::options), &path),
         headers,
         whole: profile.require_content_length && find(fields, "content-length").is_none(),

@@ -86,12 +86,14 @@ impl Journal {
     /// Notes a trailer field, and whether it goes on.
     pub(super) fn note_trailer(&mut self, name: &[u8], goes_on: bool) {
         let name = clean(name);
-        self.trailers.retain(|noted| *noted != name);
+        for names in [&mut self.trailers, &mut self.removed_trailers] {
+            names.retain(|noted| *noted != name);
+        }
         let names = match goes_on {
             true => &mut self.trailers,
             false => &mut self.removed_trailers,
         };
-        if names.len() < MAX_TRAILERS && !names.contains(&name) {
+        if names.len() < MAX_TRAILERS {
             names.push(name);
         }
     }

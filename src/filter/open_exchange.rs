@@ -90,6 +90,7 @@ impl<H: Host> Worker<H> {
             encoded: None,
             is_decoded: false,
             has_trailers: false,
+            new_trailers: None,
             request_body: None,
             request_was_scanned: false,
             uncounted: None,

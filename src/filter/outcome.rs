@@ -60,7 +60,7 @@ impl<H: Host> Worker<H> {
         mut record: Record,
         change: Change,
     ) {
-        let Change { response, rest } = change;
+        let Change { response, rest, .. } = change;
         match replacement(&self.host, id, exchange, response, &self.budget) {
             Ok(replacement) => {
                 let length = replacement.body.as_ref().map(NewBody::len);

@@ -33,8 +33,9 @@ impl<H: Host> Worker<H> {
             return;
         }
         exchange.retire(index);
+        let judged = matches!(step, Step::Pass(_) | Step::Change(..));
         if let Some(apart) = &mut exchange.apart {
-            apart.ended();
+            apart.ended(index, judged);
         }
         self.note_part(id, exchange, index, step);
     }
@@ -42,7 +43,7 @@ impl<H: Host> Worker<H> {
     fn note_part(&mut self, id: u32, exchange: &mut Exchange, index: u16, step: Step) {
         match step {
             Step::Pending => {}
-            Step::Pass(record) => note_pass(exchange, *record),
+            Step::Pass(record) => note(exchange, *record, Outcome::Passed),
             Step::Change(record, change) => {
                 self.note_change(id, exchange, index, record, *change);
             }
@@ -61,8 +62,13 @@ impl<H: Host> Worker<H> {
         exchange: &mut Exchange,
         index: u16,
         mut record: Record,
-        change: Change,
+        mut change: Change,
     ) {
+        let unchanged = match change.trailers {
+            Some(_) => Outcome::Modified,
+            None => Outcome::Passed,
+        };
+        exchange.new_trailers = change.trailers.take().or(exchange.new_trailers.take());
         let limit = exchange.message(id, &[]).response_limit();
         let is_monitored = exchange.is_monitored();
         let Some(apart) = &mut exchange.apart else {
@@ -74,18 +80,18 @@ impl<H: Host> Worker<H> {
                 (IcapResponseBody::Same(len), shown)
                     if apart.is_decoded() && shown == Some(*len) =>
                 {
-                    note_pass(exchange, *record);
+                    note(exchange, *record, unchanged);
                 }
                 _ => apart.results.change_whole(record, change),
             };
         }
-        let Change { response, rest } = change;
+        let Change { response, rest, .. } = change;
         let shown = apart.shown_bytes(index);
         let fixed = apart.fixed(index);
         let fault = match (held_body(response.body, shown, &self.budget), fixed) {
-            (Ok(None), _) => return note_pass(exchange, *record),
+            (Ok(None), _) => return note(exchange, *record, unchanged),
             (Ok(Some(body)), _) if body.is_empty() && shown == Some(0) => {
-                return note_pass(exchange, *record);
+                return note(exchange, *record, unchanged);
             }
             (_, Some(why)) => (Cause::Protocol, why.to_owned()),
             (Ok(Some(body)), None)
@@ -205,10 +211,13 @@ impl<H: Host> Worker<H> {
                 Err((cause, reason)) => self.fail_closed(id, exchange, cause, &reason),
             }
         } else {
-            let outcome = match apart.results.is_changed() {
+            let outcome = match apart.results.is_changed() || exchange.new_trailers.is_some() {
                 true => Outcome::Modified,
                 false => Outcome::Passed,
             };
+            if let Err(e) = self.replace_trailers(id, exchange) {
+                return self.fail_to_replace(id, exchange, &e.to_string());
+            }
             let significance = Significance::of(outcome, None, self.is_slow(exchange));
             self.conclude(id, exchange, exchange.conclusion(outcome, significance));
             self.let_go(id, exchange);
@@ -327,7 +336,7 @@ fn note_given_up(exchange: &mut Exchange, mut record: ScanRecord<'static>) {
     exchange.journal.push(record);
 }
 
-fn note_pass(exchange: &mut Exchange, mut record: ScanRecord<'static>) {
-    record.outcome = Some(Outcome::Passed);
+fn note(exchange: &mut Exchange, mut record: ScanRecord<'static>, outcome: Outcome) {
+    record.outcome = Some(outcome);
     exchange.journal.push(record);
 }

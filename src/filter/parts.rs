@@ -42,7 +42,7 @@ impl<H: Host> Worker<H> {
         &mut self,
         exchange: &mut Exchange,
         fields: &Fields,
-        apart: Apart,
+        mut apart: Apart,
     ) -> Result<(), Fault> {
         if apart.is_decoded() {
             exchange.is_decoded = true;
@@ -52,6 +52,7 @@ impl<H: Host> Worker<H> {
             let head = Head::Unframed;
             exchange.request = Rc::new(self.request_of_part(exchange, fields, head, length)?);
         }
+        self.show_behind_body(exchange, fields, &mut apart);
         exchange.apart = Some(Box::new(apart));
         Ok(())
     }
@@ -72,7 +73,12 @@ impl<H: Host> Worker<H> {
         }
         let source = Source::Host(&self.host, id, exchange.direction, &Shown::Whole);
         let read = match &mut exchange.apart {
-            Some(apart) => read_on(apart, source, body.available, body.ended),
+            Some(apart) => {
+                if exchange.body.at_end {
+                    apart.take_trailers(Fields::new());
+                }
+                read_on(apart, source, body.available, body.ended)
+            }
             None => Ok(()),
         };
         match read {
@@ -204,7 +210,7 @@ impl<H: Host> Worker<H> {
         let decoded = decoded.map_err(not_decoded)?;
         if decoded.is_empty() {
             if let Some(apart) = &mut exchange.apart {
-                apart.ended();
+                apart.ended(index, true);
             }
             return Ok(());
         }

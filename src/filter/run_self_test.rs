@@ -45,6 +45,7 @@ impl Service {
         Rc::new(Request {
             method,
             allow: allow(&self.profile, self.options()),
+            trailers: None,
             preview: preview(&self.profile, self.options(), &path),
             request_head: encode_request_head(&request).ok(),
             response_head: response.and_then(|fields| encode_response_head(&fields).ok()),

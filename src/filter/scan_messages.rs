@@ -301,7 +301,7 @@ impl<H: Host> Worker<H> {
         change: Change,
     ) {
         let limit = exchange.message(id, &[]).response_limit();
-        let Change { response, rest } = change;
+        let Change { response, rest, .. } = change;
         let shown = match &response.body {
             IcapResponseBody::Same(len) => Some(*len),
             _ => None,

@@ -71,6 +71,7 @@ impl Service {
             uri: url.uri(),
             host: url.authority.clone(),
             allow: Vec::new(),
+            trailers: None,
             preview: None,
             headers: authorization
                 .chain(

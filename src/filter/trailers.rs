@@ -2,17 +2,20 @@
 
 use std::rc::Rc;
 
+use super::apart::Apart;
 use super::bare_fields::without_length;
 use super::exchange::{Exchange, Phase};
 use super::fault::Fault;
-use super::rewrite::is_envoys;
+use super::rewrite::{all, is_envoys};
+use super::service::Service;
 use super::worker::Worker;
 use crate::bug::{Bug, bug};
 use crate::config::{Cause, Trailers};
-use crate::host::{Fields, Host, HostResult};
+use crate::host::{Fields, Host, HostError, HostResult};
 use crate::icap::{Direction, Request, is_hop_by_hop};
 use crate::report::{Outcome, PartName};
 use crate::submission::Shown;
+use crate::verdict::is_evidence;
 
 /// Fields that must not be trailers, beside hop-by-hop fields and Envoy's own: framing, routing, modifiers of the request,
 /// credentials, control data, and how to process the content (RFC 9110 section 6.5.1). An application that adds trailers to the
@@ -47,6 +50,11 @@ const NEVER_TRAILERS: &[&str] = &[
 const OF_THE_BODY: &[&str] = &["content-digest", "content-md5", "digest", "repr-digest"];
 /// The name in icap_log of the transaction that shows trailers.
 const PART_NAME: &str = "trailers";
+/// The server's trailers have what is no field.
+const BROKEN: HostError = HostError {
+    call: "the server's trailers",
+    status: HostError::UNUSABLE,
+};
 /// Why the trailers could not be scanned.
 const UNREADABLE: &str = "the trailers could not be read";
 
@@ -85,8 +93,12 @@ impl Exchange {
         let dropped = self.profile.trailers == Trailers::Drop
             // A gRPC call needs its status.
             && !(of == Direction::Response && name.starts_with(b"grpc-"));
-        let user = self.profile.authenticated_user_header.as_deref();
-        self.is_monitored() || (!dropped && may_be_trailer(name, user))
+        let profile = &self.profile;
+        let user = profile.authenticated_user_header.as_deref();
+        // What a server gives back behind a body must not pass for its own word.
+        let is_verdict = profile.trailers == Trailers::Scan
+            && is_evidence(&String::from_utf8_lossy(name), profile);
+        self.is_monitored() || (!dropped && !is_verdict && may_be_trailer(name, user))
     }
 }
 
@@ -150,6 +162,51 @@ impl<H: Host> Worker<H> {
             goes_on
         });
         removed.map(|()| trailers)
+    }
+
+    /// Has the submission of the content show the trailers too, where the server says that it takes them behind a body.
+    pub(super) fn show_behind_body(
+        &self,
+        exchange: &mut Exchange,
+        fields: &Fields,
+        apart: &mut Apart,
+    ) {
+        let options = self
+            .service(&exchange.profile, exchange.direction)
+            .and_then(Service::options);
+        if !options.is_some_and(|options| options.trailers) {
+            return;
+        }
+        // As the client, or the application, has announced them.
+        let announced = all(fields, "trailer").unwrap_or_default();
+        let place = apart.show_behind_body(String::from_utf8_lossy(&announced).into_owned());
+        if let Some(request) = Rc::get_mut(&mut exchange.request) {
+            request.trailers = place;
+        }
+    }
+
+    /// Puts the server's trailers in the place of the message's own, unless the message is monitored.
+    pub(super) fn replace_trailers(&self, id: u32, exchange: &mut Exchange) -> HostResult {
+        let new = exchange.new_trailers.take();
+        let Some(new) = new.filter(|_| !exchange.is_monitored() && !bug(Bug::NewTrailersIgnored))
+        else {
+            return Ok(());
+        };
+        let of = exchange.direction;
+        self.host.enter(id)?;
+        for (name, _) in self.host.trailers(of)?.iter() {
+            exchange.journal.note_trailer(name, false);
+        }
+        let mut fields = Fields::new();
+        for field in new.iter() {
+            // A fold, or a line that is no field.
+            if field.value.contains(&b'\n') {
+                return Err(BROKEN);
+            }
+            fields.push(field.name.to_ascii_lowercase(), &field.value);
+        }
+        self.host.set_trailers(of, &fields)?;
+        self.sort_trailers(id, exchange, of).map(drop)
     }
 
     /// Removes the digests of the original body, which was replaced.

@@ -92,6 +92,10 @@ impl Host for MemoryHost {
         missing("trailers")
     }
 
+    fn set_trailers(&self, _: Direction, _: &Fields) -> HostResult {
+        missing("set_trailers")
+    }
+
     fn remove_trailer(&self, _: Direction, _: &str) -> HostResult {
         missing("remove_trailer")
     }

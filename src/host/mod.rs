@@ -140,6 +140,8 @@ pub trait Host: std::fmt::Debug {
     fn remove_header(&self, of: Direction, name: &str) -> HostResult;
     /// The trailer fields, once they have come.
     fn trailers(&self, of: Direction) -> HostResult<Fields>;
+    /// Replaces all trailer fields, once they have come.
+    fn set_trailers(&self, of: Direction, fields: &Fields) -> HostResult;
     /// Removes every trailer field of that name.
     fn remove_trailer(&self, of: Direction, name: &str) -> HostResult;
     /// Appends to `out` up to `len` bytes of the body that is held or just arriving: fewer where the body has fewer.

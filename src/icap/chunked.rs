@@ -1,7 +1,8 @@
 //! Chunked bodies (RFC 9112 section 7.1) as they arrive, with ICAP's extension of the last chunk.
 
+use super::encapsulated::BodyKind;
 use super::error::{IcapResponseError, LimitKind, Snippet};
-use super::fields::{FieldReader, Rules};
+use super::fields::TrailerReader;
 use super::input::{Input, trim_line_end};
 use super::{Headers, Limits};
 
@@ -11,10 +12,15 @@ pub(super) enum Piece {
     /// So many of the unread bytes are body. The caller takes them before the next read.
     Data(usize),
     /// The end of the body.
-    End {
-        trailers: Headers,
-        use_original_body: Option<u64>,
-    },
+    End(BodyEnd),
+}
+
+/// What follows a body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct BodyEnd {
+    pub(super) trailers: Headers,
+    pub(super) icap_trailers: Headers,
+    pub(super) use_original_body: Option<u64>,
 }
 
 /// Decodes one body.
@@ -24,9 +30,10 @@ pub(super) struct ChunkDecoder {
     limits: Limits,
     /// Decoded bytes announced so far.
     body: u64,
-    use_original_body: Option<u64>,
-    trailers: FieldReader,
-    trailer_budget: usize,
+    end: BodyEnd,
+    trailers: TrailerReader,
+    /// Whether ICAP trailers follow.
+    has_icap_trailers: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,17 +42,22 @@ enum State {
     Data { left: u64 },
     DataEnd,
     Trailers,
+    IcapTrailers,
 }
 
 impl ChunkDecoder {
-    pub(super) fn new(limits: &Limits) -> Self {
+    /// Decodes a body, and the ICAP trailers behind it, if there are any. Without a body there are these alone.
+    pub(super) fn new(limits: &Limits, kind: BodyKind, has_icap_trailers: bool) -> Self {
         Self {
-            state: State::Size,
+            state: match kind {
+                BodyKind::None => State::IcapTrailers,
+                _ => State::Size,
+            },
             limits: *limits,
             body: 0,
-            use_original_body: None,
-            trailers: FieldReader::new(Rules::Icap, limits),
-            trailer_budget: limits.trailer_bytes,
+            end: BodyEnd::default(),
+            trailers: TrailerReader::new(limits),
+            has_icap_trailers,
         }
     }
 
@@ -56,12 +68,13 @@ impl ChunkDecoder {
             State::Data { .. } => "the rest of a chunk",
             State::DataEnd => "the line end after a chunk's data",
             State::Trailers => "trailers and the final empty line",
+            State::IcapTrailers => "the rest of the ICAP trailers",
         }
     }
 
     /// The trailers whose lines have arrived.
     pub(super) fn trailers_so_far(&self) -> Headers {
-        self.trailers.clone().finish()
+        self.trailers.so_far()
     }
 
     /// Reads further. `None`: the decoder needs more bytes.
@@ -95,7 +108,24 @@ impl ChunkDecoder {
                     }
                     self.state = State::Size;
                 }
-                State::Trailers => return self.trailers(input),
+                State::Trailers => {
+                    let Some(trailers) = self.trailers.read(input)? else {
+                        return Ok(None);
+                    };
+                    self.end.trailers = trailers;
+                    if !self.has_icap_trailers {
+                        return Ok(Some(Piece::End(std::mem::take(&mut self.end))));
+                    }
+                    self.trailers = TrailerReader::new(&self.limits);
+                    self.state = State::IcapTrailers;
+                }
+                State::IcapTrailers => {
+                    let Some(trailers) = self.trailers.read(input)? else {
+                        return Ok(None);
+                    };
+                    self.end.icap_trailers = trailers;
+                    return Ok(Some(Piece::End(std::mem::take(&mut self.end))));
+                }
             }
         }
     }
@@ -117,36 +147,13 @@ impl ChunkDecoder {
         };
         let (size, extensions) = parse_size(line, self.limits.chunk_size_digits)?;
         if size == 0 {
-            self.use_original_body = use_original_body(extensions)?;
+            self.end.use_original_body = use_original_body(extensions)?;
         }
         self.body = self.body.saturating_add(size);
         if self.body > self.limits.body_bytes {
             return Err(limit(LimitKind::BodyBytes, self.limits.body_bytes));
         }
         Ok(Some(size))
-    }
-
-    fn trailers(&mut self, input: &mut Input) -> Result<Option<Piece>, IcapResponseError> {
-        loop {
-            let Ok(line) = input.take_line(self.trailer_budget) else {
-                return Err(limit(
-                    LimitKind::TrailerBytes,
-                    self.limits.trailer_bytes as u64,
-                ));
-            };
-            let Some(line) = line else {
-                return Ok(None);
-            };
-            self.trailer_budget = self.trailer_budget.saturating_sub(line.len());
-            let line = trim_line_end(line);
-            if line.is_empty() {
-                return Ok(Some(Piece::End {
-                    trailers: self.trailers.finish(),
-                    use_original_body: self.use_original_body,
-                }));
-            }
-            self.trailers.line(line)?;
-        }
     }
 }
 

@@ -24,7 +24,7 @@ fn data_may_look_like_chunks() {
 #[test]
 fn a_body_slice_holds_all_available_bytes() {
     let mut input = Input::default();
-    let mut decoder = ChunkDecoder::new(&Limits::default());
+    let mut decoder = ChunkDecoder::new(&Limits::default(), BodyKind::Message, false);
     input.push(b"100000\r\n".to_vec());
     assert_eq!(decoder.read(&mut input), Ok(None));
     input.push(vec![b'x'; 0xfffff]);
@@ -181,7 +181,7 @@ fn chunk_sizes_are_limited() {
     assert_eq!(over(unlimited, "10000000000000000\r\n"), expected);
     let mut input = Input::default();
     input.push(b"ffffffffffffffff\r\nx".to_vec());
-    let mut decoder = ChunkDecoder::new(&unlimited);
+    let mut decoder = ChunkDecoder::new(&unlimited, BodyKind::Message, false);
     assert_eq!(decoder.read(&mut input), Ok(Some(Piece::Data(1))));
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::fields::is_token;
+use super::response::TRAILERS;
 
 /// The last chunk and the empty line after it.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -60,6 +61,8 @@ pub struct IcapRequest<'a> {
     pub host: &'a str,
     /// The statuses that the server may send beside the usual ones, for example `[204, 206]`.
     pub allow: &'a [u16],
+    /// Whether the client can read ICAP trailers, and may send the message's trailers behind its body.
+    pub trailers: bool,
     /// How many bytes of the body go out as the preview (RFC 3507 section 4.5). Not sent without a body.
     pub preview: Option<u32>,
     /// Further headers.
@@ -117,12 +120,18 @@ impl IcapRequest<'_> {
             out.extend(value.bytes().map(blank));
             out.extend_from_slice(b"\r\n");
         }
-        for (n, status) in self.allow.iter().enumerate() {
-            let before = if n == 0 { "Allow: " } else { ", " };
+        let mut before = "Allow: ";
+        for status in self.allow {
             out.extend_from_slice(before.as_bytes());
             push_decimal(out, *status);
+            before = ", ";
         }
-        if !self.allow.is_empty() {
+        if self.trailers {
+            for part in [before, TRAILERS] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        if self.trailers || !self.allow.is_empty() {
             out.extend_from_slice(b"\r\n");
         }
         if let Some(preview) = self.preview.filter(|_| self.has_body()) {

@@ -44,9 +44,14 @@ const HOP_BY_HOP: [&str; 9] = [
 /// Whether a field of this name, in any case, is about one connection. Fields that a `Connection` field names are
 /// hop-by-hop too.
 pub fn is_hop_by_hop(name: &[u8]) -> bool {
-    HOP_BY_HOP
-        .iter()
-        .any(|hop| hop.as_bytes().eq_ignore_ascii_case(name))
+    let mut known = HOP_BY_HOP.iter();
+    known.any(|hop| hop.len() == name.len() && is_same(hop.as_bytes(), name))
+}
+
+/// Whether two names are the same without case. Not inlined: the comparison would be there once for each known name.
+#[inline(never)]
+fn is_same(known: &[u8], name: &[u8]) -> bool {
+    known.eq_ignore_ascii_case(name)
 }
 
 /// Why a header map has no HTTP/1.1 form.
@@ -163,12 +168,19 @@ pub fn with_length(head: &[u8], length: Option<u64>) -> Cow<'_, [u8]> {
             name.is_some_and(|name| name.eq_ignore_ascii_case(NAME))
         })
     };
-    match (length, head.strip_suffix(b"\r\n")) {
-        (Some(length), Some(fields)) if !names_length() => {
-            let length = format!("Content-Length: {length}\r\n\r\n");
-            Cow::Owned([fields, length.as_bytes()].concat())
+    match length {
+        Some(length) if !names_length() => {
+            with_line(head, &format!("Content-Length: {length}\r\n"))
         }
         _ => Cow::Borrowed(head),
+    }
+}
+
+/// An encoded head with a further line.
+pub fn with_line<'h>(head: &'h [u8], line: &str) -> Cow<'h, [u8]> {
+    match head.strip_suffix(b"\r\n") {
+        Some(fields) => Cow::Owned([fields, line.as_bytes(), b"\r\n"].concat()),
+        None => Cow::Borrowed(head),
     }
 }
 
@@ -203,7 +215,7 @@ fn push_fields(
     Ok(())
 }
 
-fn check(name: &[u8], value: &[u8]) -> Result<(), EncodeError> {
+pub(super) fn check(name: &[u8], value: &[u8]) -> Result<(), EncodeError> {
     if !is_token(name) {
         return Err(EncodeError::FieldName {
             found: Snippet::new(name),
@@ -281,7 +293,7 @@ fn is_visible(byte: u8) -> bool {
     byte > b' ' && byte != 0x7f
 }
 
-fn push_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+pub(super) fn push_line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     for part in [name, b": ", value, b"\r\n"] {
         out.extend_from_slice(part);
     }

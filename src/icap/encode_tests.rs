@@ -12,6 +12,7 @@ fn request() -> IcapRequest<'static> {
         uri: "icap://icap.example.net:1344/avscan?a=b",
         host: "icap.example.net:1344",
         allow: &[204, 206],
+        trailers: false,
         preview: Some(5000),
         headers: &[],
         request_head: Some(HEAD),
@@ -167,4 +168,20 @@ fn chunk_headers_are_hexadecimal() {
         chunk_header(len, &mut out);
     }
     assert_eq!(out, b"1\r\nf\r\n10\r\nabcdef\r\n");
+}
+
+#[test]
+fn trailers_are_offered_beside_statuses_or_alone() {
+    for (allow, trailers, line) in [
+        (&[204_u16][..], true, "\r\nAllow: 204, trailers\r\n"),
+        (&[], true, "\r\nAllow: trailers\r\n"),
+        (&[204, 206], false, "\r\nAllow: 204, 206\r\n"),
+    ] {
+        let request = IcapRequest {
+            allow,
+            trailers,
+            ..request()
+        };
+        assert!(head(&request).contains(line), "{line}");
+    }
 }

@@ -1,6 +1,7 @@
 //! Reads header and trailer lines (RFC 9112 section 5).
 
 use super::error::{IcapResponseError, LimitKind, Snippet};
+use super::input::{Input, trim_line_end};
 use super::limits::CUT_FIELD_BYTES;
 use super::{Headers, Limits};
 
@@ -144,6 +145,51 @@ impl FieldReader {
     /// Returns the block and empties the reader.
     pub(super) fn finish(&mut self) -> Headers {
         std::mem::take(&mut self.headers)
+    }
+}
+
+/// Collects the trailers behind a body, up to their empty line.
+#[derive(Clone, Debug)]
+pub(super) struct TrailerReader {
+    fields: FieldReader,
+    limit: usize,
+    /// How many bytes may still come.
+    left: usize,
+}
+
+impl TrailerReader {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self {
+            fields: FieldReader::new(Rules::Icap, limits),
+            limit: limits.trailer_bytes,
+            left: limits.trailer_bytes,
+        }
+    }
+
+    /// The trailers whose lines have arrived.
+    pub(super) fn so_far(&self) -> Headers {
+        self.fields.clone().finish()
+    }
+
+    /// Reads further. `None`: the reader needs more bytes.
+    pub(super) fn read(&mut self, input: &mut Input) -> Result<Option<Headers>, IcapResponseError> {
+        loop {
+            let Ok(line) = input.take_line(self.left) else {
+                return Err(IcapResponseError::Limit {
+                    what: LimitKind::TrailerBytes,
+                    limit: self.limit as u64,
+                });
+            };
+            let Some(line) = line else {
+                return Ok(None);
+            };
+            self.left = self.left.saturating_sub(line.len());
+            let line = trim_line_end(line);
+            if line.is_empty() {
+                return Ok(Some(self.fields.finish()));
+            }
+            self.fields.line(line)?;
+        }
     }
 }
 

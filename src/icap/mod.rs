@@ -39,6 +39,7 @@ pub use encapsulated::Announced;
 pub use encode::{IcapRequest, LAST_CHUNK, LAST_CHUNK_IEOF, Method, chunk_header};
 pub use encode_http::{
     EncodeError, FieldList, encode_request_head, encode_response_head, is_hop_by_hop, with_length,
+    with_line,
 };
 pub use error::{IcapResponseError, LimitKind, Snippet};
 pub use headers::{Header, Headers};
@@ -50,4 +51,6 @@ pub use limits::{
 };
 pub use options::{OptionsRefused, ServiceOptions, Transfer, TransferLists, istag};
 pub use response::{Event, IcapResponseHead, IcapResponseParser};
-pub use transaction::{BodyProgress, PIECE_BYTES, Request, Transaction, TransactionError};
+pub use transaction::{
+    BodyProgress, PIECE_BYTES, Request, Trailers, Transaction, TransactionError,
+};

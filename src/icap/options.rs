@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::response::TRAILERS;
 use super::{Headers, IcapResponseHead};
 
 /// What a service offers and asks for.
@@ -13,6 +14,8 @@ pub struct ServiceOptions {
     pub preview: Option<u32>,
     /// The statuses of `Allow`.
     pub allow: Vec<u16>,
+    /// `Allow` names `trailers`: the server reads those behind a body.
+    pub trailers: bool,
     /// `Transfer-*`: what the service wants of a message, by the extension of its path.
     pub transfer: TransferLists,
     /// `Max-Connections`, for all connections of this client together.
@@ -85,6 +88,7 @@ impl ServiceOptions {
             allow: tokens(headers, "Allow")
                 .filter_map(|status| status.parse().ok())
                 .collect(),
+            trailers: headers.has_token("Allow", TRAILERS),
             transfer: TransferLists {
                 preview: extensions(headers, "Transfer-Preview"),
                 ignore: extensions(headers, "Transfer-Ignore"),
@@ -216,7 +220,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!(read.preview, Some(1024));
-        assert_eq!(read.allow, [204, 206]);
+        assert_eq!(
+            (read.allow.as_slice(), read.trailers),
+            (&[204, 206][..], true)
+        );
         assert_eq!(read.max_connections, Some(20));
         assert_eq!(read.ttl_s, Some(3600));
         assert_eq!(read.istag.as_deref(), Some("CI0001-XXXXXXXXX"));
@@ -242,7 +249,7 @@ mod tests {
             (read.preview, read.max_connections, read.istag.as_deref()),
             (None, None, None)
         );
-        assert!(read.takes("REQMOD"));
+        assert!(read.takes("REQMOD") && !read.trailers);
         assert_eq!(read.transfer.of("/x"), Transfer::Preview);
     }
 

@@ -1,6 +1,6 @@
 //! The parser of one ICAP response: push bytes as they arrive, poll events.
 
-use super::chunked::{ChunkDecoder, Piece};
+use super::chunked::{BodyEnd, ChunkDecoder, Piece};
 use super::encapsulated::{BodyKind, Sections};
 use super::error::{IcapResponseError, LimitKind};
 use super::head::{HttpHeadReader, IcapHead, IcapHeadReader};
@@ -38,6 +38,8 @@ pub enum Event<'a> {
     End {
         /// The trailers after the last chunk.
         trailers: Headers,
+        /// The ICAP trailers, which follow the whole message (draft-rousskov-icap-trailers).
+        icap_trailers: Headers,
         /// With status 206: the offset from which the original body follows.
         use_original_body: Option<u64>,
     },
@@ -53,6 +55,10 @@ pub struct IcapResponseParser {
     limits: Limits,
     /// Whether the request was OPTIONS.
     options: bool,
+    /// Whether the request offered to read ICAP trailers.
+    takes_trailers: bool,
+    /// Whether ICAP trailers follow.
+    has_trailers: bool,
     input: Input,
     state: State,
     received: u64,
@@ -65,6 +71,9 @@ pub struct IcapResponseParser {
     /// Body bytes of several small chunks, given out as one piece.
     run: Vec<u8>,
 }
+
+/// The word in `Allow` of an agent that can read trailers.
+pub(super) const TRAILERS: &str = "trailers";
 
 /// The most body bytes from small chunks that the parser gives out as one piece. Callers compare or copy piece by
 /// piece, so long pieces save work.
@@ -87,13 +96,6 @@ enum State {
     Failed(IcapResponseError),
 }
 
-/// What follows a body.
-#[derive(Clone, Debug)]
-struct BodyEnd {
-    trailers: Headers,
-    use_original_body: Option<u64>,
-}
-
 /// An event whose body bytes the caller has still to take.
 enum Step {
     Event(Event<'static>),
@@ -109,6 +111,8 @@ impl IcapResponseParser {
         Self {
             limits,
             options: false,
+            takes_trailers: false,
+            has_trailers: false,
             input: Input::default(),
             state: State::Head(IcapHeadReader::new(&limits)),
             received: 0,
@@ -126,6 +130,11 @@ impl IcapResponseParser {
             options: true,
             ..Self::new(limits)
         }
+    }
+
+    /// The request has offered to read ICAP trailers.
+    pub fn take_trailers(&mut self) {
+        self.takes_trailers = true;
     }
 
     /// Adds bytes. The parser takes them over without copying where all earlier ones were polled.
@@ -263,9 +272,9 @@ impl IcapResponseParser {
                 State::AfterBody(after) => {
                     self.run = Vec::new();
                     let after = after.clone()?;
-                    return Ok(Some(self.end(after.trailers, after.use_original_body)));
+                    return Ok(Some(self.end(after)));
                 }
-                State::Empty => return Ok(Some(self.end(Headers::new(), None))),
+                State::Empty => return Ok(Some(self.end(BodyEnd::default()))),
                 State::Done => return Ok(None),
                 State::Failed(error) => return Err(error.clone()),
             }
@@ -285,6 +294,9 @@ impl IcapResponseParser {
             self.state = State::Head(IcapHeadReader::new(&self.limits));
             return Ok((head.status == 100).then_some(Event::Continue));
         }
+        let headers = &head.headers;
+        self.has_trailers =
+            self.takes_trailers && headers.has("trailer") && headers.has_token("allow", TRAILERS);
         self.state = State::Sections(Sections::of_response(
             head.status,
             &head.headers,
@@ -307,17 +319,21 @@ impl IcapResponseParser {
 
     fn body(&self, kind: BodyKind) -> State {
         match kind {
-            BodyKind::None => State::Empty,
-            kind => State::Body(Box::new(ChunkDecoder::new(&self.limits)), kind),
+            BodyKind::None if !self.has_trailers => State::Empty,
+            kind => {
+                let decoder = ChunkDecoder::new(&self.limits, kind, self.has_trailers);
+                State::Body(Box::new(decoder), kind)
+            }
         }
     }
 
-    fn end(&mut self, trailers: Headers, use_original_body: Option<u64>) -> Step {
+    fn end(&mut self, end: BodyEnd) -> Step {
         self.leftover = self.input.clear();
         self.state = State::Done;
         Step::Event(Event::End {
-            trailers,
-            use_original_body,
+            trailers: end.trailers,
+            icap_trailers: end.icap_trailers,
+            use_original_body: end.use_original_body,
         })
     }
 }
@@ -345,15 +361,7 @@ fn gather(
                     return Ok(Some(Step::Run));
                 }
             }
-            Ok(Some(Piece::End {
-                trailers,
-                use_original_body,
-            })) => {
-                return Err(Ok(BodyEnd {
-                    trailers,
-                    use_original_body,
-                }));
-            }
+            Ok(Some(Piece::End(end))) => return Err(Ok(end)),
             Err(error) => return Err(Err(error)),
         }
     }

@@ -12,7 +12,7 @@ pub(super) use core::prelude::v1::test;
 pub(super) use wasm_bindgen_test::wasm_bindgen_test as test;
 
 /// Bytes of another ICAP response, or of none.
-const BEHIND: &[u8] = b"ICAP/1.0 404 X\r\n\r\n0";
+pub(super) const BEHIND: &[u8] = b"ICAP/1.0 404 X\r\n\r\n0";
 
 /// An event that owns its bytes; adjacent `Body` events are one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub(super) enum Seen {
     Head(IcapResponseHead),
     Http(HttpHead),
     Body(Vec<u8>),
+    IcapTrailers(Headers),
     End(Headers, Option<u64>),
 }
 
@@ -43,8 +44,14 @@ pub(super) fn drain(
             }
             Event::End {
                 trailers,
+                icap_trailers,
                 use_original_body,
-            } => seen.push(Seen::End(trailers, use_original_body)),
+            } => {
+                if !icap_trailers.is_empty() {
+                    seen.push(Seen::IcapTrailers(icap_trailers));
+                }
+                seen.push(Seen::End(trailers, use_original_body));
+            }
         }
     }
     Ok(())

@@ -155,8 +155,14 @@ pub fn sign(header: &str) -> Option<Sign> {
     COMMON_HEADERS
         .iter()
         .chain(own)
-        .find(|(name, _)| name.eq_ignore_ascii_case(header))
+        .find(|(name, _)| name.len() == header.len() && is_same(name, header))
         .map(|(_, sign)| *sign)
+}
+
+/// Whether two names are the same without case. Not inlined: the comparison would be there once for each known name.
+#[inline(never)]
+fn is_same(known: &str, name: &str) -> bool {
+    known.eq_ignore_ascii_case(name)
 }
 
 /// What an error code means, for any product. `None`: the code refuses the content.

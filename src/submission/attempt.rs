@@ -280,6 +280,7 @@ impl Attempt {
                 }
                 Ok(Some(Event::End {
                     trailers,
+                    icap_trailers,
                     use_original_body,
                 })) => {
                     let partial = self
@@ -288,6 +289,7 @@ impl Attempt {
                         .as_ref()
                         .is_some_and(|it| it.status == 206);
                     self.response.trailers = trailers;
+                    self.response.icap_trailers = icap_trailers;
                     self.response.use_original_body = use_original_body.filter(|_| partial);
                     return Read::Finished;
                 }

@@ -1,4 +1,4 @@
-//! Content with a content coding, decoded each time it is read.
+//! Content with a content coding, decoded as it arrives, and again where it is read too late.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -14,12 +14,15 @@ use crate::icap::BodyProgress;
 /// How many coded bytes are read at once.
 const CODED_BYTES: u64 = 64 * 1024;
 /// Memory of the two decoders of one content: one measures the content as it arrives, the other decodes it for the
-/// server.
-const DECODERS_BYTES: u64 = 2 * 128 * 1024;
+/// server. In the place of the other, the end of what the first has decoded is kept for as long as that is enough.
+const DECODERS_BYTES: u64 = 2 * DECODER_BYTES as u64;
+/// Memory of a decoder.
+const DECODER_BYTES: usize = 128 * 1024;
 
 /// A coded content and how much of it has arrived. The code that measures the content and the submission that sends
-/// it share this value. Decoded bytes are never kept: a read decodes them again, mostly from where the last read
-/// ended.
+/// it share this value. A small content is decoded once. Of a large one the server is sent what was decoded while it
+/// arrives, but once a read wants bytes that are kept no more, reads decode anew, mostly from where the last one ended:
+/// keeping all would take as much memory as the decoded content, which may be 200 times the coded one.
 #[derive(Debug)]
 pub struct Encoded {
     coding: Coding,
@@ -28,6 +31,8 @@ pub struct Encoded {
     coded: Cell<u64>,
     decoded: Cell<u64>,
     ended: Cell<bool>,
+    /// The last decoded bytes; `None` once a read has wanted others.
+    kept: RefCell<Option<Vec<u8>>>,
     reader: RefCell<Option<Reader>>,
     share: RefCell<Share>,
 }
@@ -62,6 +67,7 @@ impl Encoded {
             coded: Cell::new(0),
             decoded: Cell::new(0),
             ended: Cell::new(false),
+            kept: RefCell::new(Some(Vec::new())),
             reader: RefCell::new(None),
             share: RefCell::new(budget.share(DECODERS_BYTES)?),
         })
@@ -78,10 +84,38 @@ impl Encoded {
             .set(self.coded.get().saturating_add(coded as u64));
     }
 
-    /// The arrived bytes decode to so many more bytes.
-    pub fn says(&self, decoded: usize) {
-        let decoded = self.decoded.get().saturating_add(decoded as u64);
-        self.decoded.set(decoded);
+    /// The arrived bytes decode to these further bytes.
+    pub fn says(&self, decoded: &[u8]) {
+        let all = self.decoded.get().saturating_add(decoded.len() as u64);
+        self.decoded.set(all);
+        if let Ok(mut kept) = self.kept.try_borrow_mut()
+            && let Some(kept) = &mut *kept
+        {
+            let surplus = kept.len().saturating_add(decoded.len());
+            let surplus = surplus.saturating_sub(DECODER_BYTES);
+            kept.drain(..surplus.min(kept.len()));
+            kept.extend_from_slice(decoded);
+        }
+    }
+
+    /// Appends a range that is still kept. False where it is not; nothing is kept any more then.
+    fn read_kept(&self, wanted: &Range<u64>, out: &mut Vec<u8>) -> bool {
+        let Ok(mut slot) = self.kept.try_borrow_mut() else {
+            return false;
+        };
+        let bytes = slot.as_ref().and_then(|kept| {
+            let first = self.decoded.get().saturating_sub(kept.len() as u64);
+            let at = |offset: u64| usize::try_from(offset.checked_sub(first)?).ok();
+            kept.get(at(wanted.start)?..at(wanted.end)?)
+        });
+        match bytes {
+            Some(bytes) => out.extend_from_slice(bytes),
+            None => {
+                *slot = None;
+                return false;
+            }
+        }
+        true
     }
 
     /// Each of the two decoders takes so many bytes by now beside its tables and buffers.
@@ -124,6 +158,9 @@ impl Encoded {
         out: &mut Vec<u8>,
         mut read: impl FnMut(Range<u64>, &mut Vec<u8>) -> Result<(), HostError>,
     ) -> Result<(), HostError> {
+        if self.read_kept(&wanted, out) {
+            return Ok(());
+        }
         let mut slot = self
             .reader
             .try_borrow_mut()
@@ -235,7 +272,9 @@ mod tests {
         assert!(body.len() as u64 > 2 * CODED_BYTES);
         let encoded = Encoded::new(Coding::Gzip, None, &budget()).unwrap();
         encoded.came(body.len());
-        encoded.says(content.len());
+        for piece in content.chunks(60_000) {
+            encoded.says(piece);
+        }
         encoded.end();
         assert_eq!(encoded.extent().announced, Some(400_000));
         let read = |range: Range<usize>| {
@@ -275,7 +314,9 @@ mod tests {
         places.push(21..21 + two.len() as u64);
         let encoded = Encoded::new(Coding::Gzip, Some(Rc::new(places)), &budget()).unwrap();
         encoded.came(coded.len());
-        encoded.says(content.len());
+        for part in content.chunks(3) {
+            encoded.says(part);
+        }
         let mut out = Vec::new();
         let of_body = |range: Range<u64>, out: &mut Vec<u8>| {
             out.extend_from_slice(&body[range.start as usize..range.end as usize]);
@@ -283,6 +324,39 @@ mod tests {
         };
         encoded.read(3..200, &mut out, of_body).unwrap();
         assert!(out == content[3..200]);
+    }
+
+    #[test]
+    fn what_is_read_in_time_is_not_decoded_again() {
+        let never = |_, _: &mut Vec<u8>| -> Result<(), HostError> { panic!("the body was read") };
+        let encoded = Encoded::new(Coding::Gzip, None, &budget()).unwrap();
+        let piece: Vec<u8> = (0..60_000).map(|n| n as u8).collect();
+        let mut all = Vec::new();
+        let mut sent = 0;
+        for _ in 0..10 {
+            encoded.says(&piece);
+            all.extend_from_slice(&piece);
+            let mut out = Vec::new();
+            encoded
+                .read(sent as u64..all.len() as u64, &mut out, never)
+                .unwrap();
+            assert!(out == all[sent..]);
+            sent = all.len();
+        }
+        let last = (all.len() - DECODER_BYTES) as u64;
+        let end = all.len() as u64;
+        for range in [last..end, last + 7..last + 9] {
+            let mut out = Vec::new();
+            encoded.read(range.clone(), &mut out, never).unwrap();
+            assert!(out == all[range.start as usize..range.end as usize]);
+        }
+        // What is kept no more has to be read, and then all has to be.
+        for range in [last - 1..end, last..end] {
+            let gone = |_, _: &mut Vec<u8>| Err(HostError::SHORT_BODY);
+            encoded.came(1);
+            let read = encoded.read(range, &mut Vec::new(), gone);
+            assert_eq!(read, Err(HostError::SHORT_BODY));
+        }
     }
 
     #[test]

@@ -65,8 +65,10 @@ pub struct IcapResponse {
     pub http: Option<HttpHead>,
     /// The body that it encapsulates.
     pub body: IcapResponseBody,
-    /// ICAP or HTTP trailers.
+    /// The trailers behind the body: the message's, or the server's.
     pub trailers: Headers,
+    /// The ICAP trailers behind the message.
+    pub icap_trailers: Headers,
     /// 206: the offset from which the original body follows.
     pub use_original_body: Option<u64>,
 }

@@ -127,6 +127,17 @@ impl IcapResponse {
         self.http.as_ref()?.content_length()
     }
 
+    /// The message's trailers as the server gives them back, where it was shown them and gives back others.
+    pub(super) fn new_trailers(&self, original: Original<'_>) -> Option<&Headers> {
+        let sent = original.request.trailers.as_ref()?.sent()?;
+        let status = self.head.as_ref()?.status;
+        // Without a body there is no place for them, and a 206 may go on with all of the original.
+        if !self.announced().body || (status == 206 && self.trailers.is_empty()) {
+            return None;
+        }
+        (!verdict::same_fields(sent, &self.trailers)).then_some(&self.trailers)
+    }
+
     /// The parts that the ICAP response announces. A 204 announces none, though some servers repeat the request's
     /// `Encapsulated` in it.
     pub(super) fn announced(&self) -> Announced {
@@ -178,10 +189,16 @@ pub(super) struct JudgedResponse {
 /// Judges a complete ICAP response.
 pub(super) fn judge_response(original: Original<'_>, response: &IcapResponse) -> JudgedResponse {
     let profile = original.message.profile;
-    with_view(original, response, |view| JudgedResponse {
-        judgement: judge(view, profile),
-        rest: judge_head(view, profile),
-        cut_off: view.is_cut_off(),
+    with_view(original, response, |view| {
+        let mut judgement = judge(view, profile);
+        if judgement.verdict == Verdict::Pass && response.new_trailers(original).is_some() {
+            judgement.verdict = Verdict::Modify;
+        }
+        JudgedResponse {
+            judgement,
+            rest: judge_head(view, profile),
+            cut_off: view.is_cut_off(),
+        }
     })
     .unwrap_or_else(|| {
         let reason = "the ICAP response has no head".to_owned();
@@ -216,7 +233,8 @@ fn with_view<T>(
 ) -> Option<T> {
     let head = response.head.as_ref()?;
     let mut headers = Cow::Borrowed(&head.headers);
-    for trailer in response.trailers.iter() {
+    let trailers = [&response.trailers, &response.icap_trailers];
+    for trailer in trailers.into_iter().flat_map(Headers::iter) {
         if bug(Bug::VerdictTrailersIgnored) {
             break;
         }

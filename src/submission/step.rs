@@ -7,6 +7,7 @@ use super::record::reason_only;
 use crate::bug::{Bug, bug};
 use crate::config::Cause;
 use crate::connection::{Owner, StreamToken, UnitId};
+use crate::icap::Headers;
 use crate::report::ScanRecord;
 use crate::verdict::{BlockWith, Rest};
 
@@ -36,6 +37,8 @@ pub struct Change {
     pub response: IcapResponse,
     /// What the ICAP response says if the new message can't be put in place: for [`unusable`].
     pub rest: Rest,
+    /// The new trailers; `None`: the message's own stay.
+    pub trailers: Option<Headers>,
 }
 
 /// Why there is no verdict.

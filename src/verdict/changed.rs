@@ -20,13 +20,13 @@ const NOT_COMPARED: [&str; 4] = ["content-length", "date", "via", "warning"];
 pub fn same_request(sent: &RequestHead, got: &RequestHead) -> bool {
     sent.method == got.method
         && same_target(sent, &got.target)
-        && same_headers(&sent.headers, &got.headers)
+        && same_fields(&sent.headers, &got.headers)
 }
 
 /// Whether `got`, the `res-hdr` of an ICAP response to RESPMOD, is `sent` unchanged. Compares header fields like
 /// [`same_request`].
 pub fn same_response(sent: &ResponseHead, got: &ResponseHead) -> bool {
-    sent.status == got.status && same_headers(&sent.headers, &got.headers)
+    sent.status == got.status && same_fields(&sent.headers, &got.headers)
 }
 
 /// Whether `got` is the sent target, or its absolute form (RFC 9112 section 3.2.2).
@@ -48,7 +48,8 @@ fn same_target(sent: &RequestHead, got: &[u8]) -> bool {
         && (path == sent.target.as_slice() || (path.is_empty() && sent.target == b"/"))
 }
 
-fn same_headers(sent: &Headers, got: &Headers) -> bool {
+/// Whether the fields of a head, or those behind a body, are the sent ones. Compares them like [`same_request`].
+pub fn same_fields(sent: &Headers, got: &Headers) -> bool {
     let same_field = |(a, b): (&Header, &Header)| {
         a.name.eq_ignore_ascii_case(&b.name) && words(&a.value).eq(words(&b.value))
     };

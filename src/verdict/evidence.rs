@@ -38,6 +38,14 @@ pub(super) fn says(header: &IcapHeaderMatcher, name: &str, value: &[u8]) -> bool
         }
 }
 
+/// Whether a server may give its verdict in a field of that name.
+#[inline(never)]
+pub fn is_evidence(name: &str, profile: &Profile) -> bool {
+    let configured = [&profile.verdict_headers, &profile.pass_requires];
+    let mut configured = configured.into_iter().flatten();
+    product::sign(name).is_some() || configured.any(|it| it.name.eq_ignore_ascii_case(name))
+}
+
 /// The verdict headers of one ICAP response.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {

@@ -17,7 +17,8 @@ mod violations;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use changed::{same_request, same_response};
+pub use changed::{same_fields, same_request, same_response};
+pub use evidence::is_evidence;
 pub use judge::{BlockWith, Judgement, Rest, Verdict, judge, judge_head};
 pub use text::clean;
 pub use view::{BodyChange, IcapResponseView, Scan};

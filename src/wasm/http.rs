@@ -52,10 +52,19 @@ fn fields(map: u32) -> HostResult<Fields> {
 
 /// Replaces all header fields.
 pub(super) fn set_headers(of: Direction, fields: &Fields) -> HostResult {
+    set_fields(map(of), fields)
+}
+
+/// Replaces all trailer fields.
+pub(super) fn set_trailers(of: Direction, fields: &Fields) -> HostResult {
+    set_fields(trailer_map(of), fields)
+}
+
+fn set_fields(map: u32, fields: &Fields) -> HostResult {
     let encoded = wire::encode_map(fields.iter());
     // SAFETY: `encoded` outlives the call.
     check("set_header_map_pairs", unsafe {
-        abi::proxy_set_header_map_pairs(map(of), encoded.as_ptr(), encoded.len())
+        abi::proxy_set_header_map_pairs(map, encoded.as_ptr(), encoded.len())
     })
 }
 

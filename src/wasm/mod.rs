@@ -83,6 +83,10 @@ impl Host for Wasm {
         http::trailers(of)
     }
 
+    fn set_trailers(&self, of: Direction, fields: &Fields) -> HostResult {
+        http::set_trailers(of, fields)
+    }
+
     fn remove_trailer(&self, of: Direction, name: &str) -> HostResult {
         http::remove_trailer(of, name)
     }

@@ -185,6 +185,10 @@ impl Host for CountingHost {
         self.call("get_header_map_pairs", |_| Ok(Fields::new()))
     }
 
+    fn set_trailers(&self, _: Direction, _: &Fields) -> HostResult {
+        self.call("set_header_map_pairs", |_| Ok(()))
+    }
+
     fn remove_trailer(&self, _: Direction, _: &str) -> HostResult {
         self.call("remove_header_map_value", |_| Ok(()))
     }

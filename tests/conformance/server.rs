@@ -78,8 +78,11 @@ async fn serve(
                     continue;
                 }
                 (Came::Preview, _) => Stage::Preview,
-                (Came::Whole, _) => Stage::Whole,
-                (Came::Body(_), None) => panic!("a body without a request"),
+                (Came::Whole(trailers), Some(it)) => {
+                    it.trailers = trailers;
+                    Stage::Whole
+                }
+                (Came::Body(_) | Came::Whole(_), None) => panic!("a body without a request"),
             };
             let Some(it) = current.as_mut().filter(|it| !it.decided) else {
                 continue;

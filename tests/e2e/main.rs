@@ -83,6 +83,7 @@ mod streams;
 mod tls;
 mod tracing;
 mod trailers;
+mod trailers_behind_body;
 mod unreadable;
 mod update;
 mod uploads_as_downloads;

@@ -23,7 +23,7 @@ const TRAILERS: [(&str, &str); 5] = [
 ];
 
 /// An upload of `bytes` that these trailers end. `announced` lists them in its head, without which hyper sends none in HTTP/1.
-fn upload(bytes: Bytes, trailers: &'static [(&str, &str)]) -> Request<Body> {
+pub fn upload(bytes: Bytes, trailers: &'static [(&str, &str)]) -> Request<Body> {
     let (mut feed, body) = fed();
     tokio::spawn(async move {
         if !bytes.is_empty() {
@@ -43,7 +43,7 @@ fn upload(bytes: Bytes, trailers: &'static [(&str, &str)]) -> Request<Body> {
     request_with(Method::POST, "/upload", &announced, body)
 }
 
-fn names(received: &Received) -> Vec<&str> {
+pub fn names(received: &Received) -> Vec<&str> {
     let mut names: Vec<&str> = received
         .trailers
         .iter()
@@ -54,7 +54,7 @@ fn names(received: &Received) -> Vec<&str> {
 }
 
 /// The trailers that icap_log names: those that went on, those that did not.
-fn logged(log: &Value) -> [Vec<String>; 2] {
+pub fn logged(log: &Value) -> [Vec<String>; 2] {
     ["trailers", "removed_trailers"].map(|name| {
         let list = log[name].as_array().cloned().unwrap_or_default();
         let mut names: Vec<String> = list
@@ -213,8 +213,27 @@ async fn trailers_are_scanned_before_anything_goes_on() {
     assert_eq!(log["request_logs"].as_array().unwrap().len(), 1, "{log}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn trailers_behind_a_body_of_announced_length_are_scanned_too() {
+    let server = IcapServer::serving(Behaviour::Allow).await;
+    let scene = Scene::new(server.address(), json!({"trailers": "scan"})).await;
+    let client = scene.client(Version::Http2).await;
+    let (mut feed, body) = fed();
+    let fields = [("content-length", "10")];
+    let answer = client.send_in_background(request_with(Method::POST, "/upload", &fields, body));
+    feed.send_data(pattern(10)).await.unwrap();
+    // All that was announced has come, and has its verdict soon.
+    server.next_request().await;
+    server.now(Behaviour::Decide(by_trailers));
+    let mut fields = HeaderMap::new();
+    fields.insert("x-checksum", HeaderValue::from_static("13"));
+    feed.send_trailers(fields).await.unwrap();
+    assert_eq!(answer.response().await.status, 403);
+    scene.assert_application_untouched(1).await;
+}
+
 /// An application's response with a trailer.
-fn with_trailer(value: &str) -> String {
+pub fn with_trailer(value: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x-checksum\r\n\r\n3\r\nabc\r\n0\r\n\
          x-checksum: {value}\r\nset-cookie: a=b\r\n\r\n"

@@ -68,6 +68,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
         add(&|it| it.servers[index].split = 0);
         add(&|it| it.servers[index].max_connections = None);
         add(&|it| it.servers[index].allow_206 = false);
+        add(&|it| it.servers[index].takes_trailers = false);
         add(&|it| it.servers[index].echoes = false);
         add(&|it| it.servers[index].work_us = 0);
         add(&|it| it.servers[index].connect_us = 0);
@@ -128,6 +129,7 @@ fn candidates(plan: &Plan) -> Vec<Plan> {
     add(&|it| it.profile.options = false);
     add(&|it| it.profile.self_test = false);
     add(&|it| it.profile.drops_trailers = false);
+    add(&|it| it.profile.scans_trailers = false);
     add(&|it| it.profile.expose = false);
     add(&|it| it.profile.as_download = false);
     add(&|it| it.profile.streams = (it.profile.streams.0, false));

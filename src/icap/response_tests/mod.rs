@@ -5,3 +5,4 @@ mod broken;
 mod forgiven;
 #[cfg(not(target_arch = "wasm32"))]
 mod random;
+mod trailers;

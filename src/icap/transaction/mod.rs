@@ -1,18 +1,21 @@
 //! One ICAP transaction on one connection: what to send next, and what the ICAP response says.
 
 mod request;
+mod trailers;
 
 pub use request::Request;
+pub use trailers::Trailers;
 
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::encode::LIKELY_HEAD_BYTES;
 use super::{
-    Event, Headers, IcapResponseError, IcapResponseHead, IcapResponseParser, LAST_CHUNK,
-    LAST_CHUNK_IEOF, Limits, Method, chunk_header,
+    Event, Headers, IcapResponseError, IcapResponseHead, IcapResponseParser, LAST_CHUNK, Limits,
+    Method, chunk_header,
 };
 use crate::bug::{Bug, bug};
+use trailers::push_last_chunk;
 
 /// The most body bytes of one [`Transaction::transmit`]. The bound limits copying, and is large enough that the chunk
 /// framing costs nothing.
@@ -90,10 +93,15 @@ pub struct Transaction {
 impl Transaction {
     /// A transaction that has sent nothing.
     pub fn new(request: Rc<Request>, limits: Limits) -> Self {
+        let mut parser = IcapResponseParser::new(limits);
+        if let Some(trailers) = &request.trailers {
+            trailers.begin();
+            parser.take_trailers();
+        }
         Self {
             request,
             sending: Sending::Collecting,
-            parser: IcapResponseParser::new(limits),
+            parser,
             headers_sent: Vec::new(),
             closes: false,
             ended: false,
@@ -139,7 +147,7 @@ impl Transaction {
                 let end = body.available.min(sent.saturating_add(PIECE_BYTES));
                 append_chunk(sent..end, out, &mut read)?;
                 self.sending = if body.ended && end == body.available {
-                    out.extend_from_slice(LAST_CHUNK);
+                    push_last_chunk(self.request.trailers.as_deref(), false, out);
                     Sending::Done { previewed: false }
                 } else {
                     Sending::Streaming { sent: end }
@@ -181,10 +189,8 @@ impl Transaction {
                 let preview = u64::from(preview);
                 append_chunk(0..preview, out, read)?;
                 if whole == Some(preview) {
-                    out.extend_from_slice(match bug(Bug::NoIeof) {
-                        true => LAST_CHUNK,
-                        false => LAST_CHUNK_IEOF,
-                    });
+                    let trailers = self.request.trailers.as_deref();
+                    push_last_chunk(trailers, !bug(Bug::NoIeof), out);
                     Sending::Done { previewed: true }
                 } else {
                     out.extend_from_slice(LAST_CHUNK);

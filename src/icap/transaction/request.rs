@@ -1,8 +1,10 @@
 //! The parameters of a transaction, and the ICAP request that they make.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
-use crate::icap::{IcapRequest, Method, with_length};
+use super::trailers::Trailers;
+use crate::icap::{IcapRequest, Method, with_length, with_line};
 
 /// The parameters of one transaction. A retry sends the same request on another connection.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub struct Request {
     pub preview: Option<u32>,
     /// Further ICAP fields.
     pub headers: Vec<(String, String)>,
+    /// The trailers that follow the body; `None`: none do.
+    pub trailers: Option<Rc<Trailers>>,
     /// Whether sending starts only after the body has ended.
     pub whole: bool,
     /// The encoded HTTP request head.
@@ -28,18 +32,31 @@ pub struct Request {
 }
 
 impl Request {
-    /// The HTTP heads. The head of the message whose body is shown gets the body's length, where that is known.
+    /// Whether the message has ended, once all of its body has come: its trailers have come, or there will be none.
+    pub fn has_ended(&self) -> bool {
+        self.trailers.as_ref().is_none_or(|it| it.have_come())
+    }
+
+    /// The HTTP heads. The head of the message whose body is shown gets the names of trailers, where those are known,
+    /// else the body's length, where that is.
     pub(super) fn heads(&self, whole: Option<u64>) -> Heads<'_> {
-        let length = whole.filter(|length| *length > 0);
-        let (of_request, of_response) = match self.method {
-            Method::Respmod => (None, length),
-            _ => (length, None),
+        let names = self.trailers.as_ref().map(|trailers| trailers.names());
+        let names = names.filter(|names| !names.is_empty() && whole != Some(0));
+        let complete = |head| match &names {
+            Some(names) => with_line(head, &format!("Trailer: {names}\r\n")),
+            None => with_length(head, whole.filter(|length| *length > 0)),
         };
         let request = self.request_head.as_deref();
         let response = self.response_head.as_deref();
-        Heads {
-            request: request.map(|head| with_length(head, of_request)),
-            response: response.map(|head| with_length(head, of_response)),
+        match self.method {
+            Method::Respmod => Heads {
+                request: request.map(Cow::Borrowed),
+                response: response.map(complete),
+            },
+            _ => Heads {
+                request: request.map(complete),
+                response: response.map(Cow::Borrowed),
+            },
         }
     }
 
@@ -55,6 +72,7 @@ impl Request {
             uri: &self.uri,
             host: &self.host,
             allow: &self.allow,
+            trailers: self.trailers.is_some(),
             preview: preview.filter(|_| has_body),
             headers: &self.headers,
             request_head: heads.request.as_deref(),

@@ -6,12 +6,13 @@ use crate::icap::testing::test;
 const HEAD: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\n\r\n";
 const BODY: &[u8] = b"0123456789";
 
-fn transaction(preview: Option<u32>) -> Transaction {
+pub(super) fn transaction(preview: Option<u32>, trailers: Option<Rc<Trailers>>) -> Transaction {
     let request = Request {
         method: Method::Reqmod,
         uri: "icap://a/s".into(),
         host: "a".into(),
         allow: vec![204],
+        trailers,
         preview,
         headers: Vec::new(),
         request_head: Some(HEAD.to_vec()),
@@ -21,14 +22,14 @@ fn transaction(preview: Option<u32>) -> Transaction {
     Transaction::new(Rc::new(request), Limits::default())
 }
 
-fn some(available: u64) -> BodyProgress {
+pub(super) fn some(available: u64) -> BodyProgress {
     BodyProgress {
         available,
         ended: false,
     }
 }
 
-fn whole(available: u64) -> BodyProgress {
+pub(super) fn whole(available: u64) -> BodyProgress {
     BodyProgress {
         available,
         ended: true,
@@ -36,7 +37,7 @@ fn whole(available: u64) -> BodyProgress {
 }
 
 /// The bytes that go out when so much of the body has arrived.
-fn sent(transaction: &mut Transaction, body: BodyProgress) -> String {
+pub(super) fn sent(transaction: &mut Transaction, body: BodyProgress) -> String {
     let mut all = Vec::new();
     loop {
         let mut out = Vec::new();
@@ -54,13 +55,16 @@ fn sent(transaction: &mut Transaction, body: BodyProgress) -> String {
 }
 
 /// The part behind the encapsulated head.
-fn body_of(sent: &str) -> &str {
+pub(super) fn body_of(sent: &str) -> &str {
     let (_, head) = sent.split_once("\r\n\r\n").unwrap();
     head.split_once("\r\n\r\n").unwrap().1
 }
 
 /// Takes bytes of an ICAP response, to its end or as far as it goes.
-fn response(transaction: &mut Transaction, bytes: &[u8]) -> Result<bool, TransactionError> {
+pub(super) fn response(
+    transaction: &mut Transaction,
+    bytes: &[u8],
+) -> Result<bool, TransactionError> {
     transaction.receive(bytes.to_vec());
     let mut ended = false;
     while let Some(event) = transaction.poll()? {
@@ -74,7 +78,7 @@ const UNCHANGED: &[u8] = b"ICAP/1.0 204 No Content\r\n\r\n";
 
 #[test]
 fn without_a_body_there_is_none_and_no_preview() {
-    let mut t = transaction(Some(4));
+    let mut t = transaction(Some(4), None);
     let out = sent(&mut t, whole(0));
     assert!(out.contains("null-body="), "{out}");
     assert!(!out.contains("Preview"), "{out}");
@@ -86,7 +90,7 @@ fn without_a_body_there_is_none_and_no_preview() {
 
 #[test]
 fn nothing_is_sent_before_the_preview_is_full_or_the_body_at_its_end() {
-    let mut t = transaction(Some(4));
+    let mut t = transaction(Some(4), None);
     assert_eq!(sent(&mut t, some(4)), "");
     assert!(!t.waits_for_server(some(4)));
     assert!(sent(&mut t, some(5)).contains("Preview: 4\r\n"));
@@ -95,7 +99,7 @@ fn nothing_is_sent_before_the_preview_is_full_or_the_body_at_its_end() {
 #[test]
 fn a_body_that_fits_the_preview_ends_with_ieof() {
     for (preview, len) in [(4, 4), (4, 3), (10, 10)] {
-        let mut t = transaction(Some(preview));
+        let mut t = transaction(Some(preview), None);
         let out = sent(&mut t, whole(len));
         assert!(out.contains(&format!("Preview: {len}\r\n")), "{out}");
         assert!(body_of(&out).ends_with("\r\n0; ieof\r\n\r\n"), "{out}");
@@ -113,7 +117,7 @@ fn a_complete_body_has_its_length_in_the_head() {
         (Some(4), some(10), false),
         (None, whole(0), false),
     ] {
-        let out = sent(&mut transaction(preview), body);
+        let out = sent(&mut transaction(preview, None), body);
         let has = out.contains("\r\nContent-Length: 10\r\n\r\n");
         assert_eq!(has, length, "{out}");
         // The offset of the body counts the `Content-Length` line.
@@ -125,7 +129,7 @@ fn a_complete_body_has_its_length_in_the_head() {
 
 #[test]
 fn a_content_length_in_the_head_is_not_added_twice() {
-    let mut request = (*transaction(None).request).clone();
+    let mut request = (*transaction(None, None).request).clone();
     let head = b"POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\n";
     request.request_head = Some(head.to_vec());
     let mut t = Transaction::new(Rc::new(request), Limits::default());
@@ -135,7 +139,7 @@ fn a_content_length_in_the_head_is_not_added_twice() {
 
 #[test]
 fn a_request_for_the_whole_body_sends_nothing_before_its_end() {
-    let mut request = (*transaction(Some(4)).request).clone();
+    let mut request = (*transaction(Some(4), None).request).clone();
     request.whole = true;
     assert!(!Transaction::ready(&request, some(10)));
     assert!(Transaction::ready(&request, whole(10)));
@@ -143,7 +147,7 @@ fn a_request_for_the_whole_body_sends_nothing_before_its_end() {
 
 #[test]
 fn the_rest_waits_for_100_and_follows_as_it_comes() {
-    let mut t = transaction(Some(4));
+    let mut t = transaction(Some(4), None);
     assert_eq!(body_of(&sent(&mut t, some(6))), "4\r\n0123\r\n0\r\n\r\n");
     assert_eq!(sent(&mut t, some(8)), "");
     assert!(t.waits_for_server(some(8)) && t.in_preview());
@@ -159,7 +163,7 @@ fn the_rest_waits_for_100_and_follows_as_it_comes() {
 
 #[test]
 fn what_went_out_of_a_body_is_needed_no_more() {
-    let mut t = transaction(Some(4));
+    let mut t = transaction(Some(4), None);
     assert_eq!(t.sent(), 0);
     sent(&mut t, some(5));
     assert_eq!(t.sent(), 4);
@@ -172,7 +176,7 @@ fn what_went_out_of_a_body_is_needed_no_more() {
 
 #[test]
 fn an_end_that_comes_alone_is_one_last_chunk() {
-    let mut t = transaction(None);
+    let mut t = transaction(None, None);
     sent(&mut t, some(10));
     assert_eq!(sent(&mut t, whole(10)), "0\r\n\r\n");
     assert_eq!(sent(&mut t, whole(10)), "");
@@ -180,7 +184,7 @@ fn an_end_that_comes_alone_is_one_last_chunk() {
 
 #[test]
 fn a_preview_of_nothing_is_the_last_chunk_alone() {
-    let mut t = transaction(Some(0));
+    let mut t = transaction(Some(0), None);
     let out = sent(&mut t, whole(10));
     assert!(out.contains("Preview: 0\r\n"), "{out}");
     assert_eq!(body_of(&out), "0\r\n\r\n");
@@ -190,7 +194,7 @@ fn a_preview_of_nothing_is_the_last_chunk_alone() {
 
 #[test]
 fn without_a_preview_the_body_goes_out_at_once() {
-    let mut t = transaction(None);
+    let mut t = transaction(None, None);
     let out = sent(&mut t, some(3));
     assert!(!out.contains("Preview"), "{out}");
     assert_eq!(body_of(&out), "3\r\n012\r\n");
@@ -198,7 +202,7 @@ fn without_a_preview_the_body_goes_out_at_once() {
 
 #[test]
 fn a_response_to_the_preview_ends_the_transaction_and_keeps_the_connection() {
-    let mut t = transaction(Some(4));
+    let mut t = transaction(Some(4), None);
     sent(&mut t, some(10));
     assert_eq!(response(&mut t, UNCHANGED), Ok(true));
     assert!(t.reusable() && t.in_preview() && !t.complete_body_sent());
@@ -211,7 +215,7 @@ fn a_response_to_the_preview_ends_the_transaction_and_keeps_the_connection() {
 
 #[test]
 fn a_connection_that_is_owed_body_is_not_reused() {
-    let mut t = transaction(None);
+    let mut t = transaction(None, None);
     sent(&mut t, some(10));
     assert_eq!(response(&mut t, UNCHANGED), Ok(true));
     assert!(!t.reusable());
@@ -223,7 +227,7 @@ fn a_connection_is_not_reused_after_close_or_with_bytes_behind_the_response() {
         &b"ICAP/1.0 204 No Content\r\nConnection: close\r\n\r\n"[..],
         b"ICAP/1.0 204 No Content\r\n\r\nICAP",
     ] {
-        let mut t = transaction(None);
+        let mut t = transaction(None, None);
         sent(&mut t, whole(1));
         assert_eq!(response(&mut t, bytes), Ok(true));
         assert!(!t.reusable());
@@ -232,7 +236,7 @@ fn a_connection_is_not_reused_after_close_or_with_bytes_behind_the_response() {
 
 #[test]
 fn a_connection_is_not_reused_before_the_response_has_come_to_its_end() {
-    let mut t = transaction(None);
+    let mut t = transaction(None, None);
     sent(&mut t, whole(1));
     assert!(!t.responded());
     assert_eq!(response(&mut t, b"ICAP/1.0 204 No"), Ok(false));
@@ -242,14 +246,14 @@ fn a_connection_is_not_reused_before_the_response_has_come_to_its_end() {
 
 #[test]
 fn a_100_is_an_error_after_the_whole_body_and_harmless_without_a_preview() {
-    let mut t = transaction(Some(4));
+    let mut t = transaction(Some(4), None);
     sent(&mut t, whole(4));
     assert_eq!(
         response(&mut t, CONTINUE),
         Err(TransactionError::UnexpectedContinue)
     );
 
-    let mut t = transaction(None);
+    let mut t = transaction(None, None);
     sent(&mut t, whole(4));
     assert_eq!(response(&mut t, CONTINUE), Ok(false));
     assert_eq!(response(&mut t, UNCHANGED), Ok(true));
@@ -258,7 +262,7 @@ fn a_100_is_an_error_after_the_whole_body_and_harmless_without_a_preview() {
 
 #[test]
 fn large_bodies_go_out_in_pieces() {
-    let mut t = transaction(None);
+    let mut t = transaction(None, None);
     let mut pieces = Vec::new();
     let body = whole(524_289);
     sent_lengths(&mut t, body, &mut pieces);
@@ -282,7 +286,7 @@ fn sent_lengths(transaction: &mut Transaction, body: BodyProgress, lengths: &mut
 
 #[test]
 fn an_unreadable_body_is_not_sent() {
-    let mut t = transaction(None);
+    let mut t = transaction(None, None);
     let mut out = Vec::new();
     assert_eq!(
         t.transmit(whole(4), &mut out, |_, _| Err("gone")),
@@ -297,7 +301,7 @@ fn an_unreadable_body_is_not_sent() {
 
 #[test]
 fn the_icap_lines_are_kept_as_sent() {
-    let mut t = transaction(Some(4));
+    let mut t = transaction(Some(4), None);
     assert_eq!(t.headers_sent(), b"");
     let out = sent(&mut t, some(5));
     let lines = std::str::from_utf8(t.headers_sent()).unwrap();
@@ -308,7 +312,7 @@ fn the_icap_lines_are_kept_as_sent() {
 
 #[test]
 fn an_unfinished_response_gives_what_it_has() {
-    let mut t = transaction(None);
+    let mut t = transaction(None, None);
     sent(&mut t, whole(1));
     assert!(t.unfinished_head().is_none());
     assert_eq!(
@@ -320,7 +324,7 @@ fn an_unfinished_response_gives_what_it_has() {
     assert_eq!(head.headers.get("x-a"), Some(&b"b"[..]));
     assert_eq!(t.unfinished_trailers(), Headers::new());
 
-    let mut t = transaction(None);
+    let mut t = transaction(None, None);
     sent(&mut t, whole(1));
     let begun = b"ICAP/1.0 200 OK\r\nEncapsulated: req-body=0\r\n\r\n1\r\nx\r\n0\r\nX-A: b\r\n";
     assert_eq!(response(&mut t, begun), Ok(false));
@@ -329,7 +333,7 @@ fn an_unfinished_response_gives_what_it_has() {
 
 #[test]
 fn the_end_of_input_is_an_error_until_the_response_has_ended() {
-    let mut t = transaction(None);
+    let mut t = transaction(None, None);
     sent(&mut t, whole(1));
     assert!(t.end_of_input().is_err());
     assert_eq!(response(&mut t, UNCHANGED), Ok(true));
@@ -338,7 +342,7 @@ fn the_end_of_input_is_an_error_until_the_response_has_ended() {
 
 #[test]
 fn errors_say_what_was_found() {
-    let mut t = transaction(None);
+    let mut t = transaction(None, None);
     sent(&mut t, whole(1));
     let unreadable = response(&mut t, b"HTTP/1.1 200 OK\r\n\r\n").unwrap_err();
     let TransactionError::Response(of_response) = &unreadable else {
@@ -353,7 +357,7 @@ fn errors_say_what_was_found() {
 
 #[test]
 fn of_a_download_the_response_gets_the_length() {
-    let mut request = (*transaction(None).request).clone();
+    let mut request = (*transaction(None, None).request).clone();
     request.method = Method::Respmod;
     request.response_head = Some(b"HTTP/1.1 200 OK\r\n\r\n".to_vec());
     let mut t = Transaction::new(Rc::new(request), Limits::default());
@@ -369,7 +373,7 @@ fn of_a_download_the_response_gets_the_length() {
 
 #[test]
 fn a_100_before_anything_was_sent_is_an_error() {
-    let mut t = transaction(Some(4));
+    let mut t = transaction(Some(4), None);
     assert_eq!(
         response(&mut t, CONTINUE),
         Err(TransactionError::UnexpectedContinue)
@@ -378,7 +382,7 @@ fn a_100_before_anything_was_sent_is_an_error() {
 
 #[test]
 fn a_response_to_options_keeps_the_connection_without_an_encapsulated() {
-    let mut request = (*transaction(None).request).clone();
+    let mut request = (*transaction(None, None).request).clone();
     request.method = Method::Options;
     request.request_head = None;
     let request = Rc::new(request);

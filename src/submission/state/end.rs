@@ -22,7 +22,15 @@ impl Submission {
         match verdict {
             Verdict::Pass => Step::Pass(record),
             Verdict::Modify => match self.hold_change(&mut response, cx) {
-                Ok(()) => Step::Change(record, Box::new(Change { response, rest })),
+                Ok(()) => {
+                    let trailers = response.new_trailers(self.original(cx)).cloned();
+                    let change = Change {
+                        response,
+                        rest,
+                        trailers,
+                    };
+                    Step::Change(record, Box::new(change))
+                }
                 Err(fault) => unusable(self.change_begun, record, rest, fault),
             },
             Verdict::Block(with) => {

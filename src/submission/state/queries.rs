@@ -50,7 +50,7 @@ impl Submission {
         match &self.state {
             State::Waiting => true,
             State::Open(attempt) => {
-                let extent = self.shown.extent(message);
+                let extent = self.extent_of(message);
                 attempt.transaction.waits_for_server(extent.progress)
             }
             State::Collecting | State::Rest(_) | State::Parked | State::Done => false,
@@ -69,10 +69,9 @@ impl Submission {
     /// The new body so far, where the whole body is shown and the arrived part of the original is needed no more.
     /// `message`: how much there is of the original.
     pub fn own_body(&mut self, message: Extent) -> Option<&mut OwnBody> {
+        let progress = self.extent_of(message).progress;
         match (&mut self.state, &self.shown) {
-            (State::Open(attempt), Shown::Whole | Shown::Rest { .. }) => {
-                attempt.own_body(message.progress)
-            }
+            (State::Open(attempt), Shown::Whole | Shown::Rest { .. }) => attempt.own_body(progress),
             _ => None,
         }
     }
@@ -117,7 +116,15 @@ impl Submission {
     }
 
     pub(super) fn extent<H>(&self, cx: &Cx<'_, H>) -> Extent {
-        self.shown.extent(cx.message.extent)
+        self.extent_of(cx.message.extent)
+    }
+
+    /// How much there is of the shown body, when there is so much of the message. The body has not ended as long as the
+    /// message's trailers are to follow it.
+    fn extent_of(&self, message: Extent) -> Extent {
+        let mut extent = self.shown.extent(message);
+        extent.progress.ended &= self.request.has_ended();
+        extent
     }
 
     pub(super) fn original<'a, H>(&'a self, cx: &'a Cx<'_, H>) -> Original<'a> {

@@ -7,6 +7,7 @@ mod retries;
 mod shown;
 mod slow_bodies;
 mod streamed;
+mod trailers;
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -51,6 +52,7 @@ fn reqmod() -> Request {
         uri: "icap://a/s".into(),
         host: "a".into(),
         allow: vec![204],
+        trailers: None,
         preview: Some(4),
         headers: Vec::new(),
         whole: false,

@@ -81,7 +81,7 @@ fn gzip(text: &[u8]) -> (Vec<u8>, Rc<crate::submission::Encoded>) {
     let coded = coder.finish().unwrap();
     let encoded = Encoded::new(Coding::Gzip, None, &Budget::new(1 << 20)).unwrap();
     encoded.came(coded.len());
-    encoded.says(text.len());
+    encoded.says(text);
     encoded.end();
     (coded, Rc::new(encoded))
 }

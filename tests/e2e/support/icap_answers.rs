@@ -44,6 +44,13 @@ fn encapsulate(icap_fields: &str, kind: &str, head: &str, body: Option<&[u8]>) -
     answer
 }
 
+/// An answer that ends with a body, with trailers behind that, each line with its CRLF.
+pub fn with_trailers(mut answer: Vec<u8>, trailers: &str) -> Vec<u8> {
+    let end = answer.len() - 2;
+    answer.splice(end..end, trailers.bytes());
+    answer
+}
+
 /// `body` in chunks of up to 64 KiB with its last chunk.
 pub fn chunked(body: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(body.len() + body.len() / 1024 + 16);

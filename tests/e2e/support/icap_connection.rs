@@ -125,7 +125,13 @@ impl Connection {
                     request.chunks.push(data.len());
                     request.body.extend_from_slice(&data);
                 }
-                Chunk::Last { extension, .. } => return Ok(extension == "ieof"),
+                Chunk::Last {
+                    extension,
+                    trailers,
+                } => {
+                    request.trailers = trailers;
+                    return Ok(extension == "ieof");
+                }
             }
         }
     }

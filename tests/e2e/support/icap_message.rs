@@ -21,6 +21,8 @@ pub struct IcapRequest {
     pub chunks: Vec<usize>,
     /// Whether the chunk that ends the body was read.
     pub complete: bool,
+    /// The trailers behind it.
+    pub trailers: Vec<(String, String)>,
 }
 
 /// What came in the preview.

@@ -110,10 +110,23 @@ impl Host for SimHost {
         Ok(fields.into_iter().collect())
     }
 
+    fn set_trailers(&self, of: Direction, fields: &Fields) -> HostResult {
+        let owned = |(name, value): (&[u8], &[u8])| (name.to_vec(), value.to_vec());
+        let fields: Vec<_> = fields.iter().map(owned).collect();
+        self.call(
+            || format!("set {of:?} trailers"),
+            |sim| sim.edit_trailers(self.vm, of, "set_header_map_pairs", |it| *it = fields),
+        )
+    }
+
     fn remove_trailer(&self, of: Direction, name: &str) -> HostResult {
         self.call(
             || format!("remove {of:?} trailer {name}"),
-            |sim| sim.remove_trailer(self.vm, of, name),
+            |sim| {
+                let call = "remove_header_map_value";
+                let remove = |it: &mut super::Fields| it.retain(|(n, _)| n != name.as_bytes());
+                sim.edit_trailers(self.vm, of, call, remove)
+            },
         )
     }
 

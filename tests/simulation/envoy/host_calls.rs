@@ -120,16 +120,22 @@ impl Sim {
         }
     }
 
-    /// Takes a trailer field out.
-    pub fn remove_trailer(&self, vm: usize, of: Direction, name: &str) -> HostResult {
-        let missing = || refused("remove_header_map_value", HostError::BAD_ARGUMENT);
+    /// Changes trailer fields.
+    pub fn edit_trailers(
+        &self,
+        vm: usize,
+        of: Direction,
+        call: &'static str,
+        edit: impl FnOnce(&mut Fields),
+    ) -> HostResult {
+        let missing = || refused(call, HostError::BAD_ARGUMENT);
         match self.effective(vm) {
             (Target::Message(_), _) if self.host_fails(vm) => missing(),
             (Target::Message(message), _) => self.message(message, |it| {
                 let held_message = it.held_message(of);
                 match &mut held_message.trailers {
                     Some(trailers) if !held_message.done => {
-                        trailers.retain(|(n, _)| n != name.as_bytes());
+                        edit(trailers);
                         Ok(())
                     }
                     _ => missing(),

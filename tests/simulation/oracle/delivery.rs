@@ -178,6 +178,7 @@ impl Exchange<'_> {
             return Err(format!("{of:?} went on before its outcome was logged"));
         }
         self.check_fields(of, received)?;
+        self.check_trailers(of, received, entry)?;
         if is_call {
             return self.check_call(entry);
         }
@@ -266,7 +267,7 @@ impl Exchange<'_> {
         }
         let is_scanned = self.is_scanned(of) && !self.plan.profile.monitor;
         let are_wanted = !(is_scanned && self.plan.profile.drops_trailers);
-        if has(TRAILER) != are_wanted {
+        if has(TRAILER) != are_wanted && !self.scans_trailers(of) {
             return Err(format!("{of:?} has lost its trailers, or kept them"));
         }
         if is_scanned == has(NO_TRAILER) {

@@ -9,6 +9,7 @@ mod entry;
 mod monitor;
 mod parts;
 mod streams;
+mod trailers;
 mod unchanged;
 
 use crate::world::Sim;

@@ -46,7 +46,8 @@ impl Body {
             }
             step if step == pieces && !ends => {
                 let id = self.id.to_string();
-                Part::Trailers(vec![field(TRAILER, &id), field(NO_TRAILER, &id)])
+                let trailer = self.trailer(seed);
+                Part::Trailers(vec![field(TRAILER, &trailer), field(NO_TRAILER, &id)])
             }
             _ => Part::Nothing,
         }

@@ -4,7 +4,7 @@ use icap_filter::icap::Direction;
 
 use super::icap_request::find;
 use super::icap_response::{Extra, IcapResponse, bare, changed, differs_at, echo, page, partial};
-use super::transaction::{Changed, Said, Subject, Transaction};
+use super::transaction::{Changed, Said, Subject, Trailer, Transaction};
 use crate::plan::{EDIT, EVIL, Plan, ServerPlan, Shown};
 use crate::random::Dice;
 use crate::world::End;
@@ -64,6 +64,10 @@ pub fn decide(plan: &Plan, server: &ServerPlan, stage: Stage, it: &Transaction) 
             };
             let number = (id * 64 + part) * 64 + it.attempt;
             Dice::new(plan.seed, "decision about a part", number)
+        }
+        Shown::Trailers => {
+            let number = (id * 4 + u64::from(of == Direction::Response)) * 64 + it.attempt;
+            Dice::new(plan.seed, "decision about trailers", number)
         }
     };
     let early = dice.below(2000) as usize;
@@ -147,6 +151,7 @@ fn before_body(
     let changed_to = Changed {
         body: vec![b'!'; length],
         marked: true,
+        trailer: Trailer::Gone,
     };
     let (of, head) = (it.head.shown_as(), it.head.shown());
     let mut answer = changed(of, head, &changed_to, true, Extra::default());
@@ -232,12 +237,48 @@ fn verdict(
     };
     let of = it.head.shown_as();
     let whole = stage == Stage::Whole;
-    if find(&it.body, EVIL).is_some() {
+    if find(&it.body, EVIL).is_some() || it.has_in_trailer(EVIL) {
         return (Said::Block, block(it, of, whole, extra, dice));
     }
-    if whole && (find(&it.body, EDIT).is_some() || dice.one_in(10)) {
-        return change(plan, it, of, extra, dice);
+    if let Subject::Scan(.., Shown::Trailers) = it.subject {
+        // What becomes of that head is not taken over.
+        let answer = match it.has_in_trailer(EDIT) {
+            true => {
+                let body = Vec::new();
+                let (marked, trailer) = (true, Trailer::Stays);
+                let changed_to = Changed {
+                    body,
+                    marked,
+                    trailer,
+                };
+                changed(of, it.head.shown(), &changed_to, false, extra)
+            }
+            false => bare(204, extra),
+        };
+        return (Said::Clean, answer);
     }
+    let fixed = it.fixed_trailers(dice);
+    let extra = Extra {
+        trailers: &fixed.lines,
+        ..extra
+    };
+    if whole && (find(&it.body, EDIT).is_some() || dice.one_in(10)) {
+        return change(plan, it, of, extra, fixed.trailer, dice);
+    }
+    if whole && it.has_in_trailer(EDIT) && !it.trailers.is_empty() {
+        let changed_to = Changed {
+            body: it.body.clone(),
+            marked: false,
+            trailer: fixed.trailer,
+        };
+        let answer = echo(of, it.head.shown(), Some(&it.body), extra);
+        return (Said::Change(changed_to), answer);
+    }
+    let same = it.same_trailers();
+    let extra = Extra {
+        trailers: &same,
+        ..extra
+    };
     let body = it.head.has_body.then_some(it.body.as_slice());
     let answer = match dice.below(3) {
         0 if whole => echo(of, it.head.shown(), body, extra),
@@ -258,7 +299,12 @@ fn block(
         fields: "X-Infection-Found: Type=0; Resolution=2; Threat=Sim;\r\n",
         ..extra
     };
-    let (mut answer, by_head) = match dice.below(7) {
+    // Only the trailer says it.
+    let form = match find(&it.body, EVIL) {
+        Some(_) => dice.below(7),
+        None => dice.pick(&[0, 1, 2, 6]),
+    };
+    let (mut answer, by_head) = match form {
         0 => (bare(204, found), true),
         1 => (bare(403, extra), true),
         2 => (page(b"<p>blocked</p>", found), true),
@@ -297,6 +343,7 @@ fn change(
     it: &Transaction,
     of: Direction,
     extra: Extra<'_>,
+    trailer: Trailer,
     dice: &Dice,
 ) -> (Said, IcapResponse) {
     let streams = match it.subject {
@@ -325,6 +372,7 @@ fn change(
                 Said::Change(Changed {
                     body,
                     marked: false,
+                    trailer: Trailer::Stays,
                 }),
                 answer,
             );
@@ -340,7 +388,11 @@ fn change(
             5 if dice.one_in(3) => {
                 let longest = plan.profile.request_kb.max(plan.profile.response_kb) * 1024;
                 let body = vec![b'!'; longest + 1];
-                let changed_to = Changed { body, marked };
+                let changed_to = Changed {
+                    body,
+                    marked,
+                    trailer: trailer.clone(),
+                };
                 if streams {
                     let mut answer = changed(of, it.head.shown(), &changed_to, had_body, extra);
                     answer.differs = differs_at(&answer, &changed_to.body, &it.body);
@@ -355,7 +407,11 @@ fn change(
             }
         }
     }
-    let changed_to = Changed { body, marked };
+    let changed_to = Changed {
+        body,
+        marked,
+        trailer,
+    };
     let repaired = Extra {
         fields: "X-Infection-Found: Type=0; Resolution=1; Threat=Sim;\r\n",
         ..extra

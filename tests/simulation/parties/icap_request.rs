@@ -6,7 +6,12 @@ pub struct Reader {
     input: Vec<u8>,
     state: State,
     preview: bool,
+    takes_trailers: bool,
+    trailers: Trailers,
 }
+
+/// Trailers as they come.
+pub type Trailers = Vec<(String, String)>;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum State {
@@ -26,6 +31,7 @@ pub struct IcapHead {
     pub preview: Option<usize>,
     pub allow_204: bool,
     pub allow_206: bool,
+    pub allow_trailers: bool,
     pub http_request: Vec<u8>,
     pub http_response: Vec<u8>,
     pub has_body: bool,
@@ -38,8 +44,8 @@ pub enum Came {
     Body(Vec<u8>),
     /// The preview has come, and more is to come if it is wanted.
     Preview,
-    /// The request is complete.
-    Whole,
+    /// The request is complete, with these trailers.
+    Whole(Trailers),
 }
 
 impl Reader {
@@ -100,6 +106,7 @@ impl Reader {
                 "allow" => {
                     head.allow_204 = value.contains("204");
                     head.allow_206 = value.contains("206");
+                    head.allow_trailers = value.split(", ").any(|it| it == "trailers");
                 }
                 "encapsulated" => encapsulated = Some(value.to_owned()),
                 _ => {}
@@ -138,6 +145,7 @@ impl Reader {
         }
         head.has_body = last != "null-body";
         self.preview = head.preview.is_some() && head.has_body;
+        self.takes_trailers = head.allow_trailers;
         if head.has_body {
             self.state = State::Body;
         }
@@ -155,27 +163,55 @@ impl Reader {
             return Err(format!("no chunk: {line}"));
         };
         let ieof = line.contains("ieof");
-        let whole = end + 2 + size + 2;
-        if self.input.len() < whole {
+        if size == 0 && !self.last_chunk(end + 2)? {
             return Ok(None);
         }
-        if &self.input[whole - 2..whole] != b"\r\n" {
-            return Err("a chunk is longer than it says".to_owned());
-        }
-        let bytes = self.input[end + 2..end + 2 + size].to_vec();
-        self.input.drain(..whole);
         if size > 0 {
+            let whole = end + 2 + size + 2;
+            if self.input.len() < whole {
+                return Ok(None);
+            }
+            if &self.input[whole - 2..whole] != b"\r\n" {
+                return Err("a chunk is longer than it says".to_owned());
+            }
+            let bytes = self.input[end + 2..end + 2 + size].to_vec();
+            self.input.drain(..whole);
             return Ok(Some(Came::Body(bytes)));
         }
         if ieof && !self.preview {
             return Err("ieof outside of a preview".to_owned());
+        }
+        if self.preview && !ieof && !self.trailers.is_empty() {
+            return Err("trailers follow a preview that is not all".to_owned());
         }
         if self.preview && !ieof {
             self.state = State::AfterPreview;
             return Ok(Some(Came::Preview));
         }
         self.state = State::Head;
-        Ok(Some(Came::Whole))
+        Ok(Some(Came::Whole(std::mem::take(&mut self.trailers))))
+    }
+
+    /// Reads what follows the line of a last chunk. False where more is to come.
+    fn last_chunk(&mut self, from: usize) -> Result<bool, String> {
+        let rest = &self.input[from..];
+        let length = match rest {
+            [b'\r', b'\n', ..] => 0,
+            _ => match find(rest, b"\r\n\r\n") {
+                Some(at) => at + 2,
+                None => return Ok(false),
+            },
+        };
+        let lines = String::from_utf8_lossy(&rest[..length]).into_owned();
+        for line in lines.split("\r\n").filter(|line| !line.is_empty()) {
+            let (name, value) = line.split_once(": ").ok_or("a trailer is no field")?;
+            self.trailers.push((name.to_owned(), value.to_owned()));
+        }
+        if !self.trailers.is_empty() && !self.takes_trailers {
+            return Err("trailers follow a body, and were not offered".to_owned());
+        }
+        self.input.drain(..from + length + 2);
+        Ok(true)
     }
 }
 

@@ -131,6 +131,10 @@ pub fn partial(
     goes_on_at: usize,
     extra: Extra<'_>,
 ) -> IcapResponse {
+    let extra = Extra {
+        trailers: "",
+        ..extra
+    };
     let mut answer = message(206, kind(of), head, Some(start), extra);
     let end = answer.bytes.len() - b"0\r\n\r\n".len();
     answer.bytes.truncate(end);

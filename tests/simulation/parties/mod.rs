@@ -3,6 +3,7 @@
 mod application;
 pub mod client;
 pub mod decision;
+mod given_trailers;
 pub mod icap_request;
 mod icap_response;
 pub mod scanner;

@@ -2,7 +2,8 @@
 
 use icap_filter::icap::Direction;
 
-use super::icap_request::{IcapHead, find};
+use super::client::TRAILER;
+use super::icap_request::{IcapHead, Trailers, find};
 use crate::plan::{Plan, Shown};
 
 /// What a transaction is about.
@@ -43,6 +44,19 @@ pub struct Changed {
     pub body: Vec<u8>,
     /// The head has the field `X-Scanned`.
     pub marked: bool,
+    /// What becomes of the trailers that the server was shown behind the body.
+    pub trailer: Trailer,
+}
+
+/// A trailer in an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trailer {
+    /// The answer has no place for it.
+    Stays,
+    /// It has this value.
+    Is(String),
+    /// There is none.
+    Gone,
 }
 
 /// A transaction.
@@ -59,6 +73,8 @@ pub struct Transaction {
     pub given: Vec<u8>,
     /// All of it has.
     pub whole: bool,
+    /// The trailers behind it.
+    pub trailers: Trailers,
     /// The rest was asked for.
     pub continued: bool,
     /// It has been answered, or will be.
@@ -94,8 +110,15 @@ impl Subject {
             return Some(Self::SelfTest);
         }
         let id = number_after(&head.http_request, b"/m")?;
+        let of = match head.uri.ends_with("/respond") {
+            true => Direction::Response,
+            false => Direction::Request,
+        };
+        if head.shows_trailers() {
+            return Some(Self::Scan(id, of, Shown::Trailers));
+        }
         // An upload that is shown as a download goes to the service for requests.
-        if head.uri.ends_with("/respond") {
+        if of == Direction::Response {
             return Some(Self::Scan(id, Direction::Response, Shown::Whole));
         }
         let message = plan.messages.iter().find(|message| message.id == id)?;
@@ -142,6 +165,13 @@ impl IcapHead {
         }
     }
 
+    /// Whether the trailers of a message are shown, in its head.
+    fn shows_trailers(&self) -> bool {
+        let field = format!("\r\n{TRAILER}: ");
+        let mut heads = [&self.http_request, &self.http_response].into_iter();
+        heads.any(|head| find(head, field.as_bytes()).is_some())
+    }
+
     /// The head of the message that is shown.
     pub fn shown(&self) -> &[u8] {
         match self.shown_as() {
@@ -162,6 +192,7 @@ impl Transaction {
             head,
             body: Vec::new(),
             given: Vec::new(),
+            trailers: Trailers::new(),
             continued: false,
             decided: false,
             said: Said::Nothing,
@@ -212,12 +243,34 @@ impl Transaction {
         }
     }
 
+    /// The value of the trailer that it was shown, behind the body or in a head.
+    pub fn trailer(&self) -> Option<String> {
+        if let Some((_, value)) = self.trailers.iter().find(|(name, _)| name == TRAILER) {
+            return Some(value.clone());
+        }
+        let field = format!("\r\n{TRAILER}: ");
+        let heads = [&self.head.http_request, &self.head.http_response];
+        heads.into_iter().find_map(|head| {
+            let at = find(head, field.as_bytes())? + field.len();
+            let end = find(&head[at..], b"\r\n")?;
+            Some(String::from_utf8_lossy(&head[at..at + end]).into_owned())
+        })
+    }
+
+    /// Whether the trailer that it was shown has that mark.
+    pub fn has_in_trailer(&self, mark: &[u8]) -> bool {
+        let trailer = self.trailer().unwrap_or_default();
+        find(trailer.as_bytes(), mark).is_some()
+    }
+
     /// Whether it says that what it was shown may go on as it is. Of a part, and of an upload that is shown as a download, a head
     /// that was changed is not taken.
     pub fn clears(&self, takes_heads: bool) -> bool {
         match &self.said {
             Said::Clean => true,
-            Said::Change(changed) => !takes_heads && self.whole && changed.body == self.body,
+            Said::Change(changed) => {
+                self.whole && changed.body == self.body && !(takes_heads && changed.marked)
+            }
             _ => false,
         }
     }

@@ -76,6 +76,16 @@ impl Body {
         }
     }
 
+    /// The value of its trailer, where it has one: its number, and what a scanner is to find.
+    pub fn trailer(&self, seed: u64) -> String {
+        let mark = match Dice::new(seed, "trailer", self.id).below(6) {
+            0 => EVIL,
+            1 => EDIT,
+            _ => b"",
+        };
+        format!("{}{}", String::from_utf8_lossy(mark), self.id)
+    }
+
     /// A label that fits.
     pub fn fitted(mut self) -> Self {
         if self.framing == Framing::None {

@@ -54,6 +54,8 @@ pub enum Shown {
     File(usize),
     /// All parts of its form that are no files.
     Fields,
+    /// Its trailers, in its head.
+    Trailers,
 }
 
 impl Form {
@@ -91,6 +93,7 @@ impl Form {
     /// What a server is to be shown of it.
     pub fn shown(&self, seed: u64, id: u64, what: Shown) -> Vec<u8> {
         match what {
+            Shown::Trailers => Vec::new(),
             Shown::Whole => self.bytes(seed, id),
             Shown::File(n) => self.part_body(seed, id, n),
             Shown::Fields => {

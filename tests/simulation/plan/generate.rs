@@ -15,6 +15,11 @@ impl Plan {
         let dice = Dice::new(seed, "plan", 0);
         let mut profile = profile(&Dice::new(seed, "profile", 0));
         profile.calls = !profile.monitor && Dice::new(seed, "calls", 0).one_in(6);
+        // No message streams whose trailers are scanned.
+        profile.scans_trailers = !profile.calls
+            && profile.streams == (false, false)
+            && Dice::new(seed, "scanned trailers", 0).one_in(3);
+        profile.drops_trailers &= !profile.scans_trailers;
         let envoy = EnvoyPlan {
             release: dice.pick(&[Release::V1_36, Release::V1_40, Release::V1_40]),
             workers: if dice.one_in(12) { 2 } else { 1 },
@@ -175,6 +180,7 @@ fn profile(dice: &Dice) -> ProfilePlan {
         preempt_ms: dice.pick(&[0, 20, 50, 200]),
         quarantine: dice.one_in(4),
         drops_trailers: dice.one_in(4),
+        scans_trailers: false,
         calls: false,
         streams: match dice.below(4) {
             0 => (true, true),
@@ -196,6 +202,8 @@ fn server(seed: u64, id: u64, for_responses: bool) -> ServerPlan {
         preview: dice.pick(&[None, Some(0), Some(32), Some(1024), Some(1024)]),
         max_connections: dice.pick(&[None, None, None, Some(1), Some(2), Some(8)]),
         allow_206: dice.one_in(2),
+        // All servers of a cluster are alike in this.
+        takes_trailers: Dice::new(seed, "takes trailers", 0).one_in(2),
         close_one_in: dice.pick(&[0, 0, 2, 5]),
         split: dice.pick(&[0, 0, 1, 7, 40, 200]),
         outage_ms: dice

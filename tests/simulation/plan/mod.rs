@@ -77,6 +77,8 @@ pub struct ServerPlan {
     pub max_connections: Option<u32>,
     /// OPTIONS offers 206.
     pub allow_206: bool,
+    /// OPTIONS says that trailers may follow a body.
+    pub takes_trailers: bool,
     /// It closes its connection after an answer once in so many times, and says so.
     pub close_one_in: u64,
     /// The answer comes in pieces of so many bytes at most; 0: whole.

@@ -56,6 +56,8 @@ pub struct ProfilePlan {
     pub expose: bool,
     /// `trailers: drop`.
     pub drops_trailers: bool,
+    /// `trailers: scan`.
+    pub scans_trailers: bool,
     /// `self_test`, and with it `fail_profile`.
     pub self_test: bool,
     /// `multipart: parts`; else `whole`.
@@ -163,6 +165,8 @@ impl ProfilePlan {
         }
         if self.drops_trailers {
             json.push_str(",\"trailers\":\"drop\"");
+        } else if self.scans_trailers {
+            json.push_str(",\"trailers\":\"scan\"");
         }
         match self.responses {
             Responses::No => {}

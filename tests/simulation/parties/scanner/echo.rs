@@ -26,6 +26,8 @@ struct Manner {
     breaks_at: Option<usize>,
     /// It gives no more than so many, and says nothing.
     silent_at: Option<usize>,
+    /// What else it decides.
+    dice: Dice,
 }
 
 impl Manner {
@@ -48,6 +50,7 @@ impl Manner {
             silent_at: dice
                 .one_in(plan.faults.silence)
                 .then(|| dice.below(4000) as usize),
+            dice,
         }
     }
 
@@ -84,6 +87,8 @@ impl Sim {
             let manner = Manner::of(&self.plan, it);
             let whole = stage == Stage::Whole;
             let evil = find(&it.body, EVIL);
+            let bad_trailer = whole && it.has_in_trailer(EVIL);
+            let edited_trailer = whole && it.has_in_trailer(EDIT);
             let mut upto = match whole {
                 true => it.body.len(),
                 false => it.body.len().saturating_sub(manner.lag),
@@ -97,7 +102,8 @@ impl Sim {
             let changed = find(&it.body[..upto], EDIT).is_some();
             let given = manner.given(&it.body[..upto]);
             let mut new = given[it.given.len().min(given.len())..].to_vec();
-            let blocks = evil.is_some() && (whole || manner.is_hasty && manner.by_trailers);
+            let blocks =
+                bad_trailer || evil.is_some() && (whole || manner.is_hasty && manner.by_trailers);
             let is_over = whole || blocks;
             let mut end = End::No;
             if let Some(at) = manner.silent_at
@@ -144,11 +150,16 @@ impl Sim {
                 it.statement = u64::MAX;
             } else if is_over {
                 // With a change before it the beginning of a message is a whole one.
-                let trailers = blocks && (manner.by_trailers || find(&it.body, EDIT).is_some());
-                bytes.extend_from_slice(match trailers {
-                    true => b"0\r\nX-Virus-ID: Sim\r\n\r\n",
-                    false => b"0\r\n\r\n",
-                });
+                let says_so = manner.by_trailers || find(&it.body, EDIT).is_some() || bad_trailer;
+                let fixed = it.fixed_trailers(&manner.dice);
+                let is_changed = changed || manner.marks || edited_trailer;
+                let trailers = match (blocks, is_changed) {
+                    (true, _) if says_so => "X-Virus-ID: Sim\r\n".to_owned(),
+                    (true, _) => String::new(),
+                    (false, true) => fixed.lines,
+                    (false, false) => it.same_trailers(),
+                };
+                bytes.extend_from_slice(format!("0\r\n{trailers}\r\n").as_bytes());
                 let statement = so_far + bytes.len() as u64;
                 it.decided = true;
                 it.statement = statement;
@@ -157,10 +168,11 @@ impl Sim {
                     it.said = Said::Block;
                     it.evident = Some(statement);
                     it.differs.get_or_insert(statement);
-                } else if changed || manner.marks {
+                } else if is_changed {
                     it.said = Said::Change(Changed {
                         body: it.given.clone(),
                         marked: manner.marks,
+                        trailer: fixed.trailer,
                     });
                 } else {
                     it.said = Said::Clean;

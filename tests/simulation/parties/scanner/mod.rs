@@ -125,9 +125,13 @@ impl Sim {
                     Stage::Midway
                 }
                 Ok(Some(Came::Preview)) => Stage::Preview,
-                Ok(Some(Came::Whole)) => {
+                Ok(Some(Came::Whole(trailers))) => {
                     let transaction = self.current(connection);
-                    self.scanner.borrow_mut().transactions[transaction].whole = true;
+                    {
+                        let it = &mut self.scanner.borrow_mut().transactions[transaction];
+                        it.whole = true;
+                        it.trailers = trailers;
+                    }
                     self.check_content(transaction);
                     Stage::Whole
                 }
@@ -152,6 +156,12 @@ impl Sim {
                 head.method
             )
         });
+        let server = &self.plan.servers[self.scanner.borrow().sessions[connection].server];
+        let asks_for_scan = self.plan.profile.scans_trailers && self.plan.profile.options;
+        if head.allow_trailers && !(server.takes_trailers && asks_for_scan) {
+            self.fail("trailers are offered to who does not take them");
+            return false;
+        }
         let mut scanner = self.scanner.borrow_mut();
         let earlier = scanner
             .transactions
@@ -368,7 +378,12 @@ pub fn answer_options(plan: &Plan, server: &ServerPlan, n: u64) -> IcapResponse 
         true => "RESPMOD",
         false => "REQMOD, RESPMOD",
     };
-    let allow = if server.allow_206 { "204, 206" } else { "204" };
+    let allow = match (server.allow_206, server.takes_trailers) {
+        (true, true) => "204, 206, trailers",
+        (true, false) => "204, 206",
+        (false, true) => "204, trailers",
+        (false, false) => "204",
+    };
     let closes = dice.one_in(server.close_one_in);
     icap_response::options(
         methods,
