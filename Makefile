@@ -113,9 +113,9 @@ e2e: build icap-server envoy pyicap requests aioquic chart-tools ## End-to-end t
 	@scripts/install-packages $(RUN_PACKAGES) $(E2E_PACKAGES)
 	@cargo test --no-fail-fast $(addprefix --test ,$(E2E_TESTS))
 
-.PHONY: stream-speed
-stream-speed: build envoy ## Measure a GiB that streams through an ICAP server that gives it back, beside an Envoy without the filter
-	@cargo test --release --test e2e stream_speed -- --ignored --nocapture
+.PHONY: large-uploads
+large-uploads: build envoy ## Measure large uploads: how fast a GiB streams, what memory they take, a late block, a slow server
+	@cargo test --test e2e large_uploads -- --ignored --nocapture --test-threads 1
 
 .PHONY: applications
 applications: build icap-server envoy ## Test applications with their own clients: S3, WebDAV, registries, gRPC and others

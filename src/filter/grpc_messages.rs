@@ -10,7 +10,7 @@ use crate::config::Cause;
 use crate::grpc::{Broken, Framer, Piece, Prefix};
 use crate::host::Fields;
 use crate::report::Outcome;
-use crate::submission::{Budget, Held, OverBudget, Share, Window};
+use crate::submission::{Budget, Held, OverBudget, Part, Share, Window};
 
 /// What a message that waits takes of the budget beside its bytes.
 const OVERHEAD_BYTES: u64 = 512;
@@ -416,7 +416,7 @@ impl GrpcMessages {
     }
 
     /// Takes what goes on now.
-    pub(super) fn take(&mut self, most: u64) -> Vec<Vec<u8>> {
+    pub(super) fn take(&mut self, most: u64) -> Vec<Part> {
         let taken = self.ready.take(most);
         if !self.begun {
             self.begun = true;

@@ -21,6 +21,7 @@ use crate::config::{Cause, Grpc};
 use crate::host::Host;
 use crate::icap::Direction;
 use crate::report::Significance;
+use crate::submission::Part;
 
 /// How many bytes go on at once while the body still comes: less than the smallest buffer that Envoy is given in practice.
 const AT_ONCE_BYTES: u64 = 32 * 1024;
@@ -222,7 +223,7 @@ impl<H: Host> Worker<H> {
     }
 
     /// Puts pieces of a call into the host's buffer. False where the call has ended with that.
-    fn put_pieces(&mut self, id: u32, exchange: &mut Exchange, pieces: &[Vec<u8>]) -> bool {
+    fn put_pieces(&mut self, id: u32, exchange: &mut Exchange, pieces: &[Part]) -> bool {
         let put = self.put_behind(id, exchange.direction, pieces);
         if self.inbox.has_ended(id) {
             self.give_up_units(exchange);

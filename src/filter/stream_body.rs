@@ -14,7 +14,7 @@ use crate::config::{Cause, Enforcement};
 use crate::host::{BodyEdit, Fields, Host, HostError, HostResult, Next};
 use crate::icap::{Direction, HttpHead};
 use crate::report::Significance;
-use crate::submission::{GivenBack, Submission, reason_only};
+use crate::submission::{GivenBack, Part, Submission, reason_only};
 
 /// What is logged of a stream as long as its scan goes on.
 const UNFINISHED: &str = "the body goes on while it is scanned, and the scan is not finished";
@@ -318,10 +318,10 @@ fn read_part<H: Host>(host: &H, id: u32, of: Direction, size: u64) -> HostResult
 }
 
 /// Puts pieces in the place of what the running callback brings.
-fn put_in_place<H: Host>(host: &H, id: u32, of: Direction, pieces: &[Vec<u8>]) -> HostResult {
+fn put_in_place<H: Host>(host: &H, id: u32, of: Direction, pieces: &[Part]) -> HostResult {
     host.enter(id)?;
     let mut pieces = pieces.iter();
-    let first = pieces.next().map_or(&[][..], Vec::as_slice);
+    let first = pieces.next().map_or(&[][..], |part| part);
     host.edit_body(of, BodyEdit::Replace(first))?;
     pieces.try_for_each(|piece| host.edit_body(of, BodyEdit::Append(piece)))
 }

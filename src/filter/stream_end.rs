@@ -9,7 +9,7 @@ use crate::config::{Cause, FailAction};
 use crate::host::{Host, HostError, HostResult};
 use crate::icap::{Direction, HttpHead};
 use crate::report::{Outcome, Significance};
-use crate::submission::{Change, Record, Step, reason_only};
+use crate::submission::{Change, Part, Record, Step, reason_only};
 use crate::verdict::BlockWith;
 
 /// Why a stream does not come to its end beside somebody who keeps a copy of it.
@@ -231,9 +231,9 @@ impl<H: Host> Worker<H> {
     }
 
     /// Puts pieces behind what the host holds of a body.
-    pub(super) fn put_behind(&self, id: u32, of: Direction, pieces: &[Vec<u8>]) -> HostResult {
+    pub(super) fn put_behind(&self, id: u32, of: Direction, pieces: &[Part]) -> HostResult {
         self.host.enter(id)?;
-        append(&self.host, of, pieces.iter().map(Vec::as_slice))
+        append(&self.host, of, pieces.iter().map(|part| &**part))
     }
 
     /// Trailers end the body of a message that streams. False where they must not: what is left of the body has no way before them, for

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::submission::{Budget, GivenBack, IcapResponseBody, OverBudget, Window};
+use crate::submission::{Budget, GivenBack, IcapResponseBody, OverBudget, Part, Window};
 
 /// How many bytes go on in one callback at least, where so many are ready: Envoy has to have room for what is put in at once.
 const AT_ONCE_BYTES: u64 = 256 * 1024;
@@ -207,13 +207,13 @@ impl Streaming {
     }
 
     /// Takes what goes on in a callback that brings `size` bytes.
-    pub(super) fn take_with(&mut self, size: u64) -> Vec<Vec<u8>> {
+    pub(super) fn take_with(&mut self, size: u64) -> Vec<Part> {
         self.begun = true;
         self.ready.take(size.max(AT_ONCE_BYTES))
     }
 
     /// Takes all that is ready.
-    pub(super) fn take_all(&mut self) -> Vec<Vec<u8>> {
+    pub(super) fn take_all(&mut self) -> Vec<Part> {
         self.ready.take(u64::MAX)
     }
 

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::extent::length;
 use super::held::Budget;
 use super::icap_response::{IcapResponse, IcapResponseBody, Keep, NotKept, OwnBody};
 use super::source::Source;
@@ -16,6 +17,9 @@ use crate::icap::{
 
 /// The most bytes of a client's page that are read. In the place of a longer page the client gets the profile's own.
 pub const PAGE_BYTES: u64 = 1024 * 1024;
+
+/// So many bytes of a body that stand in the module go out from there: a message more costs less than copying them.
+const IN_PLACE_BYTES: u64 = 16 * 1024;
 
 /// How much is kept of a page.
 pub const A_PAGE: Keep = Keep {
@@ -251,7 +255,7 @@ impl Attempt {
     }
 
     /// Reads the received part of the ICAP response.
-    fn read<H: Host>(&mut self, source: Source<'_, H>, body: BodyProgress, keep: Keep) -> Read {
+    fn read<H: Host>(&mut self, mut source: Source<'_, H>, body: BodyProgress, keep: Keep) -> Read {
         loop {
             match self.transaction.poll() {
                 Ok(None) => return Read::NeedMore,
@@ -264,12 +268,8 @@ impl Attempt {
                 Ok(Some(Event::Http(http))) => self.response.http = Some(http),
                 Ok(Some(Event::Body(bytes))) => {
                     let keep = if self.page { A_PAGE } else { keep };
-                    let read = |range| {
-                        let mut original = Vec::new();
-                        source.read(range, &mut original).ok().map(|()| original)
-                    };
                     let kept = &mut self.response.body;
-                    kept.push(bytes, body.available, keep, &self.budget, read);
+                    kept.push(bytes, body.available, keep, &self.budget, &mut source);
                     if let IcapResponseBody::Lost(why) = kept {
                         // The rest would change nothing: a page blocks by its presence.
                         return match self.page {
@@ -312,16 +312,37 @@ impl Attempt {
         body: BodyProgress,
         connections: &Connections,
     ) -> Result<(), HostError> {
+        let token = self.token;
+        let send = |bytes: &[u8]| connections.send(host, token, bytes);
+        let mut out = Vec::new();
         loop {
-            let mut out = Vec::new();
-            self.transaction
-                .transmit(body, &mut out, |range, out| source.read(range, out))?;
-            if out.is_empty() {
-                return Ok(());
+            let (mut in_place, mut sent) = (false, Ok(()));
+            let read = |range, out: &mut Vec<u8>| match source.window() {
+                Some(window) if length(&range) >= IN_PLACE_BYTES => {
+                    in_place = true;
+                    sent = send(out);
+                    out.clear();
+                    window.visit(range, &mut |part| {
+                        if sent.is_ok() {
+                            sent = send(part);
+                        }
+                        Ok(())
+                    })
+                }
+                _ => source.read(range, out),
+            };
+            self.transaction.transmit(body, &mut out, read)?;
+            // What frames a part that went out from where it stands goes out with what frames the next.
+            if !in_place {
+                if out.is_empty() {
+                    return Ok(());
+                }
+                sent = send(&out);
+                out.clear();
             }
-            if let Err(e) = connections.send(host, self.token, &out) {
+            if let Err(e) = sent {
                 // The host is about to report the close of this stream; that event handles the loss.
-                log::debug!("stream {}: {e}", self.token);
+                log::debug!("stream {token}: {e}");
                 return Ok(());
             }
         }

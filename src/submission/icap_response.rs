@@ -73,6 +73,27 @@ pub struct IcapResponse {
     pub use_original_body: Option<u64>,
 }
 
+/// The body that was sent, with which that of the ICAP response is compared.
+pub trait Original {
+    /// A range of it. `None`: it can't be read.
+    fn read(&mut self, range: Range<u64>) -> Option<Vec<u8>>;
+
+    /// Whether it has these bytes from `start` on. `None`: it can't be read.
+    fn equals(&mut self, start: u64, bytes: &[u8]) -> Option<bool> {
+        let end = start.saturating_add(bytes.len() as u64);
+        self.read(start..end).map(|sent| is_same(&sent, bytes))
+    }
+}
+
+/// Whether two slices are equal. They may be long, and the comparison of WASI's C library goes byte by byte.
+pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let [(ones, one_rest), (others, other_rest)] = [one, other].map(<[u8]>::as_chunks::<32>);
+    // Arrays of this length are compared as words.
+    one.len() == other.len()
+        && ones.iter().zip(others).all(|(one, other)| one == other)
+        && one_rest == other_rest
+}
+
 impl From<OverBudget> for NotKept {
     fn from(_: OverBudget) -> Self {
         Self::OverBudget
@@ -80,15 +101,15 @@ impl From<OverBudget> for NotKept {
 }
 
 impl IcapResponseBody {
-    /// Takes `bytes` of the ICAP response's body. `original` reads a range of the sent body, as far as there is one;
-    /// `available` is its length so far. Kept bytes come out of `budget`.
+    /// Takes `bytes` of the ICAP response's body. `original` is the sent body, as far as there is one; `available` is its
+    /// length so far. Kept bytes come out of `budget`.
     pub fn push(
         &mut self,
         bytes: &[u8],
         available: u64,
         keep: Keep,
         budget: &Budget,
-        mut original: impl FnMut(Range<u64>) -> Option<Vec<u8>>,
+        original: &mut impl Original,
     ) {
         if bytes.is_empty() {
             return;
@@ -102,9 +123,9 @@ impl IcapResponseBody {
             begun @ (Self::None | Self::Same(_)) => {
                 let same = begun.same();
                 let end = same.saturating_add(bytes.len() as u64);
-                let sent = (end <= available).then(|| original(same..end));
-                match sent {
-                    Some(Some(sent)) if sent == bytes => {
+                let is_same = (end <= available).then(|| original.equals(same, bytes));
+                match is_same {
+                    Some(Some(true)) => {
                         *self = Self::Same(end);
                         return;
                     }
@@ -114,12 +135,12 @@ impl IcapResponseBody {
                         *self = Self::Lost(NotKept::Unreadable);
                         return;
                     }
-                    Some(Some(_)) | None => {}
+                    Some(Some(false)) | None => {}
                 }
                 if end > keep.limit {
                     Err(NotKept::TooLarge)
                 } else {
-                    OwnBody::begun_with(same, keep, budget, &mut original)
+                    OwnBody::begun_with(same, keep, budget, |range| original.read(range))
                 }
             }
         };
@@ -207,6 +228,12 @@ mod tests {
 
     const ORIGINAL: &[u8] = b"hello world";
 
+    impl<F: FnMut(Range<u64>) -> Option<Vec<u8>>> Original for F {
+        fn read(&mut self, range: Range<u64>) -> Option<Vec<u8>> {
+            self(range)
+        }
+    }
+
     fn up_to(limit: u64) -> Keep {
         Keep {
             limit,
@@ -223,7 +250,7 @@ mod tests {
                 ORIGINAL.len() as u64,
                 up_to(limit),
                 &budget,
-                |range| {
+                &mut |range: Range<u64>| {
                     ORIGINAL
                         .get(range.start as usize..range.end as usize)
                         .map(<[u8]>::to_vec)
@@ -248,6 +275,21 @@ mod tests {
     }
 
     #[test]
+    fn slices_are_the_same_where_every_byte_is() {
+        let bytes: Vec<u8> = (0..100).collect();
+        for len in 0..bytes.len() {
+            let mut other = bytes[..len].to_vec();
+            assert!(is_same(&bytes[..len], &other));
+            assert!(!is_same(&bytes[..=len], &other));
+            for at in 0..len {
+                other[at] ^= 1;
+                assert!(!is_same(&bytes[..len], &other), "byte {at} of {len}");
+                other[at] ^= 1;
+            }
+        }
+    }
+
+    #[test]
     fn an_echo_is_counted_and_not_kept() {
         assert!(matches!(
             fed(&[b"hello", b" world"], 1),
@@ -267,7 +309,7 @@ mod tests {
             copied: 4,
         };
         let mut body = IcapResponseBody::Same(5);
-        body.push(b" there", 11, keep, &Budget::new(64), |range| {
+        body.push(b" there", 11, keep, &Budget::new(64), &mut |range| {
             assert_eq!(range, 5..11);
             Some(b" world".to_vec())
         });
@@ -295,9 +337,9 @@ mod tests {
     fn no_more_is_kept_than_the_budget() {
         let budget = Budget::new(64);
         let mut body = IcapResponseBody::default();
-        body.push(&[1; 60], 0, up_to(1000), &budget, |_| None);
+        body.push(&[1; 60], 0, up_to(1000), &budget, &mut |_| None);
         assert_eq!(budget.used(), 64);
-        body.push(&[1; 60], 0, up_to(1000), &budget, |_| None);
+        body.push(&[1; 60], 0, up_to(1000), &budget, &mut |_| None);
         assert!(matches!(body, IcapResponseBody::Lost(NotKept::OverBudget)));
         assert_eq!(budget.used(), 0, "what can't be used is not held");
     }
@@ -305,14 +347,14 @@ mod tests {
     #[test]
     fn an_unreadable_beginning_is_not_taken_for_empty() {
         let mut body = IcapResponseBody::Same(5);
-        body.push(b"x", 5, up_to(99), &Budget::new(99), |_| None);
+        body.push(b"x", 5, up_to(99), &Budget::new(99), &mut |_| None);
         assert!(matches!(body, IcapResponseBody::Lost(NotKept::Unreadable)));
     }
 
     #[test]
     fn an_unreadable_original_is_no_difference() {
         let mut body = IcapResponseBody::default();
-        body.push(b"hello", 11, up_to(99), &Budget::new(99), |_| None);
+        body.push(b"hello", 11, up_to(99), &Budget::new(99), &mut |_| None);
         assert!(matches!(body, IcapResponseBody::Lost(NotKept::Unreadable)));
     }
 
@@ -335,10 +377,16 @@ mod tests {
             while let Some(event) = parser.poll().unwrap() {
                 if let Event::Body(bytes) = event {
                     pieces += 1;
-                    body.push(bytes, SIZE as u64, up_to(1), &Budget::new(0), |range| {
-                        reads += 1;
-                        Some(range.map(|n| n as u8).collect())
-                    });
+                    body.push(
+                        bytes,
+                        SIZE as u64,
+                        up_to(1),
+                        &Budget::new(0),
+                        &mut |range: Range<u64>| {
+                            reads += 1;
+                            Some(range.map(|n| n as u8).collect())
+                        },
+                    );
                 }
             }
         }

@@ -41,4 +41,4 @@ pub use retry::{Loss, Prospect};
 pub use source::{Shown, Source};
 pub use state::{GivenBack, Submission};
 pub use step::{Change, Effect, Failure, Record, Step, unusable};
-pub use window::Window;
+pub use window::{Part, Window};

@@ -7,6 +7,7 @@ use super::content::Content;
 use super::decoded::Decoded;
 use super::encoded::Encoded;
 use super::extent::{Extent, length};
+use super::icap_response::{Original, is_same};
 use super::window::Window;
 use crate::host::{Host, HostError};
 use crate::icap::Direction;
@@ -77,7 +78,38 @@ impl<H> Clone for Source<'_, H> {
 
 impl<H> Copy for Source<'_, H> {}
 
-impl<H: Host> Source<'_, H> {
+impl<H: Host> Original for Source<'_, H> {
+    fn read(&mut self, range: Range<u64>) -> Option<Vec<u8>> {
+        let mut original = Vec::new();
+        Source::read(*self, range, &mut original).ok()?;
+        Some(original)
+    }
+
+    fn equals(&mut self, start: u64, mut bytes: &[u8]) -> Option<bool> {
+        let range = start..start.saturating_add(bytes.len() as u64);
+        let Some(window) = self.window() else {
+            return self.read(range).map(|sent| is_same(&sent, bytes));
+        };
+        let mut equals = true;
+        let compared = window.visit(range, &mut |sent| {
+            let (now, rest) = bytes.split_at_checked(sent.len()).unwrap_or_default();
+            equals = equals && is_same(sent, now);
+            bytes = rest;
+            Ok(())
+        });
+        compared.ok().map(|()| equals)
+    }
+}
+
+impl<'a, H: Host> Source<'a, H> {
+    /// The part of the body that stands in the module, where it does.
+    pub(super) fn window(self) -> Option<&'a Window> {
+        match self {
+            Self::Host(_, _, _, Shown::Streamed(window) | Shown::Kept(window)) => Some(window),
+            _ => None,
+        }
+    }
+
     /// Appends a range of the body.
     ///
     /// # Errors

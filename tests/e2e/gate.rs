@@ -48,13 +48,13 @@ const MEMORY: u64 = 32 * MIB as u64;
 
 /// Where the gate stands.
 #[derive(Clone, Copy, Debug)]
-enum Side {
+pub(crate) enum Side {
     Before,
     Behind,
 }
 
 /// Puts a gate beside the filter that scans.
-fn put_gate(setup: &mut Setup, side: Side) {
+pub(crate) fn put_gate(setup: &mut Setup, side: Side) {
     setup.buffer_limit = match side {
         Side::Before => connection_limit(),
         Side::Behind => LIMIT,
@@ -199,6 +199,70 @@ async fn a_client_is_slowed_down_to_the_pace_of_the_scan() {
     }
     let taken = scene.envoy.peak_resident_bytes() - before;
     assert!(taken < MEMORY, "{taken} bytes more than at rest");
+}
+
+/// Gives each body back by parts as large as the window: so its gate shuts again and again.
+async fn give_back_by_windows(mut connection: Connection) {
+    while let Some(mut request) = begin_to_give(&mut connection).await {
+        loop {
+            let is_window = request.body.len() >= BUFFER || request.complete;
+            if is_window && !request.body.is_empty() {
+                let part = chunk(&std::mem::take(&mut request.body));
+                if connection.try_send(part).await.is_err() {
+                    return;
+                }
+            }
+            if request.complete {
+                break;
+            }
+            if connection.try_chunk(&mut request).await.is_err() {
+                return;
+            }
+        }
+        connection.send("0\r\n\r\n").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_uploads_pass_the_gates_of_several_workers_at_once() {
+    const WORKERS: u32 = 4;
+    const UPLOADS: usize = 16;
+    let server = IcapServer::listen().await;
+    server.play(give_back_by_windows).await;
+    let scene = Scene::with(server.address(), streaming(json!({})), |setup| {
+        put_gate(setup, Side::Before);
+        setup.concurrency = WORKERS;
+    })
+    .await;
+    // No two of them have the same length, nor the same beginning.
+    let bytes = pattern(5 * MIB);
+    let body = move |n: usize| bytes.slice(n * 1003..4 * MIB + n * 2011);
+    let mut uploads = tokio::task::JoinSet::new();
+    for (n, way) in ways().cycle().take(UPLOADS).enumerate() {
+        let body = body(n);
+        let mut upload = Upload::begin(&scene, way, body.len()).await;
+        uploads.spawn(async move {
+            for from in (0..body.len()).step_by(PIECE) {
+                let end = body.len().min(from + PIECE);
+                upload.send(body.slice(from..end)).await;
+            }
+            (n, way, upload.end().await.status)
+        });
+    }
+    for (n, way, status) in uploads.join_all().await {
+        assert_eq!(status, 200, "{n} {way:?}");
+    }
+    let mut received = Vec::new();
+    for n in 0..UPLOADS {
+        received.push(scene.application.next().await.body);
+        let log = scene.icap_log(n).await;
+        assert_eq!(log["action"], "ICAP_PASSED", "{log}");
+        assert_eq!(record(&log)["streamed"], true, "{log}");
+    }
+    received.sort_by_key(Vec::len);
+    for (n, received) in received.iter().enumerate() {
+        assert_same_bytes(&format!("upload {n}"), received, &body(n));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

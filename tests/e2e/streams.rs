@@ -43,7 +43,7 @@ pub(crate) enum Ends {
 }
 
 /// The ways in which an upload comes.
-pub(crate) fn ways() -> impl Iterator<Item = (Version, Ends)> {
+pub(crate) fn ways() -> impl Iterator<Item = (Version, Ends)> + Clone {
     let ends = [Ends::ByLength, Ends::BySaying];
     VERSIONS
         .into_iter()

@@ -71,6 +71,13 @@ pub fn icap_filter(name: &str, module: &Path, more: Value) -> Value {
     })
 }
 
+/// A gate for our filter, in the same virtual machine.
+fn gate(module: &Path) -> Value {
+    let mut gate = icap_filter("icap_gate", module, json!({}));
+    gate["typed_config"]["config"]["configuration"]["value"] = json!({"role": "gate"});
+    gate
+}
+
 /// The filters of a request chain: the neighbour before or after ours.
 fn chain(row: &Row, module: &Path) -> Vec<Value> {
     let mut chain = row.filters.clone();
@@ -88,6 +95,9 @@ fn chain(row: &Row, module: &Path) -> Vec<Value> {
         place,
         icap_filter("icap_filter", module, row.profile.clone()),
     );
+    if row.gated {
+        chain.insert(place, gate(module));
+    }
     chain.push(filters::router());
     chain
 }

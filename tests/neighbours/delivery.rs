@@ -110,7 +110,7 @@ impl Way<'_> {
                 if nth == 0 {
                     self.scanned(path, outcome, delivery, part.len()).await;
                 }
-                if outcome.streams() {
+                if outcome.streams() && !self.row.holds {
                     // What fits the buffer may wait; what streams is given back as it comes.
                     let far = |progress: &Progress| progress.decided || progress.seen >= sent;
                     let _ = self.scanner.follow(path).wait_for(far).await;

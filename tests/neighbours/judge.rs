@@ -18,8 +18,10 @@ pub enum Cell {
     Right,
     /// A failure was answered, and the application has no whole request, nor bytes that belong to none.
     Refused(u16),
-    /// The application took the beginning of the body for the whole, or waits for the rest of the length that it was told.
+    /// The application took the beginning of the body for the whole.
     Cut(String),
+    /// The application waits for the rest of the body, or for its end.
+    Stuck(String),
     /// The original went by, although the scanner has another outcome for it.
     Unscanned,
     /// Anything else, in words.
@@ -95,7 +97,7 @@ pub fn judge(
         Err(what) => {
             let is_part = |it: &Received| expected(row, outcome).starts_with(&it.body);
             return match requests {
-                [part] if !part.body.is_empty() && is_part(part) => Cell::Cut(what.clone()),
+                [part] if !part.body.is_empty() && is_part(part) => Cell::Stuck(what.clone()),
                 _ => Cell::Wrong(what.clone()),
             };
         }

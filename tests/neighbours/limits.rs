@@ -14,6 +14,8 @@ pub enum Instead {
     RefusedOrRight(u16),
     /// The application has the beginning of the body for the whole, or waits for the rest, or all is well: that depends on the timing.
     CutOrRight,
+    /// This status is answered, or the application waits for the end, or all is well: that depends on the timing.
+    RefusedOrStuckOrRight(u16),
     /// The filter is not asked: the original goes by.
     Unscanned,
 }
@@ -83,6 +85,55 @@ pub const LIMITS: &[Limit] = &[
         until: Some([1, 40]),
         why: KEPT_ANYWAY,
     },
+    Limit {
+        row: "stream, bandwidth_limit, after",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::RefusedOrStuckOrRight(503),
+        until: None,
+        why: LOST_END,
+    },
+    Limit {
+        row: "stream, ext_proc, streamed, after",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::RefusedOrStuckOrRight(503),
+        until: None,
+        why: LOST_END,
+    },
+    Limit {
+        row: "gate, bandwidth_limit, after",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::RefusedOrStuckOrRight(503),
+        until: None,
+        why: LOST_END,
+    },
+    Limit {
+        row: "gate, ext_proc, streamed, after",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::RefusedOrStuckOrRight(503),
+        until: None,
+        why: LOST_END,
+    },
+    Limit {
+        row: "gate, fault delay, after",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::RefusedOrRight(503),
+        until: None,
+        why: HELD,
+    },
+    Limit {
+        row: "gate, retry policy",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::RefusedOrRight(503),
+        until: None,
+        why: KEPT,
+    },
+    Limit {
+        row: "gate, buffer, after",
+        outcomes: &[Outcome::Streamed],
+        instead: Instead::RefusedOrRight(503),
+        until: None,
+        why: KEPT,
+    },
 ];
 
 /// Those of responses.
@@ -119,6 +170,7 @@ pub const RESPONSE_LIMITS: &[Limit] = &[
 const MIDWAY: &[Outcome] = &[Outcome::CleanPreview, Outcome::FailOpen, Outcome::Over];
 
 const HELD: &str = "Envoy takes a request for ended once a later filter lets go what it has of it, also where an earlier one holds the end";
+const LOST_END: &str = "where a later filter lets go what it has while the end is held before it, Envoy forgets that there is an end; and before the router has connected the end is refused";
 const KEPT: &str = "who keeps a copy of what has gone on would deliver it again with the last part, where that waits for the server";
 const KEPT_ANYWAY: &str =
     "Envoy before 1.40 keeps a copy for an internal redirect whatever the route says";
@@ -139,17 +191,27 @@ impl Limit {
             Instead::Refused(status) => status.to_string(),
             Instead::RefusedOrRight(status) => format!("{status}?"),
             Instead::CutOrRight => "cut?".to_owned(),
+            Instead::RefusedOrStuckOrRight(_) => "stuck?".to_owned(),
             Instead::Unscanned => "past".to_owned(),
         }
     }
 
     fn allows(&self, cell: &Cell) -> bool {
         match (self.instead, cell) {
-            (Instead::Refused(status) | Instead::RefusedOrRight(status), Cell::Refused(found)) => {
-                status == *found
-            }
-            (Instead::RefusedOrRight(_) | Instead::CutOrRight, Cell::Right)
-            | (Instead::CutOrRight, Cell::Cut(_))
+            (
+                Instead::Refused(status)
+                | Instead::RefusedOrRight(status)
+                | Instead::RefusedOrStuckOrRight(status),
+                Cell::Refused(found),
+            ) => status == *found,
+            (
+                Instead::RefusedOrRight(_)
+                | Instead::CutOrRight
+                | Instead::RefusedOrStuckOrRight(_),
+                Cell::Right,
+            )
+            | (Instead::CutOrRight, Cell::Cut(_) | Cell::Stuck(_))
+            | (Instead::RefusedOrStuckOrRight(_), Cell::Stuck(_))
             | (Instead::Unscanned, Cell::Unscanned) => true,
             _ => false,
         }
@@ -172,6 +234,6 @@ pub fn objection(cell: &Cell, limit: Option<&Limit>) -> Option<String> {
         Cell::Right => "works, although it is said that it cannot".to_owned(),
         Cell::Refused(status) => format!("refused with {status}"),
         Cell::Unscanned => "went by unscanned".to_owned(),
-        Cell::Cut(what) | Cell::Wrong(what) => what.clone(),
+        Cell::Cut(what) | Cell::Stuck(what) | Cell::Wrong(what) => what.clone(),
     })
 }

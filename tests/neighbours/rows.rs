@@ -44,6 +44,8 @@ pub struct Row {
     pub place: Place,
     /// Its filters; none, where it is the router's.
     pub filters: Vec<Value>,
+    /// Whether a gate stands before the filter.
+    pub gated: bool,
     /// Changes to the profile of the filter.
     pub profile: Value,
     /// The routes, where one for everything is not enough.
@@ -76,6 +78,7 @@ impl Row {
             name,
             place,
             filters,
+            gated: false,
             profile: json!({}),
             routes: None,
             holds: false,
