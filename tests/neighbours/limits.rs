@@ -170,7 +170,7 @@ pub const RESPONSE_LIMITS: &[Limit] = &[
 const MIDWAY: &[Outcome] = &[Outcome::CleanPreview, Outcome::FailOpen, Outcome::Over];
 
 const HELD: &str = "Envoy takes a request for ended once a later filter lets go what it has of it, also where an earlier one holds the end";
-const LOST_END: &str = "where a later filter lets go what it has while the end is held before it, Envoy forgets that there is an end; and before the router has connected the end is refused";
+const LOST_END: &str = "where a later filter lets go what it has while the end is held before it, the end at times does not reach the application; and before the router has connected the end is refused";
 const KEPT: &str = "who keeps a copy of what has gone on would deliver it again with the last part, where that waits for the server";
 const KEPT_ANYWAY: &str =
     "Envoy before 1.40 keeps a copy for an internal redirect whatever the route says";
