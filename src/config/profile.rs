@@ -177,7 +177,7 @@ object! {
         /// as large as the buffer, and 200 times as large as it came once it is larger than 1 MiB; past that it is handled as
         /// `large_upload_fail_action` says. What can't be decoded is `unscannable`. A body that is coded and not decoded (`br`,
         /// several codings, a range) is marked in icap_log: `"encoded": "br"`. The decoders of one body take 256 KiB of
-        /// `memory_budget_mb`, with `zstd` four times its window more. See [What a scanner sees](wrappings.md#content-encodings).
+        /// `memory_budget_mb`, with `zstd` 2 MiB and four times its window more. See [What a scanner sees](wrappings.md#content-encodings).
         pub decode_content_encoding: bool = boolean().or_bool(false);
         /// What becomes of the trailer fields of a message that is scanned. `forward`: they go on. `drop`: they do not, but for
         /// gRPC's own in a response. `scan`: once they are there they are shown to the server, too: behind the body's last chunk

@@ -96,12 +96,31 @@ fn a_length_in_the_head_counts() {
 
 #[test]
 fn frames_that_zstd_skips_are_no_content() {
-    let skipped = b"\x5a\x2a\x4d\x18\x03\0\0\0abc";
-    for step in [1, 4, 100] {
-        let around = [&skipped[..], HELLO_ZSTD, skipped].concat();
-        assert_eq!(decode(Coding::Zstd, &around, step), Ok(b"hello".to_vec()));
-        let cut = decode(Coding::Zstd, &around[..around.len() - 1], step);
-        assert_eq!(cut, Err(Undecodable::CutOff));
+    for skipped in [
+        &b"\x5a\x2a\x4d\x18\x03\0\0\0abc"[..],
+        b"\x50\x2a\x4d\x18\0\0\0\0",
+    ] {
+        for step in [1, 4, 100] {
+            let around = [skipped, HELLO_ZSTD, skipped].concat();
+            assert_eq!(decode(Coding::Zstd, &around, step), Ok(b"hello".to_vec()));
+            let cut = decode(Coding::Zstd, &around[..around.len() - 1], step);
+            assert_eq!(cut, Err(Undecodable::CutOff));
+        }
+    }
+}
+
+/// libzstd refuses such a block too.
+#[test]
+fn a_block_has_no_more_literals_than_a_block_may_give() {
+    let head = b"\x28\xb5\x2f\xfd\0\x50";
+    // 131,072 times one byte, and 131,073 times; no sequences.
+    for (literals, wanted) in [
+        (b"\x0d\x00\x20a", Ok(vec![b'a'; 128 * 1024])),
+        (b"\x1d\x00\x20a", Err(Undecodable::Broken)),
+    ] {
+        let block = [&b"\x2d\0\0"[..], literals, b"\0"].concat();
+        let decoded = decode(Coding::Zstd, &[&head[..], &block].concat(), 7);
+        assert!(decoded == wanted, "{:?}", decoded.map(|all| all.len()));
     }
 }
 
@@ -136,11 +155,11 @@ fn the_window_is_counted_as_it_fills() {
     // A window of 1 MiB.
     assert_eq!(push(b"\x28\xb5\x2f\xfd\0\x50"), 0);
     let repeated = [2, 0, 0x10, b'a'];
-    assert_eq!(push(&repeated), 2 * 128 * 1024);
+    assert_eq!(push(&repeated), (1024 + 2 * 128) * 1024);
     for _ in 0..20 {
         push(&repeated);
     }
-    assert_eq!(push(&repeated), 2 * (1024 + 128) * 1024);
+    assert_eq!(push(&repeated), (1024 + 2 * (1024 + 128)) * 1024);
 }
 
 #[test]

@@ -10,6 +10,8 @@ use super::{Step, Undecodable};
 const MAX_WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 /// The most bytes of one block, coded or decoded (RFC 8878 section 3.1.1.2).
 const MAX_BLOCK_BYTES: usize = 128 * 1024;
+/// The most memory that one block takes while it is decoded: its bytes twice, its literals, and up to 43,690 sequences of 12 bytes.
+const BLOCK_MEMORY_BYTES: u64 = 1024 * 1024;
 /// How many bytes one call decodes at most.
 const ROOM: usize = 64 * 1024;
 
@@ -76,7 +78,7 @@ impl Zstd {
         Self(State::Between)
     }
 
-    /// The most memory that the window of the frame takes by now, in bytes.
+    /// The most memory that the window of the frame and a block take by now, in bytes.
     pub(super) fn window_bytes(&self) -> u64 {
         match &self.0 {
             State::Frame(frame) => {
@@ -84,7 +86,11 @@ impl Zstd {
                 let decoded = blocks.saturating_mul(MAX_BLOCK_BYTES) as u64;
                 let held = frame.window.saturating_add(MAX_BLOCK_BYTES as u64);
                 // The decoder doubles its buffer where that has to grow.
-                held.min(decoded).saturating_mul(2)
+                let window = held.min(decoded).saturating_mul(2);
+                match blocks {
+                    0 => 0,
+                    _ => window.saturating_add(BLOCK_MEMORY_BYTES),
+                }
             }
             State::Between | State::Head(_) | State::Skipped(_) => 0,
         }
@@ -117,10 +123,12 @@ impl Zstd {
             State::Skipped(left) => {
                 let skipped = bytes.len().min(*left);
                 *left = left.saturating_sub(skipped);
-                if *left == 0 {
-                    self.0 = State::Between;
+                if *left > 0 {
+                    return Ok(taken(skipped));
                 }
-                Ok(taken(skipped))
+                self.0 = State::Between;
+                // A frame of no bytes takes none, and something else may follow it.
+                Ok(more(skipped))
             }
             State::Frame(frame) => {
                 if frame.give(decoded)? {
@@ -176,6 +184,9 @@ impl Frame {
             if self.block_length()? == needed {
                 break;
             }
+        }
+        if has_too_many_literals(&self.block) {
+            return Err(Undecodable::Broken);
         }
         self.decoder
             .decode_blocks(&self.block[..], BlockDecodingStrategy::UptoBlocks(1))
@@ -285,6 +296,27 @@ fn begin(bytes: &[u8]) -> Result<Option<(usize, Begun)>, Undecodable> {
         decoded: 0,
     };
     Ok(Some((length, Begun::Frame(Box::new(frame)))))
+}
+
+/// Whether a block has more literals than a block may give (RFC 8878 section 3.1.1.3.1.1). The decoder does not look at that.
+fn has_too_many_literals(block: &[u8]) -> bool {
+    const COMPRESSED: u8 = 2;
+    let Some([head, _, _, a, b, c]) = block.first_chunk() else {
+        return false;
+    };
+    if (head >> 1) & 3 != COMPRESSED || (a >> 2) & 3 != 3 {
+        // In the shorter forms of the head the size has at most 14 bits.
+        return false;
+    }
+    let is_raw_or_repeated = a & 3 < 2;
+    // 20 bits, or 18.
+    let mask = if is_raw_or_repeated {
+        0xf_ffff
+    } else {
+        0x3_ffff
+    };
+    let size = (u32::from_le_bytes([*a, *b, *c, 0]) >> 4) & mask;
+    size as usize > MAX_BLOCK_BYTES
 }
 
 /// The window that a `Window_Descriptor` asks for, in bytes (RFC 8878 section 3.1.1.1.2).

@@ -31,6 +31,7 @@ const NEVER_TRAILERS: &[&str] = &[
     "content-type",
     "cookie",
     "date",
+    "encapsulated",
     "expect",
     "expires",
     "host",
@@ -95,10 +96,14 @@ impl Exchange {
             && !(of == Direction::Response && name.starts_with(b"grpc-"));
         let profile = &self.profile;
         let user = profile.authenticated_user_header.as_deref();
-        // What a server gives back behind a body must not pass for its own word.
-        let is_verdict = profile.trailers == Trailers::Scan
-            && is_evidence(&String::from_utf8_lossy(name), profile);
-        self.is_monitored() || (!dropped && !is_verdict && may_be_trailer(name, user))
+        self.is_monitored()
+            || (!dropped && !self.passes_for_verdict(name) && may_be_trailer(name, user))
+    }
+
+    /// Whether a server that gives that trailer back behind a body would seem to say it itself.
+    fn passes_for_verdict(&self, name: &[u8]) -> bool {
+        self.profile.trailers == Trailers::Scan
+            && is_evidence(&String::from_utf8_lossy(name), &self.profile)
     }
 }
 
@@ -122,7 +127,8 @@ impl<H: Host> Worker<H> {
                 self.log_again(id, exchange);
             }
             match sorted {
-                Ok(trailers) => {
+                Ok(mut trailers) => {
+                    trailers.retain(|name| !exchange.passes_for_verdict(name));
                     if let Some(apart) = &mut exchange.apart {
                         apart.take_trailers(trailers);
                     }

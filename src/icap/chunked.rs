@@ -74,7 +74,11 @@ impl ChunkDecoder {
 
     /// The trailers whose lines have arrived.
     pub(super) fn trailers_so_far(&self) -> Headers {
-        self.trailers.so_far()
+        let mut so_far = self.end.trailers.clone();
+        for field in self.trailers.so_far().iter() {
+            so_far.push(field.name.clone(), field.value.clone());
+        }
+        so_far
     }
 
     /// Reads further. `None`: the decoder needs more bytes.

@@ -63,6 +63,14 @@ fn what_breaks_off_gives_what_it_has() {
     );
     assert_eq!(parser.unfinished_trailers(), fields(&[("X-Note", "a")]));
 
+    // Those of the message come before them, and count as well.
+    let mut parser = taking();
+    parser.push(announcing("res-body=0", "0\r\nX-Sum: 1\r\n\r\nX-Note: a\r\nX-").into());
+    drain(&mut parser, &mut seen).unwrap();
+    assert!(parser.end_of_input().is_err());
+    let both = fields(&[("X-Sum", "1"), ("X-Note", "a")]);
+    assert_eq!(parser.unfinished_trailers(), both);
+
     let limits = Limits {
         trailer_bytes: 20,
         ..Limits::default()
