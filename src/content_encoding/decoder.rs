@@ -40,10 +40,10 @@ impl Decoder {
     }
 
     /// The most memory, in bytes, that the decoder takes by now beside its tables and buffers of some 128 KiB.
-    pub fn window_bytes(&self) -> u64 {
+    pub fn memory_bytes(&self) -> u64 {
         match &self.0 {
             Kind::Gzip(_) | Kind::Deflate(_) => 0,
-            Kind::Zstd(zstd) => zstd.window_bytes(),
+            Kind::Zstd(zstd) => zstd.memory_bytes(),
         }
     }
 

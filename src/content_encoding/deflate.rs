@@ -2,6 +2,7 @@
 //! accept.
 
 use super::inflater::Inflater;
+use super::step::fill;
 use super::{Step, Undecodable};
 
 /// How many bytes tell the two formats apart (RFC 1950 section 2.2).
@@ -34,23 +35,16 @@ impl Deflate {
     }
 
     fn begin(&mut self, bytes: &[u8], decoded: &mut Vec<u8>) -> Result<Step, Undecodable> {
-        let wanted = HEAD_BYTES.saturating_sub(self.head.len()).min(bytes.len());
-        self.head.extend(bytes.iter().take(wanted));
+        let taken = fill(&mut self.head, HEAD_BYTES, bytes);
         let [method, flags] = *self.head.as_slice() else {
-            return Ok(Step {
-                taken: wanted,
-                has_more: false,
-            });
+            return Ok(Step::taken(taken));
         };
         let is_wrapped = method & 0x0f == 8 && u16::from_be_bytes([method, flags]) % 31 == 0;
         let inflater = self.inflater.insert(Inflater::new(is_wrapped));
         // Both bytes are always taken, and may be a whole stream.
         let step = inflater.decode(&self.head, decoded)?;
         match step.taken == self.head.len() {
-            true => Ok(Step {
-                taken: wanted,
-                ..step
-            }),
+            true => Ok(Step { taken, ..step }),
             false => Err(Undecodable::Trailing),
         }
     }

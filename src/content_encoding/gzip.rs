@@ -3,6 +3,7 @@
 use crc32fast::Hasher;
 
 use super::inflater::Inflater;
+use super::step::fill;
 use super::{Step, Undecodable};
 
 /// The longest head of a member, in bytes, with extra field, name and comment.
@@ -58,15 +59,11 @@ impl Gzip {
             State::Between if bytes.is_empty() => Ok(Step::default()),
             State::Between => {
                 self.0 = State::Head(Vec::new());
-                Ok(Step {
-                    taken: 0,
-                    has_more: true,
-                })
+                Ok(Step::more(0))
             }
             State::Head(head) => {
                 let before = head.len();
-                let room = MAX_HEAD_BYTES.saturating_sub(before);
-                head.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+                fill(head, MAX_HEAD_BYTES, bytes);
                 match head_length(head)? {
                     Some(length) => {
                         self.0 = State::Body(Box::new(Body {
@@ -74,10 +71,10 @@ impl Gzip {
                             crc: Hasher::new(),
                             length: 0,
                         }));
-                        Ok(taken(length.saturating_sub(before)))
+                        Ok(Step::taken(length.saturating_sub(before)))
                     }
                     None if head.len() >= MAX_HEAD_BYTES => Err(Undecodable::Broken),
-                    None => Ok(taken(bytes.len())),
+                    None => Ok(Step::taken(bytes.len())),
                 }
             }
             State::Body(body) => {
@@ -98,15 +95,14 @@ impl Gzip {
                 Ok(step)
             }
             State::Tail(tail, wanted) => {
-                let room = TAIL_BYTES.saturating_sub(tail.len()).min(bytes.len());
-                tail.extend(bytes.iter().take(room));
+                let taken = fill(tail, TAIL_BYTES, bytes);
                 if tail.len() == TAIL_BYTES {
                     if tail.as_slice() != wanted {
                         return Err(Undecodable::Broken);
                     }
                     self.0 = State::Between;
                 }
-                Ok(taken(room))
+                Ok(Step::taken(taken))
             }
         }
     }
@@ -116,13 +112,6 @@ impl Gzip {
             State::Between => Ok(()),
             _ => Err(Undecodable::CutOff),
         }
-    }
-}
-
-fn taken(taken: usize) -> Step {
-    Step {
-        taken,
-        has_more: false,
     }
 }
 

@@ -3,10 +3,8 @@
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
+use super::step::ROOM;
 use super::{Step, Undecodable};
-
-/// How many bytes one call decodes at most.
-const ROOM: usize = 64 * 1024;
 
 /// A DEFLATE stream.
 pub(super) struct Inflater {

@@ -150,7 +150,7 @@ fn the_window_is_counted_as_it_fills() {
             let step = decoder.decode(bytes, &mut decoded).unwrap();
             bytes = &bytes[step.taken..];
         }
-        decoder.window_bytes()
+        decoder.memory_bytes()
     };
     // A window of 1 MiB.
     assert_eq!(push(b"\x28\xb5\x2f\xfd\0\x50"), 0);

@@ -4,6 +4,7 @@ use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use ruzstd::io::Read;
 
+use super::step::{ROOM, fill};
 use super::{Step, Undecodable};
 
 /// The largest window that an HTTP sender may ask for (RFC 9659 section 3), in bytes.
@@ -12,8 +13,6 @@ const MAX_WINDOW_BYTES: u64 = 8 * 1024 * 1024;
 const MAX_BLOCK_BYTES: usize = 128 * 1024;
 /// The most memory that one block takes while it is decoded: its bytes twice, its literals, and up to 43,690 sequences of 12 bytes.
 const BLOCK_MEMORY_BYTES: u64 = 1024 * 1024;
-/// How many bytes one call decodes at most.
-const ROOM: usize = 64 * 1024;
 
 const MAGIC: u32 = 0xfd2f_b528;
 /// The last half-byte of a skippable frame's magic number is free.
@@ -41,12 +40,6 @@ enum State {
     Head(Vec<u8>),
     Frame(Box<Frame>),
     /// So many bytes of a skippable frame are still to come.
-    Skipped(usize),
-}
-
-/// What a head begins.
-enum Begun {
-    Frame(Box<Frame>),
     Skipped(usize),
 }
 
@@ -79,7 +72,7 @@ impl Zstd {
     }
 
     /// The most memory that the window of the frame and a block take by now, in bytes.
-    pub(super) fn window_bytes(&self) -> u64 {
+    pub(super) fn memory_bytes(&self) -> u64 {
         match &self.0 {
             State::Frame(frame) => {
                 let blocks = frame.decoder.blocks_decoded();
@@ -105,39 +98,35 @@ impl Zstd {
             State::Between if bytes.is_empty() => Ok(Step::default()),
             State::Between => {
                 self.0 = State::Head(Vec::new());
-                Ok(more(0))
+                Ok(Step::more(0))
             }
             State::Head(head) => {
                 let before = head.len();
-                let room = MAX_HEAD_BYTES.saturating_sub(before);
-                head.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+                fill(head, MAX_HEAD_BYTES, bytes);
                 let Some((length, begun)) = begin(head)? else {
-                    return Ok(taken(bytes.len()));
+                    return Ok(Step::taken(bytes.len()));
                 };
-                self.0 = match begun {
-                    Begun::Frame(frame) => State::Frame(frame),
-                    Begun::Skipped(bytes) => State::Skipped(bytes),
-                };
-                Ok(more(length.saturating_sub(before)))
+                self.0 = begun;
+                Ok(Step::more(length.saturating_sub(before)))
             }
             State::Skipped(left) => {
                 let skipped = bytes.len().min(*left);
                 *left = left.saturating_sub(skipped);
                 if *left > 0 {
-                    return Ok(taken(skipped));
+                    return Ok(Step::taken(skipped));
                 }
                 self.0 = State::Between;
                 // A frame of no bytes takes none, and something else may follow it.
-                Ok(more(skipped))
+                Ok(Step::more(skipped))
             }
             State::Frame(frame) => {
                 if frame.give(decoded)? {
-                    return Ok(more(0));
+                    return Ok(Step::more(0));
                 }
                 if frame.decoder.is_finished() {
                     frame.check()?;
                     self.0 = State::Between;
-                    return Ok(more(0));
+                    return Ok(Step::more(0));
                 }
                 frame.take(bytes)
             }
@@ -172,13 +161,10 @@ impl Frame {
         let mut took = 0_usize;
         loop {
             let needed = self.block_length()?;
-            let missing = needed.saturating_sub(self.block.len());
             let rest = bytes.get(took..).unwrap_or_default();
-            let next = rest.get(..missing.min(rest.len())).unwrap_or_default();
-            self.block.extend_from_slice(next);
-            took = took.saturating_add(next.len());
-            if next.len() < missing {
-                return Ok(taken(took));
+            took = took.saturating_add(fill(&mut self.block, needed, rest));
+            if self.block.len() < needed {
+                return Ok(Step::taken(took));
             }
             // The head of the block says how long the block is.
             if self.block_length()? == needed {
@@ -192,7 +178,7 @@ impl Frame {
             .decode_blocks(&self.block[..], BlockDecodingStrategy::UptoBlocks(1))
             .map_err(|_| Undecodable::Broken)?;
         self.block.clear();
-        Ok(more(took))
+        Ok(Step::more(took))
     }
 
     /// The length of the next block with its head and the checksum behind the last one, as far as known.
@@ -238,7 +224,7 @@ impl Frame {
 
 /// What begins with these bytes, and the length of its head; `None`: more bytes are needed. Bytes behind a frame that are no
 /// head are [`Undecodable::Broken`] too, because readers treat them differently.
-fn begin(bytes: &[u8]) -> Result<Option<(usize, Begun)>, Undecodable> {
+fn begin(bytes: &[u8]) -> Result<Option<(usize, State)>, Undecodable> {
     let Some(magic) = bytes.first_chunk() else {
         return Ok(None);
     };
@@ -247,7 +233,7 @@ fn begin(bytes: &[u8]) -> Result<Option<(usize, Begun)>, Undecodable> {
         let Some([_, _, _, _, size @ ..]) = bytes.first_chunk::<SKIPPABLE_HEAD_BYTES>() else {
             return Ok(None);
         };
-        let skipped = Begun::Skipped(u32::from_le_bytes(*size) as usize);
+        let skipped = State::Skipped(u32::from_le_bytes(*size) as usize);
         return Ok(Some((SKIPPABLE_HEAD_BYTES, skipped)));
     }
     if magic != MAGIC {
@@ -295,7 +281,7 @@ fn begin(bytes: &[u8]) -> Result<Option<(usize, Begun)>, Undecodable> {
         announced,
         decoded: 0,
     };
-    Ok(Some((length, Begun::Frame(Box::new(frame)))))
+    Ok(Some((length, State::Frame(Box::new(frame)))))
 }
 
 /// Whether a block has more literals than a block may give (RFC 8878 section 3.1.1.3.1.1). The decoder does not look at that.
@@ -323,18 +309,4 @@ fn has_too_many_literals(block: &[u8]) -> bool {
 fn window_of(descriptor: u8) -> u64 {
     let base = 1_u64 << 10 << (descriptor >> 3);
     base.saturating_add((base >> 3).saturating_mul(u64::from(descriptor & 7)))
-}
-
-fn taken(taken: usize) -> Step {
-    Step {
-        taken,
-        has_more: false,
-    }
-}
-
-fn more(taken: usize) -> Step {
-    Step {
-        taken,
-        has_more: true,
-    }
 }

@@ -57,7 +57,7 @@ impl Coded {
                 Undecodable::Window => Indivisible::TooLarge,
                 _ => Indivisible::Coding(why),
             })?;
-            let memory = self.encoded.takes(self.decoder.window_bytes());
+            let memory = self.encoded.takes(self.decoder.memory_bytes());
             memory.map_err(|_| Indivisible::OverBudget)?;
             self.encoded.says(&piece);
             if self.is_too_large() {

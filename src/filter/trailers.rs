@@ -128,6 +128,7 @@ impl<H: Host> Worker<H> {
             }
             match sorted {
                 Ok(mut trailers) => {
+                    // In monitor mode they are still here: they go on, and are not shown.
                     trailers.retain(|name| !exchange.passes_for_verdict(name));
                     if let Some(apart) = &mut exchange.apart {
                         apart.take_trailers(trailers);

@@ -124,8 +124,8 @@ impl Encoded {
     ///
     /// # Errors
     /// The budget has no room for them.
-    pub fn takes(&self, window: u64) -> Result<(), OverBudget> {
-        let bytes = DECODERS_BYTES.saturating_add(window.saturating_mul(2));
+    pub fn takes(&self, memory: u64) -> Result<(), OverBudget> {
+        let bytes = DECODERS_BYTES.saturating_add(memory.saturating_mul(2));
         let share = self.share.try_borrow_mut();
         share.map_err(|_| OverBudget)?.grow_to(bytes)
     }

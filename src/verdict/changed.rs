@@ -83,6 +83,7 @@ fn same_group(sent: &[&Header], got: &[&Header]) -> bool {
 /// The compared fields, sorted by name; equal names keep their order.
 fn by_name(headers: &Headers) -> Vec<&Header> {
     let fields: Vec<&Header> = compared(headers).collect();
+    // A heap sorts too, with a tenth of the code of the standard library's sort.
     let names = fields.iter().enumerate();
     let names: BinaryHeap<(String, usize)> = names
         .map(|(index, field)| (field.name.to_ascii_lowercase(), index))
